@@ -1,0 +1,19 @@
+.PHONY: demo test lint unit lock clean
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ## the whole of Facelift on this machine, nothing to configure
+	@scripts/setup sandbox
+	@exec .venv/bin/facelift demo
+
+test: ## lint, types, import rules and every test
+	@scripts/setup dev
+	@scripts/check
+
+lock: ## resolve the locked dependencies anew
+	@scripts/lock
+
+clean: ## remove what the other targets made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
