@@ -1,0 +1,38 @@
+"""What a producer imports: the contract and the ledger of Facelift.
+
+`UploadClient` enqueues and asks; `JobRecord` is what it answers. Nothing here
+reads an image or speaks to the endpoint: that is the `worker` package.
+"""
+
+from tasks.client import UploadClient
+from tasks.errors import (
+    FaceliftError,
+    IdempotencyConflict,
+    InvalidJob,
+    InvalidSettings,
+    JobNotFound,
+    LedgerRefused,
+    LedgerUnavailable,
+    WaitTimeout,
+)
+from tasks.job import UploadJob
+from tasks.record import Attempt, Decision, JobRecord, JobState, OutcomeCode, WaitReason
+
+__all__ = [
+    "Attempt",
+    "Decision",
+    "FaceliftError",
+    "IdempotencyConflict",
+    "InvalidJob",
+    "InvalidSettings",
+    "JobNotFound",
+    "JobRecord",
+    "JobState",
+    "LedgerRefused",
+    "LedgerUnavailable",
+    "OutcomeCode",
+    "UploadClient",
+    "UploadJob",
+    "WaitReason",
+    "WaitTimeout",
+]

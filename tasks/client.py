@@ -1,0 +1,219 @@
+"""The producer's side: enqueue, and ask what became of it."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tasks.connection import DEFAULT_REDIS_URL, connect
+from tasks.durations import parse_duration, show_duration
+from tasks.errors import IdempotencyConflict, InvalidSettings, WaitTimeout
+from tasks.job import UploadJob, check_job_id
+from tasks.keys import DEFAULT_PREFIX, Keys
+from tasks.store import JobStore
+from tasks.urls import check_redis_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from redis import Redis
+
+    from tasks.record import JobRecord
+
+__all__ = ["DEADLINE_BOUNDS", "DEFAULT_DEADLINE", "UploadClient", "connect"]
+
+_T = TypeVar("_T")
+
+_DAY = 86_400
+DEFAULT_DEADLINE = "24h"
+DEADLINE_BOUNDS = (1.0, 30.0 * _DAY)
+"""Seconds; what a deadline that is set may be."""
+
+_POLL_FIRST, _POLL_LONGEST = 0.02, 0.5
+
+
+class UploadClient:
+    """Enqueues uploads and reads their records. Thread-safe; keep one and share it.
+
+    Args:
+        redis_url: the Redis that the workers use; `rediss://` for TLS.
+        key_prefix: tells ledgers on one Redis apart; the workers' must be the same.
+        lifetime: seconds until a job expires, if it does not say.
+        idempotency_window: seconds for which an idempotency key is remembered.
+        redis: a client to use instead of `redis_url`, made with `decode_responses=True`.
+
+    Raises:
+        InvalidSettings: `redis_url` is no Redis URL, or `key_prefix` no prefix.
+    """
+
+    def __init__(
+        self,
+        redis_url: str = DEFAULT_REDIS_URL,
+        *,
+        key_prefix: str = DEFAULT_PREFIX,
+        lifetime: float = _DAY,
+        idempotency_window: int = _DAY,
+        redis: Redis | None = None,
+    ) -> None:
+        try:
+            keys = Keys(key_prefix)
+        except ValueError as problem:
+            raise InvalidSettings([f"FACELIFT_KEY_PREFIX {problem}"]) from None
+        self._redis = redis if redis is not None else connect(redis_url)
+        self._store = JobStore(self._redis, keys=keys)
+        self._lifetime = lifetime
+        self._idempotency_window = idempotency_window
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make a client from the variables that producers share with the workers.
+
+        They are `FACELIFT_REDIS_URL`, `FACELIFT_KEY_PREFIX` and `FACELIFT_DEADLINE`;
+        an empty one counts as not set.
+
+        Raises:
+            InvalidSettings: with every problem there is.
+        """
+        problems = []
+
+        def read(variable: str, default: str, check: Callable[[str], _T]) -> _T | None:
+            try:
+                return check(os.environ.get(variable, "").strip() or default)
+            except ValueError as problem:
+                problems.append(f"{variable} {problem}")
+                return None
+
+        redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
+        keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
+        lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _deadline)
+        if redis_url is None or keys is None or lifetime is None:
+            raise InvalidSettings(problems)
+        return cls(redis_url, key_prefix=keys.prefix, lifetime=lifetime)
+
+    def enqueue(
+        self,
+        chatbot_id: str,
+        image: str,
+        *,
+        account: str = "default",
+        idempotency_key: str | None = None,
+        sha256: str | None = None,
+        not_before: float | datetime | None = None,
+        expires_at: float | datetime | None = None,
+        fit: str = "strict",
+        job_id: str | None = None,
+    ) -> JobRecord:
+        """Have `image` put onto the chatbot. Returns once that is recorded for good.
+
+        Args:
+            chatbot_id: the chatbot, as Chatbase names it.
+            image: the stored image, `<store>:<path>`, e.g. `media:bots/42.png`.
+            account: which of the workers' API keys to use.
+            idempotency_key: enqueueing again with the same key gives the same job.
+            sha256: what the image's bytes must hash to, in hexadecimal.
+            not_before: Unix seconds or a time with its zone; not started earlier.
+            expires_at: the same; not delivered by then, it ends as `expired`.
+            fit: `strict` sends the exact bytes or refuses them.
+            job_id: a name of your own; safe to send again after an error.
+
+        Raises:
+            InvalidJob: a field is not what it must be; nothing was enqueued.
+            IdempotencyConflict: the key or id was used before for something else.
+            LedgerUnavailable: Redis cannot be reached.
+            LedgerRefused: Redis said no.
+        """
+        times: dict[str, Any] = {"not_before": not_before, "expires_at": expires_at}
+        job = UploadJob(
+            chatbot_id=chatbot_id,
+            image=image,
+            account=account,
+            idempotency_key=idempotency_key,
+            sha256=sha256,
+            fit=fit,
+            **times,
+        )
+        return self.enqueue_job(job, job_id)
+
+    def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
+        """The same for a job that was made and checked before."""
+        is_new, record = self._store.enqueue(
+            job,
+            check_job_id(job_id) if job_id is not None else str(uuid.uuid4()),
+            lifetime=self._lifetime,
+            idempotency_window=self._idempotency_window,
+        )
+        if not is_new:
+            _compare(job, record)
+        return record
+
+    def status(self, job_id: str) -> JobRecord:
+        """Where the job stands.
+
+        Raises:
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable: Redis cannot be reached.
+        """
+        return self._store.get(check_job_id(job_id))
+
+    def wait(
+        self,
+        job_id: str,
+        timeout: float = 60.0,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> JobRecord:
+        """Wait until the job has ended.
+
+        Args:
+            job_id: the job.
+            timeout: seconds to wait at most.
+            sleep: how to pass time.
+            monotonic: how to tell time.
+
+        Raises:
+            WaitTimeout: it has not ended by then; it goes on.
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable: Redis cannot be reached.
+        """
+        deadline = monotonic() + timeout
+        pause = _POLL_FIRST
+        while not (record := self.status(job_id)).state.is_terminal:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise WaitTimeout(record, timeout)
+            sleep(min(pause, left))
+            pause = min(pause * 1.5, _POLL_LONGEST)
+        return record
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._redis.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _deadline(text: str) -> float:
+    shortest, longest = DEADLINE_BOUNDS
+    seconds = parse_duration(text)
+    if seconds is None or not shortest <= seconds <= longest:
+        raise ValueError(
+            f"must be a duration from {show_duration(shortest)} to {show_duration(longest)}, "
+            f"such as {DEFAULT_DEADLINE}"
+        )
+    return seconds
+
+
+def _compare(job: UploadJob, record: JobRecord) -> None:
+    for field in ("chatbot_id", "image", "account", "sha256", "not_before", "fit"):
+        if getattr(job, field) != getattr(record, field):
+            raise IdempotencyConflict(field, getattr(job, field), record)
+    if job.expires_at is not None and job.expires_at != record.expires_at:
+        raise IdempotencyConflict("expires_at", job.expires_at, record)

@@ -1,0 +1,101 @@
+"""What can go wrong for a producer.
+
+FaceliftError
+├── InvalidJob            a field is not what it must be; nothing was enqueued
+├── IdempotencyConflict   the same key or id was enqueued before, for something else
+├── InvalidSettings       an environment variable is missing or wrong
+├── JobNotFound           no record under this id: never enqueued, or expired since
+├── WaitTimeout           the job has not ended yet; `record` is where it stands
+├── LedgerUnavailable     Redis cannot be reached, or is loading or failing over
+└── LedgerRefused         Redis answered and said no: credentials, rights, memory, type
+
+What becomes of a job that was accepted is never an exception: it is an
+`OutcomeCode` in its record.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.record import JobRecord
+
+
+class FaceliftError(Exception):
+    """Whatever Facelift raises on purpose."""
+
+
+class InvalidJob(FaceliftError):  # noqa: N818 - names what is wrong, as JobNotFound does
+    """A field of a job is not what it must be; nothing was enqueued.
+
+    Attributes:
+        field: the field's name, as in `UploadJob`.
+        reason: what is wrong with it and what would be right.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class IdempotencyConflict(FaceliftError):  # noqa: N818
+    """The same idempotency key, or job id, was enqueued before for something else.
+
+    Attributes:
+        field: the first field that differs.
+        record: the job that is there.
+    """
+
+    def __init__(self, field: str, given: object, record: JobRecord) -> None:
+        super().__init__(
+            f"{field}: {given!r} differs from {getattr(record, field)!r} of job {record.id}, "
+            f"enqueued before under the same "
+            f"{'idempotency key' if record.idempotency_key else 'job id'}"
+        )
+        self.field = field
+        self.record = record
+
+
+class InvalidSettings(FaceliftError):  # noqa: N818
+    """Settings are missing or wrong.
+
+    Attributes:
+        problems: one sentence a problem, each beginning with the variable's name.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class JobNotFound(FaceliftError):  # noqa: N818
+    """No record under this id: it was never enqueued, or has expired since."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job {job_id!r}: it was never enqueued here, or its record expired")
+        self.job_id = job_id
+
+
+class WaitTimeout(FaceliftError):  # noqa: N818
+    """The job has not ended within the time given; it goes on.
+
+    Attributes:
+        record: where the job stood at the last look.
+    """
+
+    def __init__(self, record: JobRecord, timeout: float) -> None:
+        super().__init__(f"job {record.id} is still {record.state} after {timeout:g} s")
+        self.record = record
+
+
+class LedgerUnavailable(FaceliftError):  # noqa: N818
+    """Redis cannot be reached, or is loading or failing over.
+
+    After an enqueue the job may or may not have been recorded; enqueue again
+    with the same `job_id` and there will be one.
+    """
+
+
+class LedgerRefused(FaceliftError):  # noqa: N818
+    """Redis answered and said no: wrong password, missing right, out of memory, wrong type."""

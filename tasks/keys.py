@@ -1,0 +1,73 @@
+"""Every Redis key of the ledger, by function.
+
+All share one prefix and one hash tag. `lua/_ledger.lua` names the same keys for
+the scripts; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_PREFIX = "facelift"
+
+_PREFIX = re.compile(r"[a-z0-9_-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one ledger.
+
+    Attributes:
+        prefix: tells ledgers on one Redis apart; also the Celery queue's name.
+
+    Raises:
+        ValueError: the prefix has other characters than these names can have.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError("must be 1 to 32 of a-z, 0-9, _ and -")
+
+    @property
+    def base(self) -> str:
+        """What every key of the ledger begins with."""
+        return "{" + self.prefix + "}:"
+
+    @property
+    def queue(self) -> str:
+        """List: the Celery queue, newest message first. Named by Celery, hence no hash tag."""
+        return self.prefix
+
+    @property
+    def agenda(self) -> str:
+        """Sorted set: job id by the Unix time at which somebody must look at the job."""
+        return self.base + "agenda"
+
+    @property
+    def generation(self) -> str:
+        """Counter: the order in which jobs became eligible, over all chatbots."""
+        return self.base + "generation"
+
+    @property
+    def probe(self) -> str:
+        """String, gone at once: whether Redis takes writes."""
+        return self.base + "probe"
+
+    def job(self, job_id: str) -> str:
+        """Hash: the record of one job."""
+        return f"{self.base}job:{job_id}"
+
+    def line(self, chatbot_id: str) -> str:
+        """Sorted set: the pending jobs of one chatbot by generation; gone when empty."""
+        return f"{self.base}line:{chatbot_id}"
+
+    def busy(self, chatbot_id: str) -> str:
+        """String: the one running job of a chatbot; gone when there is none."""
+        return f"{self.base}busy:{chatbot_id}"
+
+    def idempotency(self, key: str) -> str:
+        """String: what was enqueued under an idempotency key; expires with its window."""
+        return f"{self.base}idempotency:{key}"

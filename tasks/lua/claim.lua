@@ -1,0 +1,35 @@
+-- queued -> running: take the job's lease.
+--
+-- ARGV: now, job id, lease token, lease in seconds, worker
+-- Replies: {'claimed', {field, value, ...}}
+--          {'unknown'}                   no record: malformed, or expired long ago
+--          {'ended', state}              terminal: a duplicate, or past its deadline just now
+--          {'leased'}                    somebody runs it
+--          {'waiting', reason, message, until}  not its turn
+
+local id, token, lease, worker = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local job = load(id)
+if not job then return { 'unknown' } end
+if not is_pending(job.state) then return { 'ended', job.state } end
+if owns(job, token) then return { 'claimed', redis.call('HGETALL', job_key(id)) } end
+if job.state == 'running' then return { 'leased' } end
+if tonumber(job.expires_at) <= now then
+  expire(id, job)
+  return { 'ended', 'expired' }
+end
+if job.state == 'queued' then
+  local reason, message = obstacle(id, job)
+  if reason then wait(id, job, reason, message, tonumber(job.expires_at)) end
+end
+job = load(id)
+if job.state == 'waiting' then
+  return { 'waiting', job.wait_reason, job.message, job.wait_until }
+end
+
+local lease_until = seconds(now + lease)
+redis.call('HDEL', job_key(id), 'queued_at')
+redis.call('HSET', job_key(id), 'state', 'running', 'worker', worker, 'started_at', seconds(now),
+           'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
+redis.call('SET', busy_key(job.chatbot_id), id)
+redis.call('ZADD', AGENDA, lease_until, id)
+return { 'claimed', redis.call('HGETALL', job_key(id)) }

@@ -1,0 +1,34 @@
+-- (none) -> queued | waiting: record a job and send its message, in one step.
+--
+-- ARGV: now, job id, idempotency key or '', seconds it is remembered,
+--       then field, value, ... of the record
+-- Replies: {'created' | 'exists', job id, {field, value, ...}}; `exists` when the
+--          id, or the idempotency key, was enqueued before (the caller compares).
+
+local id, key, window = ARGV[2], ARGV[3], ARGV[4]
+
+local function exists(known)
+  return { 'exists', known, redis.call('HGETALL', job_key(known)) }
+end
+
+if redis.call('EXISTS', job_key(id)) == 1 then return exists(id) end
+if key ~= '' then
+  local known = redis.call('GET', idempotency_key(key))
+  if known and redis.call('EXISTS', job_key(known)) == 1 then return exists(known) end
+  redis.call('SET', idempotency_key(key), id, 'EX', window)
+end
+
+redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, 5))
+local job = load(id)
+if job.lifetime then
+  job.expires_at = seconds(math.max(now, tonumber(job.not_before or 0)) + tonumber(job.lifetime))
+  redis.call('HSET', job_key(id), 'expires_at', job.expires_at)
+  redis.call('HDEL', job_key(id), 'lifetime')
+end
+if job.not_before and tonumber(job.not_before) > now then
+  wait(id, job, 'scheduled', 'Scheduled for later.', tonumber(job.not_before))
+else
+  join_line(id, job)
+  route(id, job)
+end
+return { 'created', id, redis.call('HGETALL', job_key(id)) }

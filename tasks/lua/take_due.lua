@@ -1,0 +1,82 @@
+-- The tick: look at the jobs whose time has come.
+--
+--   waiting -> queued     its time has come (or waits on, behind its chatbot's newest)
+--   running -> queued     its lease ran out: its worker is lost
+--   running -> failed     the same for the third time: the job is set aside
+--   queued  -> queued     its message got lost: send it again
+--   any but running -> expired
+--
+-- ARGV: now, how many at most
+-- Replies: {seconds until the next is due or '', sent, rescued, set aside, resent, expired};
+--          the last five are counts
+
+local due = redis.call('ZRANGEBYSCORE', AGENDA, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
+local sent, rescued, set_aside, resent, expired = 0, 0, 0, 0, 0
+
+-- The queue is first in, first out: whatever was sent before the oldest message
+-- in it has been taken from it. A message without our mark tells nothing.
+local oldest = redis.call('LINDEX', QUEUE, -1)
+local oldest_sent = math.huge
+if oldest then
+  oldest_sent = tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0)
+end
+
+local function rescue(id, job)
+  rescued = rescued + 1
+  local crashes = redis.call('HINCRBY', job_key(id), 'crashes', 1)
+  local last = crashes >= CRASHES
+  note_attempt(id, cjson.encode({
+    started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
+    code = 'worker_lost', decision = last and 'fail' or 'rescue', counted = false,
+    reason = 'Worker ' .. job.worker .. ' was lost while it ran this job.' }))
+  redis.call('HDEL', job_key(id), 'lease_token')
+  let_go(id, job.chatbot_id)
+  if job.cancel_requested then
+    cancel(id, job)
+  elseif last then
+    set_aside = set_aside + 1
+    finish(id, job, 'failed', 'crash_loop',
+           crashes .. ' workers were lost while they ran this job; it is set aside.', '')
+  else
+    route(id, job)
+    advance(job.chatbot_id)
+  end
+end
+
+local function check_message(id, job)
+  local queued_at = tonumber(job.queued_at)
+  if queued_at < oldest_sent and queued_at + IN_FLIGHT <= now then
+    resent = resent + 1
+    send(id)
+  else
+    -- The further from the queue's end, the later it is worth another look.
+    local backlog = math.max(RESEND, math.min(queued_at - oldest_sent, RESEND_LATEST))
+    redis.call('ZADD', AGENDA, seconds(now + backlog), id)
+  end
+end
+
+for _, id in ipairs(due) do
+  local job = load(id)
+  if not job or not is_pending(job.state) then
+    redis.call('ZREM', AGENDA, id)
+  elseif job.state == 'running' then
+    if tonumber(job.lease_until) <= now then
+      rescue(id, job)
+    else
+      redis.call('ZADD', AGENDA, job.lease_until, id)
+    end
+  elseif tonumber(job.expires_at) <= now then
+    expired = expired + 1
+    expire(id, job)
+  elseif job.state == 'queued' then
+    check_message(id, job)
+  else
+    if not job.generation then join_line(id, job) end
+    sent = sent + 1
+    route(id, job)
+  end
+end
+
+local next_due = redis.call('ZRANGE', AGENDA, 0, 0, 'WITHSCORES')[2]
+return { next_due and seconds(math.max(0, tonumber(next_due) - now)) or '',
+         sent, rescued, set_aside, resent, expired }

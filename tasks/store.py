@@ -1,0 +1,302 @@
+"""The ledger: one method a script, and nothing else writes.
+
+Every method is one round trip and one atomic step; what it moves from which
+state to which is told in the head of its script in `lua/`. A method that takes
+a lease token changes nothing unless that token holds the job's lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from tasks.connection import translated
+from tasks.errors import JobNotFound, LedgerRefused
+from tasks.keys import Keys
+from tasks.record import JobRecord, JobState, WaitReason
+from tasks.scripts import Retention, load_scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from redis import Redis
+
+    from tasks.job import UploadJob
+    from tasks.record import Attempt, OutcomeCode
+
+_FORM = "1"
+
+
+class Lease(NamedTuple):
+    """The right to write one job's record, as long as it is kept alive."""
+
+    job_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The job is ours."""
+
+    record: JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The job has ended: a duplicate message, a deadline passed, a cancel."""
+
+    state: JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """Somebody runs the job: a duplicate message, or our lease was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """There is no such job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It is not the job's turn.
+
+    Attributes:
+        reason: what it waits for.
+        message: the same for a person.
+        until: Unix seconds; when somebody looks at it again at the latest.
+    """
+
+    reason: WaitReason
+    message: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The request may start now."""
+
+
+class Tick(NamedTuple):
+    """What one look at the agenda did.
+
+    Attributes:
+        next_due: seconds until somebody must look again; None when nothing waits.
+        sent: waiting jobs that became due.
+        rescued: jobs whose worker was lost.
+        set_aside: those among them that lost too many workers.
+        resent: queued jobs whose message was lost.
+        expired: jobs whose deadline passed.
+    """
+
+    next_due: float | None
+    sent: int
+    rescued: int
+    set_aside: int
+    resent: int
+    expired: int
+
+
+class JobStore:
+    """The ledger on one Redis.
+
+    Args:
+        redis: a client made with `decode_responses=True`; safe to share among threads.
+        keys: tells ledgers on one Redis apart.
+        retention: how long ended jobs are kept.
+        now: Unix seconds; by default Redis' own clock, the same for everybody.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        keys: Keys | None = None,
+        retention: Retention | None = None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self.keys = keys or Keys()
+        self._redis = redis
+        self._now = now
+        with translated():
+            self._scripts = load_scripts(redis, self.keys, retention or Retention())
+
+    def enqueue(
+        self,
+        job: UploadJob,
+        job_id: str,
+        *,
+        lifetime: float,
+        idempotency_window: int,
+        replay_of: str | None = None,
+    ) -> tuple[bool, JobRecord]:
+        """Record a job and send its message.
+
+        Args:
+            job: what to do.
+            job_id: the job's name; known already means enqueued already.
+            lifetime: seconds until it expires, if the job does not say.
+            idempotency_window: seconds for which its idempotency key is remembered.
+            replay_of: the ended job that this one repeats.
+
+        Returns:
+            Whether it is new, and the record under this id or idempotency key.
+        """
+        stored = _encode(job) | ({"replay_of": replay_of} if replay_of else {})
+        if job.expires_at is None:
+            stored["lifetime"] = str(lifetime)
+        reply = self._call(
+            "enqueue", job_id, job.idempotency_key or "", idempotency_window, *_flat(stored)
+        )
+        return reply[0] == "created", _decode(reply[1], _pairs(reply[2]))
+
+    def refuse(
+        self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
+    ) -> bool:
+        """Record a job that cannot be carried out as failed; False if its id was known."""
+        form = {"version": _FORM, "chatbot_id": "", "image": "", "account": "", "fit": ""}
+        return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
+
+    def claim(
+        self, lease: Lease, seconds: float, worker: str
+    ) -> Claimed | Ended | Leased | Waiting | Unknown:
+        """Take a queued job for `seconds`."""
+        reply = self._call("claim", *lease, seconds, worker)
+        match reply[0]:
+            case "claimed":
+                return Claimed(_decode(lease.job_id, _pairs(reply[1])))
+            case "ended":
+                return Ended(JobState(reply[1]))
+            case "waiting":
+                return _waiting(reply)
+            case "leased":
+                return Leased()
+            case _:
+                return Unknown()
+
+    def extend(self, leases: list[Lease], seconds: float) -> list[Lease]:
+        """Keep leases for `seconds` from now; returns those that were lost."""
+        if not leases:
+            return []
+        lost = self._call("extend", seconds, *(part for lease in leases for part in lease))
+        return [lease for lease in leases if lease.token in lost]
+
+    def admit(self, lease: Lease, seconds: float) -> Go | Ended | Leased | Waiting:
+        """Ask for the request to start, and keep the lease for `seconds`."""
+        reply = self._call("admit", *lease, seconds)
+        match reply[0]:
+            case "go":
+                return Go()
+            case "ended":
+                return Ended(JobState(reply[1]))
+            case "waiting":
+                return _waiting(reply)
+            case _:
+                return Leased()
+
+    def finish(
+        self, lease: Lease, state: JobState, code: OutcomeCode, message: str, attempt: Attempt
+    ) -> bool:
+        """Record the outcome; False if the lease was lost."""
+        return self._conclude("finish", lease, (state, code, message), attempt)
+
+    def postpone(
+        self, lease: Lease, until: float, reason: WaitReason, message: str, attempt: Attempt
+    ) -> bool:
+        """Have the job wait until `until` (Unix seconds); False if the lease was lost."""
+        return self._conclude("postpone", lease, (until, reason, message), attempt)
+
+    def hand_back(self, lease: Lease) -> bool:
+        """Give a claimed job to another worker; False if the lease was lost."""
+        return bool(self._call("hand_back", *lease))
+
+    def cancel(self, job_id: str) -> str:
+        """Cancel a job: `cancelled`, `requested` while it runs, or `ended` when too late.
+
+        Raises:
+            JobNotFound: no record under this id.
+        """
+        reply = str(self._call("cancel", job_id))
+        if reply == "unknown":
+            raise JobNotFound(job_id)
+        return reply
+
+    def take_due(self, limit: int) -> Tick:
+        """Look at up to `limit` jobs whose time has come."""
+        next_due, *counts = self._call("take_due", limit)
+        return Tick(float(next_due) if next_due else None, *map(int, counts))
+
+    def get(self, job_id: str) -> JobRecord:
+        """Read a record.
+
+        Raises:
+            JobNotFound: no record under this id.
+            LedgerRefused: the record is of a form that this release does not know.
+        """
+        with translated():
+            stored = cast("dict[str, str]", self._redis.hgetall(self.keys.job(job_id)))
+        if not stored:
+            raise JobNotFound(job_id)
+        return _decode(job_id, stored)
+
+    def ping(self) -> None:
+        """Ask whether Redis answers, and takes writes.
+
+        Raises:
+            LedgerUnavailable: it does not, or not now.
+            LedgerRefused: it is full, or refuses these credentials.
+        """
+        with translated():
+            self._redis.set(self.keys.probe, "", px=1)
+
+    def _conclude(
+        self, script: str, lease: Lease, what: tuple[str | float, ...], attempt: Attempt
+    ) -> bool:
+        status = "" if attempt.http_status is None else attempt.http_status
+        return bool(
+            self._call(script, *lease, *what, status, attempt.encode(), int(attempt.counted))
+        )
+
+    def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
+        now = "" if self._now is None else f"{self._now():.6f}"
+        with translated():
+            return self._scripts[script](args=[now, *arguments])
+
+
+def _encode(job: UploadJob) -> dict[str, str]:
+    stored = {
+        "version": _FORM,
+        "chatbot_id": job.chatbot_id,
+        "image": job.image,
+        "account": job.account,
+        "fit": job.fit,
+        "idempotency_key": job.idempotency_key,
+        "sha256": job.sha256,
+        "not_before": _seconds(job.not_before),
+        "expires_at": _seconds(job.expires_at),
+    }
+    return {name: value for name, value in stored.items() if value is not None}
+
+
+def _decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
+    try:
+        return JobRecord.decode(job_id, stored)
+    except (KeyError, ValueError) as error:
+        raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
+
+
+def _seconds(time: float | None) -> str | None:
+    return None if time is None else f"{time:.3f}"
+
+
+def _flat(stored: Mapping[str, str]) -> list[str]:
+    return [part for pair in stored.items() for part in pair]
+
+
+def _pairs(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _waiting(reply: list[str]) -> Waiting:
+    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.client import UploadClient
+from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused, WaitTimeout
+from tasks.record import JobState
+from tests.ledger.driver import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+
+    from sandbox.redis_server import RedisServer
+
+SHA256 = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def decode_responses() -> bool:
+    return True
+
+
+@pytest.fixture
+def redis(redis_client: Redis) -> Any:
+    return redis_client
+
+
+@pytest.fixture
+def client(redis: Any) -> UploadClient:
+    return UploadClient(redis=redis)
+
+
+@pytest.fixture
+def worker(redis: Any, client: UploadClient) -> Ledger:
+    """Claims and ends what the client enqueues."""
+    ledger = Ledger(redis)
+    ledger.store = client._store
+    return ledger
+
+
+@dataclass
+class Time:
+    """Passes when somebody sleeps; `meanwhile` happens then."""
+
+    meanwhile: Callable[[], object] = lambda: None
+    now: float = 0.0
+    naps: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+        self.meanwhile()
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_an_enqueued_job_is_answered_with_its_record(client: UploadClient, redis: Any) -> None:
+    record = client.enqueue("bot", "media:a.png", account="shop", sha256=SHA256)
+    assert (record.state, record.chatbot_id, record.image) == ("queued", "bot", "media:a.png")
+    assert (record.account, record.sha256) == ("shop", SHA256)
+    assert record.expires_at == pytest.approx(record.created_at + 86_400, abs=0.01)
+    assert client.status(record.id) == record
+    assert redis.llen("facelift") == 1
+
+
+def test_the_record_is_readable_without_our_package(client: UploadClient, redis: Any) -> None:
+    record = client.enqueue("bot", "media:a.png")
+    stored = redis.hgetall("{facelift}:job:" + record.id)
+    assert (stored["state"], stored["chatbot_id"]) == ("queued", "bot")
+
+
+def test_a_client_has_a_lifetime_and_a_prefix_of_its_own(redis: Any) -> None:
+    client = UploadClient(redis=redis, lifetime=60, key_prefix="shop")
+    record = client.enqueue("bot", "media:a.png")
+    assert record.expires_at == pytest.approx(record.created_at + 60, abs=0.01)
+    with pytest.raises(JobNotFound):
+        UploadClient(redis=redis).status(record.id)
+
+
+def test_a_job_says_itself_when_it_expires(client: UploadClient) -> None:
+    assert client.enqueue("bot", "media:a.png", expires_at=4e9).expires_at == 4e9
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("chatbot_id", " "),
+        ("image", "a.png"),
+        ("account", "A"),
+        ("not_before", 1.7e12),
+        ("fit", "crop"),
+        ("job_id", "a b"),
+    ],
+)
+def test_a_wrong_field_is_named_before_anything_is_enqueued(
+    client: UploadClient, redis: Any, field: str, given: object
+) -> None:
+    fields: dict[str, Any] = {"chatbot_id": "bot", "image": "media:a.png", field: given}
+    with pytest.raises(InvalidJob) as caught:
+        client.enqueue(**fields)
+    assert caught.value.field == field
+    assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
+def test_enqueueing_again_gives_the_same_job(
+    client: UploadClient, redis: Any, again: dict[str, Any]
+) -> None:
+    first = client.enqueue("bot", "media:a.png", sha256=SHA256, not_before=1e9, **again)
+    assert client.enqueue("bot", "media:a.png", sha256=SHA256, not_before=1e9, **again) == first
+    assert redis.llen("facelift") == 1
+
+
+@pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [
+        ("chatbot_id", "bot-2"),
+        ("image", "media:b.png"),
+        ("account", "shop"),
+        ("sha256", SHA256),
+        ("not_before", 1e9),
+        ("expires_at", 4e9),
+    ],
+)
+def test_enqueueing_something_else_again_is_a_conflict_that_names_the_field(
+    client: UploadClient, redis: Any, again: dict[str, Any], field: str, other: object
+) -> None:
+    fields: dict[str, Any] = {"chatbot_id": "bot", "image": "media:a.png"} | again
+    first = client.enqueue(**fields)
+    with pytest.raises(IdempotencyConflict, match=f"^{field}: ") as caught:
+        client.enqueue(**(fields | {field: other}))
+    assert (caught.value.field, caught.value.record) == (field, first)
+    assert redis.llen("facelift") == 1
+
+
+def test_an_idempotency_key_is_forgotten_after_its_window(redis: Any) -> None:
+    client = UploadClient(redis=redis, idempotency_window=3600)
+    first = client.enqueue("bot", "media:a.png", idempotency_key="k")
+    key = client._store.keys.idempotency("k")
+    assert 3590 < redis.ttl(key) <= 3600
+    redis.delete(key)
+    assert client.enqueue("bot", "media:a.png", idempotency_key="k").id != first.id
+
+
+def test_a_job_that_nobody_enqueued_is_not_found(client: UploadClient) -> None:
+    with pytest.raises(JobNotFound, match="no job 'nobody'"):
+        client.status("nobody")
+    with pytest.raises(JobNotFound):
+        client.wait("nobody")
+
+
+def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    lease = worker.claim_and_admit(job)
+    time = Time()
+    time.meanwhile = lambda: worker.deliver(lease) if len(time.naps) == 3 else None
+    record = client.wait(job, 60, sleep=time.sleep, monotonic=time.monotonic)
+    assert (record.state, record.outcome) == ("succeeded", "delivered")
+    assert len(time.naps) == 3
+
+
+def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Ledger) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    worker.fail(worker.claim_and_admit(job))
+    time = Time()
+    assert client.wait(job, 0, sleep=time.sleep, monotonic=time.monotonic).state == "failed"
+    assert time.naps == []
+
+
+@pytest.mark.parametrize("timeout", [0, 0.01, 5, 60])
+def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(
+    client: UploadClient, timeout: float
+) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    time = Time()
+    with pytest.raises(WaitTimeout, match=f"is still queued after {timeout:g} s") as caught:
+        client.wait(job, timeout, sleep=time.sleep, monotonic=time.monotonic)
+    assert caught.value.record.state is JobState.QUEUED
+    assert time.now == pytest.approx(timeout)
+
+
+def test_waiting_asks_often_at_first_and_twice_a_second_later(client: UploadClient) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    time = Time()
+    with pytest.raises(WaitTimeout):
+        client.wait(job, 60, sleep=time.sleep, monotonic=time.monotonic)
+    assert time.naps[0] == 0.02
+    assert time.naps[:-1] == sorted(time.naps[:-1])
+    assert max(time.naps) == 0.5
+
+
+def test_scripts_that_redis_forgot_are_sent_anew(client: UploadClient, redis: Any) -> None:
+    client.enqueue("bot", "media:a.png")
+    redis.script_flush()
+    client.enqueue("bot", "media:b.png")
+    assert redis.llen("facelift") == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.enqueue("bot", "media:a.png", job_id="mine"),
+        lambda client: client.status("mine"),
+    ],
+)
+def test_a_foreign_value_under_our_key_is_refused_and_left_alone(
+    client: UploadClient, redis: Any, call: Callable[[UploadClient], object]
+) -> None:
+    key = client._store.keys.job("mine")
+    redis.set(key, "somebody else's")
+    with pytest.raises(LedgerRefused, match="WRONGTYPE"):
+        call(client)
+    assert redis.get(key) == "somebody else's"
+
+
+@pytest.mark.parametrize("spoil", [{"state": "dreaming"}, {"created_at": "yesterday"}])
+def test_a_record_that_cannot_be_read_is_told_as_such(
+    client: UploadClient, redis: Any, spoil: dict[str, str]
+) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    redis.hset(client._store.keys.job(job), mapping=spoil)
+    with pytest.raises(LedgerRefused, match=f"the record of job {job} cannot be read"):
+        client.status(job)
+
+
+def test_a_queue_that_refuses_the_message_does_not_lose_the_job(
+    client: UploadClient, redis: Any
+) -> None:
+    redis.set("facelift", "no list")
+    with pytest.raises(LedgerRefused):
+        client.enqueue("bot", "media:a.png", job_id="mine")
+    redis.delete("facelift")
+    assert redis.zscore("{facelift}:agenda", "mine") is not None
+
+
+@pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
+@pytest.mark.usefixtures("real_redis")
+def test_producers_at_once_with_the_same_key_get_one_job(
+    redis_server: RedisServer, again: dict[str, Any]
+) -> None:
+    together = threading.Barrier(8)
+    ids: list[str] = []
+
+    def produce(client: UploadClient) -> None:
+        together.wait(10)
+        ids.append(client.enqueue("bot", "media:a.png", **again).id)
+
+    with UploadClient(redis_server.url) as one, UploadClient(redis_server.url) as other:
+        threads = [
+            threading.Thread(target=produce, args=(client,))
+            for client in (one, other)
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        queued = one._redis.llen("facelift")
+    assert list(Counter(ids).values()) == [8]
+    assert queued == 1
+
+
+@pytest.mark.usefixtures("real_redis")
+def test_one_client_serves_many_threads(redis_server: RedisServer) -> None:
+    with UploadClient(redis_server.url) as client:
+        threads = [
+            threading.Thread(target=client.enqueue, args=(f"bot-{n}", "media:a.png"))
+            for n in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert client._redis.llen("facelift") == 40

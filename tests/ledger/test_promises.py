@@ -1,0 +1,246 @@
+"""Any sequence of events keeps the promises: the scripts against a model, step by step."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tasks.record import JobState
+from tasks.store import Claimed, Ended, Go, Lease, Leased, Waiting
+from tests.ledger.driver import LEASE, START, Ledger
+from tests.ledger.model import PENDING, Model
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+REPLIES = {Claimed: "claimed", Ended: "ended", Leased: "leased", Waiting: "waiting"}
+GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
+
+chatbots = st.sampled_from(["ann", "bob"])
+seconds = st.sampled_from([1, 4, 11, 16, 16, 40])
+acts = st.sampled_from(["admit", "succeed", "fail", "postpone", "hand_back", "heartbeat"])
+
+
+class Promises(RuleBasedStateMachine):
+    """Producers, workers that live, die and come back, a queue that loses and doubles."""
+
+    redis: Redis
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.ledger = Ledger(self.redis)
+        self.model = Model(START)
+        self.leases: list[Lease] = []
+        self.ended: dict[str, str] = {}
+        self.delivered: dict[str, list[int]] = {"ann": [], "bob": []}
+
+    def live(self) -> list[Lease]:
+        return [
+            Lease(job.id, job.token)
+            for job in self.model.jobs.values()
+            if job.state == "running" and job.token
+        ]
+
+    # Producers.
+
+    @rule(
+        chatbot=chatbots,
+        lives=st.sampled_from([30, 10_000]),
+        starts_in=st.sampled_from([None, None, None, 20]),
+    )
+    def enqueue(self, chatbot: str, lives: int, starts_in: int | None) -> None:
+        expires = self.model.now + lives
+        not_before = None if starts_in is None else self.model.now + starts_in
+        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before)
+        self.model.enqueue(job, chatbot, expires, not_before)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def enqueue_again(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(list(self.model.jobs)))
+        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        self.cancel_job(data.draw(st.sampled_from(list(self.model.jobs)[-4:])))
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data())
+    def cancel_what_runs(self, data: st.DataObject) -> None:
+        self.cancel_job(data.draw(st.sampled_from(self.live())).job_id)
+
+    def cancel_job(self, job: str) -> None:
+        assert self.ledger.store.cancel(job) == self.model.cancel(job)
+
+    # The queue.
+
+    @precondition(lambda self: self.model.queue)
+    @rule()
+    def deliver_oldest_message(self) -> None:
+        message = json.loads(self.ledger.redis.rpop("facelift"))
+        _, job = self.model.queue.pop(0)
+        assert message["headers"]["id"] == job
+        self.claim(job)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def deliver_a_duplicate(self, data: st.DataObject) -> None:
+        self.claim(data.draw(st.sampled_from(list(self.model.jobs)[-4:])))
+
+    @rule()
+    def lose_all_messages(self) -> None:
+        self.ledger.lose_messages()
+        self.model.queue.clear()
+
+    def claim(self, job: str) -> None:
+        lease = Lease(job, f"t{len(self.leases)}")
+        reply = self.ledger.store.claim(lease, LEASE, "w")
+        assert REPLIES[type(reply)] == self.model.claim(job, lease.token)
+        self.leases.append(lease)
+
+    # Workers, some of which should be dead.
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), act=acts)
+    def owner_acts(self, data: st.DataObject, act: str) -> None:
+        getattr(self, act)(data.draw(st.sampled_from(self.live())))
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), act=acts)
+    def zombie_acts(self, data: st.DataObject, act: str) -> None:
+        getattr(self, act)(data.draw(st.sampled_from(self.leases[-6:])))
+
+    @precondition(lambda self: self.model.queue)
+    @rule(path=st.lists(acts, max_size=3))
+    def worker_takes_the_next(self, path: list[str]) -> None:
+        self.deliver_oldest_message()
+        for act in path:
+            getattr(self, act)(self.leases[-1])
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), act=acts)
+    def frozen_worker_wakes(self, data: st.DataObject, act: str) -> None:
+        lease = data.draw(st.sampled_from(self.live()))
+        self.tick(16)
+        getattr(self, act)(lease)
+
+    def admit(self, lease: Lease) -> None:
+        reply = self.ledger.store.admit(lease, LEASE)
+        assert GATES[type(reply)] == self.model.admit(*lease)
+
+    def succeed(self, lease: Lease) -> None:
+        job = self.model.jobs[lease.job_id]
+        is_first = job.state == "running" and job.token == lease.token
+        assert self.ledger.deliver(lease) == self.model.finish(*lease, "succeeded")
+        if is_first:
+            self.delivered[job.chatbot].append(job.generation or 0)
+
+    def fail(self, lease: Lease) -> None:
+        assert self.ledger.fail(lease) == self.model.finish(*lease, "failed")
+
+    def postpone(self, lease: Lease) -> None:
+        assert self.ledger.postpone(lease, 12) == self.model.postpone(*lease, 12)
+
+    def hand_back(self, lease: Lease) -> None:
+        assert self.ledger.store.hand_back(lease) == self.model.hand_back(*lease)
+
+    def heartbeat(self, lease: Lease) -> None:
+        lost = self.ledger.store.extend([lease], LEASE)
+        assert (lost == []) == self.model.extend(*lease)
+
+    # Time.
+
+    @rule(passed=seconds)
+    def tick(self, passed: int) -> None:
+        self.model.now += passed
+        self.ledger.tick(passed)
+        self.model.tick()
+
+    # What must hold after every step.
+
+    @invariant()
+    def ledger_equals_model(self) -> None:
+        agenda = self.redis.zscore
+        for job in self.model.jobs.values():
+            record = self.ledger.get(job.id)
+            assert (
+                record.state,
+                record.wait_reason,
+                record.attempts_used,
+                record.crashes,
+                record.superseded_by,
+                agenda(self.ledger.store.keys.agenda, job.id),
+            ) == (
+                job.state,
+                job.reason,
+                job.attempts_used,
+                job.crashes,
+                job.superseded_by,
+                job.due,
+            ), job.id
+
+    @invariant()
+    def terminal_states_never_change(self) -> None:
+        for job in self.model.jobs:
+            record = self.ledger.get(job)
+            if record.state.is_terminal:
+                assert self.ended.setdefault(job, record.state) == record.state
+                assert record.outcome is not None
+
+    @invariant()
+    def two_uploads_of_a_chatbot_are_never_in_flight(self) -> None:
+        running = [
+            self.model.jobs[job].chatbot
+            for job in self.model.jobs
+            if self.ledger.state(job) is JobState.RUNNING
+        ]
+        assert len(running) == len(set(running))
+
+    @invariant()
+    def pictures_never_go_backwards(self) -> None:
+        for generations in self.delivered.values():
+            assert generations == sorted(generations)
+
+    def teardown(self) -> None:
+        """Nothing is lost: left to itself, everything comes to its end."""
+        for _ in range(400):
+            if not any(job.state in PENDING for job in self.model.jobs.values()):
+                break
+            self.tick(16)
+            while self.model.queue:
+                self.deliver_oldest_message()
+                lease = self.leases[-1]
+                if self.model.admit(*lease) == "go":
+                    self.ledger.store.admit(lease, LEASE)
+                    assert self.ledger.deliver(lease)
+                    self.model.finish(*lease, "succeeded")
+                else:
+                    self.ledger.store.admit(lease, LEASE)
+        self.ledger_equals_model()
+        assert all(self.ledger.state(job).is_terminal for job in self.model.jobs)
+        assert self.ledger.leftovers() == set()
+
+
+def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
+    machine: Any = type("OnThisRedis", (Promises,), {"redis": redis_client})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

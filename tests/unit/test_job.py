@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict, fields
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import example
+from hypothesis import given as any_given
+from hypothesis import strategies as st
+
+from tasks.errors import InvalidJob
+from tasks.job import ImageRef, UploadJob, check_job_id
+
+SHA256 = "0123456789abcdef" * 4
+
+
+def job(**given: Any) -> UploadJob:
+    return UploadJob(**({"chatbot_id": "bot", "image": "media:a.png"} | given))
+
+
+def refusal(**given: Any) -> InvalidJob:
+    with pytest.raises(InvalidJob) as caught:
+        job(**given)
+    return caught.value
+
+
+def test_a_chatbot_and_an_image_are_enough() -> None:
+    made = job()
+    assert (made.account, made.fit) == ("default", "strict")
+    assert (made.idempotency_key, made.sha256) == (None, None)
+    assert (made.not_before, made.expires_at) == (None, None)
+
+
+def test_a_job_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        job().image = "media:b.png"  # type: ignore[misc]  # the point of the test
+
+
+@pytest.mark.parametrize("field", ["chatbot_id", "image", "account", "idempotency_key", "sha256"])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("", "must not be blank"),
+        (" \u00a0\t", "must not be blank"),
+        (7, "must be text, not int"),
+        (True, "must be text, not bool"),
+        (b"bytes", "must be text, not bytes"),
+        (["a"], "must be text, not list"),
+        ("a\x00", "control characters"),
+        ("a\n", "control characters"),
+        ("a\x7f", "control characters"),
+        ("a\x85", "control characters"),
+        ("a\ud800", "control characters"),
+    ],
+)
+def test_text_that_is_none_is_refused(field: str, value: object, why: str) -> None:
+    error = refusal(**{field: value})
+    assert error.field == field
+    assert why in error.reason
+
+
+@pytest.mark.parametrize("field", ["chatbot_id", "image", "account"])
+def test_required_text_cannot_be_none(field: str) -> None:
+    assert refusal(**{field: None}).reason == "must be text, not NoneType"
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [
+        ("chatbot_id", "b" * 200),
+        ("image", "media:" + "a" * 1018),
+        ("account", "a" * 40),
+        ("idempotency_key", "k" * 200),
+    ],
+)
+def test_text_has_a_longest_length(field: str, longest: str) -> None:
+    assert getattr(job(**{field: longest}), field) == longest
+    error = refusal(**{field: longest + "x"})
+    assert error.field == field
+    assert f"at most {len(longest)} are allowed" in error.reason
+
+
+@pytest.mark.parametrize("chatbot", ["5QHA6VB-DIAbBhxwqxfdi", "käse brot", "机器人", "a/b?c=d"])
+def test_any_other_text_may_name_a_chatbot(chatbot: str) -> None:
+    assert job(chatbot_id=chatbot).chatbot_id == chatbot
+
+
+@pytest.mark.parametrize(
+    ("image", "store", "path"),
+    [
+        ("media:bots/42.png", "media", "bots/42.png"),
+        ("s-3_b:x", "s-3_b", "x"),
+        ("m:a:b", "m", "a:b"),
+        ("m:/absolute", "m", "/absolute"),
+        ("m:../up", "m", "../up"),  # the worker confines paths, whatever they say
+        ("m:Ähre 1.png", "m", "Ähre 1.png"),
+    ],
+)
+def test_an_image_is_a_store_and_a_path(image: str, store: str, path: str) -> None:
+    assert job(image=image).image_ref == ImageRef(store, path)
+    assert str(ImageRef.parse(image)) == image
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("a.png", "must be <store>:<path>"),
+        ("media:", "must be <store>:<path>"),
+        ("https://example.com/a.png", "must be <store>:<path>"),
+        (":a.png", "the store's name"),
+        ("Media:a.png", "the store's name"),
+        ("-m:a.png", "the store's name"),
+        ("m m:a.png", "the store's name"),
+        ("m" * 33 + ":a.png", "the store's name"),
+        ("/srv/a:b", "the store's name"),
+    ],
+)
+def test_an_image_of_another_form_is_refused(image: str, why: str) -> None:
+    error = refusal(image=image)
+    assert error.field == "image"
+    assert why in error.reason
+
+
+@pytest.mark.parametrize("account", ["Shop", "_shop", "shop.eu", "shop eu", "größe"])
+def test_an_account_is_a_name_that_a_variable_can_spell(account: str) -> None:
+    assert refusal(account=account).reason.startswith("must be 1 to 40 of a-z")
+
+
+def test_a_hash_is_kept_in_lower_case() -> None:
+    assert job(sha256=SHA256.upper()).sha256 == SHA256
+
+
+@pytest.mark.parametrize("sha256", [SHA256[:-1], "g" * 64, "0x" + "a" * 62])
+def test_a_hash_of_another_form_is_refused(sha256: str) -> None:
+    assert refusal(sha256=sha256).reason == "must be 64 hexadecimal digits"
+
+
+@pytest.mark.parametrize("field", ["not_before", "expires_at"])
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (1_764_000_000, 1_764_000_000.0),
+        (1_764_000_000.123456, 1_764_000_000.123),
+        (datetime(2026, 1, 1, tzinfo=UTC), 1_767_225_600.0),
+        (datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), 1_767_225_600.0),
+    ],
+)
+def test_a_time_is_kept_in_unix_seconds(field: str, given: object, seconds: float) -> None:
+    assert getattr(job(**{field: given}), field) == seconds
+
+
+@pytest.mark.parametrize("field", ["not_before", "expires_at"])
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("1764000000", "must be Unix seconds, not str"),
+        (True, "must be Unix seconds, not bool"),
+        (1_764_000_000_000, "not milliseconds"),
+        (10**400, "not milliseconds"),
+        (0, "must be Unix seconds"),
+        (-1.5, "must be Unix seconds"),
+        (float("nan"), "must be Unix seconds"),
+        (float("inf"), "must be Unix seconds"),
+        (datetime(2026, 1, 1), "needs a time zone"),  # noqa: DTZ001 - the point of the test
+        (datetime.min.replace(tzinfo=UTC), "must be Unix seconds"),
+    ],
+)
+def test_a_time_of_another_form_is_refused(field: str, given: object, why: str) -> None:
+    error = refusal(**{field: given})
+    assert error.field == field
+    assert why in error.reason
+
+
+def test_a_job_must_not_expire_before_it_may_start() -> None:
+    assert job(not_before=10, expires_at=10.001).expires_at == 10.001
+    for expires_at in (9, 10, 10.0004):
+        assert refusal(not_before=10, expires_at=expires_at).field == "expires_at"
+
+
+@pytest.mark.parametrize("fit", ["crop", "", None, 1])
+def test_there_is_one_fit(fit: object) -> None:
+    assert refusal(fit=fit).field == "fit"
+
+
+def test_fields_from_the_wire_make_the_same_job() -> None:
+    given = {"chatbot_id": "bot", "image": "media:a.png", "account": "shop", "not_before": 1e9}
+    assert UploadJob.from_fields(given) == job(account="shop", not_before=1e9)
+
+
+@pytest.mark.parametrize("field", ["chatbot_id", "image"])
+def test_a_field_that_is_missing_is_named(field: str) -> None:
+    given = {"chatbot_id": "bot", "image": "media:a.png"}
+    del given[field]
+    with pytest.raises(InvalidJob, match=f"^{field}: is missing$"):
+        UploadJob.from_fields(given)
+
+
+def test_a_field_that_nobody_knows_is_named_and_told_which_there_are() -> None:
+    with pytest.raises(
+        InvalidJob, match=r"^'priority': is not a field of a job: chatbot_id, image"
+    ):
+        UploadJob.from_fields({"chatbot_id": "b", "image": "m:a", "priority": 1})
+
+
+def test_a_refusal_shows_no_more_than_a_line_of_what_was_given() -> None:
+    error = refusal(image="x" * 1000)
+    assert len(str(error)) < 200
+    assert str(refusal(image="\u202e")).isascii()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=30)
+    | st.sampled_from(["media:a.png", "shop", "strict", SHA256, 1_764_000_000.5]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.dictionaries(
+    st.sampled_from([field.name for field in fields(UploadJob)]) | st.text(max_size=10),
+    JSON,
+    max_size=8,
+)
+
+
+@any_given(FIELDS | FIELDS.map(lambda some: {"chatbot_id": "bot", "image": "media:a.png"} | some))
+@example({"chatbot_id": "bot", "image": "media:a.png", "expires_at": 10**400})
+def test_whatever_comes_over_the_wire_makes_a_job_or_is_refused(given: dict[str, Any]) -> None:
+    try:
+        made = UploadJob.from_fields(given)
+    except InvalidJob:
+        return
+    assert made == UploadJob.from_fields(asdict(made))
+
+
+@pytest.mark.parametrize("job_id", ["a", "A-b_9", "0" * 64, "6a0b3f0e-6a1c-4b8e-9d3c-0c1f9b7e2a11"])
+def test_a_job_id_is_kept_as_it_is(job_id: str) -> None:
+    assert check_job_id(job_id) == job_id
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", "-a", "_a", "a b", "a\n", "a:b", "{a}", "é", "a" * 65, None, 7, b"a", ["a"]]
+)
+def test_what_cannot_be_a_job_id_is_refused(job_id: object) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        check_job_id(job_id)
+    assert caught.value.field == "job_id"

@@ -1,0 +1,69 @@
+"""Keys are named twice, in `keys.py` and in `lua/_ledger.lua`; both must say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakeredis import FakeRedis, FakeServer
+
+from tasks.job import UploadJob
+from tasks.keys import Keys
+from tasks.store import Claimed, JobStore, Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHATBOT = "bot:{1} ä"  # a chatbot's name may look like part of a key
+PREFIXES = ["facelift", "a", "9_-" + "x" * 29]
+
+
+@pytest.fixture
+def redis() -> Iterator[FakeRedis]:
+    with FakeRedis(server=FakeServer(), decode_responses=True) as client:
+        yield client
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
+    keys = Keys(prefix)
+    named = {
+        "job": keys.job("job-1"),
+        "agenda": keys.agenda,
+        "line": keys.line(CHATBOT),
+        "busy": keys.busy(CHATBOT),
+        "generation": keys.generation,
+        "idempotency": keys.idempotency("k:1"),
+        "queue": keys.queue,
+    }
+    assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - {"prefix", "base"}
+
+    store = JobStore(redis, keys=keys)
+    job = UploadJob(chatbot_id=CHATBOT, image="media:a.png", idempotency_key="k:1")
+    store.enqueue(job, "job-1", lifetime=60, idempotency_window=60)
+    assert isinstance(store.claim(Lease("job-1", "t"), 15, "w"), Claimed)
+    assert sorted(redis.keys("*")) == sorted(named.values())
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_all_keys_but_the_queue_share_a_hash_tag(prefix: str) -> None:
+    keys = Keys(prefix)
+    tag = "{" + prefix + "}:"
+    others = [keys.agenda, keys.generation, keys.job("j"), keys.line("b"), keys.busy("b")]
+    assert all(key.startswith(tag) for key in [*others, keys.idempotency("k")])
+    assert keys.queue == prefix
+
+
+def test_ledgers_with_different_prefixes_do_not_meet(redis: FakeRedis) -> None:
+    job = UploadJob(chatbot_id="bot", image="media:a.png", idempotency_key="k")
+    for prefix in ("one", "two"):
+        is_new, _ = JobStore(redis, keys=Keys(prefix)).enqueue(
+            job, "job-1", lifetime=60, idempotency_window=60
+        )
+        assert is_new
+
+
+@pytest.mark.parametrize("prefix", ["", "Facelift", "a b", "a:b", "{a}", "ä", "a\n", "x" * 33])
+def test_a_prefix_that_could_break_keys_or_scripts_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be 1 to 32 of a-z, 0-9, _ and -$"):
+        Keys(prefix)
