@@ -1,0 +1,71 @@
+"""The Redis that tests run on: a fake one in memory, and a real one of their own.
+
+`redis_client` runs a test on both. Tests that need the real one are marked
+`real_redis`: where no server is found they are skipped, and fail in CI.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from fakeredis import FakeRedis, FakeServer
+from redis import Redis
+
+from sandbox.redis_binary import RedisServerMissing, find_redis_server
+from sandbox.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "redis_binary" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_redis")
+
+
+@pytest.fixture(scope="session")
+def redis_binary() -> Path:
+    """The server's program, for a test that starts, stops or kills servers of its own."""
+    try:
+        return find_redis_server()
+    except RedisServerMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    redis_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """One running server that all tests share."""
+    with RedisServer(tmp_path_factory.mktemp("redis"), binary=redis_binary) as server:
+        yield server
+
+
+@pytest.fixture
+def decode_responses() -> bool:
+    """Whether clients answer in text; a test module that wants it overrides this."""
+    return False
+
+
+@pytest.fixture
+def real_redis(redis_server: RedisServer, decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - a fixture's value comes by name
+    """A client of the real server, which is empty."""
+    with Redis.from_url(redis_server.url, decode_responses=decode_responses) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real_redis)])
+def redis_client(request: pytest.FixtureRequest, decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - the same
+    """A client of an empty Redis: the test runs on the fake one and on the real one."""
+    if request.param == "real":
+        yield request.getfixturevalue("real_redis")
+        return
+    with FakeRedis(server=FakeServer(), decode_responses=decode_responses) as client:
+        yield client
