@@ -1,0 +1,72 @@
+"""What the options of `facelift endpoint` may be, and what is said when they are not.
+
+Every function takes an option's text and raises `click.BadParameter`, to which
+click adds the option's name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from sandbox.endpoint.behaviour import InvalidRules, Rule, parse_script
+from sandbox.endpoint.limits import Rate
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min)")
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}
+_RATE = re.compile(r"([1-9][0-9]*)/(.+)")
+
+
+def duration(text: str) -> float:
+    """`100ms`, `2s` or `1min`, in seconds."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise click.BadParameter(f"{text!r} is no time; write 100ms, 2s or 1min.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def rate(text: str) -> Rate:
+    """`100/10s`, as requests in a window."""
+    match = _RATE.fullmatch(text)
+    window = match and _DURATION.fullmatch(match[2])
+    if not (match and window and float(window[1])):
+        raise click.BadParameter(f"{text!r} is no rate; write requests/time, such as 100/10s.")
+    return Rate(int(match[1]), duration(match[2]))
+
+
+def script(path: str) -> list[Rule]:
+    """The rules in a file."""
+    try:
+        return parse_script(Path(path).read_bytes())
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}.") from error
+    except InvalidRules as error:
+        raise click.BadParameter("\n  ".join([f"{path}:", *error.problems])) from error
+
+
+def rule(text: str) -> Rule:
+    """`bot-42 status status=500 times=2`, or `bot-42 500 times=2` for short."""
+    try:
+        chatbot_id, behaviour, *options = shlex.split(text)
+        fields = {name: _value(value) for name, value in (each.split("=", 1) for each in options)}
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no rule; write 'CHATBOT BEHAVIOUR [OPTION=VALUE]...', "
+            "such as 'bot-42 500 times=2'."
+        ) from error
+    if behaviour.isdecimal():
+        fields["status"], behaviour = behaviour, "status"
+    fields |= {"chatbot_id": chatbot_id, "behaviour": behaviour}
+    try:
+        return parse_script({"rules": [fields]})[0]
+    except InvalidRules as error:
+        problems = "; ".join(each.removeprefix("rules[0].") for each in error.problems)
+        raise click.BadParameter(f"{text!r}: {problems}") from error
+
+
+def _value(text: str) -> object:
+    return json.loads(text) if text.startswith(("{", "[")) else text

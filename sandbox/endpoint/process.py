@@ -1,0 +1,182 @@
+"""The stand-in in a process of its own, for tests, the demo and the benchmarks.
+
+with EndpointProcess() as endpoint:
+    endpoint.behave("bot-42", "status", status=500, times=2)
+    ...
+    assert [each.status for each in endpoint.arrivals()] == [500, 500, 200]
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode, urlsplit
+
+from sandbox.endpoint.memory import Arrival
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+_START_SECONDS = 20.0
+_STOP_SECONDS = 3.0
+_CALL_SECONDS = 10.0
+_PAGE = 1_000
+
+
+class EndpointProcess:
+    """Starts the stand-in on entering the context and stops it on leaving.
+
+    Args:
+        api_keys: the keys that it accepts.
+        port: to listen on; 0 for any free one.
+        options: further options of `facelift endpoint`, such as `("--latency", "50ms")`.
+        quiet: whether to leave out its line for each request on stderr.
+
+    Attributes:
+        url: its base URL, once started.
+        api_key: the first of its keys.
+        pid: its process's id, while it runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_keys: Sequence[str] = ("sandbox-key",),
+        port: int = 0,
+        options: Sequence[str] = (),
+        quiet: bool = True,
+    ) -> None:
+        self.url = ""
+        self.api_key = api_keys[0]
+        self.pid: int | None = None
+        self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
+        self._command = [sys.executable, "-m", "sandbox.endpoint", "--json", f"--port={port}"]
+        self._command += ["--quiet", *options] if quiet else options
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it listens.
+
+        Raises:
+            RuntimeError: it does not; the reason is on stderr.
+        """
+        self._process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C reaches who started it, who may still need it
+        )
+        self.pid = self._process.pid
+        output = self._process.stdout
+        ready = output and select.select([output], [], [], _START_SECONDS)[0]
+        line = output.readline() if output and ready else ""
+        if not line:
+            self.stop()
+            raise RuntimeError("the stand-in of the endpoint does not start")
+        self.url = json.loads(line)["url"]
+
+    def stop(self) -> None:
+        """Stop it, by force if it does not go; does nothing if it is not running."""
+        process, self._process, self.pid = self._process, None, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    def behave(
+        self,
+        chatbot_id: str,
+        behaviour: str,
+        *,
+        times: int | None = None,
+        **options: Any,  # noqa: ANN401 - they differ by behaviour; see `behaviour`
+    ) -> None:
+        """Queue a rule, as told in `behaviour`.
+
+        Args:
+            chatbot_id: whose uploads it applies to; "*" for every chatbot's.
+            behaviour: its name, such as "status".
+            times: to how many uploads it applies; None for ever.
+            options: those of the behaviour.
+
+        Raises:
+            ValueError: there is no such behaviour or option, or a value is wrong.
+        """
+        rule = {"chatbot_id": chatbot_id, "behaviour": behaviour, "times": times, **options}
+        self._call("POST", "rules", {"rules": [rule]})
+
+    def behave_well(self, chatbot_id: str | None = None) -> None:
+        """Forget the rules of one chatbot ("*" for those of every one), or all of them."""
+        query = {} if chatbot_id is None else {"chatbot_id": chatbot_id}
+        self._call("DELETE", f"rules?{urlencode(query)}")
+
+    def arrivals(self, since: int = 0) -> list[Arrival]:
+        """The log after number `since`, oldest first."""
+        arrivals: list[Arrival] = []
+        while True:
+            page = json.loads(self._call("GET", f"arrivals?since={since}&limit={_PAGE}"))[
+                "arrivals"
+            ]
+            arrivals += [Arrival(**each) for each in page]
+            if len(page) < _PAGE:
+                return arrivals
+            since = arrivals[-1].number
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start or the last reset, as told in `control`."""
+        stats: dict[str, Any] = json.loads(self._call("GET", "stats"))
+        return stats
+
+    def picture(self, chatbot_id: str) -> bytes | None:
+        """The picture that a chatbot has; None if it has none.
+
+        Raises:
+            ValueError: it was dropped to save memory.
+        """
+        try:
+            return self._call("GET", f"picture?{urlencode({'chatbot_id': chatbot_id})}")
+        except LookupError:
+            return None
+
+    def reset(self) -> None:
+        """Make it as freshly started."""
+        self._call("POST", "reset")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_CALL_SECONDS)
+        try:
+            connection.request(method, f"/_sandbox/{path}", json.dumps(body) if body else None)
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status == http.HTTPStatus.NOT_FOUND:
+            raise LookupError(answer.decode())
+        if response.status != http.HTTPStatus.OK:
+            raise ValueError("; ".join(json.loads(answer)["problems"]))
+        return answer

@@ -1,0 +1,282 @@
+"""Steering and questioning the stand-in: its log, its counts, its rules."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sandbox.endpoint.process import EndpointProcess
+from tests.sandbox.test_endpoint_driver import (
+    SQUARE,
+    connect,
+    on_the_wire,
+    prepared,
+    upload,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "a-key-that-nobody-may-see"
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[EndpointProcess]:
+    options = ("--log-size", "1100", "--behave", "bot-of-the-start 503 times=1")
+    with EndpointProcess(api_keys=[KEY], options=options) as process:
+        yield process
+
+
+@pytest.fixture
+def endpoint(process: EndpointProcess) -> EndpointProcess:
+    process.reset()
+    return process
+
+
+def call(endpoint: EndpointProcess, method: str, path: str, **kwargs: Any) -> requests.Response:
+    return requests.request(method, f"{endpoint.url}/_sandbox/{path}", timeout=10, **kwargs)
+
+
+def eventually(endpoint: EndpointProcess, name: str, value: int) -> None:
+    deadline = time.monotonic() + 5
+    while endpoint.stats()[name] != value:
+        assert time.monotonic() < deadline, endpoint.stats()
+        time.sleep(0.01)
+
+
+def test_arrivals_are_in_order_and_can_be_asked_for_from_a_number_on(
+    endpoint: EndpointProcess,
+) -> None:
+    for chatbot_id in ("a", "b", "c"):
+        upload(endpoint, chatbot_id)
+
+    assert [(each.number, each.chatbot_id) for each in endpoint.arrivals(since=1)] == [
+        (2, "b"),
+        (3, "c"),
+    ]
+    assert endpoint.arrivals(since=3) == []
+
+
+def test_an_arrivals_times_are_in_order_and_on_both_clocks(endpoint: EndpointProcess) -> None:
+    before = time.monotonic(), time.time()
+    upload(endpoint)
+    [arrival] = endpoint.arrivals()
+
+    assert arrival.body_at
+    assert arrival.answered_at
+    assert before[0] <= arrival.headers_at <= arrival.body_at <= arrival.answered_at
+    assert arrival.answered_at <= time.monotonic()
+    assert before[1] - 1 <= arrival.arrived <= arrival.unix(arrival.answered_at) < time.time() + 1
+    assert arrival.ended_at == arrival.answered_at
+
+
+def test_the_log_is_bounded_and_counts_go_on(endpoint: EndpointProcess) -> None:
+    with connect(endpoint) as connection:
+        for _ in range(1_110):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: stand-in\r\n\r\n")
+            connection.recv(65_536)
+
+    numbers = [each.number for each in endpoint.arrivals()]
+    assert numbers == list(range(11, 1_111))
+    assert endpoint.stats()["requests"] == 1_110
+    assert endpoint.stats()["first_in_log"] == 11
+
+
+def test_counts(endpoint: EndpointProcess) -> None:
+    endpoint.behave("a", "status", status=500, times=1)
+    endpoint.behave("b", "reset", times=1)
+    upload(endpoint, "a")
+    upload(endpoint, "a")
+    with pytest.raises(requests.ConnectionError):
+        upload(endpoint, "b")
+
+    assert endpoint.stats() == {
+        "requests": 3,
+        "statuses": {"500": 1, "200": 1, "none": 1},
+        "taken": 1,
+        "overlapped": 0,
+        "in_flight": 0,
+        "max_in_flight": 1,
+        "chatbots": 2,
+        "first_in_log": 1,
+    }
+
+
+def test_two_uploads_of_a_chatbot_at_once_are_marked(endpoint: EndpointProcess) -> None:
+    endpoint.behave("*", "delay", seconds=0.3)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda chatbot: upload(endpoint, chatbot), ["a", "a", "b"]))
+
+    assert {(each.chatbot_id, each.overlapped) for each in endpoint.arrivals()} == {
+        ("a", True),
+        ("b", False),
+    }
+    assert endpoint.stats()["overlapped"] == 2
+    assert endpoint.stats()["max_in_flight"] == 3
+
+
+def test_an_upload_overlaps_from_its_headers_on(endpoint: EndpointProcess) -> None:
+    request = on_the_wire(prepared(endpoint))
+    head = request.index(b"\r\n\r\n") + 4
+    with connect(endpoint) as connection:
+        connection.sendall(request[:head])
+        eventually(endpoint, "in_flight", 1)
+        upload(endpoint)
+        connection.sendall(request[head:])
+        connection.recv(1)
+
+    assert [each.overlapped for each in endpoint.arrivals()] == [True, True]
+
+
+def test_an_upload_that_its_client_gave_up_is_in_flight_no_longer(
+    endpoint: EndpointProcess,
+) -> None:
+    endpoint.behave("bot-1", "delay", seconds=60, times=20)
+    for _ in range(20):
+        with connect(endpoint) as connection:
+            connection.sendall(on_the_wire(prepared(endpoint)))
+            eventually(endpoint, "in_flight", 1)
+        upload(endpoint, "bot-2")
+    upload(endpoint)
+
+    assert endpoint.stats()["overlapped"] == 0
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_upload_is_logged(
+    endpoint: EndpointProcess,
+) -> None:
+    with connect(endpoint) as connection:
+        connection.sendall(on_the_wire(prepared(endpoint))[:-100])
+        eventually(endpoint, "in_flight", 1)
+    eventually(endpoint, "in_flight", 0)
+
+    [arrival] = endpoint.arrivals()
+    assert (arrival.status, arrival.body_at, arrival.taken) == (None, None, False)
+    assert endpoint.stats()["statuses"] == {"none": 1}
+
+
+def test_no_key_is_ever_shown(endpoint: EndpointProcess) -> None:
+    upload(endpoint)
+    upload(endpoint, key="another-key-of-somebody")
+
+    shown = call(endpoint, "GET", "arrivals").text + call(endpoint, "GET", "stats").text
+    assert KEY not in shown
+    assert "another-key-of-somebody" not in shown
+    assert len({each.key for each in endpoint.arrivals()}) == 2
+
+
+def test_a_picture_comes_back_with_its_content_type(endpoint: EndpointProcess) -> None:
+    upload(endpoint)
+    response = call(endpoint, "GET", "picture", params={"chatbot_id": "bot-1"})
+
+    assert (response.content, response.headers["Content-Type"]) == (SQUARE, "image/png")
+
+
+def test_a_reset_is_as_a_fresh_start(endpoint: EndpointProcess) -> None:
+    endpoint.behave("*", "status", status=500)
+    upload(endpoint)
+    endpoint.behave_well()
+    upload(endpoint)
+    endpoint.reset()
+
+    assert endpoint.arrivals() == []
+    assert endpoint.picture("bot-1") is None
+    assert endpoint.stats()["statuses"] == {}
+    assert [upload(endpoint, "bot-of-the-start").status_code for _ in range(2)] == [503, 200]
+
+
+def test_an_upload_under_way_during_a_reset_ends_unnoticed(endpoint: EndpointProcess) -> None:
+    endpoint.behave("*", "delay", seconds=0.3)
+    with connect(endpoint) as connection:
+        connection.sendall(on_the_wire(prepared(endpoint)))
+        eventually(endpoint, "in_flight", 1)
+        endpoint.reset()
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+    assert endpoint.stats()["requests"] == 0
+    assert endpoint.stats()["in_flight"] == 0
+
+
+def test_the_rules_left_can_be_seen(endpoint: EndpointProcess) -> None:
+    endpoint.behave("bot-1", "status", status=500, times=2)
+    upload(endpoint)
+
+    assert call(endpoint, "GET", "rules").json()["rules"][-1] == {
+        "chatbot_id": "bot-1",
+        "behaviour": "status",
+        "status": 500,
+        "times": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "options", "problem"),
+    [
+        ("explode", {}, "rules[0].behaviour: 'explode' is none of 'status', "),
+        ("status", {}, "rules[0].status: is required"),
+        ("status", {"status": 99}, "rules[0].status: .* greater than or equal to 200, not 99"),
+        ("delay", {"seconds": -1}, "rules[0].seconds: .* greater than or equal to 0, not -1"),
+        ("drip", {"part": "tail"}, "rules[0].part: .* 'headers' or 'body', not 'tail'"),
+        ("reset", {"status": 200}, "rules[0].status: there is no such field"),
+        ("reset", {"times": 0}, "rules[0].times: .* greater than 0, not 0"),
+        ("html", {"headers": {"A": "b\r\nC: d"}}, "rules[0].headers.A: "),
+    ],
+)
+def test_a_wrong_rule_is_refused_by_its_index_and_field(
+    endpoint: EndpointProcess, behaviour: str, options: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem.replace("[", r"\[").replace("]", r"\]")):
+        endpoint.behave("bot-1", behaviour, **options)
+    assert upload(endpoint).status_code == 200
+
+
+def test_a_rule_that_would_never_apply_is_refused(endpoint: EndpointProcess) -> None:
+    endpoint.behave("bot-1", "status", status=500)
+
+    with pytest.raises(ValueError, match="would never apply"):
+        endpoint.behave("bot-1", "status", status=404, times=1)
+    endpoint.behave("bot-2", "status", status=404, times=1)
+
+
+def test_one_wrong_rule_keeps_out_all_of_its_request(endpoint: EndpointProcess) -> None:
+    rules = [{"behaviour": "status", "status": 500}, {"behaviour": "status", "status": 404}]
+    response = call(endpoint, "POST", "rules", json={"rules": rules})
+
+    assert (response.status_code, len(response.json()["problems"])) == (400, 1)
+    assert upload(endpoint).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"rule": []}'])
+def test_what_is_no_script_is_refused(endpoint: EndpointProcess, body: bytes) -> None:
+    response = call(endpoint, "POST", "rules", data=body)
+
+    assert response.status_code == 400
+    assert response.json()["problems"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "arrivals?since=x", 400),
+        ("GET", "arrivals?limit=-1", 400),
+        ("GET", "picture", 404),
+        ("GET", "nothing", 404),
+        ("POST", "stats", 404),
+    ],
+)
+def test_a_wrong_control_call_is_told_so_and_is_not_logged(
+    endpoint: EndpointProcess, method: str, path: str, status: int
+) -> None:
+    response = call(endpoint, method, path)
+
+    assert response.status_code == status
+    assert response.json()["problems"]
+    assert endpoint.stats()["requests"] == 0
+
+
+def test_health_names_the_process(endpoint: EndpointProcess) -> None:
+    assert call(endpoint, "GET", "health").json() == {"pid": endpoint.pid}

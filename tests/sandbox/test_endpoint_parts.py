@@ -1,0 +1,158 @@
+"""The stand-in's parts that need no server: the rate limit, the memory, the picture check."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from sandbox.endpoint.limits import Rate, RateLimit
+from sandbox.endpoint.memory import Arrival, Memory, Picture
+from sandbox.endpoint.picture import fault
+from tests.sandbox.test_endpoint_driver import image
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def arrive(memory: Memory, chatbot_id: str = "bot") -> Arrival:
+    arrival = memory.arrive("POST", "/", None)
+    memory.name(arrival, chatbot_id, lambda: False)
+    return arrival
+
+
+def end(memory: Memory, arrival: Arrival) -> None:
+    memory.answered(arrival)
+    memory.depart(arrival)
+
+
+def memory_of(clock: Clock, picture_memory: int = 1_000) -> Memory:
+    return Memory(10, now=clock, wall=clock, picture_memory=picture_memory)
+
+
+def take(memory: Memory, chatbot_id: str, data: bytes) -> None:
+    memory.take(arrive(memory, chatbot_id), Picture("image/png", data.hex(), data))
+
+
+@given(
+    steps=st.lists(st.floats(0, 4), max_size=60),
+    rate=st.builds(Rate, st.integers(1, 5), st.floats(0.1, 10)),
+)
+def test_a_request_is_allowed_when_its_window_holds_fewer_than_the_limit(
+    steps: list[float], rate: Rate
+) -> None:
+    clock = Clock()
+    limit = RateLimit(rate, clock)
+    counted: list[float] = []
+    for step in steps:
+        clock.now += step
+        in_window = sum(at > clock.now - rate.seconds for at in counted)
+        assert limit.count("key").allowed == (in_window < rate.requests)
+        counted.append(clock.now)
+
+
+def test_the_limit_tells_what_is_left_and_when_the_oldest_leaves() -> None:
+    clock = Clock()
+    limit = RateLimit(Rate(2, 10), clock)
+
+    first = limit.count("key")
+    clock.now += 4
+    limit.count("key")
+    refused = limit.count("key")
+    assert (first.remaining, first.wait) == (1, 10)
+    assert (refused.allowed, refused.remaining, refused.wait) == (False, 0, 10)
+
+
+def test_each_key_has_its_own_limit() -> None:
+    limit = RateLimit(Rate(1, 10), Clock())
+
+    assert limit.count("one").allowed
+    assert limit.count("other").allowed
+
+
+def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
+    memory = memory_of(Clock())
+    closed = memory.arrive("POST", "/", None)
+    memory.name(closed, "bot", lambda: True)
+
+    assert not arrive(memory).overlapped
+    assert not closed.overlapped
+
+
+def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> None:
+    clock = Clock()
+    memory = memory_of(clock)
+    first = arrive(memory)
+    second = memory.arrive("POST", "/", None)
+    clock.now += 1
+    end(memory, first)
+    memory.name(second, "bot", lambda: False)
+
+    assert first.overlapped
+    assert second.overlapped
+
+
+def test_an_upload_after_another_does_not_overlap() -> None:
+    clock = Clock()
+    memory = memory_of(clock)
+    end(memory, arrive(memory))
+
+    assert not arrive(memory).overlapped
+
+
+def test_the_longest_kept_pictures_are_dropped_when_memory_is_full() -> None:
+    memory = memory_of(Clock(), picture_memory=10)
+    for chatbot_id in ("a", "b", "a", "c"):
+        take(memory, chatbot_id, b"1234")
+
+    kept = {name: memory.picture(name) for name in "abc"}
+    assert {name: picture and picture.data for name, picture in kept.items()} == {
+        "a": b"1234",
+        "b": None,
+        "c": b"1234",
+    }
+    assert kept["b"]
+    assert kept["b"].sha256 == b"1234".hex()
+
+
+def test_a_picture_that_replaces_another_takes_its_room() -> None:
+    memory = memory_of(Clock(), picture_memory=10)
+    take(memory, "other", b"12")
+    for _ in range(100):
+        take(memory, "bot", b"12345678")
+
+    other = memory.picture("other")
+    assert other
+    assert other.data == b"12"
+
+
+def test_a_square_with_an_orientation_is_square() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    assert fault(image(8, 8, "JPEG", exif=exif), "image/jpeg") is None
+    assert fault(image(8, 9, "JPEG", exif=exif), "image/jpeg") == "picture is 8 x 9, not square"
+
+
+def test_a_bomb_is_neither_decoded_nor_warned_of() -> None:
+    buffer = BytesIO()
+    Image.new("1", (14_000, 14_000)).save(buffer, "PNG")
+
+    assert fault(buffer.getvalue(), "image/png") is None
+
+
+@given(st.sampled_from(["PNG", "JPEG"]), st.data())
+def test_a_damaged_picture_raises_nothing(kind: str, data: st.DataObject) -> None:
+    picture = bytearray(image(8, 8, kind))
+    for _ in range(data.draw(st.integers(1, 8))):
+        picture[data.draw(st.integers(8, len(picture) - 1))] = data.draw(st.integers(0, 255))
+    del picture[data.draw(st.integers(8, len(picture))) :]
+
+    fault(bytes(picture), f"image/{kind.lower()}")
