@@ -1,0 +1,502 @@
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from random import Random
+from typing import Any, Self
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, ImageFilter
+
+from tasks.record import OutcomeCode
+from worker import image as image_module
+from worker.errors import ImageRejected
+from worker.image import ImageFormat, ImageLimits, ValidImage, validate
+
+SIDE = 48
+LIMITS = ImageLimits()
+ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
+
+
+def draw(width: int = SIDE, height: int = SIDE) -> Image.Image:
+    """Soft noise: compresses like a photograph, and is the same every time."""
+    noise = Image.frombytes("RGB", (width, height), Random(7).randbytes(3 * width * height))
+    return noise.filter(ImageFilter.GaussianBlur(1))
+
+
+def encode(picture: Image.Image, image_format: str, **options: Any) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return tags
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
+
+
+def insert_segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
+    return jpeg[:2] + segment(marker, body) + jpeg[2:]
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(
+    *packed: bytes, side: int = SIDE, colour: int = 2, interlaced: int = 0, before: bytes = b""
+) -> bytes:
+    """By hand: 8-bit pixels that the caller packed, and split as he liked."""
+    header = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, interlaced)
+    pixels = b"".join(chunk(b"IDAT", part) for part in packed)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + pixels + chunk(b"IEND", b"")
+
+
+def frames() -> list[Image.Image]:
+    return [draw(), draw().transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+
+
+PICTURE = draw()
+ROWS = b"".join(b"\0" + PICTURE.crop((0, y, SIDE, y + 1)).tobytes() for y in range(SIDE))
+PACKED = zlib.compress(ROWS)
+PACKED_GREY = zlib.compress(bytes(SIDE * (1 + SIDE)))
+SPLIT = chunk(b"IDAT", b"") + chunk(b"tEXt", b"")
+BASELINE = encode(PICTURE, "JPEG")
+
+PNGS = {
+    **{
+        f"png {mode}": encode(PICTURE.convert(mode), "PNG")
+        for mode in ("1", "L", "LA", "P", "RGB", "RGBA")
+    },
+    "png 16 bits": encode(PICTURE.convert("L").convert("I;16"), "PNG"),
+    "png 2 bits": encode(PICTURE.quantize(4), "PNG", bits=2),
+    "png EXIF": encode(PICTURE, "PNG", exif=exif(6)),
+    "png many chunks": png(*(PACKED[at : at + 500] for at in range(0, len(PACKED), 500))),
+}
+JPEGS = {
+    "jpeg baseline": BASELINE,
+    "jpeg progressive": encode(PICTURE, "JPEG", progressive=True),
+    "jpeg restarts": encode(PICTURE, "JPEG", restart_marker_rows=1),
+    "jpeg grey": encode(PICTURE.convert("L"), "JPEG"),
+    "jpeg CMYK": encode(PICTURE.convert("CMYK"), "JPEG"),
+    "jpeg EXIF": encode(PICTURE, "JPEG", exif=exif(6)),
+    # As cameras do: a whole JPEG, end marker and all, inside the metadata.
+    "jpeg thumbnail": insert_segment(
+        BASELINE, 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + encode(draw(16, 16), "JPEG")
+    ),
+}
+OTHERS = {
+    "gif": encode(PICTURE, "GIF"),
+    "webp": encode(PICTURE, "WEBP"),
+    "webp lossless": encode(PICTURE, "WEBP", lossless=True),
+    "webp EXIF": encode(PICTURE, "WEBP", exif=exif(6)),
+}
+WHOLE = {**PNGS, **JPEGS, **OTHERS}
+
+
+def refusal(data: bytes, limits: ImageLimits = LIMITS) -> ImageRejected:
+    with pytest.raises(ImageRejected) as caught:
+        validate(data, limits)
+    return caught.value
+
+
+# What passes
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_whole_square_picture_passes_as_it_is(kind: str) -> None:
+    expected = ImageFormat(kind.split(maxsplit=1)[0])
+    valid = validate(WHOLE[kind], ALL_FORMATS)
+    assert valid == ValidImage(WHOLE[kind], expected, SIDE)
+    assert valid.content_type == f"image/{expected}"
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 21])
+def test_interlaced_png_passes(side: int) -> None:
+    passes = ("16462646", "7" * 8, "56" * 4, "7" * 8, "36463646", "7" * 8, "56" * 4, "7" * 8)
+    pixels = [[passes[y % 8][x % 8] for x in range(side)] for y in range(side)]
+    rows = (b"\0" + bytes(3 * row.count(n)) for n in "1234567" for row in pixels if n in row)
+    data = png(zlib.compress(b"".join(rows)), side=side, interlaced=1)
+    with Image.open(BytesIO(data)) as opened:
+        opened.load()
+    assert validate(data, LIMITS).side == side
+
+
+@pytest.mark.parametrize("side", [1, 3, 9, 17])
+def test_odd_sides_pass(side: int) -> None:
+    for mode in ("1", "P", "RGB"):
+        assert validate(encode(draw(side, side).convert(mode), "PNG"), LIMITS).side == side
+    assert validate(encode(draw(side, side), "JPEG"), LIMITS).side == side
+
+
+def test_a_phones_multi_picture_jpeg_counts_as_its_first_picture() -> None:
+    first, second = frames()
+    data = encode(first, "MPO", save_all=True, append_images=[second])
+    with Image.open(BytesIO(data)) as opened:
+        assert opened.format == "MPO"
+    assert validate(data, LIMITS).format is ImageFormat.JPEG
+    end_of_first = data.index(b"\xff\xd9") + 2
+    assert refusal(data[: end_of_first - 1]).code is OutcomeCode.IMAGE_TRUNCATED
+
+
+@pytest.mark.parametrize("kind", ["png RGB", "jpeg baseline"])
+def test_what_follows_the_pictures_end_is_not_looked_at(kind: str) -> None:
+    data = WHOLE[kind] + b"a phone's own notes"
+    assert validate(data, LIMITS).data == data
+
+
+def test_damaged_exif_is_not_read() -> None:
+    entry = struct.pack("<HHII", 0x011A, 5, 0x0FFFFFFF, 0x0FFFFFFF)
+    damaged = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry  # Pillow warns of it
+    without_jfif = BASELINE[:2] + BASELINE[20:]
+    assert validate(insert_segment(without_jfif, 0xE1, damaged), LIMITS).side == SIDE
+
+
+# Size
+
+
+@pytest.fixture
+def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    for decoder in ("_decode", "prove_rows"):
+        monkeypatch.setattr(image_module, decoder, lambda *_: pytest.fail("decoded"))
+
+
+def test_an_empty_file_is_called_empty() -> None:
+    assert refusal(b"").code is OutcomeCode.IMAGE_EMPTY
+
+
+def test_size_must_be_under_the_limit() -> None:
+    assert validate(BASELINE, ImageLimits(byte_limit=len(BASELINE) + 1)).data == BASELINE
+    refused = refusal(BASELINE, ImageLimits(byte_limit=len(BASELINE)))
+    assert refused.code is OutcomeCode.IMAGE_TOO_LARGE
+    assert f"{len(BASELINE):,} bytes" in refused.sentence
+    assert f"fewer than {len(BASELINE):,}" in refused.sentence
+
+
+@pytest.mark.parametrize("kind", ["png RGB", "jpeg baseline", "gif", "webp"])
+def test_pixel_limit_is_inclusive(kind: str) -> None:
+    at_limit = ImageLimits(pixel_limit=SIDE * SIDE, formats=ALL_FORMATS.formats)
+    assert validate(WHOLE[kind], at_limit).side == SIDE
+
+
+@pytest.mark.usefixtures("no_decoding")
+@pytest.mark.parametrize("kind", ["png RGB", "jpeg baseline", "gif", "webp"])
+def test_too_many_pixels_are_refused_before_decoding(kind: str) -> None:
+    below = ImageLimits(pixel_limit=SIDE * SIDE - 1, formats=ALL_FORMATS.formats)
+    refused = refusal(WHOLE[kind], below)
+    assert refused.code is OutcomeCode.IMAGE_TOO_MANY_PIXELS
+    assert "48×48 pixels, 2,304 in all; at most 2,303 " in refused.sentence  # noqa: RUF001 - as written
+
+
+@pytest.mark.parametrize("kind", ["png RGB", "jpeg baseline", "gif"])
+def test_pillows_own_process_wide_limit_plays_no_part(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    assert validate(WHOLE[kind], ALL_FORMATS).side == SIDE
+
+
+@pytest.mark.usefixtures("no_decoding")
+@pytest.mark.parametrize("marker", [0xC0, 0xC2, 0xDE])
+def test_a_second_frame_header_in_a_jpeg_cannot_hide_its_size(marker: int) -> None:
+    small = segment(marker, struct.pack(">BHHB9x", 8, 16, 16, 3))
+    for at in (BASELINE.index(b"\xff\xc0"), BASELINE.index(b"\xff\xda")):
+        refused = refusal(BASELINE[:at] + small + BASELINE[at:])
+        assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+        assert "2 frames" in refused.sentence
+
+
+@pytest.mark.usefixtures("no_decoding")
+def test_a_gif_whose_frame_is_larger_than_itself_is_refused() -> None:
+    gif = OTHERS["gif"]
+    at = gif.index(struct.pack("<cHHHH", b",", 0, 0, SIDE, SIDE))
+    large = gif[:at] + struct.pack("<cHHHH", b",", 0, 0, SIDE, 60000) + gif[at + 9 :]
+    refused = refusal(large, ALL_FORMATS)
+    assert "a frame is larger than the picture" in refused.sentence
+
+
+# Square
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("orientation", "shown"),
+    [(1, "40×30"), (3, "40×30"), (6, "30×40"), (8, "30×40")],  # noqa: RUF001 - as written
+)
+def test_a_picture_that_is_not_square_is_refused_with_its_size_as_shown(
+    image_format: str, orientation: int, shown: str
+) -> None:
+    refused = refusal(encode(draw(40, 30), image_format, exif=exif(orientation)))
+    assert refused.code is OutcomeCode.IMAGE_NOT_SQUARE
+    assert refused.sentence == f"The picture is {shown} pixels; it must be exactly square."
+
+
+def test_exif_in_either_byte_order_is_heeded() -> None:
+    picture = encode(draw(40, 30), "JPEG")
+    for mark, order in ((b"II*\0", "<"), (b"MM\0*", ">")):
+        tags = struct.pack(f"{order}IHHHIH2x", 8, 1, 0x0112, 3, 1, 6)
+        turned = insert_segment(picture, 0xE1, b"Exif\0\0" + mark + tags)
+        assert "30×40" in refusal(turned).sentence  # noqa: RUF001 - as written
+
+
+def test_one_pixel_off_is_not_square() -> None:
+    assert refusal(encode(draw(48, 47), "PNG")).code is OutcomeCode.IMAGE_NOT_SQUARE
+
+
+# Format
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"a note, not a picture", b"<!DOCTYPE html><p>Not found", b"BM is no bitmap by itself", b"\0"],
+)
+def test_what_is_no_picture_is_called_so(data: bytes) -> None:
+    assert refusal(data).code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("GIF", OTHERS["gif"]),
+        ("WebP", OTHERS["webp"]),
+        ("BMP", encode(PICTURE, "BMP")),
+        ("TIFF", encode(PICTURE, "TIFF")),
+        ("TIFF", b"MM\0*\0\0\0\x08"),
+        ("ICO", encode(PICTURE, "ICO")),
+        ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+        ("JPEG XL", b"\xff\x0a\x01"),
+        ("AVIF", b"\0\0\0\x20ftypavif"),
+        ("HEIC", b"\0\0\0\x18ftypheic"),
+        ("Photoshop", b"8BPS\0\x01"),
+        ("SVG", b'<svg xmlns="http://www.w3.org/2000/svg"/>'),
+        ("SVG", b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- drawn -->\n<svg></svg>"),
+    ],
+)
+def test_another_format_is_named_and_so_are_the_allowed_ones(name: str, data: bytes) -> None:
+    refused = refusal(data)
+    assert refused.code is OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED
+    assert f"is {name}; it must be JPEG or PNG." in refused.sentence
+
+
+def test_a_format_is_refused_when_settings_leave_it_out() -> None:
+    only_png = ImageLimits(formats=frozenset({ImageFormat.PNG}))
+    assert refusal(BASELINE, only_png).code is OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "GIF", "WEBP"])
+def test_an_animated_picture_is_refused(image_format: str) -> None:
+    first, second = frames()
+    data = encode(first, image_format, save_all=True, append_images=[second], duration=100)
+    assert refusal(data, ALL_FORMATS).code is OutcomeCode.IMAGE_ANIMATED
+
+
+# Whole
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_picture_cut_anywhere_is_refused(kind: str) -> None:
+    whole = WHOLE[kind]
+    for length in range(16, len(whole)):
+        assert refusal(whole[:length], ALL_FORMATS).code is OutcomeCode.IMAGE_TRUNCATED, length
+    for length in range(16):
+        refusal(whole[:length], ALL_FORMATS)
+
+
+@pytest.mark.parametrize("kind", PNGS | JPEGS)
+def test_a_picture_whose_tail_was_never_written_is_refused(kind: str) -> None:
+    whole = WHOLE[kind]
+    for length in range(16, len(whole) - 1, 7):
+        refusal(whole[:length] + bytes(len(whole) - length))
+
+
+def test_a_jpeg_cut_where_another_begins_is_refused() -> None:
+    pixels_begin = BASELINE.index(b"\xff\xda") + 14
+    for length in range(pixels_begin, len(BASELINE) - 1, 7):
+        refused = refusal(BASELINE[:length] + BASELINE)
+        assert refused.code is OutcomeCode.IMAGE_TRUNCATED
+        assert "another picture begins" in refused.sentence
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (png(PACKED[:-4] + b"\0\0\0\0"), OutcomeCode.IMAGE_TRUNCATED),
+        (png(PACKED[:-4]), OutcomeCode.IMAGE_TRUNCATED),
+        (png(PACKED[:99], PACKED[199:]), OutcomeCode.IMAGE_TRUNCATED),
+        (png(zlib.compress(ROWS[:-1])), OutcomeCode.IMAGE_TRUNCATED),
+        (png(), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(zlib.compress(ROWS + b"\0")), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(zlib.compress(b"\x05" + ROWS[1:])), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(PACKED_GREY, colour=3), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(PACKED, colour=5), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(b"", side=0), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(PACKED, before=chunk(b"NEED", b"")), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(PACKED, before=SPLIT), OutcomeCode.IMAGE_NOT_AN_IMAGE),
+        (png(PACKED).replace(b"IHDR", b"iHDR"), OutcomeCode.IMAGE_TRUNCATED),
+    ],
+    ids=[
+        "wrong Adler-32",
+        "no Adler-32",
+        "a chunk is missing",
+        "a pixel is missing",
+        "no pixels",
+        "too many pixels",
+        "unknown filter",
+        "no palette",
+        "unknown colour type",
+        "no side",
+        "unknown critical chunk",
+        "pixels in two places",
+        "wrong CRC",
+    ],
+)  # fmt: skip
+def test_a_png_that_is_not_sound_is_refused(data: bytes, code: OutcomeCode) -> None:
+    assert refusal(data).code is code
+
+
+def test_a_png_with_any_bit_flipped_is_refused() -> None:
+    whole = encode(draw(12, 12), "PNG")
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        refusal(bytes(flipped))
+
+
+@pytest.mark.usefixtures("no_decoding")
+def test_a_gif_without_a_frame_is_refused() -> None:
+    refused = refusal(b"GIF89a" + struct.pack("<HHBBB", SIDE, SIDE, 0, 0, 0) + b";", ALL_FORMATS)
+    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+
+
+@pytest.mark.usefixtures("no_decoding")
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    progressive = JPEGS["jpeg progressive"]
+    last_scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    refused = refusal(progressive[:-2] + 100 * last_scan + b"\xff\xd9")
+    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+    assert "110 scans" in refused.sentence
+
+
+@pytest.mark.parametrize("needed", ["brightness", "colour"])
+def test_a_jpeg_that_cannot_be_decoded_is_refused(needed: str) -> None:
+    table = b"\xff\xdb"  # quantisation, one for each
+    at = BASELINE.index(table) if needed == "brightness" else BASELINE.rindex(table)
+    refused = refusal(BASELINE[:at] + b"\xff\xfe" + BASELINE[at + 2 :])
+    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+    assert isinstance(refused.__cause__, OSError)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, SyntaxError, struct.error, OSError, EOFError, IndexError, OverflowError]
+)
+def test_whatever_pillow_raises_becomes_a_rejection(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(_: object) -> None:
+        raise error
+
+    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, break_down)
+    refused = refusal(BASELINE)
+    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+    assert isinstance(refused.__cause__, error)
+
+
+def test_want_of_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, break_down)
+    with pytest.raises(MemoryError):
+        validate(BASELINE, LIMITS)
+
+
+def test_many_threads_get_the_answers_of_one() -> None:
+    cases = [*WHOLE.values(), *(data[:-9] for data in WHOLE.values())] * 10
+
+    def answer(data: bytes) -> object:
+        try:
+            return validate(data, ALL_FORMATS)
+        except ImageRejected as rejected:
+            return rejected.code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(answer, cases)) == [answer(data) for data in cases]
+
+
+def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = most = 0
+
+    class Slow:
+        def __enter__(self) -> Self:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            time.sleep(0.01)  # long enough for another thread to come in, if it may
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            nonlocal at_once
+            at_once -= 1
+
+        def draft(self, *_: object) -> None: ...
+
+        def load(self) -> None: ...
+
+    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, lambda _: Slow())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: validate(BASELINE, LIMITS), range(8)))
+    assert most == 1
+
+
+# Hostile data
+
+
+def reseal(data: bytes) -> bytes:
+    """Make the checksums of a PNG right again, so that what lies behind them is reached."""
+    sealed, at = [data[:8]], 8
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        sealed.append(chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return b"".join(sealed)
+
+
+@st.composite
+def mutations(draw_from: st.DrawFn) -> bytes:
+    data = bytearray(draw_from(st.sampled_from(list(WHOLE.values()))))
+    for _ in range(draw_from(st.integers(1, 5))):
+        at = draw_from(st.integers(0, max(0, len(data) - 1)))
+        removed = draw_from(st.integers(0, 12))
+        data[at : at + removed] = draw_from(st.binary(max_size=12))
+    return (
+        reseal(bytes(data))
+        if data.startswith(b"\x89PNG") and draw_from(st.booleans())
+        else bytes(data)
+    )
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(mutations(), st.binary(max_size=200)))
+@example(b"\xff\xd8\xff")
+@example(b"\x89PNG\r\n\x1a\n")
+@example(b"GIF89a")
+@example(b"RIFF\0\0\0\0WEBP")
+def test_hostile_data_is_refused_and_what_passes_can_be_shown(data: bytes) -> None:
+    try:
+        valid = validate(data, ALL_FORMATS)
+    except ImageRejected:
+        return
+    if valid.format is ImageFormat.PNG:  # of which Pillow checks no more than we do
+        with Image.open(BytesIO(data), formats=["PNG"]) as opened:
+            opened.load()
+            assert opened.size == (valid.side, valid.side)

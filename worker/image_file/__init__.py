@@ -1,0 +1,48 @@
+"""What a picture's file says of itself: its format, its size, and whether the file is whole.
+
+Read from the bytes alone. Pillow is not asked, because it is too kind for a strict check and too
+costly before one: it takes a PNG whose end or rows are missing, holds all pixels in memory, and
+reads EXIF and other metadata, which can be hostile too. What may be sent is decided in `image.py`.
+
+`signature.py` tells formats apart; one module a format walks through its files and returns a
+`Layout`.
+"""
+
+from __future__ import annotations
+
+from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
+from typing import TYPE_CHECKING
+
+from worker.image_file.gif import walk_gif
+from worker.image_file.jpeg import walk_jpeg
+from worker.image_file.layout import broken, cut_off
+from worker.image_file.png import prove_rows, walk_png
+from worker.image_file.signature import ImageFormat, recognise
+from worker.image_file.webp import walk_webp
+
+if TYPE_CHECKING:
+    from worker.image_file.layout import Layout
+
+__all__ = ["ImageFormat", "examine", "prove_rows", "recognise"]
+
+_WALKS = {
+    ImageFormat.PNG: walk_png,
+    ImageFormat.JPEG: walk_jpeg,
+    ImageFormat.WEBP: walk_webp,
+    ImageFormat.GIF: walk_gif,
+}
+
+
+def examine(data: bytes, image_format: ImageFormat) -> Layout:
+    """Walk through the file from end to end, without decoding its pixels.
+
+    Raises:
+        ImageRejected: the file is cut off, damaged, or not what it begins like.
+    """
+    try:
+        layout = _WALKS[image_format](data)
+    except (StructError, IndexError) as error:  # a field or a block lies past the end
+        raise cut_off("it ends too early") from error
+    if not layout.width or not layout.height:
+        raise broken("it has no pixels")
+    return layout

@@ -1,0 +1,55 @@
+"""JPEG, by its specification (https://www.w3.org/Graphics/JPEG/itu-t81.pdf)."""
+
+from __future__ import annotations
+
+import re
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from worker.image_file.layout import Layout, as_shown, broken, cut_off
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Every marker but fill bytes (FF), stuffed bytes (00), restarts (D0 to D7) and TEM (01).
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
+_START, _END, _SCAN, _EXIF = 0xD8, 0xD9, 0xDA, 0xE1
+_FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they tell the colours
+_MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
+
+
+def walk_jpeg(data: bytes) -> Layout:
+    """Follow the segments to the end of the first picture, past the thumbnail in its metadata."""
+    frames: list[tuple[int, int]] = []
+    exif = b""
+    scans = 0
+    needed = [data[:2]]
+    for code, segment in _segments(data):
+        if code in _FRAMES:
+            frames.append(unpack_from(">HH", segment, 5))
+        elif code == _SCAN:
+            scans += 1
+        elif code == _EXIF and segment.startswith(b"Exif\0\0", 4):
+            exif = segment[10:]
+        if code not in _METADATA:
+            needed.append(segment)
+    if len(frames) != 1 or not 0 < scans <= _MOST_SCANS:
+        raise broken(f"it has {len(frames)} frames and {scans} scans")
+    height, width = frames[0]
+    pixels = b"".join([*needed, bytes([0xFF, _END])])
+    return Layout(*as_shown(width, height, exif), animated=False, pixels=pixels)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Every segment with the marker it begins with; a scan's with the coded data that follow."""
+    marker = _MARKER.search(data, 2)
+    while marker and (code := marker[1][0]) != _END:
+        if code == _START:
+            raise cut_off("another picture begins before it ends")
+        start = marker.start()
+        end = start + 2 + unpack_from(">H", data, start + 2)[0]
+        marker = _MARKER.search(data, end)
+        yield code, data[start : marker.start() if marker and code == _SCAN else end]
+    if not marker:
+        raise cut_off("its end is missing")

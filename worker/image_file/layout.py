@@ -1,0 +1,63 @@
+"""What a walk through a picture's file returns, and how it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
+from struct import unpack_from
+
+from tasks.record import OutcomeCode
+from worker.errors import ImageRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a whole file holds.
+
+    Attributes:
+        width: pixels, as shown: after EXIF orientation.
+        height: the same.
+        animated: whether it moves.
+        pixels: what is left to prove: a PNG's compressed rows; a JPEG without its metadata and
+            without what follows its end; else the file.
+        rows: for a PNG, the number and the length in bytes of its rows, pass by pass.
+    """
+
+    width: int
+    height: int
+    animated: bool
+    pixels: bytes
+    rows: tuple[tuple[int, int], ...] = ()
+
+
+def as_shown(width: int, height: int, exif: bytes) -> tuple[int, int]:
+    """Width and height after EXIF orientation; as they are if it cannot be read."""
+    order = "<" if exif.startswith(b"II") else ">"
+    try:
+        (directory,) = unpack_from(f"{order}I", exif, 4)
+        (count,) = unpack_from(f"{order}H", exif, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, value = unpack_from(f"{order}H6xH", exif, entry)
+            if tag == _ORIENTATION:
+                return (height, width) if value in _ON_ITS_SIDE else (width, height)
+    except StructError:
+        pass
+    return width, height
+
+
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = range(5, 9)
+
+
+def cut_off(reason: str) -> ImageRejected:
+    """The file begins well, but not all of it is there as it was written."""
+    return ImageRejected(
+        OutcomeCode.IMAGE_TRUNCATED, f"The picture's file is cut off or damaged: {reason}."
+    )
+
+
+def broken(reason: str) -> ImageRejected:
+    """The file was never a picture that can be shown."""
+    return ImageRejected(
+        OutcomeCode.IMAGE_NOT_AN_IMAGE, f"The file begins like a picture but is none: {reason}."
+    )
