@@ -1,0 +1,108 @@
+"""Which connections are used again, and which must not be."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tasks.record import OutcomeCode
+from tests.integration.endpoint.wire import DONE, LIMITS, always, deliver, failure
+from worker.endpoint import EndpointClient
+
+if TYPE_CHECKING:
+    import socket
+
+    from tests.integration.endpoint.wire import Connect, Serve, Server
+
+
+def test_a_thread_uses_one_connection_again(serve: Serve, connect: Connect) -> None:
+    server = serve(always(DONE))
+    client = connect(server.url)
+    for _ in range(3):
+        assert deliver(client).confirmed
+    assert (server.connections, len(server.heads)) == (1, 3)
+
+
+def test_two_threads_use_two_connections_and_one_watchdog(serve: Serve, connect: Connect) -> None:
+    server = serve(always(DONE))
+    client = connect(server.url)
+    both = threading.Barrier(2)
+    watchdogs: set[threading.Thread] = set()
+
+    def work() -> None:
+        for _ in range(2):
+            both.wait(10)
+            deliver(client)
+        watchdogs.update(each for each in threading.enumerate() if "watchdog" in each.name)
+
+    assert not any("watchdog" in each.name for each in threading.enumerate())
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (server.connections, len(server.heads)) == (2, 4)
+    assert len(watchdogs) == 1
+
+
+def test_close_ends_connections_and_watchdog(serve: Serve) -> None:
+    hung_up = threading.Event()
+
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(DONE)
+        if connection.recv(1) == b"":
+            hung_up.set()
+
+    client = EndpointClient(serve(talk).url, LIMITS)
+    deliver(client)
+    client.close()
+    assert hung_up.wait(5)
+    assert not any("watchdog" in each.name for each in threading.enumerate())
+
+
+def test_a_connection_that_the_server_closed_is_made_anew(serve: Serve, connect: Connect) -> None:
+    closed = threading.Event()
+
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(DONE)
+        connection.close()
+        closed.set()
+
+    server = serve(talk)
+    client = connect(server.url)
+    deliver(client)
+    assert closed.wait(5)
+    assert deliver(client).confirmed
+    assert server.connections == 2
+
+
+def test_a_connection_is_not_used_after_a_body_that_was_not_read_to_its_end(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(always(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + bytes(70_000)))
+    client = connect(server.url)
+    assert not deliver(client).confirmed
+    assert not deliver(client).confirmed
+    assert server.connections == 2
+
+
+def test_an_answer_after_an_interim_one_is_not_taken_for_the_next_requests(
+    serve: Serve, connect: Connect
+) -> None:
+    late = threading.Event()
+
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        if late.wait(5):
+            connection.sendall(DONE)
+
+    server = serve(talk)
+    client = connect(server.url)
+    for _ in range(2):
+        error = failure(client)
+        assert (error.code, error.http_status) == (OutcomeCode.MALFORMED_RESPONSE, 103)
+    late.set()
+    assert server.connections == 2

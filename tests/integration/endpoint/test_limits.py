@@ -1,0 +1,112 @@
+"""Time, size and lease: how a request is bounded."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.record import OutcomeCode
+from tests.integration.endpoint.wire import (
+    BODY,
+    DONE,
+    IMPATIENT,
+    LARGE,
+    SMALL,
+    answering,
+    deliver,
+    failure,
+)
+from worker.endpoint import RequestLimits
+from worker.errors import LeaseLost
+
+if TYPE_CHECKING:
+    from tests.integration.endpoint.wire import Connect, Serve, Server
+
+
+def test_the_total_limit_holds_while_the_server_reads_slowly(
+    serve: Serve, connect: Connect
+) -> None:
+    def talk(server: Server, connection: socket.socket) -> None:
+        while not server.closing.wait(0.01):
+            connection.recv(4096)
+
+    started = time.monotonic()
+    error = failure(connect(serve(talk).url, IMPATIENT), LARGE)
+    assert error.code is OutcomeCode.TIMEOUT
+    assert time.monotonic() - started < 4
+
+
+def test_the_total_limit_holds_on_a_connection_used_before(serve: Serve, connect: Connect) -> None:
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(DONE)
+        server.read(connection)
+        server.closing.wait(10)
+
+    server = serve(talk)
+    client = connect(server.url, IMPATIENT)
+    assert deliver(client).confirmed
+    started = time.monotonic()
+    assert failure(client).code is OutcomeCode.TIMEOUT
+    assert time.monotonic() - started < 4
+    assert server.connections == 1
+
+
+def test_sending_may_stall_for_the_read_limit(serve: Serve, connect: Connect) -> None:
+    def talk(server: Server, connection: socket.socket) -> None:
+        time.sleep(0.8)
+        server.read(connection)
+        connection.sendall(DONE)
+
+    limits = RequestLimits(connect=0.2, read=5, total=10)
+    assert deliver(connect(serve(talk).url, limits), LARGE).confirmed
+
+
+def test_a_server_that_reads_nothing_is_a_timeout(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda server, _: server.closing.wait(10))
+    error = failure(connect(server.url, RequestLimits(connect=5, read=0.3, total=30)), LARGE)
+    assert error.code is OutcomeCode.TIMEOUT
+
+
+def test_a_connection_that_nobody_accepts_is_a_timeout(connect: Connect) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        error = failure(connect(f"http://127.0.0.1:{port}", RequestLimits(connect=0.3)))
+        for each in waiting:
+            each.close()
+    assert error.code is OutcomeCode.TIMEOUT
+    assert error.sentence == "127.0.0.1 took no connection within 0.3 s."
+
+
+def test_a_lost_lease_leaves_the_picture_incomplete(serve: Serve, connect: Connect) -> None:
+    received = []
+    over = threading.Event()
+
+    def talk(_: Server, connection: socket.socket) -> None:
+        while data := connection.recv(65_536):
+            received.append(data)
+        over.set()
+
+    with pytest.raises(LeaseLost):
+        deliver(connect(serve(talk).url), may_send=lambda: False)
+    assert over.wait(5)
+    assert SMALL.data not in b"".join(received)
+
+
+def test_a_compressed_body_is_left_compressed(serve: Serve, connect: Connect) -> None:
+    body = gzip.compress(BODY)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server = serve(answering(head + body))
+    assert not deliver(connect(server.url)).confirmed
+    assert "accept-encoding: identity" in server.heads[0].lower()

@@ -1,0 +1,90 @@
+"""Responses that are none, or that give away what they should not."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.record import OutcomeCode
+from tests.integration.endpoint.wire import BODY, KEY, always, answering, deliver, failure
+from worker.errors import DeliveryFailed, DeliveryRefused
+
+if TYPE_CHECKING:
+    import socket
+
+    from tests.integration.endpoint.wire import Connect, Serve, Server
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"hello\r\n\r\n",
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 99 Low\r\n\r\n",
+        b"HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ],
+)
+def test_what_is_no_http_response_is_malformed(
+    serve: Serve, connect: Connect, answer: bytes
+) -> None:
+    assert failure(connect(serve(answering(answer)).url)).code is OutcomeCode.MALFORMED_RESPONSE
+
+
+def test_a_chunked_body_is_read(serve: Serve, connect: Connect) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+    server = serve(always(chunked % (len(BODY), BODY)))
+    client = connect(server.url)
+    assert deliver(client).confirmed
+    assert deliver(client).confirmed
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-ffff", b"ffffffffffffffffffff"])
+def test_an_endless_chunk_is_bounded(serve: Serve, connect: Connect, size: bytes) -> None:
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % size)
+        while True:
+            connection.sendall(bytes(65_536))
+
+    client = connect(serve(talk).url)
+    started = time.monotonic()
+    with suppress(DeliveryFailed):
+        assert not deliver(client).confirmed
+    assert time.monotonic() - started < 4
+
+
+def test_nothing_at_all_is_a_lost_connection(serve: Serve, connect: Connect) -> None:
+    error = failure(connect(serve(answering(b"")).url))
+    assert error.code is OutcomeCode.CONNECTION_LOST
+
+
+def test_a_response_that_quotes_the_request_gives_the_key_away_nowhere(
+    serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    quoted = f"Authorization Bearer {KEY}".encode()
+    answers = [
+        quoted + b"\r\n\r\n",
+        b"HTTP/1.1 500 No\r\n" + quoted + b"\r\n\r\n",
+        b"HTTP/1.1 500 " + quoted + b"\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n" + quoted + b"\r\n\r\n",
+        b"HTTP/1.1 302 Go\r\nLocation: http://" + KEY.encode() + b"/\r\nContent-Length: 0\r\n\r\n",
+        b'HTTP/1.1 400 No\r\nConnection: close\r\n\r\n{"message": "%s"}' % quoted,
+    ]
+    for answer in answers:
+        with pytest.raises((DeliveryFailed, DeliveryRefused)) as caught:
+            deliver(connect(serve(answering(answer)).url))
+        shown = "".join(traceback.format_exception(caught.value)) + caught.value.sentence
+        assert "canary" not in shown
+    assert "canary" not in caplog.text

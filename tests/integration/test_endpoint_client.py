@@ -1,0 +1,299 @@
+"""The client against the stand-in of the endpoint."""
+
+from __future__ import annotations
+
+import time
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from sandbox.endpoint.process import EndpointProcess
+from tasks.record import OutcomeCode
+from worker.endpoint import EndpointClient, Receipt, RequestLimits
+from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost, RateLimited
+from worker.image import ImageFormat, ValidImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LIMITS = RequestLimits(connect=2, read=5, total=10)
+
+
+def picture(image_format: ImageFormat = ImageFormat.PNG) -> ValidImage:
+    file = BytesIO()
+    Image.effect_noise((300, 300), 80).save(file, image_format)
+    return ValidImage(file.getvalue(), image_format, 300)
+
+
+@pytest.fixture(scope="module")
+def running_endpoint() -> Iterator[EndpointProcess]:
+    with EndpointProcess() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def endpoint(running_endpoint: EndpointProcess) -> EndpointProcess:
+    running_endpoint.reset()
+    return running_endpoint
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def client(endpoint: EndpointProcess) -> Iterator[EndpointClient]:
+    client = EndpointClient(endpoint.url, LIMITS)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def deliver(endpoint: EndpointProcess, client: EndpointClient) -> Callable[[], Receipt]:
+    """Deliver a picture to bot-1."""
+
+    def deliver() -> Receipt:
+        return client.deliver(
+            picture(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
+        )
+
+    return deliver
+
+
+@pytest.mark.parametrize("image_format", [ImageFormat.PNG, ImageFormat.JPEG])
+def test_the_picture_arrives_as_it_is(
+    endpoint: EndpointProcess, client: EndpointClient, image_format: ImageFormat
+) -> None:
+    image = picture(image_format)
+    receipt = client.deliver(
+        image, chatbot_id="bot-ä/1", file_name="bots/a.png", api_key=endpoint.api_key
+    )
+    assert receipt == Receipt(
+        200,
+        "The endpoint answered 200: Chatbot Profile Picture uploaded successfully.",
+        confirmed=True,
+    )
+    assert endpoint.picture("bot-ä/1") == image.data
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, OutcomeCode.BAD_REQUEST),
+        (401, OutcomeCode.UNAUTHORIZED),
+        (402, OutcomeCode.REJECTED),
+        (403, OutcomeCode.FORBIDDEN),
+        (404, OutcomeCode.CHATBOT_NOT_FOUND),
+        (410, OutcomeCode.ENDPOINT_GONE),
+        (413, OutcomeCode.IMAGE_REFUSED),
+        (415, OutcomeCode.IMAGE_REFUSED),
+        (422, OutcomeCode.IMAGE_REFUSED),
+    ],
+)
+def test_a_final_no_is_a_refusal(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int, code: OutcomeCode
+) -> None:
+    endpoint.behave("bot-1", "status", status=status)
+    with pytest.raises(DeliveryRefused) as caught:
+        deliver()
+    assert (caught.value.code, caught.value.http_status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (408, OutcomeCode.TIMEOUT),
+        (425, OutcomeCode.TOO_EARLY),
+        (500, OutcomeCode.SERVER_ERROR),
+        (503, OutcomeCode.SERVER_ERROR),
+        (599, OutcomeCode.SERVER_ERROR),
+    ],
+)
+def test_a_broken_endpoint_is_a_failure_that_may_be_retried(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int, code: OutcomeCode
+) -> None:
+    endpoint.behave("bot-1", "status", status=status)
+    with pytest.raises(DeliveryFailed) as caught:
+        deliver()
+    assert (caught.value.code, caught.value.http_status) == (code, status)
+
+
+def test_a_failure_is_not_retried_by_the_client(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt]
+) -> None:
+    endpoint.behave("bot-1", "status", status=503, retry_after=0)
+    with pytest.raises(DeliveryFailed):
+        deliver()
+    assert [arrival.status for arrival in endpoint.arrivals()] == [503]
+
+
+def test_a_wrong_key_is_refused_in_the_endpoints_words(
+    endpoint: EndpointProcess, client: EndpointClient
+) -> None:
+    with pytest.raises(DeliveryRefused) as caught:
+        client.deliver(picture(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
+    assert caught.value.code is OutcomeCode.UNAUTHORIZED
+    assert caught.value.sentence == "The endpoint answered 401: No API key provided."
+    assert endpoint.picture("bot-1") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({"retry_after": 7}, 7),
+        ({"retry_after_date": 60}, 60),
+        ({"ratelimit_reset": 60}, 60),
+        ({"ratelimit_reset": 60, "ratelimit_reset_unit": "ms"}, 60),
+        ({"retry_after": 7, "ratelimit_reset": 60}, 7),
+        ({}, None),
+    ],
+)
+def test_a_429_tells_how_long_to_wait(
+    endpoint: EndpointProcess,
+    deliver: Callable[[], Receipt],
+    options: dict[str, Any],
+    seconds: float | None,
+) -> None:
+    endpoint.behave("bot-1", "status", status=429, **options)
+    with pytest.raises(RateLimited) as caught:
+        deliver()
+    pause = caught.value.retry_after
+    assert pause is None if seconds is None else pause == pytest.approx(seconds, abs=5)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int
+) -> None:
+    address = {"Location": f"{endpoint.url}/api/v1/upload-chatbot-profile-picture?token=abc"}
+    endpoint.behave("bot-1", "status", status=status, headers=address)
+    with pytest.raises(DeliveryRefused) as caught:
+        deliver()
+    assert caught.value.code is OutcomeCode.UNEXPECTED_REDIRECT
+    assert caught.value.sentence == f"The endpoint redirects to 127.0.0.1 ({status}); not followed."
+    assert len(endpoint.arrivals()) == 1
+
+
+def test_an_html_page_is_told_by_its_status(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt]
+) -> None:
+    endpoint.behave("bot-1", "html")
+    with pytest.raises(DeliveryFailed) as caught:
+        deliver()
+    assert caught.value.sentence == "The endpoint answered 502: Bad Gateway."
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "options"),
+    [
+        ("invalid_json", {}),
+        ("html", {"status": 200}),
+        ("status", {"status": 204}),
+        ("huge_body", {}),
+        ("huge_body", {"size": 1_000_000}),
+    ],
+)
+def test_a_success_without_the_documented_body_is_unconfirmed(
+    endpoint: EndpointProcess,
+    deliver: Callable[[], Receipt],
+    behaviour: str,
+    options: dict[str, Any],
+) -> None:
+    endpoint.behave("bot-1", behaviour, **options)
+    receipt = deliver()
+    assert not receipt.confirmed
+    assert receipt.message.endswith("without the documented confirmation.")
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["reset", "close_before_read", "close_after_accept", "cut_response"]
+)
+def test_a_broken_connection_is_lost(
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt], behaviour: str
+) -> None:
+    endpoint.behave("bot-1", behaviour, times=1)
+    with pytest.raises(DeliveryFailed) as caught:
+        deliver()
+    assert caught.value.code is OutcomeCode.CONNECTION_LOST
+    assert caught.value.http_status is None
+    assert deliver().confirmed
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "options"),
+    [
+        ("delay", {"seconds": 60}),
+        ("drip", {"part": "headers", "seconds": 0.05}),
+        ("drip", {"part": "body", "seconds": 0.2}),
+    ],
+)
+def test_the_total_limit_holds_however_busy_the_connection_is(
+    endpoint: EndpointProcess, behaviour: str, options: dict[str, Any]
+) -> None:
+    endpoint.behave("bot-1", behaviour, times=1, **options)
+    client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=30, total=0.6))
+    started = time.monotonic()
+    with pytest.raises(DeliveryFailed) as caught:
+        client.deliver(picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+    assert 0.6 <= time.monotonic() - started < 4
+    assert caught.value.code is OutcomeCode.TIMEOUT
+    assert caught.value.sentence == "127.0.0.1 had not answered in full after 0.6 s."
+    assert client.deliver(
+        picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key
+    ).confirmed
+    client.close()
+
+
+def test_the_read_limit_ends_a_silence(endpoint: EndpointProcess) -> None:
+    endpoint.behave("bot-1", "delay", seconds=60)
+    client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=0.2, total=30))
+    started = time.monotonic()
+    with pytest.raises(DeliveryFailed) as caught:
+        client.deliver(picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+    assert time.monotonic() - started < 4
+    assert caught.value.code is OutcomeCode.TIMEOUT
+    client.close()
+
+
+def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
+    endpoint: EndpointProcess, client: EndpointClient
+) -> None:
+    endpoint.behave("bot-1", "delay", seconds=60)
+    started = time.monotonic()
+    with pytest.raises(LeaseLost):
+        client.deliver(
+            picture(),
+            chatbot_id="bot-1",
+            file_name="a.png",
+            api_key=endpoint.api_key,
+            may_send=lambda: time.monotonic() < started + 0.5,
+        )
+    assert time.monotonic() - started < 4
+    assert endpoint.picture("bot-1") is not None  # it had been sent in full
+
+
+def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
+    endpoint: EndpointProcess, client: EndpointClient
+) -> None:
+    asked = 0
+
+    def may_send() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked <= 2
+
+    with pytest.raises(LeaseLost):
+        client.deliver(
+            picture(),
+            chatbot_id="bot-1",
+            file_name="a.png",
+            api_key=endpoint.api_key,
+            may_send=may_send,
+        )
+    assert endpoint.picture("bot-1") is None
+    assert client.deliver(
+        picture(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
+    ).confirmed

@@ -1,0 +1,190 @@
+"""What an answer means: by its status, explained by its text."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.record import OutcomeCode
+from worker.endpoint.answer import Answer, Receipt, judge
+from worker.endpoint.pause import requested_pause
+from worker.endpoint.wording import presentable
+from worker.errors import DeliveryFailed, DeliveryRefused, Failure, RateLimited
+
+KEY = "sk-canary/1234+5678=="
+NOW = 1_700_000_000.0
+URL = "https://www.chatbase.co/api/v1/upload-chatbot-profile-picture"
+
+
+def judged(
+    status: int, body: bytes = b"", headers: dict[str, str] | None = None
+) -> Receipt | Failure:
+    try:
+        return judge(Answer(status, headers or {}, body), url=URL, api_key=KEY, now=NOW)
+    except Failure as failure:
+        return failure
+
+
+def sentence(status: int, body: bytes, **headers: str) -> str:
+    result = judged(status, body, headers)
+    return result.message if isinstance(result, Receipt) else result.sentence
+
+
+@pytest.mark.parametrize(
+    ("statuses", "kind", "code"),
+    [
+        (range(100, 200), DeliveryFailed, OutcomeCode.MALFORMED_RESPONSE),
+        (range(300, 400), DeliveryRefused, OutcomeCode.UNEXPECTED_REDIRECT),
+        (range(416, 422), DeliveryRefused, OutcomeCode.REJECTED),
+        (range(429, 430), RateLimited, OutcomeCode.RATE_LIMITED),
+        (range(430, 500), DeliveryRefused, OutcomeCode.REJECTED),
+        (range(500, 600), DeliveryFailed, OutcomeCode.SERVER_ERROR),
+        (range(600, 1000), DeliveryFailed, OutcomeCode.MALFORMED_RESPONSE),
+    ],
+)
+def test_a_status_decides_even_if_the_text_says_otherwise(
+    statuses: range, kind: type[Failure], code: OutcomeCode
+) -> None:
+    for status in statuses:
+        result = judged(status, b'{"message":"Chatbot Profile Picture uploaded successfully."}')
+        assert isinstance(result, kind)
+        assert (result.code, result.http_status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"message":"Resource not found"}', "Resource not found"),
+        (b'{"error":{"code":"NOT_FOUND","message":"No such bot."}}', "No such bot"),
+        (b'{"error":{"code":"NOT_FOUND"}}', "NOT_FOUND"),
+        (b'{"error":"No such bot"}', "No such bot"),
+        (b'{"message":" \\n "}', "Not Found"),
+        (b'{"message":["no","text"]}', "Not Found"),
+        (b'["message"]', "Not Found"),
+        (b"<html><h1>Gone</h1></html>", "Not Found"),
+        (b"", "Not Found"),
+        (b'{"message":"cut', "Not Found"),
+        (b'{"message":"\xff"}', "Not Found"),
+        (b"[" * 60_000, "Not Found"),
+        (b"9" * 60_000, "Not Found"),
+    ],
+)
+def test_the_text_comes_from_whichever_envelope_there_is(body: bytes, text: str) -> None:
+    assert sentence(404, body) == f"The endpoint answered 404: {text}."
+
+
+def test_an_unknown_status_without_text_is_still_a_sentence() -> None:
+    assert sentence(499, b"") == "The endpoint answered 499."
+
+
+def test_only_the_documented_body_confirms() -> None:
+    assert judged(200, b'{"message":"Done."}') == Receipt(
+        200, "The endpoint answered 200: Done.", confirmed=True
+    )
+    for body in (b'{"error":"no"}', b'{"message":1}', b'"message"', b"<html>"):
+        result = judged(200, body)
+        assert isinstance(result, Receipt)
+        assert not result.confirmed
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://login.example.com/x?token=abc", " to login.example.com"),
+        ("https://me:word@Login.example.com:8443/", " to login.example.com"),
+        ("//login.example.com/x", " to login.example.com"),
+        ("/login", " to www.chatbase.co"),
+        ("http://[", ""),
+        (f"https://{KEY}/", ""),
+        ("", ""),
+    ],
+)
+def test_a_redirect_names_the_host_alone(location: str, target: str) -> None:
+    assert sentence(302, b"", Location=location) == (
+        f"The endpoint redirects{target} (302); not followed."
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 1.5 "}, 1.5),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:14:20 GMT"}, 60),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:14:20 -0000"}, 60),
+        ({"Retry-After": "99999999999"}, 86_400),
+        ({"Retry-After": "-7"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "7, 8"}, None),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:12:20 GMT"}, None),
+        ({"X-RateLimit-Reset": "1700000060"}, 60),
+        ({"X-RateLimit-Reset": "1700000060500"}, 60.5),
+        ({"X-RateLimit-Reset": "9" * 400}, 86_400),
+        ({"X-RateLimit-Reset": "1699999999"}, None),
+        ({"X-RateLimit-Reset": "nan"}, None),
+        ({"Retry-After": "7", "X-RateLimit-Reset": "1700000060"}, 7),
+        ({"Retry-After": "soon", "X-RateLimit-Reset": "1700000060"}, 60),
+        ({}, None),
+    ],
+)
+def test_a_pause_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
+    assert requested_pause(headers, NOW) == seconds
+
+
+@given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
+def test_no_header_breaks_the_pause(retry_after: str, reset: str) -> None:
+    pause = requested_pause({"Retry-After": retry_after, "X-RateLimit-Reset": reset}, NOW)
+    assert pause is None or 0 <= pause <= 86_400
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Tue,", "14", "Nov", "2023", "99999", "22:14:20", "99:99:99", "GMT", "+9999", "-"]
+        )
+    )
+)
+def test_no_date_breaks_the_pause(words: list[str]) -> None:
+    pause = requested_pause({"Retry-After": " ".join(words)}, NOW)
+    assert pause is None or 0 <= pause <= 86_400
+
+
+def test_text_is_one_printable_bounded_line() -> None:
+    assert presentable(" a\r\n\tb\x00\x1b[31m\u202ec ", KEY) == "a b[31mc"
+    assert presentable("x" * 200, KEY) == "x" * 200
+    assert presentable("x" * 201, KEY) == "x" * 199 + "…"
+
+
+@pytest.mark.parametrize("before", ["", "B", "Be", "Bearer "])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_a_key_in_base64_is_redacted(before: str, encode: object) -> None:
+    assert callable(encode)
+    encoded = encode(f"{before}{KEY} and more".encode()).decode()
+    shown = presentable(f"the header {encoded} is wrong", KEY)
+    assert "[API key]" in shown
+    assert b64encode(b"canary")[1:-3].decode() not in shown
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [KEY, KEY.upper(), quote(KEY, safe=""), quote(KEY, safe="").lower(), KEY.replace("/", "\x00/")],
+)
+def test_a_key_is_redacted_however_it_is_spelled(spelling: str) -> None:
+    body = json.dumps({"message": f"The key {spelling} is wrong"}).encode()
+    assert sentence(401, body) == "The endpoint answered 401: The key [API key] is wrong."
+
+
+def test_a_key_at_the_edge_of_what_is_kept_is_redacted_whole() -> None:
+    assert "canary" not in presentable("x" * 190 + KEY, KEY)
+
+
+@given(st.text(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+def test_no_text_and_no_key_break_the_wording(text: str, key: str) -> None:
+    assert len(presentable(text, key)) <= 200

@@ -1,0 +1,144 @@
+"""Every exception on the way to the endpoint has its failure."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+import requests.exceptions as of_requests
+import urllib3.exceptions as of_urllib3
+
+from tasks.record import OutcomeCode
+from worker.endpoint.faults import FAULTS, cause, translate
+from worker.endpoint.limits import RequestLimits
+from worker.endpoint.watchdog import Overdue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "sk-canary-1234"
+
+OF_REQUESTS: dict[type[of_requests.RequestException], OutcomeCode] = {
+    of_requests.ChunkedEncodingError: OutcomeCode.MALFORMED_RESPONSE,
+    of_requests.ConnectTimeout: OutcomeCode.TIMEOUT,
+    of_requests.ConnectionError: OutcomeCode.CONNECTION_LOST,
+    of_requests.ContentDecodingError: OutcomeCode.MALFORMED_RESPONSE,
+    of_requests.HTTPError: OutcomeCode.CONNECTION_FAILED,
+    of_requests.InvalidHeader: OutcomeCode.CONNECTION_FAILED,
+    of_requests.InvalidJSONError: OutcomeCode.MALFORMED_RESPONSE,
+    of_requests.InvalidProxyURL: OutcomeCode.CONNECTION_FAILED,
+    of_requests.InvalidSchema: OutcomeCode.CONNECTION_FAILED,
+    of_requests.InvalidURL: OutcomeCode.CONNECTION_FAILED,
+    of_requests.JSONDecodeError: OutcomeCode.MALFORMED_RESPONSE,
+    of_requests.MissingSchema: OutcomeCode.CONNECTION_FAILED,
+    of_requests.ProxyError: OutcomeCode.CONNECTION_FAILED,
+    of_requests.ReadTimeout: OutcomeCode.TIMEOUT,
+    of_requests.RequestException: OutcomeCode.CONNECTION_FAILED,
+    of_requests.RetryError: OutcomeCode.CONNECTION_FAILED,
+    of_requests.SSLError: OutcomeCode.TLS_FAILED,
+    of_requests.StreamConsumedError: OutcomeCode.CONNECTION_FAILED,
+    of_requests.Timeout: OutcomeCode.TIMEOUT,
+    of_requests.TooManyRedirects: OutcomeCode.CONNECTION_FAILED,
+    of_requests.URLRequired: OutcomeCode.CONNECTION_FAILED,
+    of_requests.UnrewindableBodyError: OutcomeCode.CONNECTION_FAILED,
+}
+
+
+def family(kind: type[Exception], module: str) -> Iterator[type[Exception]]:
+    """`kind` and all that its own library derives from it."""
+    yield kind
+    for each in kind.__subclasses__():
+        if each.__module__ == module:
+            yield from family(each, module)
+
+
+def code_of(error: Exception) -> OutcomeCode:
+    assert isinstance(error, FAULTS)
+    failure = translate(error, host="host", limits=RequestLimits())
+    assert failure.sentence.endswith(".")
+    assert "{" not in failure.sentence
+    assert KEY not in str(failure)
+    return failure.code
+
+
+def test_every_exception_of_requests_is_mapped() -> None:
+    known = set(family(of_requests.RequestException, of_requests.__name__))
+    assert known == set(OF_REQUESTS)
+
+
+@pytest.mark.parametrize(("kind", "code"), OF_REQUESTS.items())
+def test_an_exception_of_requests_has_its_code(
+    kind: type[of_requests.RequestException], code: OutcomeCode
+) -> None:
+    error = kind(KEY, "", 0) if kind is of_requests.JSONDecodeError else kind(KEY)
+    assert code_of(error) is code
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(set(family(of_urllib3.HTTPError, of_urllib3.__name__)), key=str)
+)
+def test_every_exception_of_urllib3_is_a_failure(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+    error.args = (KEY,)
+    if not isinstance(error, of_urllib3.HTTPWarning):
+        assert code_of(error)
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), OutcomeCode.DNS_FAILED),
+        (ssl.SSLCertVerificationError(1, "untrusted"), OutcomeCode.TLS_FAILED),
+        (TimeoutError("timed out"), OutcomeCode.TIMEOUT),
+        (ConnectionResetError(104, "reset"), OutcomeCode.CONNECTION_LOST),
+        (BrokenPipeError(32, "broken"), OutcomeCode.CONNECTION_LOST),
+        (http.client.RemoteDisconnected("closed"), OutcomeCode.CONNECTION_LOST),
+        (of_urllib3.IncompleteRead(1, 2), OutcomeCode.CONNECTION_LOST),
+        (http.client.BadStatusLine("hello"), OutcomeCode.MALFORMED_RESPONSE),
+        (http.client.IncompleteRead(b""), OutcomeCode.MALFORMED_RESPONSE),
+        (of_urllib3.InvalidHeader("length"), OutcomeCode.MALFORMED_RESPONSE),
+        (OSError(113, "no route"), OutcomeCode.CONNECTION_LOST),
+    ],
+)
+@pytest.mark.parametrize("wrapped_by", ["argument", "cause"])
+def test_what_an_exception_wraps_is_narrower_than_itself(
+    inner: Exception, code: OutcomeCode, wrapped_by: str
+) -> None:
+    middle = of_urllib3.ProtocolError(
+        "Connection aborted.", inner if wrapped_by == "argument" else 0
+    )
+    if wrapped_by == "cause":
+        middle.__cause__ = inner
+    assert code_of(of_requests.ConnectionError(middle)) is code
+
+
+def test_what_was_handled_elsewhere_has_no_say() -> None:
+    error = of_requests.ConnectionError("lost")
+    error.__context__ = TimeoutError("of the caller's caller")
+    assert code_of(error) is OutcomeCode.CONNECTION_LOST
+
+
+def test_the_total_limit_is_named() -> None:
+    failure = translate(Overdue("late"), host="host", limits=RequestLimits(total=12.5))
+    assert failure.code is OutcomeCode.TIMEOUT
+    assert failure.sentence == "host had not answered in full after 12.5 s."
+
+
+def test_an_exception_is_chained() -> None:
+    error = of_requests.ConnectionError("reset")
+    assert cause(error, KEY) is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        of_requests.ConnectionError(http.client.BadStatusLine(f"Bearer {KEY}")),
+        of_requests.InvalidHeader("whatever it says"),
+        of_requests.InvalidURL("http://me:password@proxy"),
+    ],
+)
+def test_an_exception_that_may_show_a_secret_is_not_chained(error: Exception) -> None:
+    assert cause(error, KEY) is None

@@ -1,0 +1,138 @@
+"""What an answer means. Its status decides; its text only explains."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from tasks.record import OutcomeCode
+from worker.endpoint.pause import requested_pause
+from worker.endpoint.wording import presentable, shows
+from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REFUSALS = {
+    400: OutcomeCode.BAD_REQUEST,
+    401: OutcomeCode.UNAUTHORIZED,
+    403: OutcomeCode.FORBIDDEN,
+    404: OutcomeCode.CHATBOT_NOT_FOUND,
+    410: OutcomeCode.ENDPOINT_GONE,
+    413: OutcomeCode.IMAGE_REFUSED,
+    415: OutcomeCode.IMAGE_REFUSED,
+    422: OutcomeCode.IMAGE_REFUSED,
+}
+_FAILURES = {408: OutcomeCode.TIMEOUT, 425: OutcomeCode.TOO_EARLY}
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the endpoint answered.
+
+    Attributes:
+        status: HTTP status.
+        headers: looked up in any case.
+        body: as much of it as was read.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The endpoint took the picture.
+
+    Attributes:
+        http_status: 2xx.
+        message: what it said, in a sentence for a person.
+        confirmed: whether it said so as documented; if not, the status alone did.
+    """
+
+    http_status: int
+    message: str
+    confirmed: bool
+
+
+def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
+    """The receipt that the answer stands for.
+
+    Args:
+        answer: to a request to `url` that carried `api_key`.
+        url: where the request went.
+        api_key: kept out of every sentence.
+        now: Unix seconds.
+
+    Raises:
+        DeliveryRefused: the answer is a final no.
+        DeliveryFailed: the endpoint broke.
+        RateLimited: it asked for a pause.
+    """
+    status = answer.status
+    envelope = _parse(answer.body)
+    sentence = _sentence(status, presentable(_message(envelope), api_key))
+    match status // 100:
+        case 2:
+            if isinstance(envelope, dict) and isinstance(envelope.get("message"), str):
+                return Receipt(status, sentence, confirmed=True)
+            sentence = f"The endpoint answered {status}, without the documented confirmation."
+            return Receipt(status, sentence, confirmed=False)
+        case 3:
+            host = _redirect_host(answer.headers.get("Location", ""), url, api_key)
+            sentence = f"The endpoint redirects{host and f' to {host}'} ({status}); not followed."
+            raise DeliveryRefused(OutcomeCode.UNEXPECTED_REDIRECT, sentence, http_status=status)
+        case 4 if status == HTTPStatus.TOO_MANY_REQUESTS:
+            pause = requested_pause(answer.headers, now)
+            raise RateLimited(OutcomeCode.RATE_LIMITED, sentence, retry_after=pause)
+        case 4 if status not in _FAILURES:
+            code = _REFUSALS.get(status, OutcomeCode.REJECTED)
+            raise DeliveryRefused(code, sentence, http_status=status)
+        case 4 | 5:
+            code = _FAILURES.get(status, OutcomeCode.SERVER_ERROR)
+            raise DeliveryFailed(code, sentence, http_status=status)
+        case _:
+            sentence = f"The endpoint answered {status}, which is no final HTTP status."
+            code = OutcomeCode.MALFORMED_RESPONSE
+            raise DeliveryFailed(code, sentence, http_status=status)
+
+
+def _sentence(status: int, message: str) -> str:
+    said = message or _PHRASES.get(status, "")
+    sentence = f"The endpoint answered {status}" + (f": {said}" if said else "")
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(envelope: object) -> str:
+    """The text in v1's envelope, v2's, or `{"error": "text"}`; else nothing."""
+    match envelope:
+        case (
+            {"message": str(text)}
+            | {"error": {"message": str(text)}}
+            | {"error": str(text)}
+            | {"error": {"code": str(text)}}
+        ):
+            return text
+    return ""
+
+
+def _redirect_host(location: str, url: str, api_key: str) -> str:
+    """The host alone: the rest of the address may hold what is not ours to keep."""
+    if not location or shows(api_key, location):
+        return ""
+    try:
+        return presentable(urlsplit(urljoin(url, location)).hostname or "", api_key)
+    except ValueError:
+        return ""

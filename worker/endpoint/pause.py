@@ -1,0 +1,51 @@
+"""How long a 429 asks us to wait, by its headers [V2]."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DAY = 86_400.0
+_MILLISECONDS_FROM = 1e11  # as seconds, the year 5138
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def requested_pause(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, a day at most; None if the headers do not say, or make no sense.
+
+    `Retry-After` comes first: seconds, or an HTTP date. Then `X-RateLimit-Reset`: Unix
+    seconds, or milliseconds; the vendor's documents disagree.
+
+    Args:
+        headers: the response's.
+        now: Unix seconds.
+    """
+    pauses = (
+        _retry_after(headers.get("Retry-After", "").strip(), now),
+        _reset(headers.get("X-RateLimit-Reset", "").strip(), now),
+    )
+    return next((min(pause, _DAY) for pause in pauses if pause is not None and pause >= 0), None)
+
+
+def _retry_after(value: str, now: float) -> float | None:
+    if _NUMBER.fullmatch(value):
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    if date.tzinfo is None:  # it says -0000: in UTC, from somewhere
+        date = date.replace(tzinfo=UTC)
+    return date.timestamp() - now
+
+
+def _reset(value: str, now: float) -> float | None:
+    if not _NUMBER.fullmatch(value):
+        return None
+    at = float(value)
+    return (at / 1000 if at > _MILLISECONDS_FROM else at) - now
