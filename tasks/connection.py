@@ -1,0 +1,116 @@
+"""The client through which producers and workers speak to Redis, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from redis import Redis, exceptions
+from redis.backoff import EqualJitterBackoff
+from redis.retry import Retry
+
+from tasks.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from tasks.urls import check_redis_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+
+_ANSWER_SECONDS = 5.0
+
+_T = TypeVar("_T")
+
+_WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationError)
+# By class where redis-py has one and takes the code away; by code within a
+# script's error, which Redis 6.2 wraps, and where redis-py has no class.
+_NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
+_NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
+_FULL_CODE = re.compile(r"(^|-)OOM ")
+
+
+def connect(redis_url: str, *, retries: int = 3, connections: int = 50) -> Redis:
+    """A Redis client whose calls end within seconds when Redis is gone.
+
+    Every call of the ledger may be repeated without harm, so a cut connection
+    is tried again before the caller hears of it. A Redis that takes connections
+    and answers nothing costs 5 s a try.
+
+    Args:
+        redis_url: `redis://`, `rediss://` or `unix://`.
+        retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
+        connections: at most so many; a thread needs one only while it calls.
+
+    Raises:
+        InvalidSettings: `redis_url` is no Redis URL.
+    """
+    try:
+        check_redis_url(redis_url)
+    except ValueError as problem:
+        raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
+    # A Unix socket has no such thing, and redis-py would trip over it.
+    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": 3}
+    return Redis.from_url(
+        redis_url,
+        decode_responses=True,
+        max_connections=connections,
+        socket_timeout=_ANSWER_SECONDS,
+        health_check_interval=10,
+        retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
+        **({} if redis_url.startswith("unix:") else tcp),
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the Redis client raises into the ledger's errors.
+
+    Raises:
+        LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
+        LedgerRefused: Redis said no.
+    """
+    try:
+        yield
+    except (*_WRONG_CREDENTIALS, exceptions.NoPermissionError) as error:
+        raise LedgerRefused(f"Redis refuses these credentials: {error}") from error
+    except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+        raise LedgerUnavailable(f"Redis cannot be reached: {error}") from error
+    except exceptions.RedisError as error:
+        if isinstance(error, _NOT_NOW) or _NOT_NOW_CODE.search(str(error)):
+            raise LedgerUnavailable(f"Redis does not take this now: {error}") from error
+        if isinstance(error, exceptions.OutOfMemoryError) or _FULL_CODE.search(str(error)):
+            raise LedgerRefused(f"Redis is full: {error}") from error
+        raise LedgerRefused(f"Redis refused: {error}") from error
+
+
+class _Retry(Retry):
+    """Tries again where that may help.
+
+    What Redis refused it will refuse again. And a connection that is made for a
+    command is not tried again by itself: the two numbers of tries would multiply.
+    """
+
+    _trying = False  # each connection has a copy of its own
+
+    def call_with_retry(
+        self,
+        do: Callable[[], _T],
+        fail: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - they differ among redis-py's releases
+        **options: Any,  # noqa: ANN401 - the same
+    ) -> _T:
+        """Call `do`; see `Retry`."""
+
+        def give_up_if_refused(error: Exception, *count: int) -> None:
+            fail(error, *count)
+            if isinstance(error, _WRONG_CREDENTIALS):
+                raise error
+
+        if self._trying:
+            return do()
+        self._trying = True
+        try:
+            return super().call_with_retry(do, give_up_if_refused, *args, **options)
+        finally:
+            self._trying = False

@@ -1,0 +1,84 @@
+"""One Redis, one stand-in and one worker that most acceptance tests share."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.endpoint.process import EndpointProcess
+from sandbox.redis_server import RedisServer
+from sandbox.samples import write_samples
+from tasks import UploadClient
+from tests.acceptance.world import CANARY, WorkerProcess, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sample images, with `good.png` and `other.png` among them."""
+    folder = tmp_path_factory.mktemp("media")
+    samples = [sample.name for sample in write_samples(folder) if sample.expected == "delivered"]
+    pictures = [name for name in samples if name.endswith(".png")]
+    shutil.copy(folder / pictures[0], folder / "good.png")
+    shutil.copy(folder / pictures[1], folder / "other.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ledger_redis(
+    redis_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """A Redis of the shared worker's own: other tests empty theirs."""
+    with RedisServer(tmp_path_factory.mktemp("ledger"), binary=redis_binary) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def standin() -> Iterator[EndpointProcess]:
+    with EndpointProcess(api_keys=[CANARY]) as process:
+        yield process
+
+
+@pytest.fixture
+def endpoint(standin: EndpointProcess) -> EndpointProcess:
+    """The stand-in, as freshly started."""
+    standin.reset()
+    return standin
+
+
+@pytest.fixture(scope="session")
+def environment(ledger_redis: RedisServer, standin: EndpointProcess, media: Path) -> dict[str, str]:
+    """A worker's settings, with short times."""
+    return {
+        "FACELIFT_REDIS_URL": ledger_redis.url,
+        "FACELIFT_ENDPOINT_URL": standin.url,
+        "FACELIFT_API_KEY": CANARY,
+        "FACELIFT_IMAGE_STORES": f"media=file://{media}",
+        "FACELIFT_BACKOFF_BASE": "100ms",
+        "FACELIFT_BACKOFF_CAP": "200ms",
+        "FACELIFT_MAX_ATTEMPTS": "3",
+        "FACELIFT_READ_TIMEOUT": "2s",
+        "FACELIFT_REQUEST_TIMEOUT": "2s",
+        "FACELIFT_CONNECT_TIMEOUT": "1s",
+        "FACELIFT_LEASE": "3s",
+        "FACELIFT_CONCURRENCY": "20",
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_worker(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerProcess]:
+    with worker(tmp_path_factory.mktemp("worker") / "log", environment) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def client(ledger_redis: RedisServer) -> Iterator[UploadClient]:
+    with UploadClient(ledger_redis.url) as made:
+        yield made

@@ -1,0 +1,164 @@
+"""The worker as a process: how it starts, stops and dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tasks import UploadClient
+from tests.acceptance.world import CANARY, COMMAND, eventually, worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.endpoint.process import EndpointProcess
+
+CELERY = (sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--loglevel=info")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if "FACELIFT" not in name}
+    return subprocess.run(
+        arguments,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_plain_celery_command_starts_the_same_worker(
+    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {"FACELIFT_KEY_PREFIX": "plain"}
+    with worker(tmp_path / "log", environment, CELERY) as process:
+        done = run(
+            sys.executable,
+            *("-m", "tasks.cli", "enqueue", "bot-plain", "media:good.png", "--wait"),
+            **environment,
+        )
+        assert done.returncode == 0, done.stderr + process.log
+    assert endpoint.picture("bot-plain")
+
+
+def test_every_wrong_setting_is_told_at_once(tmp_path: Path) -> None:
+    for command in (COMMAND, CELERY):
+        done = run(
+            *command,
+            FACELIFT_IMAGE_STORES=f"media=file://{tmp_path}/missing",
+            FACELIFT_API_KEY=CANARY,
+        )
+        assert done.returncode == 2
+        assert "FACELIFT_IMAGE_STORES" in done.stderr
+        done = run(*command, FACELIFT_MAX_ATTEMPTS="many", FACELIFT_LEASE="1s")
+        assert done.returncode == 2
+        told = [line for line in done.stderr.splitlines() if line.startswith("facelift: ")]
+        assert [line.split()[1] for line in told] == [
+            "FACELIFT_API_KEY",
+            "FACELIFT_IMAGE_STORES",
+            "FACELIFT_MAX_ATTEMPTS",
+            "FACELIFT_LEASE",
+        ]
+        assert "Traceback" not in done.stderr
+
+
+def test_sigterm_finishes_what_is_in_flight(
+    client: UploadClient, endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    endpoint.behave("bot-slow", "delay", seconds=1)
+    with worker(tmp_path / "log", environment) as process:
+        job = client.enqueue("bot-slow", "media:good.png")
+        eventually(lambda: client.status(job.id).state == "running", "the job is not taken")
+        assert process.stop() == 0
+    record = client.status(job.id)
+    assert (record.outcome, record.crashes) == ("delivered", 0)
+
+
+def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
+    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {"FACELIFT_LEASE": "15s", "FACELIFT_KEY_PREFIX": "kill"}
+    endpoint.behave("bot-kill", "delay", seconds=1.5, times=1)
+    with (
+        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="kill") as client,
+        worker(tmp_path / "first", environment) as first,
+    ):
+        job = client.enqueue("bot-kill", "media:good.png")
+        eventually(lambda: client.status(job.id).state == "running", "the job is not taken")
+        with worker(tmp_path / "second", environment):
+            first.kill()
+            killed = time.monotonic()
+            record = client.wait(job.id, 30)
+    assert time.monotonic() - killed < 20
+    assert (record.outcome, record.crashes) == ("delivered", 1)
+    assert [each.code for each in record.attempts] == ["worker_lost", "delivered"]
+
+
+def test_waiting_job_outlives_its_worker(
+    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {
+        "FACELIFT_BACKOFF_BASE": "1h",
+        "FACELIFT_BACKOFF_CAP": "1h",
+        "FACELIFT_KEY_PREFIX": "outlive",
+    }
+    endpoint.behave("bot-wait", "status", status=429, times=1, headers={"Retry-After": "2"})
+    with UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="outlive") as client:
+        with worker(tmp_path / "first", environment | {"FACELIFT_BACKOFF_BASE": "1ms"}) as first:
+            job = client.enqueue("bot-wait", "media:good.png")
+            eventually(lambda: client.status(job.id).state == "waiting", "it does not wait")
+            first.kill()
+        with worker(tmp_path / "second", environment):
+            assert client.wait(job.id, 20).outcome == "delivered"
+
+
+def test_second_sigterm_hands_back_at_once(
+    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {
+        "FACELIFT_KEY_PREFIX": "back",
+        "FACELIFT_READ_TIMEOUT": "20s",
+        "FACELIFT_REQUEST_TIMEOUT": "20s",
+        "FACELIFT_LEASE": "15s",
+    }
+    endpoint.behave("bot-back", "delay", seconds=15, times=1)
+    with (
+        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="back") as client,
+        worker(tmp_path / "log", environment) as process,
+    ):
+        job = client.enqueue("bot-back", "media:good.png")
+        eventually(lambda: client.status(job.id).state == "running", "the job is not taken")
+        process.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "Warm shutdown" in process.log, "the first signal does nothing")
+        asked = time.monotonic()
+        assert process.stop() == 0
+        assert time.monotonic() - asked < 6
+        record = client.status(job.id)
+        assert (record.state, record.crashes, record.attempts_used) == ("queued", 0, 0)
+
+
+def test_killed_worker_process_is_replaced(environment: dict[str, str], tmp_path: Path) -> None:
+    environment = environment | {"FACELIFT_KEY_PREFIX": "replace"}
+    with (
+        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="replace") as client,
+        worker(tmp_path / "log", environment) as process,
+    ):
+        (child,) = process.children
+        child.kill()
+        job = client.enqueue("bot-replace", "media:good.png")
+        assert client.wait(job.id, 30).outcome == "delivered"
+        assert "another starts" in process.log
+
+
+def test_worker_process_ends_when_its_supervisor_is_gone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with worker(tmp_path / "log", environment) as process:
+        (child,) = process.children
+        process.process.kill()
+        child.wait(15)

@@ -1,0 +1,98 @@
+"""`UploadClient.from_env`: what producers and workers read from the same variables."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.client import UploadClient
+from tasks.errors import InvalidSettings
+from worker.settings import load
+
+WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv"}
+
+
+@pytest.fixture(autouse=True)
+def environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("FACELIFT_REDIS_URL", "FACELIFT_KEY_PREFIX", "FACELIFT_DEADLINE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"FACELIFT_{name}", value)
+    with pytest.raises(InvalidSettings) as caught:
+        UploadClient.from_env()
+    return caught.value.problems
+
+
+def test_nothing_needs_to_be_set() -> None:
+    with UploadClient.from_env() as client:
+        assert client._lifetime == 86_400
+        assert client._store.keys.prefix == "facelift"
+        assert client._redis.connection_pool.connection_kwargs["port"] == 6379
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE"):
+        monkeypatch.setenv(f"FACELIFT_{name}", " ")
+    with UploadClient.from_env() as client:
+        assert client._lifetime == 86_400
+
+
+def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACELIFT_REDIS_URL", "redis://:word@redis.example:6380/2")
+    monkeypatch.setenv("FACELIFT_KEY_PREFIX", "shop")
+    monkeypatch.setenv("FACELIFT_DEADLINE", "30")
+    with UploadClient.from_env() as client:
+        assert client._lifetime == 30
+        assert client._store.keys.prefix == "shop"
+        assert client._redis.connection_pool.connection_kwargs["host"] == "redis.example"
+
+
+@pytest.mark.parametrize("text", ["30", "90s", "1.5 s", "5min", "24h", "30d", "1000ms"])
+def test_a_deadline_means_the_same_to_producers_and_workers(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("FACELIFT_DEADLINE", text)
+    with UploadClient.from_env() as client:
+        assert client._lifetime == load(WORKERS | {"FACELIFT_DEADLINE": text}).deadline
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DEADLINE", "soon"),
+        ("DEADLINE", "5m"),
+        ("DEADLINE", "1e3"),
+        ("DEADLINE", "999ms"),
+        ("DEADLINE", "31d"),
+        ("DEADLINE", "9" * 400),
+        ("KEY_PREFIX", "Face{lift}"),
+        ("KEY_PREFIX", "x" * 33),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://localhost/one"),
+        ("REDIS_URL", "redis://localhost?foo=1"),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_same_words_to_producers_and_workers(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    (problem,) = problems(monkeypatch, **{name: text})
+    assert problem.startswith(f"FACELIFT_{name} ")
+    with pytest.raises(InvalidSettings) as caught:
+        load(WORKERS | {f"FACELIFT_{name}": text})
+    assert caught.value.problems == [problem]
+
+
+def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = problems(monkeypatch, REDIS_URL="x", KEY_PREFIX="X", DEADLINE="x")
+    assert [problem.split()[0] for problem in found] == [
+        "FACELIFT_REDIS_URL",
+        "FACELIFT_KEY_PREFIX",
+        "FACELIFT_DEADLINE",
+    ]
+
+
+def test_a_prefix_given_by_hand_is_checked_too() -> None:
+    with pytest.raises(InvalidSettings, match=r"^FACELIFT_KEY_PREFIX must be 1 to 32"):
+        UploadClient(key_prefix="{x}")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import pytest
+
+from tasks.store import JobStore, Tick
+from worker.dispatcher import Dispatcher
+
+IDLE = Tick(next_due=None, sent=0, rescued=0, set_aside=0, resent=0, expired=0)
+
+
+class Agenda:
+    """A ledger of which only the agenda is asked."""
+
+    def __init__(self, *ticks: Tick) -> None:
+        self.ticks = list(ticks)
+        self.limits: list[int] = []
+
+    def take_due(self, limit: int) -> Tick:
+        self.limits.append(limit)
+        return self.ticks.pop(0)
+
+
+def dispatcher(agenda: Agenda, **options: Any) -> Dispatcher:
+    return Dispatcher(cast("JobStore", agenda), **options)
+
+
+@pytest.mark.parametrize(
+    ("next_due", "pause"),
+    [(None, 0.5), (60.0, 0.5), (0.5, 0.5), (0.2, 0.2), (0.0, 0.0)],
+)
+def test_it_looks_again_when_the_next_is_due_and_never_much_later(
+    next_due: float | None, pause: float
+) -> None:
+    agenda = Agenda(IDLE._replace(next_due=next_due))
+    assert dispatcher(agenda, longest_pause=0.5).tick() == pause
+
+
+def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -> None:
+    agenda = Agenda(IDLE._replace(next_due=0.0, sent=10), IDLE._replace(sent=3))
+    looks = dispatcher(agenda, batch=10)
+    assert looks.tick() == 0
+    assert looks.tick() > 0
+    assert agenda.limits == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("done", "level", "words"),
+    [
+        ({"rescued": 3}, "WARNING", "rescued from lost workers: 3"),
+        ({"set_aside": 1}, "ERROR", "set aside, each lost too many workers: 1"),
+        ({"resent": 2}, "WARNING", "message was lost, sent again: 2"),
+        ({"expired": 4}, "WARNING", "expired before they could be delivered: 4"),
+    ],
+)
+def test_what_an_operator_should_know_is_told(
+    done: dict[str, int], level: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher(Agenda(IDLE._replace(**done))).tick()
+    (told,) = caplog.records
+    assert told.levelname == level
+    assert words in told.getMessage()
+
+
+def test_everyday_work_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        dispatcher(Agenda(IDLE._replace(sent=100))).tick()
+    assert caplog.records == []

@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.errors import InvalidSettings
+from worker.settings import Settings, catalogue, load, unknown_variables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CANARY = "sk-canary-0123456789"
+ENOUGH = {"FACELIFT_API_KEY": CANARY, "FACELIFT_IMAGE_STORES": "media=file:///srv/pictures"}
+
+
+def loaded(**variables: str) -> Settings:
+    return load(ENOUGH | {f"FACELIFT_{name}": value for name, value in variables.items()})
+
+
+def problems(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(InvalidSettings) as caught:
+        load(environ)
+    return caught.value.problems
+
+
+def problems_with(**variables: str) -> list[str]:
+    return problems(ENOUGH | {f"FACELIFT_{name}": value for name, value in variables.items()})
+
+
+def key_of(settings: Settings, account: str) -> str | None:
+    secret = settings.account_key(account)
+    return secret.get_secret_value() if secret else None
+
+
+def test_a_key_and_a_store_are_enough() -> None:
+    settings = load(ENOUGH)
+    assert settings.redis_url.get_secret_value() == "redis://127.0.0.1:6379/0"
+    assert settings.key_prefix == "facelift"
+    assert settings.endpoint_url == "https://www.chatbase.co"
+    assert settings.image_stores == {"media": "file:///srv/pictures"}
+    assert settings.image_byte_limit == 1_000_000
+    assert settings.image_pixel_limit == 40_000_000
+    assert settings.image_formats == ("png", "jpeg")
+    assert (settings.backoff_base, settings.backoff_factor, settings.backoff_cap) == (1, 2, 300)
+    assert (settings.max_attempts, settings.deadline) == (8, 86_400)
+    assert (settings.connect_timeout, settings.read_timeout, settings.request_timeout) == (
+        5,
+        30,
+        30,
+    )
+    assert (settings.lease, settings.concurrency) == (15, 100)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load(ENOUGH).concurrency = 1  # type: ignore[misc]  # the point of the test
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    settings = loaded(REDIS_URL="", MAX_ATTEMPTS=" ", API_KEY_FILE="")
+    assert settings.max_attempts == 8
+    assert key_of(settings, "default") == CANARY
+
+
+def test_every_problem_is_listed_at_once() -> None:
+    found = problems(
+        {
+            "FACELIFT_REDIS_URL": "http://somewhere",
+            "FACELIFT_MAX_ATTEMPTS": "many",
+            "FACELIFT_BACKOFF_BASE": "10min",
+            "FACELIFT_API_KEY_SHOP_FILE": "/does/not/exist",
+        }
+    )
+    assert [problem.split()[0] for problem in found] == [
+        "FACELIFT_API_KEY_SHOP_FILE",
+        "FACELIFT_REDIS_URL",
+        "FACELIFT_IMAGE_STORES",
+        "FACELIFT_BACKOFF_CAP",
+        "FACELIFT_MAX_ATTEMPTS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "seconds"),
+    [
+        ("backoff_base", "500ms", 0.5),
+        ("backoff_base", "0.5", 0.5),
+        ("deadline", "30", 30),
+        ("deadline", "30s", 30),
+        ("deadline", "1.5 s", 1.5),
+        ("deadline", "5min", 300),
+        ("deadline", "24h", 86_400),
+        ("deadline", "7d", 604_800),
+    ],
+)
+def test_durations_are_read(variable: str, text: str, seconds: float) -> None:
+    assert getattr(loaded(**{variable.upper(): text}), variable) == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "5m", "1h30min", "-1", "nan", "inf", "31d", "999ms"])
+def test_a_wrong_duration_is_told_what_would_be_right(text: str) -> None:
+    assert problems_with(DEADLINE=text) == [
+        "FACELIFT_DEADLINE must be a duration from 1s to 30d, such as 24h"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "right"),
+    [
+        ("CONCURRENCY", "0", "a whole number from 1 to 500"),
+        ("CONCURRENCY", "501", "a whole number from 1 to 500"),
+        ("MAX_ATTEMPTS", "2.5", "a whole number from 1 to 100"),
+        ("BACKOFF_FACTOR", "nan", "a number from 1 to 10"),
+        ("LEASE", "2s", "a duration from 3s to 1h, such as 15s"),
+        ("KEY_PREFIX", "Face{lift}", "1 to 32 of a-z, 0-9, _ and -"),
+        ("KEY_PREFIX", "x" * 33, "1 to 32 of a-z, 0-9, _ and -"),
+    ],
+)
+def test_a_value_out_of_bounds_is_told_the_bounds(variable: str, text: str, right: str) -> None:
+    assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"BACKOFF_BASE": "2s", "BACKOFF_CAP": "1500ms"},
+            "FACELIFT_BACKOFF_CAP must not be below FACELIFT_BACKOFF_BASE: 1.5s is less than 2s",
+        ),
+        (
+            {"BACKOFF_BASE": "2min", "DEADLINE": "90s"},
+            "FACELIFT_DEADLINE must not be below FACELIFT_BACKOFF_BASE: 90s is less than 2min",
+        ),
+        (
+            {"CONNECT_TIMEOUT": "1min"},
+            (
+                "FACELIFT_REQUEST_TIMEOUT must not be below FACELIFT_CONNECT_TIMEOUT: "
+                "30s is less than 1min"
+            ),
+        ),
+        (
+            {"REQUEST_TIMEOUT": "20"},
+            (
+                "FACELIFT_REQUEST_TIMEOUT must not be below FACELIFT_READ_TIMEOUT: "
+                "20s is less than 30s"
+            ),
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_both_named(
+    given: dict[str, str], problem: str
+) -> None:
+    assert problems_with(**given) == [problem]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://localhost:6380/",
+        "rediss://user:p%40ss@redis.example.com:6380/2",
+        "redis://[::1]:6379/0",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_redis_urls_are_accepted(url: str) -> None:
+    assert loaded(REDIS_URL=url).redis_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost",
+        "redis://",
+        "redis://localhost:port",
+        "redis://localhost/one",
+        "redis://localhost/0#1",
+        "redis://:pass#word@localhost",
+        "redis://:pass/word@localhost",
+        "redis://[::1",
+        "unix://run/redis.sock",
+        "unix://",
+    ],
+)
+def test_other_redis_urls_are_refused(url: str) -> None:
+    (problem,) = problems_with(REDIS_URL=url)
+    assert problem.startswith("FACELIFT_REDIS_URL must be redis://host:port/database")
+
+
+def test_a_sentinel_is_told_that_it_is_not_supported_yet() -> None:
+    (problem,) = problems_with(REDIS_URL="sentinel://localhost:26379")
+    assert problem.startswith("FACELIFT_REDIS_URL cannot be a Sentinel's yet")
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://www.chatbase.co/", "https://www.chatbase.co"),
+        ("https://proxy.example.com:8443/chatbase/", "https://proxy.example.com:8443/chatbase"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://[::ffff:10.0.0.5]", "http://[::ffff:10.0.0.5]"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://endpoint:8080", "http://endpoint:8080"),
+        ("http://10.1.2.3", "http://10.1.2.3"),
+        ("http://endpoint.prod.svc.cluster.local", "http://endpoint.prod.svc.cluster.local"),
+    ],
+)
+def test_endpoint_urls_are_accepted_without_their_last_slash(url: str, kept: str) -> None:
+    assert loaded(ENDPOINT_URL=url).endpoint_url == kept
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://www.chatbase.co",
+        "http://8.8.8.8",
+        "http://134744072",  # 8.8.8.8 as one number
+        "http://0x8.8.8.8",
+        "http://[::ffff:8.8.8.8]",
+        "http://localhost.example.com",
+    ],
+)
+def test_the_key_never_travels_in_clear_to_a_public_host(url: str) -> None:
+    (problem,) = problems_with(ENDPOINT_URL=url)
+    assert problem.startswith("FACELIFT_ENDPOINT_URL must begin with https://, or the API key")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("www.chatbase.co", "must be a base URL"),
+        ("ftp://www.chatbase.co", "must be a base URL"),
+        ("https://", "must be a base URL"),
+        ("https://www.chatbase.co:https", "must be a base URL"),
+        ("https://www.chat base.co", "must be a base URL"),
+        ("https://www.chatbase.co\n.evil.example", "must be a base URL"),
+        ("http://localhost\\.evil.example", "must be a base URL"),
+        ("https://user:word@www.chatbase.co", "must have no user"),
+        ("https://www.chatbase.co/?", "must have no user"),
+        ("https://www.chatbase.co/#top", "must have no user"),
+    ],
+)
+def test_other_endpoint_urls_are_refused(url: str, why: str) -> None:
+    (problem,) = problems_with(ENDPOINT_URL=url)
+    assert problem.startswith(f"FACELIFT_ENDPOINT_URL {why}")
+
+
+def test_stores_keep_their_urls_as_given() -> None:
+    settings = loaded(IMAGE_STORES="media=file:///srv/my%20pictures/, s-3=s3://bucket?x=y=z")
+    assert settings.image_stores == {
+        "media": "file:///srv/my%20pictures/",
+        "s-3": "s3://bucket?x=y=z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "whys"),
+    [
+        (",", ["entry 1 needs a name", "entry 2 needs a name"]),
+        ("Media=file:///srv", ["entry 1 needs a name"]),
+        ("a=file:///x,file:///y", ["entry 2 needs a name"]),
+        ("media=/srv/pictures", ["entry 1 needs a URL"]),
+        ("media", ["entry 1 needs a URL"]),
+        ("media=file:///a\x00b", ["entry 1 needs a URL"]),
+        ("a=file:///x,a=file:///y", ["entry 2 has a name that was given before"]),
+        ("a=x,b=y", ["entry 1 needs a URL", "entry 2 needs a URL"]),
+    ],
+)
+def test_wrong_stores_are_all_named(text: str, whys: list[str]) -> None:
+    found = problems_with(IMAGE_STORES=text)
+    assert len(found) == len(whys)
+    for problem, why in zip(found, whys, strict=True):
+        assert problem.startswith(f"FACELIFT_IMAGE_STORES {why}")
+
+
+def test_formats_are_a_list_of_known_names() -> None:
+    assert loaded(IMAGE_FORMATS="WebP, gif,webp").image_formats == ("webp", "gif")
+    (problem,) = problems_with(IMAGE_FORMATS="png,bmp")
+    assert problem == "FACELIFT_IMAGE_FORMATS must be one or more of png,jpeg,webp,gif"
+
+
+def test_svg_is_told_why_never() -> None:
+    (problem,) = problems_with(IMAGE_FORMATS="png,svg")
+    assert problem.startswith("FACELIFT_IMAGE_FORMATS can never have svg: an SVG may carry scripts")
+
+
+def test_no_key_at_all_is_a_problem() -> None:
+    (problem,) = problems({"FACELIFT_IMAGE_STORES": "media=file:///srv"})
+    assert problem.startswith("FACELIFT_API_KEY is missing")
+
+
+def test_each_account_has_its_own_key() -> None:
+    settings = loaded(API_KEY_SHOP="sk-shop", API_KEY_My_Brand="sk-brand")
+    assert key_of(settings, "default") == CANARY
+    assert key_of(settings, "shop") == "sk-shop"
+    assert key_of(settings, "my-brand") == "sk-brand"
+    assert key_of(settings, "nobody") is None
+
+
+def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "default").write_bytes(b"sk-default\r\n")
+    (tmp_path / "shop").write_bytes(b"sk-shop\n")
+    settings = load(
+        {
+            "FACELIFT_IMAGE_STORES": "media=file:///srv",
+            "FACELIFT_API_KEY_FILE": str(tmp_path / "default"),
+            "FACELIFT_API_KEY_SHOP_FILE": str(tmp_path / "shop"),
+        }
+    )
+    assert key_of(settings, "default") == "sk-default"
+    assert key_of(settings, "shop") == "sk-shop"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "must name a readable file: No such file or directory"),
+        (b"", "names a file that is empty"),
+        (b" \n", "names a file that is empty"),
+        (b"x" * 4097, "must name a file of at most 4096 bytes"),
+        (b"two words", "must hold the bare key"),
+        (b"first\nsecond", "must hold the bare key"),
+        ("schlüssel".encode(), "must hold the bare key"),
+    ],
+)
+def test_a_useless_key_file_is_a_problem(tmp_path: Path, content: bytes | None, why: str) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    (problem,) = problems_with(API_KEY_SHOP_FILE=str(path))
+    assert problem.startswith(f"FACELIFT_API_KEY_SHOP_FILE {why}")
+
+
+def test_a_pipe_in_place_of_a_key_file_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (problem,) = problems_with(API_KEY_SHOP_FILE=str(tmp_path / "pipe"))
+    assert problem == "FACELIFT_API_KEY_SHOP_FILE must name a regular file"
+
+
+@pytest.mark.parametrize("key", ["Bearer sk-1", " sk-1", "sk-1\n", "sk-\x7f", "schlüssel"])
+def test_a_key_that_no_header_can_carry_is_a_problem(key: str) -> None:
+    (problem,) = problems_with(API_KEY_SHOP=key)
+    assert problem.startswith("FACELIFT_API_KEY_SHOP must hold the bare key")
+
+
+@pytest.mark.parametrize("other", ["API_KEY_FILE", "API_KEY_DEFAULT", "API_KEY_DEFAULT_FILE"])
+def test_two_keys_for_one_account_are_a_problem(other: str) -> None:
+    assert problems_with(**{other: "sk-other"}) == [
+        f"FACELIFT_{other} and FACELIFT_API_KEY are for the same account; keep one"
+    ]
+
+
+@pytest.mark.parametrize(
+    "variable", ["API_KEY_", "API_KEY__FILE", "API_KEY_FILE_FILE", "API_KEY_SHOP_FILE_FILE"]
+)
+def test_an_account_that_could_be_taken_for_a_file_is_refused(variable: str) -> None:
+    (problem,) = problems_with(**{variable: "sk-1"})
+    assert problem.startswith(f"FACELIFT_{variable} must end in an account's name")
+
+
+def test_no_secret_shows_in_settings() -> None:
+    settings = loaded(REDIS_URL=f"redis://:{CANARY}@localhost", IMAGE_STORES=f"s=s3://x:{CANARY}@b")
+    assert CANARY not in f"{settings!r} {settings} {settings.redis_url} {settings.api_keys}"
+
+
+@pytest.mark.parametrize("variable", [doc.name for doc in catalogue() if "<" not in doc.name])
+@pytest.mark.parametrize("form", ["{}", "{} x", "redis://:{}@[", "http://u:{}@h", "a={},b={}"])
+def test_no_problem_shows_what_was_given(variable: str, form: str) -> None:
+    environ = ENOUGH | {"FACELIFT_LEASE": "wrong", variable: form.replace("{}", CANARY)}
+    with pytest.raises(InvalidSettings) as caught:
+        load(environ)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert "FACELIFT_LEASE" in shown
+    assert CANARY not in shown
+
+
+def test_no_error_shows_a_key_of_the_wrong_type() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"api_keys": {"default": [CANARY]}, "redis_url": [CANARY]})
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_variable_nobody_reads_is_named_with_what_was_meant() -> None:
+    assert unknown_variables(ENOUGH | {"FACELIFT_MAX_ATTEMPT": "3", "FACELIFT_COLOUR": "red"}) == [
+        "FACELIFT_COLOUR is not a setting",
+        "FACELIFT_MAX_ATTEMPT is not a setting; did you mean FACELIFT_MAX_ATTEMPTS?",
+    ]
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = [
+        "HOME",
+        "FACELIFT_API_KEY_SHOP_FILE",
+        "FACELIFT_REDIS_SERVER",
+        "FACELIFT_SERVICE_HOST",
+        "FACELIFT_SERVICE_PORT_HTTP",
+        "FACELIFT_PORT",
+        "FACELIFT_REDIS_PORT_6379_TCP_ADDR",
+    ]
+    assert unknown_variables(dict.fromkeys(others, "x")) == []
+
+
+def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None:
+    docs = {doc.name: doc for doc in catalogue()}
+    assert {f"FACELIFT_{name.upper()}" for name in Settings.model_fields} - {
+        "FACELIFT_API_KEYS"
+    } == {name for name in docs if not name.startswith("FACELIFT_API_KEY")}
+    assert docs["FACELIFT_BACKOFF_CAP"].default == "5min"
+    assert "from 1ms to 1d" in docs["FACELIFT_BACKOFF_CAP"].meaning
+    assert docs["FACELIFT_IMAGE_STORES"].default is None
+    assert all(doc.meaning for doc in docs.values())
+
+
+def test_the_defaults_of_the_catalogue_load_as_they_are_written() -> None:
+    defaults = {doc.name: doc.default for doc in catalogue() if doc.default is not None}
+    assert load(ENOUGH | defaults) == load(ENOUGH)

@@ -1,0 +1,19 @@
+"""`python -m worker`: one worker process, started and kept running by `facelift worker`."""
+
+import os
+import sys
+
+from worker.app import app
+from worker.supervisor import follow_parent
+
+follow_parent().start()
+app.worker_main(
+    [
+        "--quiet",
+        "worker",
+        f"--loglevel={sys.argv[1]}",
+        f"--hostname=facelift-{os.getpid()}@%h",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+)

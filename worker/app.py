@@ -1,0 +1,209 @@
+"""Composition root: settings are read here, once, and everything is put together.
+
+`celery -A worker.app worker` and `facelift worker` both start from `app`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import time
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from celery.exceptions import Reject, Retry
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+
+from tasks.client import UploadClient, connect
+from tasks.errors import FaceliftError, InvalidSettings
+from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
+from tasks.keys import Keys
+from tasks.store import JobStore
+from worker.backoff import RetryPolicy
+from worker.celery_settings import celery_settings
+from worker.departure import Departure
+from worker.dispatcher import Dispatcher
+from worker.endpoint import EndpointClient, RequestLimits
+from worker.executor import Executor, Report, Verdict
+from worker.image import ImageFormat, ImageLimits
+from worker.image_store import open_stores
+from worker.intake import Intake
+from worker.lease import LeaseKeeper
+from worker.logs import configure_logging
+from worker.loop import Loop
+from worker.poll_watch import PollWatch
+from worker.settings import Settings, load, unknown_variables
+from worker.transport import last_poll
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from celery.app.task import Task
+
+log = logging.getLogger(__name__)
+
+# About 6 s of trying, so that an outcome survives a short absence of Redis.
+_LEDGER_RETRIES = 10
+_AFTER_REFUSAL = 1.0
+
+
+class JobFailed(Exception):  # noqa: N818 - what Celery and Flower show of a failed job
+    """The job ended without a delivery; the ledger tells why."""
+
+
+class Worker:
+    """Everything one worker process is made of.
+
+    Args:
+        settings: validated.
+        name: this process, in records and logs.
+
+    Raises:
+        InvalidSettings: an image store cannot be opened.
+    """
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        redis_url = settings.redis_url.get_secret_value()
+        keys = Keys(settings.key_prefix)
+        redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
+        store = JobStore(redis, keys=keys)
+        self.leases = LeaseKeeper(store, settings.lease)
+        self.executor = Executor(
+            store=store,
+            leases=self.leases,
+            image_stores=_open_stores(settings.image_stores),
+            account_key=lambda account: _reveal(settings, account),
+            image_limits=ImageLimits(
+                byte_limit=settings.image_byte_limit,
+                pixel_limit=settings.image_pixel_limit,
+                formats=frozenset(map(ImageFormat, settings.image_formats)),
+            ),
+            endpoint=EndpointClient(
+                settings.endpoint_url,
+                RequestLimits(
+                    connect=settings.connect_timeout,
+                    read=settings.read_timeout,
+                    total=settings.request_timeout,
+                ),
+            ),
+            policy=RetryPolicy(
+                base=settings.backoff_base,
+                factor=settings.backoff_factor,
+                cap=settings.backoff_cap,
+                max_attempts=settings.max_attempts,
+            ),
+            rng=Random(),
+            worker=name,
+        )
+        client = UploadClient(redis=redis, key_prefix=keys.prefix, lifetime=settings.deadline)
+        self.intake = Intake(client, store)
+        # Once a request has had its time, a little more to record what came of it.
+        self.departure = Departure(store, self.leases, settings.request_timeout + 5)
+        watch = PollWatch(
+            store,
+            has_room=lambda: self.leases.count < settings.concurrency,
+            last_poll=last_poll,
+            on_stuck=self.departure.go,
+        )
+        self._loops = (
+            Loop("dispatcher", Dispatcher(store).tick),
+            Loop("poll watch", watch.tick),
+        )
+        self.celery = self._build_celery(
+            celery_settings(redis_url, keys.queue, settings.concurrency)
+        )
+
+    def start(self, **_: object) -> None:
+        """Start what runs beside the jobs."""
+        settings = self._settings
+        log.info(
+            "ready: %d at once, accounts %s, image stores %s, endpoint %s",
+            settings.concurrency,
+            ", ".join(sorted(settings.api_keys)),
+            ", ".join(sorted(settings.image_stores)),
+            settings.endpoint_url,
+        )
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self, **_: object) -> None:
+        """Stop that, and close what is open; what was in flight has ended."""
+        for loop in self._loops:
+            loop.stop()
+        self.leases.stop()
+        self.executor.endpoint.close()
+
+    def _run(self, job_id: str) -> Report:
+        try:
+            return self.executor.run(job_id)
+        except FaceliftError as error:
+            log.warning("job=%s left to the agenda: %s", job_id, error)
+            # Or a Redis that refuses would see the whole queue drained for nothing.
+            time.sleep(_AFTER_REFUSAL)
+            return Report(Verdict.WAITS, str(error))
+
+    def _build_celery(self, conf: dict[str, object]) -> Celery:
+        celery = Celery("facelift", amqp="worker.transport:Amqp", set_as_current=False)
+        celery.conf.update(conf)
+
+        @celery.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
+        def upload(task: Task) -> str:
+            return _tell_celery(self._run(task.request.id))
+
+        # Late acknowledgement: until it is in the ledger, the message is all there is.
+        @celery.task(name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True)  # type: ignore[untyped-decorator] # the same
+        def enqueue(task: Task, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
+            try:
+                return self.intake.receive(task.request.id, args, kwargs)
+            except FaceliftError as error:
+                raise Reject(str(error), requeue=True) from error
+
+        return celery
+
+
+def _tell_celery(report: Report) -> str:
+    """The report in Celery's terms, so that Flower shows a wait as a retry."""
+    if report.verdict is Verdict.FAILED:
+        raise JobFailed(report.sentence)
+    if report.verdict is Verdict.WAITS:
+        raise Retry(report.sentence)  # nothing is published: the job waits in the agenda
+    return report.sentence
+
+
+def _open_stores(urls: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        return open_stores(urls)
+    except ValueError as error:
+        raise InvalidSettings(
+            [f"FACELIFT_IMAGE_STORES {problem}" for problem in error.args]
+        ) from error
+
+
+def _reveal(settings: Settings, account: str) -> str | None:
+    key = settings.account_key(account)
+    return None if key is None else key.get_secret_value()
+
+
+def _compose(environ: Mapping[str, str]) -> Worker:
+    settings = load(environ)
+    for warning in unknown_variables(environ):
+        print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
+    return Worker(settings, name=f"{socket.gethostname()}:{os.getpid()}")
+
+
+try:
+    _worker = _compose(os.environ)
+except InvalidSettings as invalid:
+    for problem in invalid.problems:
+        print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - no log yet
+    raise SystemExit(2) from None
+
+app = _worker.celery
+setup_logging.connect(configure_logging)
+worker_ready.connect(_worker.start)
+worker_shutting_down.connect(_worker.departure.on_signal)
+worker_shutdown.connect(_worker.stop)

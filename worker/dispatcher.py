@@ -1,0 +1,41 @@
+"""Looks at the agenda: sends what is due, rescues what a lost worker left behind."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.store import JobStore
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Runs in every worker; any number of them share the work safely.
+
+    Args:
+        store: the ledger.
+        batch: jobs looked at in one round trip.
+        longest_pause: seconds; a job that becomes due by surprise waits no longer.
+    """
+
+    def __init__(self, store: JobStore, *, batch: int = 200, longest_pause: float = 0.5) -> None:
+        self._store = store
+        self._batch = batch
+        self._longest_pause = longest_pause
+
+    def tick(self) -> float:
+        """Look once; returns the seconds until the next look."""
+        done = self._store.take_due(self._batch)
+        if done.rescued:
+            log.warning("jobs rescued from lost workers: %d", done.rescued)
+        if done.set_aside:
+            log.error("jobs set aside, each lost too many workers: %d", done.set_aside)
+        if done.resent:
+            log.warning("jobs whose message was lost, sent again: %d", done.resent)
+        if done.expired:
+            log.warning("jobs expired before they could be delivered: %d", done.expired)
+        if done.next_due is None:
+            return self._longest_pause
+        return min(done.next_due, self._longest_pause)

@@ -1,0 +1,61 @@
+"""Jobs that arrive as Celery messages, from producers without our package."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import IdempotencyConflict, InvalidJob
+from tasks.job import UploadJob, check_job_id
+from tasks.record import OutcomeCode
+
+if TYPE_CHECKING:
+    from tasks.client import UploadClient
+    from tasks.store import JobStore
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Records what `facelift.enqueue` asks for; the task id becomes the job id.
+
+    Sending the same message twice is harmless. What cannot be a job is recorded
+    as failed under its task id, so that its producer can find out why.
+    """
+
+    def __init__(self, client: UploadClient, store: JobStore) -> None:
+        self._client = client
+        self._store = store
+
+    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Record the job; returns in a sentence what came of it.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: nothing was recorded.
+        """
+        try:
+            job_id = check_job_id(task_id)
+        except InvalidJob as error:
+            log.warning("message dropped: as a task id, %s", error)
+            return f"Dropped: {error}."
+        try:
+            record = self._client.enqueue_job(_make_job(args, kwargs), job_id)
+        except (InvalidJob, IdempotencyConflict) as error:
+            log.warning("job=%s refused: %s", job_id, error)
+            self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
+            return f"Refused: {error}."
+        return f"Recorded as {record.id}."
+
+
+def _make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
+    if args:
+        raise InvalidJob("args", "must be empty: a job's fields are keyword arguments")
+    return UploadJob.from_fields(kwargs)
+
+
+def _printable(kwargs: dict[str, Any]) -> dict[str, str]:
+    """What can be told of a job that could not be made, for whoever looks it up."""
+    return {
+        name: str(kwargs.get(name, ""))[:200].encode("ascii", "backslashreplace").decode()
+        for name in ("chatbot_id", "image", "account")
+    }

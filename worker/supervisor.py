@@ -1,0 +1,140 @@
+"""Keeps a number of worker processes running, until told to stop.
+
+What ends a process on purpose (a stuck connection) or by accident is followed
+by a new one; what cannot start because of its settings is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from worker.loop import Loop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+EX_SETTINGS = 2
+_LOOK = 0.1
+_LONG_ENOUGH = 60.0
+_LONGEST_PAUSE = 30.0
+_BY_SIGNAL = 128
+
+
+class Supervisor:
+    """Starts, restarts and stops worker processes.
+
+    Args:
+        command: what to run.
+        processes: how many of it.
+        patience: seconds a process has to end after a signal, before it is killed.
+        first_pause: seconds until a process that ended is followed by another; twice as
+            long each time that one ends within a minute, up to half a minute.
+    """
+
+    def __init__(
+        self, command: Sequence[str], processes: int, patience: float, *, first_pause: float = 1.0
+    ) -> None:
+        self._slots = [_Slot(command, first_pause) for _ in range(processes)]
+        self._patience = patience
+        self._signals = 0
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT; returns the exit code.
+
+        The first signal lets the processes finish what is in flight, the second
+        has them hand it back at once. The code is 0 if all ended well, 2 if one
+        could not start because of its settings, else that of one that did not.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._signals:
+            if EX_SETTINGS in [slot.look_after() for slot in self._slots]:
+                self._see_off()
+                return EX_SETTINGS
+            time.sleep(_LOOK)
+        return self._see_off()
+
+    def _on_signal(self, *_: object) -> None:
+        self._signals += 1  # no more: a process may just be being started
+
+    def _see_off(self) -> int:
+        exit_code = passed_on = 0
+        kill_at = time.monotonic() + self._patience
+        running = [slot.process for slot in self._slots if slot.process]
+        while running:
+            if passed_on < max(self._signals, 1):
+                passed_on = max(self._signals, 1)
+                for process in running:
+                    process.terminate()
+            time.sleep(_LOOK)
+            for process in list(running):
+                if process.poll() is None and time.monotonic() > kill_at:
+                    log.error("worker process %d does not end; killed", process.pid)
+                    process.kill()
+                    process.wait()
+                if process.returncode is not None:
+                    running.remove(process)
+                    exit_code = exit_code or _exit_code(process)
+        return exit_code
+
+
+class _Slot:
+    """The place of one worker process; when that ends, another takes it."""
+
+    def __init__(self, command: Sequence[str], first_pause: float) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command = command
+        self._first_pause = self._pause = first_pause
+        self._started_at = 0.0
+        self._start_at = float("-inf")
+
+    def look_after(self) -> int | None:
+        """Start a process if it is time for one; returns the exit code of one that has ended."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self._start_at:
+                # A session of its own: Ctrl-C in a terminal is for the supervisor only.
+                self.process = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603 - our own
+                self._started_at = now
+            return None
+        if self.process.poll() is None:
+            return None
+        code = _exit_code(self.process)
+        if now - self._started_at > _LONG_ENOUGH:
+            self._pause = self._first_pause
+        if code != EX_SETTINGS:
+            log.error(
+                "worker process %d ended with %d; another starts in %g s",
+                *(self.process.pid, code, self._pause),
+            )
+        self.process = None
+        self._start_at = now + self._pause
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        return code
+
+
+def follow_parent() -> Loop:
+    """In a worker process: end in good order once the supervisor is gone."""
+    parent = os.getppid()
+
+    def tick() -> float:
+        if os.getppid() != parent:
+            log.warning("the supervisor is gone; stopping")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return _LONG_ENOUGH
+        return 1.0
+
+    return Loop("parent watch", tick)
+
+
+def _exit_code(ended: subprocess.Popen[bytes]) -> int:
+    """As a shell would tell it."""
+    code = ended.returncode
+    return code if code >= 0 else _BY_SIGNAL - code

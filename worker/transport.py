@@ -1,0 +1,97 @@
+"""Kombu's Redis transport, made to outlive what is no message and a Redis that is unwell.
+
+Without this, one entry on the queue that is not JSON, or that Celery cannot
+read, ends the worker that takes it, goes back, and ends the next one. And a
+worker asks a Redis that refuses it again without a pause, but one that was
+away for some minutes only every half minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from queue import Empty
+from typing import Any
+
+from celery.app.amqp import AMQP
+from kombu import connection
+from kombu.transport import redis
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 5.0
+_SHORTEST_PAUSE = 2.0
+
+_last_poll = time.monotonic()
+_last_start = -_SHORTEST_PAUSE
+
+
+def last_poll() -> float:
+    """When the queue was last polled with success, in monotonic seconds."""
+    return _last_poll
+
+
+class Channel(redis.Channel):
+    """Drops what is not JSON, and notes each poll that succeeds."""
+
+    def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
+        global _last_poll  # noqa: PLW0603 - there is one queue a process
+        try:
+            taken = super()._brpop_read(**options)  # type: ignore[no-untyped-call] # kombu is untyped
+        except Empty:  # a poll that found nothing
+            _last_poll = time.monotonic()
+            raise
+        except ValueError as error:  # what JSON and UTF-8 raise
+            log.error("message dropped: it is not JSON (%s)", error)  # noqa: TRY400 - no defect of ours
+            taken = True
+        _last_poll = time.monotonic()
+        return taken
+
+
+class Transport(redis.Transport):
+    """Drops what Celery cannot read."""
+
+    Channel = Channel
+
+    def register_with_event_loop(self, broker: Any, loop: Any) -> None:  # noqa: ANN401 - kombu's
+        """Begin to consume, but not again at once if that has just failed."""
+        global _last_start  # noqa: PLW0603 - there is one consumer a process
+        time.sleep(max(0.0, _last_start + _SHORTEST_PAUSE - time.monotonic()))
+        _last_start = time.monotonic()
+        super().register_with_event_loop(broker, loop)  # type: ignore[no-untyped-call] # kombu is untyped
+
+    def _deliver(self, message: Any, queue: str) -> None:  # noqa: ANN401 - whatever JSON holds
+        try:
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call] # the same
+        except Exception as error:
+            if isinstance(error, self._network_errors()):
+                raise
+            log.error("message dropped: Celery cannot read it (%r)", error)  # noqa: TRY400 - the same
+            self._forget(message)
+
+    def _network_errors(self) -> tuple[type[Exception], ...]:
+        # Kombu counts KeyError among them, which here is a missing field.
+        return tuple({*self.connection_errors, *self.channel_errors} - {KeyError})
+
+    def _forget(self, message: Any) -> None:  # noqa: ANN401 - the same
+        """Acknowledge it, or it would come back at the next start."""
+        properties = message.get("properties") if isinstance(message, dict) else None
+        tag = properties.get("delivery_tag") if isinstance(properties, dict) else None
+        for channel in self.channels:
+            if tag in channel.qos._delivered:  # noqa: SLF001 - there is no public way to ask
+                channel.basic_ack(tag)
+
+
+class Connection(connection.Connection):
+    """Tries often enough to be back soon after Redis is."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - kombu's
+        """Connect, however long it takes; see `kombu.Connection`."""
+        options = {"interval_max": _LONGEST_PAUSE} | options
+        return super().ensure_connection(*args, **options)  # type: ignore[no-untyped-call] # the same
+
+
+class Amqp(AMQP):  # type: ignore[misc] # celery is untyped
+    """Celery's part that makes connections; made to make ours."""
+
+    Connection = Connection
