@@ -1,0 +1,147 @@
+"""The producer's commands: enqueue, status, wait."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tasks.cli.exits import exit_of
+from tasks.cli.text import describe
+from tasks.client import UploadClient
+from tasks.errors import WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.record import JobRecord
+
+
+class _Moment(click.ParamType[float]):
+    """Unix seconds, or a date and time with its zone."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - what click says
+        if not isinstance(value, str):
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            pass
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither Unix seconds nor a time such as 2026-01-31T18:00:00Z",
+                param,
+                ctx,
+            )
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+
+
+def _timeout(default: float) -> Callable[[Any], Any]:
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help="Wait no longer than this; the job goes on.",
+    )
+
+
+@click.command()
+@click.argument("chatbot_id")
+@click.argument("image", metavar="STORE:PATH")
+@click.option("--account", default="default", show_default=True, help="Whose API key to use.")
+@click.option("--idempotency-key", help="The same key again gives the same job.")
+@click.option("--sha256", help="What the image's bytes must hash to.")
+@click.option(
+    "--not-before",
+    type=_Moment(),
+    help="Start no earlier. Unix seconds or ISO 8601 (UTC unless it says).",
+)
+@click.option(
+    "--expires-at",
+    type=_Moment(),
+    help="Give up then. Unix seconds or ISO 8601 (UTC unless it says).",
+)
+@click.option("--job-id", help="A name of your own; enqueueing it again is harmless.")
+@click.option("--wait", is_flag=True, help="Wait for the outcome, as `facelift wait` does.")
+@_timeout(60)
+@_as_json
+def enqueue(
+    chatbot_id: str,
+    image: str,
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - handed on as they are
+) -> None:
+    """Have a stored image put onto a chatbot. Prints the job's id.
+
+    \b
+    Example:
+      facelift enqueue 5QHA6VB-DIAbBhxwqxfdi media:bots/42.png --wait
+    """  # noqa: D301 - click wants the escape, not the backslash
+    with UploadClient.from_env() as client:
+        record = client.enqueue(chatbot_id, image, **options)
+        if wait:
+            _wait(client, record.id, timeout, as_json=as_json)
+    if as_json:
+        _print(record, as_json=True)
+        return
+    click.echo(record.id)
+    if sys.stderr.isatty():
+        click.echo(f"Enqueued. To see what becomes of it: facelift wait {record.id}", err=True)
+
+
+@click.command()
+@click.argument("job_id")
+@_as_json
+def status(job_id: str, *, as_json: bool) -> None:
+    """Show where a job stands, and its attempts."""
+    with UploadClient.from_env() as client:
+        record = client.status(job_id)
+    _print(record, as_json=as_json)
+    sys.exit(exit_of(record))
+
+
+@click.command()
+@click.argument("job_id")
+@_timeout(60)
+@_as_json
+def wait(job_id: str, *, timeout: float, as_json: bool) -> None:
+    """Wait until a job has ended, then show it."""
+    with UploadClient.from_env() as client:
+        _wait(client, job_id, timeout, as_json=as_json)
+
+
+COMMANDS = (enqueue, status, wait)
+
+
+def _wait(client: UploadClient, job_id: str, timeout: float, *, as_json: bool) -> None:
+    try:
+        record = client.wait(job_id, timeout)
+    except WaitTimeout as error:
+        _print(error.record, as_json=as_json)
+        raise
+    _print(record, as_json=as_json)
+    sys.exit(exit_of(record))
+
+
+def _print(record: JobRecord, *, as_json: bool) -> None:
+    click.echo(json.dumps(record.as_dict()) if as_json else describe(record))

@@ -1,0 +1,72 @@
+"""The exit codes of `facelift`. Stable: scripts may rely on them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Self
+
+from tasks.errors import (
+    IdempotencyConflict,
+    InvalidJob,
+    InvalidSettings,
+    JobNotFound,
+    LedgerRefused,
+    LedgerUnavailable,
+    WaitTimeout,
+)
+from tasks.record import JobState
+
+if TYPE_CHECKING:
+    from tasks.errors import FaceliftError
+    from tasks.record import JobRecord
+
+
+class Exit(IntEnum):
+    """What the command's end means."""
+
+    meaning: str
+
+    OK = 0, "delivered, or done"
+    ERROR = 1, "an error of another kind"
+    USAGE = 2, "bad usage or bad input"
+    FAILED = 3, "the job failed or expired"
+    NOT_FOUND = 4, "no such job"
+    NO_REDIS = 5, "Redis cannot be reached, or refuses"
+    PENDING = 6, "the job has not ended yet"
+    SET_ASIDE = 7, "the job was superseded or cancelled"
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """A member is its code and knows its meaning."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+
+_BY_ERROR: dict[type[FaceliftError], Exit] = {
+    InvalidJob: Exit.USAGE,
+    InvalidSettings: Exit.USAGE,
+    IdempotencyConflict: Exit.USAGE,
+    JobNotFound: Exit.NOT_FOUND,
+    LedgerUnavailable: Exit.NO_REDIS,
+    LedgerRefused: Exit.NO_REDIS,
+    WaitTimeout: Exit.PENDING,
+}
+
+_BY_STATE = {
+    JobState.SUCCEEDED: Exit.OK,
+    JobState.FAILED: Exit.FAILED,
+    JobState.EXPIRED: Exit.FAILED,
+    JobState.SUPERSEDED: Exit.SET_ASIDE,
+    JobState.CANCELLED: Exit.SET_ASIDE,
+}
+
+
+def exit_for(error: FaceliftError) -> Exit:
+    """The exit code of an error."""
+    return _BY_ERROR.get(type(error), Exit.ERROR)
+
+
+def exit_of(record: JobRecord) -> Exit:
+    """The exit code of where a job stands."""
+    return _BY_STATE.get(record.state, Exit.PENDING)

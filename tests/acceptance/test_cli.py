@@ -1,0 +1,298 @@
+"""The `facelift` command, as a process of its own against a real Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.cli.exits import Exit
+from tasks.record import JobState, OutcomeCode
+from tasks.store import JobStore, Lease
+from tests.ledger.driver import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+    from sandbox.redis_server import RedisServer
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+class Facelift:
+    """The command, with an environment that says where Redis is and nothing else of ours."""
+
+    def __init__(self, url: str) -> None:
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("FACELIFT_")}
+        self.environ["FACELIFT_REDIS_URL"] = url
+
+    def __call__(self, *arguments: str | bytes) -> Said:
+        done = subprocess.run(
+            [sys.executable, "-m", "tasks.cli", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def decode_responses() -> bool:
+    return True
+
+
+@pytest.fixture
+def facelift(redis_server: RedisServer, real_redis: Redis) -> Facelift:  # noqa: ARG001 - it empties the server
+    return Facelift(redis_server.url)
+
+
+@pytest.fixture
+def worker(real_redis: Redis) -> Ledger:
+    """Ends jobs as a worker would."""
+    ledger = Ledger(real_redis)
+    ledger.store = JobStore(real_redis)
+    return ledger
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with socket.socket() as bound:  # bound and not listening: nobody else can take it
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def delivered(worker: Ledger) -> str:
+    job = worker.enqueue()
+    worker.deliver(worker.claim_and_admit(job))
+    return job
+
+
+def failed(worker: Ledger) -> str:
+    job = worker.enqueue()
+    worker.fail(worker.claim_and_admit(job))
+    return job
+
+
+def expired(worker: Ledger) -> str:
+    job = worker.enqueue(expires_at=1_700_000_000)
+    worker.store.claim(Lease(job, "t"), 15, "worker-1")
+    return job
+
+
+def cancelled(worker: Ledger) -> str:
+    job = worker.enqueue()
+    worker.store.cancel(job)
+    return job
+
+
+def superseded(worker: Ledger) -> str:
+    older = worker.enqueue()
+    delivered(worker)
+    return older
+
+
+def queued(worker: Ledger) -> str:
+    return worker.enqueue()
+
+
+def waiting(worker: Ledger) -> str:
+    return worker.enqueue(not_before=4_000_000_000)
+
+
+def running(worker: Ledger) -> str:
+    job = worker.enqueue()
+    worker.claim(job)
+    return job
+
+
+def test_enqueue_prints_the_jobs_id_and_nothing_else(facelift: Facelift, worker: Ledger) -> None:
+    said = facelift("enqueue", "bot", "media:a.png", "--account", "shop")
+    assert (said.code, said.err) == (0, "")
+    record = worker.get(said.out.removesuffix("\n"))
+    assert (record.chatbot_id, record.image, record.account) == ("bot", "media:a.png", "shop")
+
+
+def test_enqueue_prints_the_record_as_json(facelift: Facelift, worker: Ledger) -> None:
+    said = facelift("enqueue", "bot", "media:a.png", "--job-id", "mine", "--json")
+    assert said.code == 0
+    assert json.loads(said.out) == json.loads(json.dumps(worker.get("mine").as_dict()))
+
+
+def test_enqueue_takes_every_field_of_a_job(facelift: Facelift, worker: Ledger) -> None:
+    options = {
+        "--account": "shop",
+        "--idempotency-key": "k",
+        "--sha256": "AB" * 32,
+        "--not-before": "2100-01-01T00:00:00+02:00",
+        "--expires-at": "4102531200",
+        "--job-id": "mine",
+    }
+    said = facelift("enqueue", "bot", "media:a.png", *(part for o in options.items() for part in o))
+    assert said.out == "mine\n"
+    record = worker.get("mine")
+    assert (record.account, record.idempotency_key, record.sha256) == ("shop", "k", "ab" * 32)
+    assert (record.not_before, record.expires_at) == (4_102_437_600, 4_102_531_200)
+
+
+def test_enqueue_that_waits_prints_where_the_job_stands(facelift: Facelift) -> None:
+    said = facelift("enqueue", "bot", "media:a.png", "--wait", "--timeout", "0")
+    assert said.code == Exit.PENDING
+    assert "State     queued" in said.out
+    assert "is still queued after 0 s" in said.err
+
+
+def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: Ledger) -> None:
+    job = worker.enqueue(chatbot="bot-1", image="media:a.png")
+    worker.deliver(worker.claim_and_admit(job))
+    lines = facelift("status", job).out.splitlines()
+    assert lines[:5] == [
+        f"Job       {job}",
+        "State     succeeded (delivered)",
+        "          Done.",
+        "Chatbot   bot-1 (account default)",
+        "Image     media:a.png",
+    ]
+    assert any(line.startswith("Attempts  1. ") and "200 delivered" in line for line in lines)
+
+
+def test_status_tells_a_person_what_a_job_waits_for(facelift: Facelift, worker: Ledger) -> None:
+    said = facelift("status", waiting(worker))
+    assert "State     waiting (scheduled, until " in said.out
+
+
+@pytest.mark.parametrize(
+    ("situation", "state", "code"),
+    [
+        (delivered, JobState.SUCCEEDED, 0),
+        (failed, JobState.FAILED, 3),
+        (expired, JobState.EXPIRED, 3),
+        (queued, JobState.QUEUED, 6),
+        (waiting, JobState.WAITING, 6),
+        (running, JobState.RUNNING, 6),
+        (superseded, JobState.SUPERSEDED, 7),
+        (cancelled, JobState.CANCELLED, 7),
+    ],
+)
+def test_the_exit_code_tells_how_a_job_stands(
+    facelift: Facelift,
+    worker: Ledger,
+    situation: Callable[[Ledger], str],
+    state: JobState,
+    code: int,
+) -> None:
+    said = facelift("status", situation(worker), "--json")
+    assert json.loads(said.out)["state"] == state
+    assert (said.code, said.err) == (code, "")
+
+
+def test_wait_ends_with_the_jobs_outcome(facelift: Facelift, worker: Ledger) -> None:
+    said = facelift("wait", failed(worker), "--json")
+    assert said.code == 3
+    assert json.loads(said.out)["outcome"] == OutcomeCode.CHATBOT_NOT_FOUND
+
+
+def test_wait_in_vain_prints_where_the_job_stands(facelift: Facelift, worker: Ledger) -> None:
+    job = queued(worker)
+    said = facelift("wait", job, "--timeout", "0.1", "--json")
+    assert said.code == 6
+    assert json.loads(said.out)["state"] == "queued"
+    assert said.err == f"facelift: job {job} is still queued after 0.1 s\n"
+
+
+@pytest.mark.parametrize("command", ["status", "wait"])
+def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> None:
+    said = facelift(command, "nobody")
+    assert (said.code, said.out) == (4, "")
+    assert said.err == (
+        "facelift: no job 'nobody': it was never enqueued here, or its record expired\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["enqueue", " ", "media:a.png"], "facelift: chatbot_id: must not be blank"),
+        (["enqueue", "bot", "a.png"], "facelift: image: must be <store>:<path>"),
+        (["enqueue", "bot", b"media:\xff.png"], "facelift: image: must hold no control"),
+        (["enqueue", "bot", "m:a", "--account", "A"], "facelift: account: must be 1 to 40"),
+        (["enqueue", "bot", "m:a", "--sha256", "x"], "facelift: sha256: must be 64 hex"),
+        (["enqueue", "bot", "m:a", "--job-id", "a b"], "facelift: job_id: must be 1 to 64"),
+        (["enqueue", "bot", "m:a", "--not-before", "nan"], "facelift: not_before: must be Unix"),
+        (["enqueue", "bot", "m:a", "--not-before", "soon"], "Invalid value for '--not-before'"),
+        (["enqueue", "bot"], "Missing argument 'STORE:PATH'"),
+        (["status", "a b"], "facelift: job_id: must be 1 to 64"),
+        (["wait", "mine", "--timeout", "-1"], "Invalid value for '--timeout'"),
+        (["dance"], "No such command 'dance'"),
+    ],
+)
+def test_bad_input_names_what_is_wrong(
+    facelift: Facelift, worker: Ledger, arguments: list[str | bytes], told: str
+) -> None:
+    said = facelift(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
+    assert worker.redis.keys("*") == []
+
+
+def test_an_id_that_means_something_else_is_a_conflict(facelift: Facelift, worker: Ledger) -> None:
+    worker.enqueue(job_id="mine", image="media:a.png")
+    said = facelift("enqueue", "bot", "media:b.png", "--job-id", "mine")
+    assert said.code == 2
+    assert said.err.startswith("facelift: image: 'media:b.png' differs from 'media:a.png' of job")
+
+
+def test_an_absent_redis_is_told(closed_port: int) -> None:
+    said = Facelift(f"redis://127.0.0.1:{closed_port}/0")("status", "mine")
+    assert said.code == 5
+    assert said.err.startswith("facelift: Redis cannot be reached: ")
+    assert said.err.count("\n") == 1
+
+
+def test_a_redis_that_refuses_is_told(facelift: Facelift, real_redis: Any) -> None:
+    real_redis.set("{facelift}:job:mine", "no record")
+    said = facelift("enqueue", "bot", "media:a.png", "--job-id", "mine")
+    assert said.code == 5
+    assert said.err.startswith("facelift: Redis refused: WRONGTYPE")
+
+
+def test_every_wrong_setting_is_told_and_no_value_shown(facelift: Facelift) -> None:
+    facelift.environ |= {
+        "FACELIFT_REDIS_URL": "redis://:canary@localhost/0?foo=1",
+        "FACELIFT_KEY_PREFIX": "{canary}",
+        "FACELIFT_DEADLINE": "canary",
+    }
+    said = facelift("status", "mine")
+    assert said.code == 2
+    assert [line.split()[:2] for line in said.err.splitlines()] == [
+        ["facelift:", "FACELIFT_REDIS_URL"],
+        ["facelift:", "FACELIFT_KEY_PREFIX"],
+        ["facelift:", "FACELIFT_DEADLINE"],
+    ]
+    assert "canary" not in said.err
+
+
+def test_help_lists_every_command_and_exit_code(facelift: Facelift) -> None:
+    said = facelift("--help")
+    assert said.code == 0
+    commands = said.out.partition("Commands:")[2]
+    for command in ("enqueue", "status", "wait", "worker", "endpoint", "demo"):
+        assert f"\n  {command} " in commands
+    told = " ".join(said.out.split())
+    for code in Exit:
+        assert f"{code.value} {code.meaning}" in told
