@@ -91,7 +91,7 @@ def test_limit_is_inclusive_and_the_sentence_has_the_figures(store: ImageStore, 
     assert store.read("big.png", 2001) == bytes(2001)
     refused = refusal(store, "big.png", 2000)
     assert refused.code is OutcomeCode.IMAGE_TOO_LARGE
-    assert refused.sentence == "'big.png' has 2,001 bytes, more than the 2,000 allowed."
+    assert refused.sentence == "'big.png' has 2,001 bytes; the limit is 2,000."
 
 
 def test_an_empty_file_is_read_as_such(store: ImageStore, root: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_limit_holds_whatever_size_a_file_pretends_to_have() -> None:
     assert Path("/proc/self/status").stat().st_size == 0
     refused = refusal(FolderStore(Path("/proc/self")), "status")
     assert refused.code is OutcomeCode.IMAGE_TOO_LARGE
-    assert refused.sentence == "'status' has 101 bytes, more than the 100 allowed."
+    assert refused.sentence == "'status' has 101 bytes; the limit is 100."
 
 
 # What cannot be reached

@@ -114,7 +114,7 @@ def _read(file: int, path: str, limit: int) -> bytes:
         return data
     size = max(len(data), status.st_size)
     raise _rejected(
-        OutcomeCode.IMAGE_TOO_LARGE, path, f"has {size:,} bytes, more than the {limit:,} allowed"
+        OutcomeCode.IMAGE_TOO_LARGE, path, f"has {size:,} bytes; the limit is {limit:,}"
     )
 
 
