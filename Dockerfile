@@ -1,0 +1,83 @@
+# Three images: flower, sandbox (the stand-in of the endpoint) and, by default, worker.
+# Each is Python, one virtual environment from its lock, and a user without rights;
+# what builds the environments stays behind.
+
+FROM python:3.11-slim-bookworm AS base
+ENV PATH=/opt/facelift/bin:$PATH
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin facelift
+
+FROM base AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+RUN python -m venv --without-pip /opt/facelift
+
+FROM build AS wheel
+COPY requirements/build.lock ./
+RUN python -m venv /opt/build \
+    && /opt/build/bin/pip install --require-hashes --only-binary=:all: --requirement build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY tasks tasks
+COPY worker worker
+COPY sandbox sandbox
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
+
+
+FROM build AS flower-venv
+COPY requirements/flower.lock ./
+RUN pip --python /opt/facelift install --require-hashes --only-binary=:all: \
+        --requirement flower.lock
+
+FROM base AS flower
+# A new volume takes its owner from the folder it is mounted on.
+RUN install --directory --owner=facelift --group=facelift /data
+COPY --from=flower-venv /opt/facelift /opt/facelift
+USER 10001:10001
+STOPSIGNAL SIGTERM
+EXPOSE 5555
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; \
+urlopen('http://127.0.0.1:5555/healthcheck', timeout=4)"]
+CMD ["celery", "flower"]
+
+
+FROM build AS sandbox-venv
+COPY requirements/sandbox.lock ./
+RUN pip --python /opt/facelift install --require-hashes --only-binary=:all: \
+        --requirement sandbox.lock
+COPY --from=wheel /dist /dist
+RUN pip --python /opt/facelift install --no-index --no-deps /dist/*.whl
+
+FROM base AS sandbox
+COPY --from=sandbox-venv /opt/facelift /opt/facelift
+USER 10001:10001
+STOPSIGNAL SIGTERM
+EXPOSE 8800
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; \
+urlopen('http://127.0.0.1:8800/_sandbox/health', timeout=4)"]
+CMD ["facelift", "endpoint", "--host=0.0.0.0"]
+
+
+FROM build AS worker-venv
+COPY requirements/worker.lock ./
+RUN pip --python /opt/facelift install --require-hashes --only-binary=:all: \
+        --requirement worker.lock
+COPY --from=wheel /dist /dist
+RUN pip --python /opt/facelift install --no-index --no-deps /dist/*.whl
+
+FROM base AS worker
+COPY --from=worker-venv /opt/facelift /opt/facelift
+USER 10001:10001
+STOPSIGNAL SIGTERM
+# Healthy means consuming: within the last minute Redis was asked for the next job
+# from this container's address. A worker asks every second, unless all its slots
+# are busy; none stays so for much longer than a request may take.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os; from tasks.client import DEFAULT_REDIS_URL, connect; \
+redis = connect(os.environ.get('FACELIFT_REDIS_URL') or DEFAULT_REDIS_URL, retries=0); \
+host = lambda client: client['addr'].rpartition(':')[0]; \
+mine = host(redis.client_info()); \
+exit(not any(c['cmd'] == 'brpop' and int(c['idle']) < 60 and host(c) == mine \
+for c in redis.client_list()))"]
+CMD ["facelift", "worker"]
