@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import NoScriptError
 
 from tasks.broker import envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis import Redis
-    from redis.commands.core import Script
 
     from tasks.keys import Keys
 
@@ -42,10 +46,30 @@ class Retention:
     expired: int = 30 * _DAY
 
 
+class Script:
+    """A script on one Redis, called by its hash.
+
+    Redis forgets scripts when it restarts, fails over or is told to. It is then
+    sent along with the call: between loading and calling, Redis may forget it again.
+    """
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self._redis = redis
+        self._source = source
+        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, arguments: Sequence[str | float]) -> Any:  # noqa: ANN401 - replies differ
+        """Run it; returns what it replies."""
+        try:
+            return self._redis.evalsha(self._sha, 0, *arguments)
+        except NoScriptError:
+            return self._redis.eval(self._source, 0, *arguments)
+
+
 def load_scripts(redis: Redis, keys: Keys, retention: Retention) -> dict[str, Script]:
-    """Every script by name, called by its hash and sent anew when Redis forgot it."""
+    """Every script by name."""
     ledger = _render(_source("_ledger"), keys, retention)
-    return {name: redis.register_script(ledger + _source(name)) for name in NAMES}
+    return {name: Script(redis, ledger + _source(name)) for name in NAMES}
 
 
 def _source(name: str) -> str:

@@ -43,13 +43,41 @@ end
 
 local function seconds(value) return string.format('%.3f', value) end
 
+-- Somebody may have put something else under a key of ours. What a script has
+-- written stays when it fails halfway, so it fails before.
+local function expect(kind, key)
+  local found = redis.call('TYPE', key).ok
+  if found ~= kind and found ~= 'none' then
+    error('WRONGTYPE ' .. key .. ' holds a ' .. found .. ', not a ' .. kind)
+  end
+end
+
+local function expect_chatbot(chatbot)
+  expect('zset', line_key(chatbot))
+  expect('string', busy_key(chatbot))
+end
+
+expect('zset', AGENDA)
+expect('string', GENERATION)
+
 -- The record as a table, or nil.
 local function load(id)
+  expect('hash', job_key(id))
   local flat = redis.call('HGETALL', job_key(id))
   if #flat == 0 then return nil end
   local job = {}
   for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
+  expect_chatbot(job.chatbot_id)
   return job
+end
+
+-- A new record out of ARGV from `first` on: field, value, ...
+local function create(id, first)
+  for i = first, #ARGV, 2 do
+    if ARGV[i] == 'chatbot_id' then expect_chatbot(ARGV[i + 1]) end
+  end
+  redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
+  return load(id)
 end
 
 local function is_pending(state)
@@ -105,6 +133,7 @@ local function send(id)
     ID = id, TAG = id .. '.' .. string.format('%.0f', now * 1000000), SENT = seconds(now) })
   redis.call('HSET', job_key(id), 'queued_at', seconds(now))
   redis.call('ZADD', AGENDA, seconds(now + RESEND), id)
+  expect('list', QUEUE)
   redis.call('LPUSH', QUEUE, message)  -- last: if it is refused, the agenda sends it again
 end
 

@@ -18,8 +18,7 @@ if key ~= '' then
   redis.call('SET', idempotency_key(key), id, 'EX', window)
 end
 
-redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, 5))
-local job = load(id)
+local job = create(id, 5)
 if job.lifetime then
   job.expires_at = seconds(math.max(now, tonumber(job.not_before or 0)) + tonumber(job.lifetime))
   redis.call('HSET', job_key(id), 'expires_at', job.expires_at)

@@ -5,7 +5,7 @@
 
 local id, outcome, message = ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', job_key(id)) == 1 then return 0 end
-redis.call('HSET', job_key(id), 'created_at', seconds(now), 'expires_at', seconds(now),
-           unpack(ARGV, 5))
-close(id, load(id), 'failed', outcome, message)
+local job = create(id, 5)
+redis.call('HSET', job_key(id), 'expires_at', seconds(now))
+close(id, job, 'failed', outcome, message)
 return 1

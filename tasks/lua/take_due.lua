@@ -15,6 +15,7 @@ local sent, rescued, set_aside, resent, expired = 0, 0, 0, 0, 0
 
 -- The queue is first in, first out: whatever was sent before the oldest message
 -- in it has been taken from it. A message without our mark tells nothing.
+expect('list', QUEUE)
 local oldest = redis.call('LINDEX', QUEUE, -1)
 local oldest_sent = math.huge
 if oldest then
@@ -55,7 +56,7 @@ local function check_message(id, job)
   end
 end
 
-for _, id in ipairs(due) do
+local function look_at(id)
   local job = load(id)
   if not job or not is_pending(job.state) then
     redis.call('ZREM', AGENDA, id)
@@ -76,6 +77,17 @@ for _, id in ipairs(due) do
     route(id, job)
   end
 end
+
+-- One job that cannot be read must not keep the others from being looked at.
+local problem
+for _, id in ipairs(due) do
+  local done, why = pcall(look_at, id)
+  if not done then
+    problem = why
+    redis.call('ZADD', AGENDA, seconds(now + RESEND), id)
+  end
+end
+if problem then error(problem) end
 
 local next_due = redis.call('ZRANGE', AGENDA, 0, 0, 'WITHSCORES')[2]
 return { next_due and seconds(math.max(0, tonumber(next_due) - now)) or '',
