@@ -16,10 +16,19 @@ from tasks.errors import (
     WaitTimeout,
 )
 from tasks.job import UploadJob
-from tasks.record import Attempt, Decision, JobRecord, JobState, OutcomeCode, WaitReason
+from tasks.record import (
+    Attempt,
+    Cancellation,
+    Decision,
+    JobRecord,
+    JobState,
+    OutcomeCode,
+    WaitReason,
+)
 
 __all__ = [
     "Attempt",
+    "Cancellation",
     "Decision",
     "FaceliftError",
     "IdempotencyConflict",

@@ -1,7 +1,8 @@
-"""The producer's side: enqueue, and ask what became of it."""
+"""The producer's side: enqueue, ask what became of it, cancel, replay."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import uuid
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.connection import DEFAULT_REDIS_URL, connect
 from tasks.durations import parse_duration, show_duration
-from tasks.errors import IdempotencyConflict, InvalidSettings, WaitTimeout
+from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings, WaitTimeout
 from tasks.job import UploadJob, check_job_id
 from tasks.keys import DEFAULT_PREFIX, Keys
 from tasks.store import JobStore
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from tasks.record import JobRecord
+    from tasks.record import Cancellation, JobRecord
 
-__all__ = ["DEADLINE_BOUNDS", "DEFAULT_DEADLINE", "UploadClient", "connect"]
+__all__ = ["DEFAULT_DEADLINE", "DEFAULT_WINDOW", "DURATION_BOUNDS", "UploadClient", "connect"]
 
 _T = TypeVar("_T")
 
 _DAY = 86_400
-DEFAULT_DEADLINE = "24h"
-DEADLINE_BOUNDS = (1.0, 30.0 * _DAY)
-"""Seconds; what a deadline that is set may be."""
+DEFAULT_DEADLINE = DEFAULT_WINDOW = "24h"
+DURATION_BOUNDS = (1.0, 30.0 * _DAY)
+"""Seconds; what a deadline or an idempotency window that is set may be."""
 
 _POLL_FIRST, _POLL_LONGEST = 0.02, 0.5
 
@@ -42,7 +43,8 @@ class UploadClient:
         redis_url: the Redis that the workers use; `rediss://` for TLS.
         key_prefix: tells ledgers on one Redis apart; the workers' must be the same.
         lifetime: seconds until a job expires, if it does not say.
-        idempotency_window: seconds for which an idempotency key is remembered.
+        idempotency_window: seconds for which an idempotency key is remembered, unless the
+            record of its job expires before.
         redis: a client to use instead of `redis_url`, made with `decode_responses=True`.
 
     Raises:
@@ -55,7 +57,7 @@ class UploadClient:
         *,
         key_prefix: str = DEFAULT_PREFIX,
         lifetime: float = _DAY,
-        idempotency_window: int = _DAY,
+        idempotency_window: float = _DAY,
         redis: Redis | None = None,
     ) -> None:
         try:
@@ -65,14 +67,14 @@ class UploadClient:
         self._redis = redis if redis is not None else connect(redis_url)
         self._store = JobStore(self._redis, keys=keys)
         self._lifetime = lifetime
-        self._idempotency_window = idempotency_window
+        self._idempotency_window = math.ceil(idempotency_window)
 
     @classmethod
     def from_env(cls) -> Self:
         """Make a client from the variables that producers share with the workers.
 
-        They are `FACELIFT_REDIS_URL`, `FACELIFT_KEY_PREFIX` and `FACELIFT_DEADLINE`;
-        an empty one counts as not set.
+        They are `FACELIFT_REDIS_URL`, `FACELIFT_KEY_PREFIX`, `FACELIFT_DEADLINE` and
+        `FACELIFT_IDEMPOTENCY_WINDOW`; an empty one counts as not set.
 
         Raises:
             InvalidSettings: with every problem there is.
@@ -88,10 +90,11 @@ class UploadClient:
 
         redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
         keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
-        lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _deadline)
-        if redis_url is None or keys is None or lifetime is None:
+        lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _duration)
+        window = read("FACELIFT_IDEMPOTENCY_WINDOW", DEFAULT_WINDOW, _duration)
+        if redis_url is None or keys is None or lifetime is None or window is None:
             raise InvalidSettings(problems)
-        return cls(redis_url, key_prefix=keys.prefix, lifetime=lifetime)
+        return cls(redis_url, key_prefix=keys.prefix, lifetime=lifetime, idempotency_window=window)
 
     def enqueue(
         self,
@@ -139,11 +142,8 @@ class UploadClient:
 
     def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
         """The same for a job that was made and checked before."""
-        is_new, record = self._store.enqueue(
-            job,
-            check_job_id(job_id) if job_id is not None else str(uuid.uuid4()),
-            lifetime=self._lifetime,
-            idempotency_window=self._idempotency_window,
+        is_new, record = self._record(
+            job, check_job_id(job_id) if job_id is not None else str(uuid.uuid4())
         )
         if not is_new:
             _compare(job, record)
@@ -183,15 +183,60 @@ class UploadClient:
         pause = _POLL_FIRST
         while not (record := self.status(job_id)).state.is_terminal:
             left = deadline - monotonic()
-            if left <= 0:
+            if not left > 0:  # also when it is no number
                 raise WaitTimeout(record, timeout)
             sleep(min(pause, left))
             pause = min(pause * 1.5, _POLL_LONGEST)
         return record
 
+    def cancel(self, job_id: str) -> Cancellation:
+        """Have the job not delivered, if that is still possible; the answer says whether.
+
+        Its record is then kept for 7 days, whatever the workers' `FACELIFT_KEEP_CANCELLED`.
+
+        Raises:
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable, LedgerRefused: it may or may not be cancelled; ask again.
+        """
+        return self._store.cancel(check_job_id(job_id))
+
+    def replay(self, job_id: str) -> JobRecord:
+        """Enqueue what an ended job was about once more, as a new job.
+
+        The new one's `replay_of` is `job_id`. It has no idempotency key and may start at
+        once, with a deadline of its own.
+
+        Raises:
+            InvalidJob: the job has not ended, or never could be carried out.
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable, LedgerRefused: as for `enqueue`.
+        """
+        ended = self.status(job_id)
+        if not ended.state.is_terminal:
+            raise InvalidJob("replay_of", f"job {job_id} is {ended.state}; it must have ended")
+        job = UploadJob(
+            chatbot_id=ended.chatbot_id,
+            image=ended.image,
+            account=ended.account,
+            sha256=ended.sha256,
+            fit=ended.fit,
+        )
+        return self._record(job, str(uuid.uuid4()), replay_of=job_id)[1]
+
     def close(self) -> None:
         """Close the connections to Redis."""
         self._redis.close()
+
+    def _record(
+        self, job: UploadJob, job_id: str, replay_of: str | None = None
+    ) -> tuple[bool, JobRecord]:
+        return self._store.enqueue(
+            job,
+            job_id,
+            lifetime=self._lifetime,
+            idempotency_window=self._idempotency_window,
+            replay_of=replay_of,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -200,8 +245,8 @@ class UploadClient:
         self.close()
 
 
-def _deadline(text: str) -> float:
-    shortest, longest = DEADLINE_BOUNDS
+def _duration(text: str) -> float:
+    shortest, longest = DURATION_BOUNDS
     seconds = parse_duration(text)
     if seconds is None or not shortest <= seconds <= longest:
         raise ValueError(
@@ -212,7 +257,15 @@ def _deadline(text: str) -> float:
 
 
 def _compare(job: UploadJob, record: JobRecord) -> None:
-    for field in ("chatbot_id", "image", "account", "sha256", "not_before", "fit"):
+    for field in (
+        "idempotency_key",
+        "chatbot_id",
+        "image",
+        "account",
+        "sha256",
+        "not_before",
+        "fit",
+    ):
         if getattr(job, field) != getattr(record, field):
             raise IdempotencyConflict(field, getattr(job, field), record)
     if job.expires_at is not None and job.expires_at != record.expires_at:

@@ -117,6 +117,17 @@ class Decision(StrEnum):
     """Its worker was lost; another takes over."""
 
 
+class Cancellation(StrEnum):
+    """What came of asking for a job to be cancelled."""
+
+    CANCELLED = "cancelled"
+    """It is cancelled; its picture will not be delivered."""
+    REQUESTED = "requested"
+    """A worker runs it: its picture may still be delivered, but no further try begins."""
+    ENDED = "ended"
+    """Too late: it had ended before, as its record tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at a job, and what was decided after it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from tasks.connection import translated
 from tasks.errors import JobNotFound, LedgerRefused
 from tasks.keys import Keys
-from tasks.record import JobRecord, JobState, WaitReason
+from tasks.record import Cancellation, JobRecord, JobState, WaitReason
 from tasks.scripts import Retention, load_scripts
 
 if TYPE_CHECKING:
@@ -211,8 +211,8 @@ class JobStore:
         """Give a claimed job to another worker; False if the lease was lost."""
         return bool(self._call("hand_back", *lease))
 
-    def cancel(self, job_id: str) -> str:
-        """Cancel a job: `cancelled`, `requested` while it runs, or `ended` when too late.
+    def cancel(self, job_id: str) -> Cancellation:
+        """Cancel a job, or have its worker stop at the next gate.
 
         Raises:
             JobNotFound: no record under this id.
@@ -220,7 +220,7 @@ class JobStore:
         reply = str(self._call("cancel", job_id))
         if reply == "unknown":
             raise JobNotFound(job_id)
-        return reply
+        return Cancellation(reply)
 
     def take_due(self, limit: int) -> Tick:
         """Look at up to `limit` jobs whose time has come."""
@@ -261,7 +261,7 @@ class JobStore:
     def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
         now = "" if self._now is None else f"{self._now():.6f}"
         with translated():
-            return self._scripts[script](args=[now, *arguments])
+            return self._scripts[script]([now, *arguments])
 
 
 def _encode(job: UploadJob) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The producer's commands: enqueue, status, wait."""
+"""The producer's commands: enqueue, status, wait, cancel, replay."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tasks.cli.exits import exit_of
-from tasks.cli.text import describe
+from tasks.cli.exits import exit_of, exit_of_cancelling
+from tasks.cli.text import describe, describe_cancellation
 from tasks.client import UploadClient
 from tasks.errors import WaitTimeout
 
@@ -101,12 +101,7 @@ def enqueue(
         record = client.enqueue(chatbot_id, image, **options)
         if wait:
             _wait(client, record.id, timeout, as_json=as_json)
-    if as_json:
-        _print(record, as_json=True)
-        return
-    click.echo(record.id)
-    if sys.stderr.isatty():
-        click.echo(f"Enqueued. To see what becomes of it: facelift wait {record.id}", err=True)
+    _print_new(record, as_json=as_json)
 
 
 @click.command()
@@ -130,7 +125,36 @@ def wait(job_id: str, *, timeout: float, as_json: bool) -> None:
         _wait(client, job_id, timeout, as_json=as_json)
 
 
-COMMANDS = (enqueue, status, wait)
+@click.command()
+@click.argument("job_id")
+@_as_json
+def cancel(job_id: str, *, as_json: bool) -> None:
+    """Have a job not delivered, if that is still possible.
+
+    Exits with 0 if it is cancelled, now or before; with 6 if a worker runs it,
+    so that its picture may still be delivered; with 1 if it has ended otherwise.
+    """
+    with UploadClient.from_env() as client:
+        cancellation = client.cancel(job_id)
+        record = client.status(job_id)
+    if as_json:
+        click.echo(json.dumps(record.as_dict() | {"cancellation": cancellation}))
+    else:
+        click.echo(describe_cancellation(cancellation, record))
+    sys.exit(exit_of_cancelling(record))
+
+
+@click.command()
+@click.argument("job_id")
+@_as_json
+def replay(job_id: str, *, as_json: bool) -> None:
+    """Enqueue what an ended job was about once more. Prints the new job's id."""
+    with UploadClient.from_env() as client:
+        record = client.replay(job_id)
+    _print_new(record, as_json=as_json)
+
+
+COMMANDS = (enqueue, status, wait, cancel, replay)
 
 
 def _wait(client: UploadClient, job_id: str, timeout: float, *, as_json: bool) -> None:
@@ -141,6 +165,15 @@ def _wait(client: UploadClient, job_id: str, timeout: float, *, as_json: bool) -
         raise
     _print(record, as_json=as_json)
     sys.exit(exit_of(record))
+
+
+def _print_new(record: JobRecord, *, as_json: bool) -> None:
+    if as_json:
+        _print(record, as_json=True)
+        return
+    click.echo(record.id)
+    if sys.stderr.isatty():
+        click.echo(f"Enqueued. To see what becomes of it: facelift wait {record.id}", err=True)
 
 
 def _print(record: JobRecord, *, as_json: bool) -> None:

@@ -70,3 +70,10 @@ def exit_for(error: FaceliftError) -> Exit:
 def exit_of(record: JobRecord) -> Exit:
     """The exit code of where a job stands."""
     return _BY_STATE.get(record.state, Exit.PENDING)
+
+
+def exit_of_cancelling(record: JobRecord) -> Exit:
+    """The exit code of an attempt to cancel the job that stands as `record` since."""
+    if record.state is JobState.CANCELLED:
+        return Exit.OK
+    return Exit.ERROR if record.state.is_terminal else Exit.PENDING

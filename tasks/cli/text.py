@@ -6,6 +6,8 @@ import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tasks.record import Cancellation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,6 +20,15 @@ _WIDTH = 80
 def describe(record: JobRecord) -> str:
     """Everything a person wants to know of a job, a fact a line."""
     return "\n".join(_lines(record))
+
+
+def describe_cancellation(cancellation: Cancellation, record: JobRecord) -> str:
+    """What came of asking for a job to be cancelled, in a sentence."""
+    if cancellation is Cancellation.REQUESTED:
+        return "A worker runs it: its picture may still be delivered, but no further try begins."
+    if cancellation is Cancellation.ENDED:
+        return f"Too late: the job has ended before, as {record.state}."
+    return "Cancelled; its picture will not be delivered."
 
 
 def _lines(record: JobRecord) -> Iterator[str]:
@@ -37,6 +48,8 @@ def _lines(record: JobRecord) -> Iterator[str]:
     else:
         after = record.finished_at - record.created_at
         yield _fact("Ended", f"{_date(record.finished_at)}, {after:.1f} s later")
+    if record.replay_of:
+        yield _fact("Replays", record.replay_of)
     if record.superseded_by:
         yield _fact("Newer job", record.superseded_by)
     for attempt in record.attempts:

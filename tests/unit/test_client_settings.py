@@ -13,8 +13,8 @@ WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///s
 
 @pytest.fixture(autouse=True)
 def environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("FACELIFT_REDIS_URL", "FACELIFT_KEY_PREFIX", "FACELIFT_DEADLINE"):
-        monkeypatch.delenv(variable, raising=False)
+    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
+        monkeypatch.delenv(f"FACELIFT_{name}", raising=False)
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
@@ -33,7 +33,7 @@ def test_nothing_needs_to_be_set() -> None:
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE"):
+    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
         monkeypatch.setenv(f"FACELIFT_{name}", " ")
     with UploadClient.from_env() as client:
         assert client._lifetime == 86_400
@@ -43,8 +43,10 @@ def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIFT_REDIS_URL", "redis://:word@redis.example:6380/2")
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "shop")
     monkeypatch.setenv("FACELIFT_DEADLINE", "30")
+    monkeypatch.setenv("FACELIFT_IDEMPOTENCY_WINDOW", "90500ms")
     with UploadClient.from_env() as client:
         assert client._lifetime == 30
+        assert client._idempotency_window == 91
         assert client._store.keys.prefix == "shop"
         assert client._redis.connection_pool.connection_kwargs["host"] == "redis.example"
 
@@ -67,6 +69,9 @@ def test_a_deadline_means_the_same_to_producers_and_workers(
         ("DEADLINE", "999ms"),
         ("DEADLINE", "31d"),
         ("DEADLINE", "9" * 400),
+        ("IDEMPOTENCY_WINDOW", "soon"),
+        ("IDEMPOTENCY_WINDOW", "999ms"),
+        ("IDEMPOTENCY_WINDOW", "31d"),
         ("KEY_PREFIX", "Face{lift}"),
         ("KEY_PREFIX", "x" * 33),
         ("REDIS_URL", "localhost:6379"),
@@ -85,11 +90,14 @@ def test_a_wrong_value_is_told_in_the_same_words_to_producers_and_workers(
 
 
 def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = problems(monkeypatch, REDIS_URL="x", KEY_PREFIX="X", DEADLINE="x")
+    found = problems(
+        monkeypatch, REDIS_URL="x", KEY_PREFIX="X", DEADLINE="x", IDEMPOTENCY_WINDOW="x"
+    )
     assert [problem.split()[0] for problem in found] == [
         "FACELIFT_REDIS_URL",
         "FACELIFT_KEY_PREFIX",
         "FACELIFT_DEADLINE",
+        "FACELIFT_IDEMPOTENCY_WINDOW",
     ]
 
 

@@ -1,0 +1,241 @@
+"""Second thoughts: a producer cancels a job, or has an ended one done again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from tasks import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
+from tasks.cli import cli
+from tasks.job import UploadJob
+from tests.ledger.driver import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+    from redis import Redis
+
+SHA256 = "0123456789abcdef" * 4
+DAY = 86_400
+
+
+@pytest.fixture
+def decode_responses() -> bool:
+    return True
+
+
+@pytest.fixture
+def redis(redis_client: Redis) -> Any:
+    return redis_client
+
+
+@pytest.fixture
+def client(redis: Any) -> UploadClient:
+    return UploadClient(redis=redis)
+
+
+@pytest.fixture
+def worker(redis: Any, client: UploadClient) -> Ledger:
+    """Claims and ends what the client enqueues."""
+    ledger = Ledger(redis)
+    ledger.store = client._store
+    return ledger
+
+
+@pytest.fixture
+def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command, on the same Redis."""
+    monkeypatch.setattr(UploadClient, "from_env", lambda: client)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+def enqueue(client: UploadClient, **fields: Any) -> str:
+    return client.enqueue("bot-1", "media:a.png", **fields).id
+
+
+def running(client: UploadClient, worker: Ledger) -> str:
+    job = enqueue(client)
+    worker.claim(job)
+    return job
+
+
+def delivered(client: UploadClient, worker: Ledger, **fields: Any) -> str:
+    job = enqueue(client, **fields)
+    worker.deliver(worker.claim_and_admit(job))
+    return job
+
+
+def test_queued_job_is_cancelled_at_once(client: UploadClient) -> None:
+    job = enqueue(client)
+    assert client.cancel(job) is Cancellation.CANCELLED
+    record = client.status(job)
+    assert (record.state, record.outcome) == ("cancelled", "cancelled")
+
+
+def test_scheduled_job_is_cancelled_at_once(client: UploadClient, worker: Ledger) -> None:
+    job = enqueue(client, not_before=worker.now + 365 * DAY)
+    assert client.cancel(job) is Cancellation.CANCELLED
+
+
+def test_running_job_is_asked_to_stop_and_may_still_be_delivered(
+    client: UploadClient, worker: Ledger
+) -> None:
+    job = enqueue(client)
+    lease = worker.claim_and_admit(job)
+    assert client.cancel(job) is Cancellation.REQUESTED
+    assert client.status(job).state == "running"
+    worker.deliver(lease)
+    assert client.status(job).state == "succeeded"
+
+
+def test_ended_job_is_not_cancelled(client: UploadClient, worker: Ledger) -> None:
+    job = delivered(client, worker)
+    assert client.cancel(job) is Cancellation.ENDED
+    assert client.status(job).state == "succeeded"
+
+
+def test_cancelling_what_nobody_knows_is_an_error(client: UploadClient) -> None:
+    with pytest.raises(JobNotFound):
+        client.cancel("nobody")
+    with pytest.raises(InvalidJob, match="job_id"):
+        client.cancel("no id")
+
+
+def test_cancelled_record_is_kept_for_the_clients_own_time(
+    client: UploadClient, redis: Any
+) -> None:
+    job = enqueue(client)
+    client.cancel(job)
+    assert 6 * DAY < redis.ttl(client._store.keys.job(job)) <= 7 * DAY
+
+
+def test_replay_is_a_new_job_about_the_same_that_points_at_the_old_one(
+    client: UploadClient, worker: Ledger
+) -> None:
+    old = delivered(client, worker, account="shop", sha256=SHA256)
+    new = client.replay(old)
+    assert new.id != old
+    assert (new.state, new.replay_of) == ("queued", old)
+    assert (new.chatbot_id, new.image) == ("bot-1", "media:a.png")
+    assert (new.account, new.sha256, new.fit) == ("shop", SHA256, "strict")
+    assert client.status(new.id).replay_of == old
+    assert client.status(old).state == "succeeded"
+
+
+def test_replay_has_neither_the_key_nor_the_times_of_the_old_job(
+    client: UploadClient, worker: Ledger, redis: Any
+) -> None:
+    redis_now = float(redis.time()[0])
+    old = enqueue(client, idempotency_key="k", not_before=1, expires_at=redis_now + 3600)
+    worker.fail(worker.claim(old))
+    new = client.replay(old)
+    assert (new.idempotency_key, new.not_before) == (None, None)
+    assert new.expires_at - new.created_at == pytest.approx(DAY)
+    assert enqueue(client, idempotency_key="k", not_before=1, expires_at=redis_now + 3600) == old
+
+
+def test_replay_may_be_replayed(client: UploadClient, worker: Ledger) -> None:
+    first = client.replay(delivered(client, worker))
+    worker.fail(worker.claim(first.id))
+    assert client.replay(first.id).replay_of == first.id
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "waiting"])
+def test_job_that_has_not_ended_is_not_replayed(
+    client: UploadClient, worker: Ledger, redis: Any, state: str
+) -> None:
+    job = enqueue(client, not_before=None if state != "waiting" else 90_000_000_000)
+    if state == "running":
+        worker.claim(job)
+    before = set(redis.keys("*"))
+    with pytest.raises(InvalidJob, match=f"replay_of: job {job} is {state}"):
+        client.replay(job)
+    assert set(redis.keys("*")) == before
+
+
+def test_what_never_could_be_carried_out_is_not_replayed(client: UploadClient) -> None:
+    client._store.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "bot-1"})
+    with pytest.raises(InvalidJob, match="image"):
+        client.replay("bad")
+
+
+def test_replaying_what_nobody_knows_is_an_error(client: UploadClient) -> None:
+    with pytest.raises(JobNotFound):
+        client.replay("nobody")
+
+
+def test_idempotency_key_is_remembered_for_the_window(redis: Any) -> None:
+    client = UploadClient(redis=redis, idempotency_window=90.5)
+    client.enqueue_job(UploadJob(chatbot_id="b", image="media:a.png", idempotency_key="k"))
+    assert 80 < redis.ttl(client._store.keys.idempotency("k")) <= 91
+
+
+def test_command_cancels_and_exits_with_0(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    job = enqueue(client)
+    done = facelift("cancel", job)
+    assert (done.exit_code, done.output) == (0, "Cancelled; its picture will not be delivered.\n")
+    assert client.status(job).state == "cancelled"
+    again = facelift("cancel", job)
+    assert (again.exit_code, again.output) == (
+        0,
+        "Too late: the job has ended before, as cancelled.\n",
+    )
+
+
+def test_command_tells_that_a_running_job_may_still_be_delivered_and_exits_with_6(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    done = facelift("cancel", running(client, worker))
+    assert done.exit_code == 6
+    assert "may still be delivered" in done.output
+
+
+def test_command_tells_that_it_is_too_late_and_exits_with_1(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    done = facelift("cancel", delivered(client, worker))
+    assert (done.exit_code, done.output) == (
+        1,
+        "Too late: the job has ended before, as succeeded.\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["cancel", "replay"])
+def test_commands_exit_with_4_for_what_nobody_knows(
+    facelift: Callable[..., Result], command: str
+) -> None:
+    done = facelift(command, "nobody")
+    assert done.exit_code == 4
+    assert "no job 'nobody'" in done.output
+
+
+def test_cancel_prints_the_record_and_the_answer_as_json(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    printed = json.loads(facelift("cancel", running(client, worker), "--json").output)
+    assert (printed["state"], printed["cancellation"]) == ("running", "requested")
+
+
+def test_replay_prints_the_new_jobs_id_or_its_record(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    old = delivered(client, worker)
+    done = facelift("replay", old)
+    assert done.exit_code == 0
+    assert client.status(done.output.strip()).replay_of == old
+    assert json.loads(facelift("replay", old, "--json").output)["replay_of"] == old
+    assert f"Replays   {old}" in facelift("status", done.output.strip()).output
+
+
+def test_replay_of_a_job_that_goes_on_exits_with_2(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    done = facelift("replay", enqueue(client))
+    assert done.exit_code == 2
+    assert "it must have ended" in done.output
