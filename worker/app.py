@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import sys
@@ -21,6 +22,7 @@ from tasks.client import UploadClient, connect
 from tasks.errors import FaceliftError, InvalidSettings
 from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.keys import Keys
+from tasks.scripts import Retention
 from tasks.store import JobStore
 from worker.backoff import RetryPolicy
 from worker.celery_settings import celery_settings
@@ -70,7 +72,17 @@ class Worker:
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
         redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
-        store = JobStore(redis, keys=keys)
+        store = JobStore(
+            redis,
+            keys=keys,
+            retention=Retention(
+                succeeded=math.ceil(settings.keep_succeeded),
+                failed=math.ceil(settings.keep_failed),
+                superseded=math.ceil(settings.keep_superseded),
+                cancelled=math.ceil(settings.keep_cancelled),
+                expired=math.ceil(settings.keep_expired),
+            ),
+        )
         self.leases = LeaseKeeper(store, settings.lease)
         self.executor = Executor(
             store=store,
@@ -99,7 +111,12 @@ class Worker:
             rng=Random(),
             worker=name,
         )
-        client = UploadClient(redis=redis, key_prefix=keys.prefix, lifetime=settings.deadline)
+        client = UploadClient(
+            redis=redis,
+            key_prefix=keys.prefix,
+            lifetime=settings.deadline,
+            idempotency_window=settings.idempotency_window,
+        )
         self.intake = Intake(client, store)
         # Once a request has had its time, a little more to record what came of it.
         self.departure = Departure(store, self.leases, settings.request_timeout + 5)
@@ -132,6 +149,7 @@ class Worker:
 
     def stop(self, **_: object) -> None:
         """Stop that, and close what is open; what was in flight has ended."""
+        self.departure.finish()
         for loop in self._loops:
             loop.stop()
         self.leases.stop()

@@ -50,7 +50,7 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
             # Half-open connections end within seconds instead of minutes.
             "socket_timeout": 5,
             "socket_connect_timeout": 3,
-            "health_check_interval": 10,
+            "health_check_interval": 3,
             "socket_keepalive": True,
             "max_connections": concurrency + 20,
             "priority_steps": [0],
@@ -62,8 +62,9 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
 
 def _broker_url(redis_url: str) -> str:
     parts = urlsplit(redis_url)
-    if parts.scheme == "unix":  # what kombu calls a socket's address
-        return urlunsplit(parts._replace(scheme="redis+socket"))
+    if parts.scheme == "unix":  # what kombu calls a socket's address, and its database
+        address, _, database = redis_url.removeprefix("unix").partition("?db=")
+        return f"redis+socket{address}?virtual_host={database or 0}"
     if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
         query = "&".join(filter(None, [parts.query, "ssl_cert_reqs=required"]))
         return urlunsplit(parts._replace(query=query))

@@ -52,6 +52,7 @@ class Departure:
         self._leave = leave
         self._begun = threading.Event()
         self._at_once = threading.Event()
+        self._gone = threading.Event()
 
     def on_signal(self, how: str = "Warm", **_: object) -> None:
         """Celery got a signal to shut down; called in the signal's handler."""
@@ -61,8 +62,14 @@ class Departure:
             self._begun.set()
             threading.Thread(target=self._see_off, name="departure", daemon=True).start()
 
+    def finish(self) -> None:
+        """Celery is done; wait until what was broken off is handed back."""
+        if self._at_once.is_set():
+            self._gone.wait(_LET_GO + _HAND_BACK)
+
     def go(self, exit_code: int) -> None:
         """Hand everything back and end the process, now."""
+        self._at_once.set()  # before Celery sees its tasks end, and ends the process
         leases = self._leases.surrender()
         deadline = time.monotonic() + _LET_GO
         # A request that is broken off first cannot overlap with the next worker's.
@@ -76,6 +83,7 @@ class Departure:
             log.warning("jobs not handed back in time, their leases will run out")
         logging.shutdown()
         self._leave(exit_code)
+        self._gone.set()
 
     def _hand_back(self, leases: list[Lease]) -> None:
         try:

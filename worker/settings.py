@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
-from tasks.client import DEADLINE_BOUNDS, DEFAULT_DEADLINE
+from tasks.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from tasks.connection import DEFAULT_REDIS_URL
 from tasks.durations import show_duration
 from tasks.errors import InvalidSettings
@@ -58,11 +58,18 @@ def _setting(
     )
 
 
+def _keep(default: str, ended: str) -> Any:  # noqa: ANN401 - the same
+    return _setting(
+        default, f"time for which a job that {ended} stays known", low="1min", high="3650d"
+    )
+
+
 # The field named first must not be below the others; they are declared before it.
 _NOT_BELOW = {
     "backoff_cap": ("backoff_base",),
     "deadline": ("backoff_base",),
     "request_timeout": ("connect_timeout", "read_timeout"),
+    "keep_failed": ("keep_succeeded", "keep_superseded", "keep_cancelled", "keep_expired"),
 }
 
 
@@ -107,9 +114,20 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     deadline: Duration = _setting(
         DEFAULT_DEADLINE,
         "life of a job that does not itself say when it expires; producers' should be the same",
-        low=min(DEADLINE_BOUNDS),
-        high=max(DEADLINE_BOUNDS),
+        low=min(DURATION_BOUNDS),
+        high=max(DURATION_BOUNDS),
     )
+    idempotency_window: Duration = _setting(
+        DEFAULT_WINDOW,
+        "time for which an idempotency key is remembered; producers' should be the same",
+        low=min(DURATION_BOUNDS),
+        high=max(DURATION_BOUNDS),
+    )
+    keep_succeeded: Duration = _keep("7d", "was delivered")
+    keep_superseded: Duration = _keep("7d", "was superseded")
+    keep_cancelled: Duration = _keep("7d", "was cancelled")
+    keep_expired: Duration = _keep("30d", "expired")
+    keep_failed: Duration = _keep("30d", "failed")
     connect_timeout: Duration = _setting("5s", "time to connect", low="1ms", high="1h")
     read_timeout: Duration = _setting(
         "30s", "time between two reads of a response", low="1ms", high="1h"

@@ -81,7 +81,8 @@ class Supervisor:
                     process.wait()
                 if process.returncode is not None:
                     running.remove(process)
-                    exit_code = exit_code or _exit_code(process)
+                    if process.returncode != -signal.SIGTERM:  # ours, before it had begun to work
+                        exit_code = exit_code or _exit_code(process)
         return exit_code
 
 

@@ -56,7 +56,7 @@ class EndpointProcess:
         self.api_key = api_keys[0]
         self.pid: int | None = None
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
-        self._command = [sys.executable, "-m", "sandbox.endpoint", "--json", f"--port={port}"]
+        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json", f"--port={port}"]
         self._command += ["--quiet", *options] if quiet else options
         self._process: subprocess.Popen[str] | None = None
 

@@ -9,6 +9,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from redis import Redis
+
+from sandbox.redis_server import RedisServer
 from tasks import UploadClient
 from tests.acceptance.world import CANARY, COMMAND, eventually, worker
 
@@ -162,3 +165,41 @@ def test_worker_process_ends_when_its_supervisor_is_gone(
         (child,) = process.children
         process.process.kill()
         child.wait(15)
+
+
+def test_ended_record_is_kept_as_long_as_the_settings_say(
+    ledger_redis: RedisServer, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {
+        "FACELIFT_KEY_PREFIX": "keep",
+        "FACELIFT_KEEP_SUCCEEDED": "10min",
+        "FACELIFT_KEEP_FAILED": "100d",
+    }
+    with (
+        UploadClient(ledger_redis.url, key_prefix="keep") as client,
+        Redis.from_url(ledger_redis.url) as redis,
+        worker(tmp_path / "log", environment),
+    ):
+        ttl = {}
+        for image in ("media:good.png", "media:missing.png"):
+            record = client.wait(client.enqueue("bot-keep", image).id, 20)
+            ttl[str(record.state)] = redis.ttl(f"{{keep}}:job:{record.id}")
+    assert 590 < ttl["succeeded"] <= 600
+    assert 99 * 86_400 < ttl["failed"] <= 100 * 86_400
+
+
+def test_worker_reaches_redis_by_its_socket(
+    redis_binary: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = f"/tmp/facelift-{os.getpid()}.sock"  # noqa: S108 - a socket's path must be short
+    with RedisServer(
+        tmp_path / "redis", binary=redis_binary, arguments=("--unixsocket", path)
+    ) as server:
+        url = f"unix://{path}?db=3"
+        with (
+            UploadClient(url) as client,
+            worker(tmp_path / "log", environment | {"FACELIFT_REDIS_URL": url}),
+        ):
+            job = client.enqueue("bot-socket", "media:good.png")
+            assert client.wait(job.id, 30).outcome == "delivered"
+        assert server.pid

@@ -53,6 +53,10 @@ def test_a_key_and_a_store_are_enough() -> None:
         30,
     )
     assert (settings.lease, settings.concurrency) == (15, 100)
+    assert settings.idempotency_window == 86_400
+    assert (settings.keep_succeeded, settings.keep_failed) == (7 * 86_400, 30 * 86_400)
+    assert (settings.keep_superseded, settings.keep_cancelled) == (7 * 86_400, 7 * 86_400)
+    assert settings.keep_expired == 30 * 86_400
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -149,6 +153,13 @@ def test_a_value_out_of_bounds_is_told_the_bounds(variable: str, text: str, righ
                 "20s is less than 30s"
             ),
         ),
+        *[
+            (
+                {other: "31d"},
+                f"FACELIFT_KEEP_FAILED must not be below FACELIFT_{other}: 30d is less than 31d",
+            )
+            for other in ("KEEP_SUCCEEDED", "KEEP_SUPERSEDED", "KEEP_CANCELLED", "KEEP_EXPIRED")
+        ],
     ],
 )
 def test_settings_that_contradict_each_other_are_both_named(

@@ -1,0 +1,50 @@
+"""What the documents repeat of the code is what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.cli.exits import Exit
+from tasks.record import JobState, OutcomeCode
+from worker.settings import SettingDoc, catalogue
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(document: str) -> list[list[str]]:
+    """The cells of every line of its tables."""
+    lines = (DOCS / document).read_text("utf-8").splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("|")
+    ]
+
+
+@pytest.mark.parametrize("doc", catalogue(), ids=lambda doc: doc.name)
+def test_setting_is_documented_as_it_is(doc: SettingDoc) -> None:
+    default = f"`{doc.default}`" if doc.default else ""
+    assert [f"`{doc.name}`", default, doc.meaning] in rows("settings.md")
+
+
+def test_no_setting_is_documented_that_is_none() -> None:
+    documented = {row[0].strip("`") for row in rows("settings.md") if row[0].startswith("`")}
+    assert documented == {doc.name for doc in catalogue()}
+
+
+@pytest.mark.parametrize("name", [*JobState, *OutcomeCode])
+def test_state_or_code_is_documented(name: str) -> None:
+    assert any(f"`{name}`" in row[0] for row in rows("outcomes.md"))
+
+
+@pytest.mark.parametrize("code", Exit)
+def test_exit_code_is_documented_as_it_is(code: Exit) -> None:
+    assert [str(code.value), code.meaning] in rows("outcomes.md")
+
+
+@pytest.mark.parametrize("doc", catalogue(), ids=lambda doc: doc.name)
+def test_compose_hands_every_setting_to_the_worker(doc: SettingDoc) -> None:
+    if "<" not in doc.name:  # keys of further accounts are told in compose.md
+        assert doc.name in (DOCS.parent / "docker-compose.yml").read_text("utf-8")
