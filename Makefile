@@ -1,4 +1,4 @@
-.PHONY: demo test lint unit lock clean
+.PHONY: demo test chaos lint unit lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -11,6 +11,10 @@ demo: ## the whole of Facelift on this machine, nothing to configure
 test: ## lint, types, import rules and every test
 	@scripts/setup dev
 	@scripts/check
+
+chaos: ## four minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it
+	@scripts/setup dev
+	@scripts/chaos
 
 lock: ## resolve the locked dependencies anew
 	@scripts/lock

@@ -1,0 +1,135 @@
+"""After the calm: does everybody work again, is anything left over, and the run's figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from tasks import UploadClient, WaitTimeout
+from tasks.keys import Keys
+from tasks.record import JobState
+from tests.chaos.judgement import count_overlaps
+from tests.chaos.load import PROBE
+from tests.chaos.world import CONCURRENCY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from redis import Redis
+
+    from sandbox.endpoint.memory import Arrival
+    from tests.chaos.faults import Trouble
+    from tests.chaos.world import World
+
+ALL_CONSUME_WITHIN = 30.0
+
+_KEYS = Keys()
+_SAID = {
+    "rescued from lost workers": r"rescued from lost workers: (\d+)",
+    "messages sent again": r"sent again: (\d+)",
+    "handed back": r"jobs handed back: (\d+)",
+    "processes ended as stuck": r"(stuck): Redis",
+}
+
+
+def idle_workers(world: World) -> list[str]:
+    """The workers that deliver nothing within `ALL_CONSUME_WITHIN` s; being alive is not enough."""
+    deadline = time.monotonic() + ALL_CONSUME_WITHIN
+    idle = {worker.name: len(worker.endpoint.exchanges) for worker in world.workers}
+    probes: list[str] = []
+    with UploadClient(world.redis.url) as client:
+        while idle and time.monotonic() < deadline:
+            # More than fit into one worker, so that each with room gets some.
+            for _ in range(CONCURRENCY * len(world.workers)):
+                probes.append(client.enqueue(f"probe-{len(probes)}", f"media:{PROBE}").id)
+            time.sleep(0.5)
+            for worker in world.workers:
+                if len(worker.endpoint.exchanges) > idle.get(worker.name, sys.maxsize):
+                    del idle[worker.name]
+        try:
+            for probe in probes:
+                client.wait(probe, ALL_CONSUME_WITHIN)
+        except WaitTimeout as timeout:
+            return [*idle, str(timeout)]
+    return list(idle)
+
+
+def leftovers(redis: Redis) -> list[str]:
+    """What lies in Redis although every job has ended; duplicates have a moment to go."""
+    deadline = time.monotonic() + 5
+    while (left := _left_in(redis)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for job_id in _unacknowledged(redis):
+        state = str(redis.hget(_KEYS.job(job_id), "state"))
+        if not JobState(state).is_terminal:
+            left.append(f"the message of {job_id} ({state}) is unacknowledged")
+    return left
+
+
+def _left_in(redis: Redis) -> list[str]:
+    left = []
+    if waiting := redis.llen(_KEYS.queue):
+        left.append(f"{waiting} messages are left on the queue")
+    if due := redis.zcard(_KEYS.agenda):
+        left.append(f"{due} jobs are left on the agenda")
+    for pattern in (_KEYS.line("*"), _KEYS.busy("*")):
+        left += [f"{key} is left" for key in map(str, redis.scan_iter(pattern, count=1000))]
+    return left
+
+
+def _unacknowledged(redis: Redis) -> list[str]:
+    """Jobs whose worker was killed between taking their message and acknowledging it.
+
+    Celery brings it back after the visibility timeout, and it is dropped as a duplicate.
+    """
+    entries = cast("dict[str, str]", redis.hgetall("unacked"))
+    return [json.loads(entry)[0]["headers"]["id"] for entry in entries.values()]
+
+
+def bad_exits(world: World) -> list[str]:
+    """The workers that were told to go and did not end with 0."""
+    return [
+        f"{worker.name} was told to go and ended with {leaver.process.process.returncode}"
+        for worker in world.workers
+        for leaver in worker.leavers
+        if leaver.process.process.returncode
+    ]
+
+
+def figures(
+    world: World, troubles: Sequence[Trouble], arrivals: Sequence[Arrival]
+) -> dict[str, object]:
+    """What happened, by name."""
+    logs = "".join(worker.logs for worker in world.workers)
+    said = {name: re.findall(pattern, logs) for name, pattern in _SAID.items()}
+    return {
+        "faults": f"{len(troubles)}: {counted(Counter(trouble.kind for trouble in troubles))}",
+        "requests": len(arrivals),
+        "pictures taken": sum(arrival.taken for arrival in arrivals),
+        "overlaps at the stand-in": counted(count_overlaps(arrivals)),
+        **{
+            name: sum(int(each) if each.isdigit() else 1 for each in found)
+            for name, found in said.items()
+        },
+        "unacknowledged, harmless": len(_unacknowledged(world.admin)),
+        "longest recovery": _longest_recovery(troubles, arrivals),
+    }
+
+
+def _longest_recovery(troubles: Sequence[Trouble], arrivals: Sequence[Arrival]) -> str:
+    landed = sorted(arrival.body_at for arrival in arrivals if arrival.taken and arrival.body_at)
+    longest, kind = 0.0, "none"
+    for trouble in troubles:
+        after = next((at for at in landed if at > trouble.ended), trouble.ended)
+        if after - trouble.ended > longest:
+            longest, kind = after - trouble.ended, trouble.kind
+    return f"{longest:.1f} s from a fault's end ({kind}) to the next delivery, others meanwhile"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """As a person reads it."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"

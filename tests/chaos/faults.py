@@ -1,0 +1,309 @@
+"""The troubles: each is a function that makes one, and ends when it is over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
+from redis.exceptions import RedisError
+
+from tasks.broker import envelope
+from tests.chaos.world import LEASE, Freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from random import Random
+
+    from tests.chaos.world import Worker, World
+
+log = logging.getLogger(__name__)
+
+QUEUE = "facelift"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A fault that happened, in monotonic seconds."""
+
+    kind: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a fault works on.
+
+    Attributes:
+        world: where it strikes.
+        rng: chance.
+        job_ids: the jobs so far.
+    """
+
+    world: World
+    rng: Random
+    job_ids: Collection[str]
+
+    @property
+    def worker(self) -> Worker:
+        """One of the workers, rather one with uploads in flight."""
+        busy = [worker for worker in self.world.workers if worker.endpoint.in_flight]
+        return self.rng.choice(busy or self.world.workers)
+
+    def between(self, shortest: float, longest: float) -> float:
+        """So many seconds."""
+        return self.rng.uniform(shortest, longest)
+
+
+class NotNow(Exception):  # noqa: N818 - says what it means, as the project's errors do
+    """The fault cannot happen in this moment."""
+
+
+def kill_worker_process(scene: Scene) -> None:
+    child = scene.worker.child
+    if child is None:
+        raise NotNow
+    child.kill()
+
+
+def kill_supervisor(scene: Scene) -> None:
+    scene.worker.kill_supervisor()
+
+
+def terminate(scene: Scene, *, twice: bool = False) -> None:
+    worker = scene.worker
+    if not worker.is_ready:
+        raise NotNow
+    worker.terminate(twice=twice)
+
+
+def terminate_twice(scene: Scene) -> None:
+    """The second time it must go at once, with requests in flight if there are any."""
+    scene.world.endpoint.behave("*", "delay", seconds=1, times=4)
+    time.sleep(0.3)
+    terminate(scene, twice=True)
+
+
+def freeze_worker(scene: Scene) -> None:
+    """Beyond its lease, with requests in flight if there are any."""
+    scene.world.endpoint.behave("*", "delay", seconds=1, times=6)
+    time.sleep(0.3)
+    worker = scene.worker
+    with _frozen(scene, worker):
+        time.sleep(LEASE + scene.between(1, 2))
+
+
+def freeze_worker_in_mid_picture(scene: Scene) -> None:
+    """Beyond its lease; its way is free again when it wakes."""
+    worker = scene.worker
+    with ExitStack() as frozen:
+        with worker.endpoint.stall():
+            time.sleep(0.7)
+            frozen.enter_context(_frozen(scene, worker))
+            time.sleep(0.2)
+        time.sleep(LEASE + scene.between(1, 2))
+
+
+@contextmanager
+def _frozen(scene: Scene, worker: Worker) -> Iterator[None]:
+    child = worker.child
+    if child is None:
+        raise NotNow
+    began = time.monotonic()
+    child.suspend()
+    try:
+        yield
+    finally:
+        child.resume()
+        scene.world.freezes.append(Freeze(worker.name, began, time.monotonic()))
+
+
+def kill_redis(scene: Scene) -> None:
+    redis = scene.world.redis
+    redis.kill()
+    time.sleep(scene.between(0.1, 1))
+    redis.start()
+
+
+def pause_redis(scene: Scene) -> None:
+    redis = scene.world.redis
+    redis.pause()
+    try:
+        time.sleep(scene.between(1, LEASE + 1))
+    finally:
+        redis.resume()
+
+
+def demote_redis(scene: Scene) -> None:
+    """A failover that goes back: read-only, for a master that is not there."""
+    admin = scene.world.admin
+    admin.replicaof("127.0.0.1", "1")
+    try:
+        time.sleep(scene.between(1, 3))
+    finally:
+        admin.replicaof("NO", "ONE")
+
+
+def kill_clients(scene: Scene) -> None:
+    scene.world.admin.client_kill_filter(_type="normal", skipme=True)
+
+
+def flush_scripts(scene: Scene) -> None:
+    scene.world.admin.script_flush()
+
+
+def lose_redis(scene: Scene) -> None:
+    with scene.worker.redis.black_hole():
+        time.sleep(scene.between(1, 6))
+
+
+def lose_endpoint(scene: Scene) -> None:
+    with scene.worker.endpoint.black_hole():
+        time.sleep(scene.between(0.5, 3))
+
+
+def lose_redis_for_producers(scene: Scene) -> None:
+    with scene.world.producers.black_hole():
+        time.sleep(scene.between(0.5, 2))
+
+
+def cut_connections(scene: Scene) -> None:
+    for _ in range(5):
+        worker = scene.worker
+        scene.rng.choice([worker.redis, worker.endpoint, scene.world.producers]).cut()
+        time.sleep(scene.between(0, 0.2))
+
+
+def delay_connections(scene: Scene) -> None:
+    worker = scene.worker
+    proxies = (worker.redis, worker.endpoint)
+    for proxy in proxies:
+        proxy.delay = scene.between(0.05, 0.3)
+    try:
+        time.sleep(scene.between(1, 3))
+    finally:
+        for proxy in proxies:
+            proxy.delay = 0
+
+
+def storm(scene: Scene) -> None:
+    scene.world.endpoint.behave("*", "status", status=500, times=scene.rng.randint(10, 40))
+
+
+def close_after_accept(scene: Scene) -> None:
+    scene.world.endpoint.behave("*", "close_after_accept", times=scene.rng.randint(2, 6))
+
+
+def reset_in_mid_picture(scene: Scene) -> None:
+    scene.world.endpoint.behave("*", "reset", times=scene.rng.randint(2, 6))
+
+
+def slow_answers(scene: Scene) -> None:
+    """Some of them slower than a request may be."""
+    for seconds in (0.5, 1.5, 4):
+        scene.world.endpoint.behave("*", "delay", seconds=seconds, times=2)
+
+
+def duplicate_messages(scene: Scene) -> None:
+    """Of any jobs: queued, waiting, running and ended ones."""
+    known = sorted(scene.job_ids)
+    for job_id in scene.rng.sample(known, min(20, len(known))):
+        marks = {"ID": job_id, "TAG": f"copy-{scene.rng.random()}", "SENT": str(time.time())}
+        message = envelope(QUEUE)
+        for mark, value in marks.items():
+            message = message.replace(f"@{mark}@", value)
+        scene.world.admin.lpush(QUEUE, message)
+
+
+def lose_messages(scene: Scene) -> None:
+    """Whatever is on the queue for a second."""
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        scene.world.admin.delete(QUEUE)
+        time.sleep(0.002)
+
+
+ON_PROCESSES: tuple[Callable[[Scene], None], ...] = (
+    kill_worker_process,
+    kill_supervisor,
+    terminate,
+    terminate_twice,
+    freeze_worker,
+    freeze_worker_in_mid_picture,
+    kill_redis,
+    pause_redis,
+    demote_redis,
+    kill_clients,
+    flush_scripts,
+)
+ON_THE_WAY: tuple[Callable[[Scene], None], ...] = (
+    lose_redis,
+    lose_endpoint,
+    lose_redis_for_producers,
+    cut_connections,
+    delay_connections,
+    storm,
+    close_after_accept,
+    reset_in_mid_picture,
+    slow_answers,
+    duplicate_messages,
+    lose_messages,
+)
+
+
+class Track:
+    """Makes faults of one group, one after the other, in a thread of its own.
+
+    Args:
+        faults: the group; all of them happen before one happens again.
+        scene: what they work on.
+        until: monotonic seconds; none begins later.
+    """
+
+    def __init__(
+        self, faults: tuple[Callable[[Scene], None], ...], scene: Scene, until: float
+    ) -> None:
+        self.troubles: list[Trouble] = []
+        self.error: BaseException | None = None
+        self._faults = faults
+        self._scene = scene
+        self._until = until
+        self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until its last fault is over.
+
+        Raises:
+            BaseException: what went wrong with a fault itself.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.5)  # so that Ctrl-C comes through
+        if self.error is not None:
+            raise self.error
+
+    def _run(self) -> None:
+        rng = self._scene.rng
+        try:
+            while True:
+                for fault in rng.sample(self._faults, len(self._faults)):
+                    if time.monotonic() > self._until:
+                        return
+                    self._make(fault)
+                    time.sleep(rng.uniform(0.2, 1))
+        except BaseException as error:  # noqa: BLE001 - raised again in `join`
+            self.error = error
+
+    def _make(self, fault: Callable[[Scene], None]) -> None:
+        began = time.monotonic()
+        try:
+            fault(self._scene)
+        except (NotNow, RedisError, psutil.Error) as error:
+            log.info("%s could not happen: %r", fault.__name__, error)
+        else:
+            self.troubles.append(Trouble(fault.__name__, began, time.monotonic()))
