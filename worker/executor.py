@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tasks.errors import FaceliftError
+from tasks.job import ImageRef
 from tasks.record import Attempt, Decision, JobState, OutcomeCode, WaitReason
 from tasks.store import Claimed, Ended, Go, Waiting
 from worker.backoff import GiveUp, decide
@@ -174,13 +175,13 @@ class Executor:
         return key
 
     def _read_image(self, record: JobRecord) -> ValidImage:
-        name, _, path = record.image.partition(":")
-        store = self.image_stores.get(name)
+        ref = ImageRef.parse(record.image)
+        store = self.image_stores.get(ref.store)
         if store is None:
             raise PermanentFailure(
-                OutcomeCode.UNKNOWN_STORE, f"The workers know no image store {name!r}."
+                OutcomeCode.UNKNOWN_STORE, f"The workers know no image store {ref.store!r}."
             )
-        data = store.read(path, self.image_limits.byte_limit)
+        data = store.read(ref.path, self.image_limits.byte_limit)
         if record.sha256 and hashlib.sha256(data).hexdigest() != record.sha256:
             raise ImageRejected(
                 OutcomeCode.IMAGE_CHANGED,
@@ -206,7 +207,7 @@ class Executor:
         return self.endpoint.deliver(
             image,
             chatbot_id=run.record.chatbot_id,
-            file_name=run.record.image,
+            file_name=ImageRef.parse(run.record.image).path,
             api_key=api_key,
             may_send=lambda: self.leases.is_ours(run.held),
         )
