@@ -74,7 +74,7 @@ STOPSIGNAL SIGTERM
 # from this container's address. A worker asks every second, unless all its slots
 # are busy; none stays so for much longer than a request may take.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os; from tasks.client import DEFAULT_REDIS_URL, connect; \
+    CMD ["python", "-c", "import os; from tasks.connection import DEFAULT_REDIS_URL, connect; \
 redis = connect(os.environ.get('FACELIFT_REDIS_URL') or DEFAULT_REDIS_URL, retries=0); \
 host = lambda client: client['addr'].rpartition(':')[0]; \
 mine = host(redis.client_info()); \

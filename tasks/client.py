@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from tasks.record import Cancellation, JobRecord
 
-__all__ = ["DEFAULT_DEADLINE", "DEFAULT_WINDOW", "DURATION_BOUNDS", "UploadClient", "connect"]
-
 _T = TypeVar("_T")
 
 _DAY = 86_400

@@ -18,7 +18,8 @@ from celery import Celery
 from celery.exceptions import Reject, Retry
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
-from tasks.client import UploadClient, connect
+from tasks.client import UploadClient
+from tasks.connection import connect
 from tasks.errors import FaceliftError, InvalidSettings
 from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.keys import Keys
