@@ -11,39 +11,16 @@ from click.testing import CliRunner
 from tasks import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
 from tasks.cli import cli
 from tasks.job import UploadJob
-from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.testing import Result
-    from redis import Redis
+
+    from tests.ledger.driver import Ledger
 
 SHA256 = "0123456789abcdef" * 4
 DAY = 86_400
-
-
-@pytest.fixture
-def decode_responses() -> bool:
-    return True
-
-
-@pytest.fixture
-def redis(redis_client: Redis) -> Any:
-    return redis_client
-
-
-@pytest.fixture
-def client(redis: Any) -> UploadClient:
-    return UploadClient(redis=redis)
-
-
-@pytest.fixture
-def worker(redis: Any, client: UploadClient) -> Ledger:
-    """Claims and ends what the client enqueues."""
-    ledger = Ledger(redis)
-    ledger.store = client._store
-    return ledger
 
 
 @pytest.fixture

@@ -10,39 +10,14 @@ import pytest
 from tasks.client import UploadClient
 from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused, WaitTimeout
 from tasks.record import JobState
-from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis import Redis
-
     from sandbox.redis_server import RedisServer
+    from tests.ledger.driver import Ledger
 
 SHA256 = "0123456789abcdef" * 4
-
-
-@pytest.fixture
-def decode_responses() -> bool:
-    return True
-
-
-@pytest.fixture
-def redis(redis_client: Redis) -> Any:
-    return redis_client
-
-
-@pytest.fixture
-def client(redis: Any) -> UploadClient:
-    return UploadClient(redis=redis)
-
-
-@pytest.fixture
-def worker(redis: Any, client: UploadClient) -> Ledger:
-    """Claims and ends what the client enqueues."""
-    ledger = Ledger(redis)
-    ledger.store = client._store
-    return ledger
 
 
 @dataclass
