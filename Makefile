@@ -1,4 +1,4 @@
-.PHONY: demo test chaos lint unit lock clean
+.PHONY: help demo test chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
