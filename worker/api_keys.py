@@ -2,13 +2,15 @@
 
 The variables are `FACELIFT_API_KEY` (the account `default`), the same with
 `_<ACCOUNT>`, and each of them with `_FILE`, which names the file that holds the
-key. No problem repeats a value: somebody may have put a key where none belongs.
+key. While a key is being changed there may be two, the new one first. No problem
+repeats a value: somebody may have put a key where none belongs.
 """
 
 from __future__ import annotations
 
 import re
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,31 @@ from pydantic import SecretStr
 from tasks.job import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 API_KEY = "FACELIFT_API_KEY"
 
 _VARIABLE = re.compile(r"(?:_(?P<account>[a-z0-9][a-z0-9_]{0,39}?))??(?P<file>_file)?")
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _KEY = re.compile(r"[!-~]+")
+_SCHEME = "bearer"
+_MOST_KEYS = 2
 _FILE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """One account's keys, and where they came from.
+
+    Attributes:
+        variable: the one that told them.
+        keys: one, or two: the new one, then the one before it.
+        file: the secret file that held them; None if the variable itself did.
+    """
+
+    variable: str
+    keys: tuple[SecretStr, ...]
+    file: Path | None = None
 
 
 def is_key_variable(name: str) -> bool:
@@ -36,17 +56,18 @@ def normalise(account: str) -> str:
     return account.lower().replace("-", "_")
 
 
-def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, SecretStr], list[str]]:
+def accounts_with_key(environ: Mapping[str, str]) -> frozenset[str]:
+    """The normalised accounts that a variable is set for, whatever it holds."""
+    return frozenset(account for _, account, _ in _given(environ) if account)
+
+
+def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, AccountKeys], list[str]]:
     """The keys by normalised account, and what is wrong with them."""
-    keys: dict[str, SecretStr] = {}
+    found: dict[str, AccountKeys] = {}
     variables: dict[str, str] = {}
     problems = []
-    for name in sorted(filter(is_key_variable, environ)):
-        if not environ[name].strip():
-            continue
-        match = _VARIABLE.fullmatch(normalise(name.removeprefix(API_KEY)))
-        account = (match and match["account"]) or DEFAULT_ACCOUNT
-        if match is None or f"_{account}".endswith("_file"):
+    for name, account, in_file in _given(environ):
+        if account is None:
             problems.append(
                 f"{name} must end in an account's name: 1 to 40 of A-Z, 0-9 and _, "
                 "neither FILE nor with _FILE at its end"
@@ -55,25 +76,38 @@ def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, SecretStr], list[st
             problems.append(f"{name} and {other} are for the same account; keep one")
         else:
             variables[account] = name
+            file = Path(environ[name]) if in_file else None
             try:
-                keys[account] = _read_key(environ[name], from_file=bool(match["file"]))
+                keys = read_key_file(file) if file else _split(environ[name])
             except ValueError as problem:
                 problems.append(f"{name} {problem}")
-    if not keys and not problems:
+            else:
+                found[account] = AccountKeys(name, keys, file)
+    if not found and not problems:
         problems.append(
             f"{API_KEY} is missing: secret key of the account {DEFAULT_ACCOUNT} (or {API_KEY}_FILE)"
         )
-    return keys, problems
+    return found, problems
 
 
-def _read_key(value: str, *, from_file: bool) -> SecretStr:
-    key = _read_secret_file(Path(value)) if from_file else value
-    if not _KEY.fullmatch(key):
-        raise ValueError("must hold the bare key: printable ASCII without blanks")
-    return SecretStr(key)
+def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, bool]]:
+    """Each variable that is set, its account if it names one, and whether it names a file."""
+    for name in sorted(filter(is_key_variable, environ)):
+        if environ[name].strip():
+            match = _VARIABLE.fullmatch(normalise(name.removeprefix(API_KEY)))
+            account = (match and match["account"]) or DEFAULT_ACCOUNT
+            if match is None or f"_{account}".endswith("_file"):
+                yield name, None, False
+            else:
+                yield name, account, bool(match["file"])
 
 
-def _read_secret_file(path: Path) -> str:
+def read_key_file(path: Path) -> tuple[SecretStr, ...]:
+    """The keys in a secret file.
+
+    Raises:
+        ValueError: there are none, or not only keys; what would be right.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
             raise ValueError("must name a regular file")
@@ -85,4 +119,17 @@ def _read_secret_file(path: Path) -> str:
         raise ValueError("names a file that is empty; it must hold the key")
     if len(content) > _FILE_BYTES:
         raise ValueError(f"must name a file of at most {_FILE_BYTES} bytes")
-    return content.decode("latin-1").rstrip("\r\n")
+    return _split(content.decode("latin-1"))
+
+
+def _split(text: str) -> tuple[SecretStr, ...]:
+    keys = list(dict.fromkeys(filter(None, _BLANKS.split(text))))
+    if any(key.lower().rstrip(":") == _SCHEME for key in keys):
+        raise ValueError("must hold the bare key, without the word Bearer")
+    if not all(map(_KEY.fullmatch, keys)):
+        raise ValueError("must hold the bare key: printable ASCII")
+    if len(keys) > _MOST_KEYS:
+        raise ValueError(
+            "must hold one key, or two with a blank between: the new one, then the one before it"
+        )
+    return tuple(map(SecretStr, keys))

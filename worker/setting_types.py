@@ -1,4 +1,4 @@
-"""The forms in which settings are written: durations, URLs, lists.
+"""The forms in which settings are written: durations, rates, URLs, lists.
 
 Each type turns what stands in the environment into a value or says, without
 repeating it, what would be right; `settings.py` puts the variable's name before it.
@@ -14,7 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from tasks.durations import parse_duration
 from tasks.keys import Keys
+from tasks.rate import Rate
 from tasks.urls import check_redis_url, split_url
+from worker.account_rates import read_rate
 
 FormatName = Literal["png", "jpeg", "webp", "gif"]
 
@@ -93,6 +95,10 @@ def _image_formats(value: object) -> object:
     return tuple(names)
 
 
+def _rate_limit(value: object) -> object:
+    return read_rate(value) if isinstance(value, str) else value
+
+
 IS_DURATION = BeforeValidator(read_duration)
 
 Duration = Annotated[float, IS_DURATION]
@@ -100,4 +106,6 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 ImageStores = Annotated[dict[str, str], BeforeValidator(_image_stores)]
+AccountRates = dict[str, Rate | None]
+RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

@@ -1,7 +1,8 @@
 """The worker's settings: read once, validated together, passed on as values.
 
 Each field of `Settings` is one environment variable: `backoff_base` is
-`FACELIFT_BACKOFF_BASE`. Only the API keys are several variables, one an account.
+`FACELIFT_BACKOFF_BASE`. Only what accounts have of their own, their API keys and
+rate limits, is in several variables, one an account.
 An empty variable counts as not set. Nothing here opens a store or a connection.
 
 No problem repeats a value: somebody may have put a key into the wrong variable.
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -20,17 +20,26 @@ from tasks.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from tasks.connection import DEFAULT_REDIS_URL
 from tasks.durations import show_duration
 from tasks.errors import InvalidSettings
-from tasks.job import DEFAULT_ACCOUNT
 from tasks.keys import DEFAULT_PREFIX
-from worker.api_keys import API_KEY, is_key_variable, normalise, read_keys
+from worker.account_rates import is_rate_variable, rates_without_key, read_rates
+from worker.api_keys import (
+    API_KEY,
+    AccountKeys,
+    accounts_with_key,
+    is_key_variable,
+    normalise,
+    read_keys,
+)
+from worker.setting_docs import OF_ACCOUNTS, bounds, describe
 from worker.setting_types import (
-    IS_DURATION,
+    AccountRates,
     Duration,
     EndpointUrl,
     FormatName,
     ImageFormats,
     ImageStores,
     KeyPrefix,
+    RateLimit,
     RedisUrl,
     read_duration,
 )
@@ -38,10 +47,12 @@ from worker.setting_types import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pydantic.fields import FieldInfo
+    from tasks.rate import Rate
+    from worker.setting_docs import SettingDoc
 
 _PREFIX = "FACELIFT_"
 _READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER",)
+_OF_ACCOUNTS = ("api_keys", "account_rates")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
 
@@ -77,12 +88,14 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     """All that a worker is told from outside. Durations are seconds.
 
     Attributes:
-        api_keys: the secret key of each account, by its normalised name.
+        api_keys: the secret keys of each account, by its normalised name.
+        account_rates: the rate limits that differ from `rate_limit`, in the same way.
 
     The other fields are described in place; `catalogue` lists them.
     """
 
-    api_keys: dict[str, SecretStr]
+    api_keys: dict[str, AccountKeys]
+    account_rates: AccountRates = {}
     redis_url: RedisUrl = _setting(
         DEFAULT_REDIS_URL, "the Redis that holds ledger and queue; redis://, rediss:// or unix://"
     )
@@ -111,6 +124,28 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     backoff_cap: Duration = _setting("5min", "the longest wait ever", low="1ms", high="1d")
     max_attempts: int = _setting("8", "attempts a job has", low=1, high=100)
+    rate_limit: RateLimit = _setting(
+        "100/10s",
+        "requests that each account may make in any such time, all workers together; or off",
+    )
+    pause_cap: Duration = _setting(
+        "1h", "the longest pause that a 429 may ask for", low="1s", high="1d"
+    )
+    breaker_failures: int = _setting(
+        "10", "failures in a row that open the circuit breaker", low=1, high=10_000
+    )
+    breaker_share: float = _setting(
+        "0.5", "share of failures over FACELIFT_BREAKER_WINDOW that opens it too", low=0.01, high=1
+    )
+    breaker_window: Duration = _setting(
+        "30s", "time over which the share of failures is taken", low="1s", high="1h"
+    )
+    breaker_pause: Duration = _setting(
+        "5s", "time between two probes while the circuit breaker is open", low="100ms", high="1h"
+    )
+    key_grace: Duration = _setting(
+        "10min", "time after a change in which the key before is a fallback", low="0s", high="30d"
+    )
     deadline: Duration = _setting(
         DEFAULT_DEADLINE,
         "life of a job that does not itself say when it expires; producers' should be the same",
@@ -157,30 +192,13 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         return value
 
     def account_key(self, account: str) -> SecretStr | None:
-        """The secret key of `account`; None if this worker has none."""
-        return self.api_keys.get(normalise(account))
+        """The newest secret key of `account`; None if this worker has none."""
+        found = self.api_keys.get(normalise(account))
+        return found.keys[0] if found else None
 
-
-@dataclass(frozen=True, slots=True)
-class SettingDoc:
-    """One variable, for a person.
-
-    Attributes:
-        name: the variable.
-        default: as it would be written; None if there is none.
-        meaning: what it sets, and in which bounds.
-    """
-
-    name: str
-    default: str | None
-    meaning: str
-
-
-_KEY_DOCS = (
-    SettingDoc(API_KEY, None, f"secret key of the account {DEFAULT_ACCOUNT}"),
-    SettingDoc(f"{API_KEY}_<ACCOUNT>", None, "secret key of another account"),
-    SettingDoc(f"{API_KEY}[_<ACCOUNT>]_FILE", None, "instead of a key, the file that holds it"),
-)
+    def rate_for(self, account: str) -> Rate | None:
+        """The rate limit of `account`; None if it is off."""
+        return self.account_rates.get(normalise(account), self.rate_limit)
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -190,7 +208,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         InvalidSettings: with every problem there is.
     """
     api_keys, problems = read_keys(environ)
-    given: dict[str, object] = {"api_keys": api_keys}
+    account_rates, more = read_rates(environ)
+    problems += more
+    given: dict[str, object] = {"api_keys": api_keys, "account_rates": account_rates}
     for variable, field in _fields().items():
         if value := environ.get(variable, "").strip():
             given[field] = value
@@ -204,7 +224,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """A warning for each FACELIFT_ variable that nobody reads."""
+    """A warning for each FACELIFT_ variable that nobody reads, or that limits nobody."""
     known = [*_fields(), API_KEY, *_READ_ELSEWHERE]
     warnings = []
     for name in sorted(environ):
@@ -212,26 +232,22 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
             name.startswith(_PREFIX)
             and name not in known
             and not is_key_variable(name)
+            and not is_rate_variable(name)
             and not _INJECTED_BY_KUBERNETES.fullmatch(name)
         ):
             meant = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             hint = f"; did you mean {meant[0]}?" if meant else ""
             warnings.append(f"{name} is not a setting{hint}")
-    return warnings
+    return warnings + rates_without_key(environ, accounts_with_key(environ))
 
 
 def catalogue() -> list[SettingDoc]:
     """Every setting there is."""
-    docs = [
-        SettingDoc(
-            variable,
-            None if field.is_required() else str(field.default),
-            "; ".join(filter(None, [field.description, _bounds(field)])),
-        )
-        for variable, name in _fields().items()
-        for field in [Settings.model_fields[name]]
+    fields = Settings.model_fields
+    return [
+        *OF_ACCOUNTS,
+        *(describe(variable, fields[name]) for variable, name in _fields().items()),
     ]
-    return [*_KEY_DOCS, *docs]
 
 
 def _variable(field: str) -> str:
@@ -240,20 +256,7 @@ def _variable(field: str) -> str:
 
 def _fields() -> dict[str, str]:
     """Field by variable."""
-    return {_variable(name): name for name in Settings.model_fields if name != "api_keys"}
-
-
-def _bounds(field: FieldInfo) -> str:
-    """What a number must be, read from its constraints; nothing for other fields."""
-    limits = [getattr(c, b) for b in ("ge", "le") for c in field.metadata if hasattr(c, b)]
-    if not limits:
-        return ""
-    if field.annotation is int:
-        return "a whole number from {} to {}".format(*limits)
-    if IS_DURATION in field.metadata:
-        low, high = map(show_duration, limits)
-        return f"a duration from {low} to {high}, such as {field.default}"
-    return "a number from {} to {}".format(*limits)
+    return {_variable(name): name for name in Settings.model_fields if name not in _OF_ACCOUNTS}
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -265,4 +268,4 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         elif problem["type"] == "value_error":
             yield from (f"{_variable(name)} {why}" for why in problem["ctx"]["error"].args)
         else:
-            yield f"{_variable(name)} must be {_bounds(field)}"
+            yield f"{_variable(name)} must be {bounds(field)}"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.cli.exits import Exit
 from tasks.record import JobState, OutcomeCode
-from worker.settings import SettingDoc, catalogue
+from worker.settings import catalogue
+
+if TYPE_CHECKING:
+    from worker.setting_docs import SettingDoc
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.errors import InvalidSettings
+from tasks.rate import Rate
 from worker.settings import Settings, catalogue, load, unknown_variables
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def test_a_key_and_a_store_are_enough() -> None:
     assert (settings.keep_succeeded, settings.keep_failed) == (7 * 86_400, 30 * 86_400)
     assert (settings.keep_superseded, settings.keep_cancelled) == (7 * 86_400, 7 * 86_400)
     assert settings.keep_expired == 30 * 86_400
+    assert (settings.rate_limit, settings.pause_cap) == (Rate(100, 10), 3600)
+    assert (settings.breaker_failures, settings.breaker_share) == (10, 0.5)
+    assert (settings.breaker_window, settings.breaker_pause) == (30, 5)
+    assert settings.key_grace == 600
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -120,6 +125,15 @@ def test_a_wrong_duration_is_told_what_would_be_right(text: str) -> None:
         ("MAX_ATTEMPTS", "2.5", "a whole number from 1 to 100"),
         ("BACKOFF_FACTOR", "nan", "a number from 1 to 10"),
         ("LEASE", "2s", "a duration from 3s to 1h, such as 15s"),
+        ("PAUSE_CAP", "2d", "a duration from 1s to 1d, such as 1h"),
+        ("BREAKER_FAILURES", "0", "a whole number from 1 to 10000"),
+        ("BREAKER_SHARE", "0", "a number from 0.01 to 1"),
+        ("BREAKER_SHARE", "50", "a number from 0.01 to 1"),
+        ("BREAKER_WINDOW", "0s", "a duration from 1s to 1h, such as 30s"),
+        ("BREAKER_PAUSE", "0s", "a duration from 0.1s to 1h, such as 5s"),
+        ("KEY_GRACE", "31d", "a duration from 0s to 30d, such as 10min"),
+        ("RATE_LIMIT", "100", "requests/duration, such as 100/10s, or off"),
+        ("RATE_LIMIT_SHOP", "100", "requests/duration, such as 100/10s, or off"),
         ("KEY_PREFIX", "Face{lift}", "1 to 32 of a-z, 0-9, _ and -"),
         ("KEY_PREFIX", "x" * 33, "1 to 32 of a-z, 0-9, _ and -"),
     ],
@@ -335,9 +349,11 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
         (b"", "names a file that is empty"),
         (b" \n", "names a file that is empty"),
         (b"x" * 4097, "must name a file of at most 4096 bytes"),
-        (b"two words", "must hold the bare key"),
-        (b"first\nsecond", "must hold the bare key"),
-        ("schlüssel".encode(), "must hold the bare key"),
+        (b"one two three", "must hold one key, or two with a blank between"),
+        (b"one\ntwo\nthree\n", "must hold one key, or two with a blank between"),
+        (b"Bearer sk-1\n", "must hold the bare key, without the word Bearer"),
+        (b"new-key\x00 old-key", "must hold the bare key: printable ASCII"),
+        ("schlüssel".encode(), "must hold the bare key: printable ASCII"),
     ],
 )
 def test_a_useless_key_file_is_a_problem(tmp_path: Path, content: bytes | None, why: str) -> None:
@@ -354,10 +370,73 @@ def test_a_pipe_in_place_of_a_key_file_does_not_block(tmp_path: Path) -> None:
     assert problem == "FACELIFT_API_KEY_SHOP_FILE must name a regular file"
 
 
-@pytest.mark.parametrize("key", ["Bearer sk-1", " sk-1", "sk-1\n", "sk-\x7f", "schlüssel"])
+def keys_of(settings: Settings, account: str) -> list[str]:
+    return [key.get_secret_value() for key in settings.api_keys[account].keys]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("sk-new sk-old", ["sk-new", "sk-old"]),
+        ("sk-new\nsk-old\n", ["sk-new", "sk-old"]),
+        ("sk-new\r\n\r\n\tsk-old", ["sk-new", "sk-old"]),
+        (" sk-1 ", ["sk-1"]),
+        ("sk-1 sk-1", ["sk-1"]),
+    ],
+)
+def test_an_account_may_have_two_keys_newest_first(
+    tmp_path: Path, text: str, keys: list[str]
+) -> None:
+    (tmp_path / "keys").write_text(text)
+    settings = loaded(API_KEY_SHOP=text, API_KEY_CAFE_FILE=str(tmp_path / "keys"))
+    assert keys_of(settings, "shop") == keys_of(settings, "cafe") == keys
+    assert key_of(settings, "shop") == keys[0]
+    assert settings.api_keys["shop"].file is None
+    assert settings.api_keys["cafe"].file == tmp_path / "keys"
+
+
+@pytest.mark.parametrize(
+    "key", ["Bearer sk-1", "bearer: sk-1", "sk-\x7f", "schlüssel", "sk-1\u00a0sk-2", "a b c"]
+)
 def test_a_key_that_no_header_can_carry_is_a_problem(key: str) -> None:
     (problem,) = problems_with(API_KEY_SHOP=key)
-    assert problem.startswith("FACELIFT_API_KEY_SHOP must hold the bare key")
+    assert problem.startswith("FACELIFT_API_KEY_SHOP must hold ")
+
+
+def test_an_account_has_its_own_rate_or_the_one_of_all() -> None:
+    settings = loaded(RATE_LIMIT="50/5s", RATE_LIMIT_My_Brand="7/1min", RATE_LIMIT_SHOP=" OFF ")
+    assert settings.rate_for("default") == Rate(50, 5)
+    assert settings.rate_for("my-brand") == Rate(7, 60)
+    assert settings.rate_for("shop") is None
+
+
+def test_the_rate_limit_can_be_off_for_all_but_one() -> None:
+    settings = loaded(RATE_LIMIT="off", RATE_LIMIT_DEFAULT="1/1s", RATE_LIMIT_SHOP="")
+    assert settings.rate_for("default") == Rate(1, 1)
+    assert settings.rate_for("shop") is None
+
+
+def test_a_wrong_rate_of_an_account_is_a_problem_beside_the_others() -> None:
+    assert problems_with(
+        RATE_LIMIT_="1/1s", RATE_LIMIT_SHOP="1/1s", RATE_LIMIT_Shop="2/1s", RATE_LIMIT_X="0/1s"
+    ) == [
+        "FACELIFT_RATE_LIMIT_ must end in an account's name: 1 to 40 of A-Z, 0-9 and _",
+        "FACELIFT_RATE_LIMIT_Shop and FACELIFT_RATE_LIMIT_SHOP are for the same account; keep one",
+        "FACELIFT_RATE_LIMIT_X must allow from 1 to 1000000 requests, or off",
+    ]
+
+
+def test_a_rate_for_an_account_without_a_key_draws_a_warning() -> None:
+    environ = ENOUGH | {
+        "FACELIFT_API_KEY_CAFE_FILE": "/run/secrets/cafe",
+        "FACELIFT_RATE_LIMIT_CAFE": "1/1s",
+        "FACELIFT_RATE_LIMIT_DEFAULT": "1/1s",
+        "FACELIFT_RATE_LIMIT_SHOP": "1/1s",
+        "FACELIFT_RATE_LIMIT_CLUB": "",
+    }
+    assert unknown_variables(environ) == [
+        "FACELIFT_RATE_LIMIT_SHOP limits an account that has no API key"
+    ]
 
 
 @pytest.mark.parametrize("other", ["API_KEY_FILE", "API_KEY_DEFAULT", "API_KEY_DEFAULT_FILE"])
@@ -420,8 +499,9 @@ def test_variables_of_others_are_left_alone() -> None:
 def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None:
     docs = {doc.name: doc for doc in catalogue()}
     assert {f"FACELIFT_{name.upper()}" for name in Settings.model_fields} - {
-        "FACELIFT_API_KEYS"
-    } == {name for name in docs if not name.startswith("FACELIFT_API_KEY")}
+        "FACELIFT_API_KEYS",
+        "FACELIFT_ACCOUNT_RATES",
+    } == {name for name in docs if "_API_KEY" not in name and "<" not in name}
     assert docs["FACELIFT_BACKOFF_CAP"].default == "5min"
     assert "from 1ms to 1d" in docs["FACELIFT_BACKOFF_CAP"].meaning
     assert docs["FACELIFT_IMAGE_STORES"].default is None
