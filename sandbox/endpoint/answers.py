@@ -97,7 +97,7 @@ def changed(usual: Answer, rule: Answering, wall: float) -> Answer:
         answer = replace(answer, body=_json(rule.body))
     if answer.status in _WITHOUT_BODY:
         answer = replace(answer, body=b"")
-    headers = dict(answer.headers)
+    headers = usual.headers | answer.headers
     if rule.retry_after is not None:
         headers["Retry-After"] = str(rule.retry_after)
     if rule.retry_after_date is not None:
