@@ -1,6 +1,6 @@
 """Why a step of a job did not succeed.
 
-Failure                   code, sentence, HTTP status if there was one
+Failure                   code, sentence, HTTP status and quota if there was an answer
 ├── PermanentFailure      trying again would change nothing: the job fails with this code
 │   ├── ImageRejected     the picture or its path, before any request
 │   └── DeliveryRefused   the endpoint said no
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasks.record import OutcomeCode
+    from worker.quota import Quota
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect
@@ -30,13 +31,22 @@ class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a de
         code: what it was, from the stable list.
         sentence: the same for a person; never holds a secret.
         http_status: the response's status, if there was a response.
+        quota: what the response said of the rate limit, if it did.
     """
 
-    def __init__(self, code: OutcomeCode, sentence: str, *, http_status: int | None = None) -> None:
+    def __init__(
+        self,
+        code: OutcomeCode,
+        sentence: str,
+        *,
+        http_status: int | None = None,
+        quota: Quota | None = None,
+    ) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
         self.http_status = http_status
+        self.quota = quota
 
 
 class PermanentFailure(Failure):
@@ -78,8 +88,15 @@ class RateLimited(RetryableFailure):
 
     consumes_attempt = False
 
-    def __init__(self, code: OutcomeCode, sentence: str, *, retry_after: float | None) -> None:
-        super().__init__(code, sentence, http_status=429)
+    def __init__(
+        self,
+        code: OutcomeCode,
+        sentence: str,
+        *,
+        retry_after: float | None,
+        quota: Quota | None = None,
+    ) -> None:
+        super().__init__(code, sentence, http_status=429, quota=quota)
         self.retry_after = retry_after
 
 

@@ -177,6 +177,30 @@ def test_a_redirect_is_not_followed(
     assert len(endpoint.arrivals()) == 1
 
 
+def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
+    with EndpointProcess(options=["--rate-limit", "2/60s"]) as limited:
+        limited.behave("bot-2", "status", status=500)
+        client = EndpointClient(limited.url, LIMITS)
+
+        def deliver(chatbot_id: str) -> Receipt:
+            return client.deliver(
+                picture(), chatbot_id=chatbot_id, file_name="a", api_key=limited.api_key
+            )
+
+        quotas = [deliver("bot-1").quota]
+        for chatbot_id, kind in (("bot-2", DeliveryFailed), ("bot-1", RateLimited)):
+            with pytest.raises(kind) as caught:
+                deliver(chatbot_id)
+            quotas.append(caught.value.quota)
+        client.close()
+    assert [quota and (quota.limit, quota.remaining) for quota in quotas] == [
+        (2, 1),
+        (2, 0),
+        (2, 0),
+    ]
+    assert all(quota and 0 < (quota.reset_after or 0) <= 62 for quota in quotas)
+
+
 def test_an_html_page_is_told_by_its_status(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt]
 ) -> None:

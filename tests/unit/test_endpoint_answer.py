@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tasks.record import OutcomeCode
 from worker.endpoint.answer import Answer, Receipt, judge
-from worker.endpoint.pause import requested_pause
+from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable
 from worker.errors import DeliveryFailed, DeliveryRefused, Failure, RateLimited
+from worker.quota import Quota
 
 KEY = "sk-canary/1234+5678=="
 NOW = 1_700_000_000.0
@@ -138,6 +139,54 @@ def test_a_pause_is_read_from_the_headers(headers: dict[str, str], seconds: floa
     assert requested_pause(headers, NOW) == seconds
 
 
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "quota"),
+    [
+        ("100", "99", "1700000010", Quota(100, 99, 10)),
+        (" 100 ", " 0 ", "1700000010500", Quota(100, 0, 10.5)),
+        ("100", None, None, Quota(100, None, None)),
+        (None, "7", None, Quota(None, 7, None)),
+        (None, None, "1700000000", Quota(None, None, 0)),
+        ("soon", "-1", "1700000010", Quota(None, None, 10)),
+        ("100;w=10", "1.5", "1699999999", None),
+        ("100, 100", "", "nan", None),
+        ("0", "0", None, Quota(None, 0, None)),
+        ("9" * 10, "9" * 5_000, "9" * 400, Quota(None, None, 86_400)),
+        (None, None, None, None),
+    ],
+)
+def test_a_quota_is_read_from_the_headers(
+    limit: str | None, remaining: str | None, reset: str | None, quota: Quota | None
+) -> None:
+    headers = {
+        "X-RateLimit-Limit": limit,
+        "X-RateLimit-Remaining": remaining,
+        "X-RateLimit-Reset": reset,
+    }
+    assert read_quota({name: value for name, value in headers.items() if value}, NOW) == quota
+
+
+@pytest.mark.parametrize("status", [100, 200, 204, 302, 400, 401, 408, 429, 500, 700])
+def test_every_answer_tells_of_its_quota(status: int) -> None:
+    headers = {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0"}
+    for body in (b"", b'{"message":"Done."}'):
+        assert judged(status, body, headers).quota == Quota(50, 0, None)
+        assert judged(status, body).quota is None
+
+
+@given(*[st.text(st.characters(max_codepoint=255))] * 3)
+def test_no_header_breaks_the_quota(limit: str, remaining: str, reset: str) -> None:
+    headers = {
+        "X-RateLimit-Limit": limit,
+        "X-RateLimit-Remaining": remaining,
+        "X-RateLimit-Reset": reset,
+    }
+    quota = read_quota(headers, NOW) or Quota()
+    assert quota.limit is None or quota.limit > 0
+    assert quota.remaining is None or quota.remaining >= 0
+    assert quota.reset_after is None or 0 <= quota.reset_after <= 86_400
+
+
 @given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
 def test_no_header_breaks_the_pause(retry_after: str, reset: str) -> None:
     pause = requested_pause({"Retry-After": retry_after, "X-RateLimit-Reset": reset}, NOW)
@@ -179,6 +228,29 @@ def test_a_key_in_base64_is_redacted(before: str, encode: object) -> None:
 def test_a_key_is_redacted_however_it_is_spelled(spelling: str) -> None:
     body = json.dumps({"message": f"The key {spelling} is wrong"}).encode()
     assert sentence(401, body) == "The endpoint answered 401: The key [API key] is wrong."
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 429, 500, 700])
+@pytest.mark.parametrize("spelling", [KEY, quote(KEY, safe=""), b64encode(KEY.encode()).decode()])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"message":"KEY"}',
+        '{"error":{"code":"AUTH_INVALID_API_KEY","message":"no KEY"}}',
+        '{"error":{"code":"KEY"}}',
+        '{"error":"KEY"}',
+        '{"KEY":"KEY"}',
+        "<html><title>KEY</title><h1>401 for KEY</h1></html>",
+        "KEY",
+    ],
+)
+def test_whatever_form_an_answer_has_it_gives_no_key_away(
+    status: int, spelling: str, body: str
+) -> None:
+    said = sentence(status, body.replace("KEY", spelling).encode(), Location=f"/?{spelling}")
+    assert str(status) in said
+    assert spelling.rstrip("=")[:-2] not in said
+    assert KEY not in said
 
 
 def test_a_key_at_the_edge_of_what_is_kept_is_redacted_whole() -> None:

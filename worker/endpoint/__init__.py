@@ -9,7 +9,7 @@ client           one delivery from end to end
 ├── watchdog     ends requests that take too long or have lost their lease
 ├── faults       no answer: which failure the exception stands for
 └── answer       an answer: the receipt or failure that its status stands for
-    ├── pause    how long a 429 asks us to wait
+    ├── pause    what headers say of the rate limit, and how long a 429 asks us to wait
     └── wording  other people's text, made fit to be kept: no key, no control characters
 """
 

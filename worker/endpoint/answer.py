@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from tasks.record import OutcomeCode
-from worker.endpoint.pause import requested_pause
+from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from worker.quota import Quota
 
 _REFUSALS = {
     400: OutcomeCode.BAD_REQUEST,
@@ -53,11 +55,13 @@ class Receipt:
         http_status: 2xx.
         message: what it said, in a sentence for a person.
         confirmed: whether it said so as documented; if not, the status alone did.
+        quota: what it said of the rate limit.
     """
 
     http_status: int
     message: str
     confirmed: bool
+    quota: Quota | None = None
 
 
 def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
@@ -74,32 +78,34 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
         DeliveryFailed: the endpoint broke.
         RateLimited: it asked for a pause.
     """
-    status = answer.status
+    status, quota = answer.status, read_quota(answer.headers, now)
     envelope = _parse(answer.body)
     sentence = _sentence(status, presentable(_message(envelope), api_key))
     match status // 100:
         case 2:
             if isinstance(envelope, dict) and isinstance(envelope.get("message"), str):
-                return Receipt(status, sentence, confirmed=True)
+                return Receipt(status, sentence, confirmed=True, quota=quota)
             sentence = f"The endpoint answered {status}, without the documented confirmation."
-            return Receipt(status, sentence, confirmed=False)
+            return Receipt(status, sentence, confirmed=False, quota=quota)
         case 3:
             host = _redirect_host(answer.headers.get("Location", ""), url, api_key)
             sentence = f"The endpoint redirects{host and f' to {host}'} ({status}); not followed."
-            raise DeliveryRefused(OutcomeCode.UNEXPECTED_REDIRECT, sentence, http_status=status)
+            raise DeliveryRefused(
+                OutcomeCode.UNEXPECTED_REDIRECT, sentence, http_status=status, quota=quota
+            )
         case 4 if status == HTTPStatus.TOO_MANY_REQUESTS:
             pause = requested_pause(answer.headers, now)
-            raise RateLimited(OutcomeCode.RATE_LIMITED, sentence, retry_after=pause)
+            raise RateLimited(OutcomeCode.RATE_LIMITED, sentence, retry_after=pause, quota=quota)
         case 4 if status not in _FAILURES:
             code = _REFUSALS.get(status, OutcomeCode.REJECTED)
-            raise DeliveryRefused(code, sentence, http_status=status)
+            raise DeliveryRefused(code, sentence, http_status=status, quota=quota)
         case 4 | 5:
             code = _FAILURES.get(status, OutcomeCode.SERVER_ERROR)
-            raise DeliveryFailed(code, sentence, http_status=status)
+            raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
         case _:
             sentence = f"The endpoint answered {status}, which is no final HTTP status."
             code = OutcomeCode.MALFORMED_RESPONSE
-            raise DeliveryFailed(code, sentence, http_status=status)
+            raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
 
 
 def _sentence(status: int, message: str) -> str:

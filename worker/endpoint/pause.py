@@ -1,4 +1,4 @@
-"""How long a 429 asks us to wait, by its headers [V2]."""
+"""What headers say of the rate limit [V2]: what is left of it, how long a 429 asks to wait."""
 
 from __future__ import annotations
 
@@ -7,12 +7,32 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from worker.quota import Quota
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DAY = 86_400.0
 _MILLISECONDS_FROM = 1e11  # as seconds, the year 5138
+_COUNT = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
+    """What the `X-RateLimit-*` headers say; None if there are none that make sense.
+
+    Args:
+        headers: of any response.
+        now: Unix seconds.
+    """
+    reset_after = _reset(headers.get("X-RateLimit-Reset", "").strip(), now)
+    quota = Quota(
+        # A limit of nothing at all would be believed for ever.
+        limit=_count(headers.get("X-RateLimit-Limit", "")) or None,
+        remaining=_count(headers.get("X-RateLimit-Remaining", "")),
+        reset_after=None if reset_after is None or reset_after < 0 else min(reset_after, _DAY),
+    )
+    return None if quota == Quota() else quota
 
 
 def requested_pause(headers: Mapping[str, str], now: float) -> float | None:
@@ -30,6 +50,10 @@ def requested_pause(headers: Mapping[str, str], now: float) -> float | None:
         _reset(headers.get("X-RateLimit-Reset", "").strip(), now),
     )
     return next((min(pause, _DAY) for pause in pauses if pause is not None and pause >= 0), None)
+
+
+def _count(value: str) -> int | None:
+    return int(value) if _COUNT.fullmatch(value.strip()) else None
 
 
 def _retry_after(value: str, now: float) -> float | None:
