@@ -127,12 +127,17 @@ class EndpointClient:
             timeout=(limits.connect, limits.read),
             proxies=self._environment.proxies,
         ) as response:
-            while (more := limits.response_bytes - len(body)) > 0:
-                # Unlike `read`, it takes what is there, whatever size a chunk claims to have.
-                piece = response.raw.read1(more, decode_content=False)
-                if not piece:
-                    break
-                body += piece
+            try:
+                while (more := limits.response_bytes - len(body)) > 0:
+                    # Unlike `read`, it takes what is there, whatever size a chunk claims to have.
+                    piece = response.raw.read1(more, decode_content=False)
+                    if not piece:
+                        break
+                    body += piece
+            except FAULTS:
+                if response.status_code // 100 == 2:  # noqa: PLR2004 - 2xx
+                    raise
+                # A no is a no, and a pause a pause, with or without its explanation.
         return Answer(response.status_code, response.headers, bytes(body))
 
     def _adapter(self) -> ThreadAdapter:

@@ -12,12 +12,14 @@ import pytest
 
 from tasks.record import OutcomeCode
 from tests.integration.endpoint.wire import BODY, KEY, always, answering, deliver, failure
-from worker.errors import DeliveryFailed, DeliveryRefused
+from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
+from worker.quota import Quota
 
 if TYPE_CHECKING:
     import socket
 
     from tests.integration.endpoint.wire import Connect, Serve, Server
+    from worker.errors import Failure
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,39 @@ def test_an_endless_chunk_is_bounded(serve: Serve, connect: Connect, size: bytes
 def test_nothing_at_all_is_a_lost_connection(serve: Serve, connect: Connect) -> None:
     error = failure(connect(serve(answering(b"")).url))
     assert error.code is OutcomeCode.CONNECTION_LOST
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (302, DeliveryRefused, OutcomeCode.UNEXPECTED_REDIRECT),
+        (401, DeliveryRefused, OutcomeCode.UNAUTHORIZED),
+        (429, RateLimited, OutcomeCode.RATE_LIMITED),
+        (503, DeliveryFailed, OutcomeCode.SERVER_ERROR),
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 99\r\n\r\ncut", b"Transfer-Encoding: chunked\r\n\r\nzz\r\nno"]
+)
+def test_a_no_without_its_whole_body_is_still_what_its_status_says(
+    serve: Serve,
+    connect: Connect,
+    *,
+    status: int,
+    kind: type[Failure],
+    code: OutcomeCode,
+    body: bytes,
+) -> None:
+    answer = b"HTTP/1.1 %d X\r\nRetry-After: 7\r\nX-RateLimit-Limit: 50\r\n%s" % (status, body)
+    server = serve(answering(answer))
+    client = connect(server.url)
+    for _ in range(2):
+        with pytest.raises(kind) as caught:
+            deliver(client)
+        assert (caught.value.code, caught.value.http_status) == (code, status)
+        assert caught.value.quota == Quota(limit=50)
+        assert getattr(caught.value, "retry_after", 7) == 7
+    assert server.connections == 2
 
 
 def test_a_response_that_quotes_the_request_gives_the_key_away_nowhere(
