@@ -133,5 +133,5 @@ def _detail(chain: list[BaseException]) -> str:
     for error in reversed(chain):
         said = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
         if isinstance(said, str):
-            return said
+            return said.removesuffix(".")
     return ""

@@ -77,6 +77,32 @@ def test_a_certificate_for_another_host_is_a_tls_failure(
     server = serve(always(DONE), tls)
     error = failure(connect(server.url.replace("127.0.0.1", "localhost")))
     assert error.code is OutcomeCode.TLS_FAILED
+    assert error.sentence == (
+        "No trusted TLS connection to localhost could be made: "
+        "Hostname mismatch, certificate is not valid for 'localhost'."
+    )
+    assert server.heads == []
+
+
+def test_a_certificate_that_has_expired_is_a_tls_failure(
+    serve: Serve,
+    connect: Connect,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expired = tmp_path / "expired.pem"
+    command = f"openssl x509 -in {certificate} -signkey {certificate} -days -1 -out {expired}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(expired, keyfile=certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(expired))
+    server = serve(always(DONE), tls)
+    error = failure(connect(server.url))
+    assert error.code is OutcomeCode.TLS_FAILED
+    assert error.sentence == (
+        "No trusted TLS connection to 127.0.0.1 could be made: certificate has expired."
+    )
     assert server.heads == []
 
 
