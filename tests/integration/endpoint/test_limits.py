@@ -17,6 +17,7 @@ from tests.integration.endpoint.wire import (
     IMPATIENT,
     LARGE,
     SMALL,
+    always,
     answering,
     deliver,
     failure,
@@ -110,3 +111,60 @@ def test_a_compressed_body_is_left_compressed(serve: Serve, connect: Connect) ->
     server = serve(answering(head + body))
     assert not deliver(connect(server.url)).confirmed
     assert "accept-encoding: identity" in server.heads[0].lower()
+
+
+def test_no_more_of_a_body_is_read_than_the_limit(serve: Serve, connect: Connect) -> None:
+    url = serve(always(DONE)).url
+    whole, cut = (
+        connect(url, RequestLimits(response_bytes=len(BODY) - missing)) for missing in (0, 1)
+    )
+    assert deliver(whole).confirmed
+    assert not deliver(cut).confirmed
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_without_an_end_costs_neither_time_nor_memory(
+    serve: Serve, connect: Connect, status: int
+) -> None:
+    sent = 0
+
+    def talk(server: Server, connection: socket.socket) -> None:
+        nonlocal sent
+        server.read(connection)
+        connection.sendall(b"HTTP/1.1 %d X\r\n\r\n" % status)
+        while True:
+            sent += connection.send(bytes(65_536))
+
+    client = connect(serve(talk).url)
+    started = time.monotonic()
+    if status == 200:
+        assert not deliver(client).confirmed
+    else:
+        assert failure(client).http_status == status
+    assert time.monotonic() - started < 4
+    assert sent < 16_000_000  # what sockets buffer, not what ten seconds would bring
+
+
+@pytest.mark.parametrize("dripped", ["headers", "body", "chunks"])
+def test_the_total_limit_holds_while_the_answer_drips(
+    serve: Serve, connect: Connect, dripped: str
+) -> None:
+    heads = {
+        "headers": b"",
+        "body": b"HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n",
+        "chunks": b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+    }
+    drops = {"headers": [b"HTTP/1.1 500 No\r\n", *[b"X: y\r\n"] * 90], "chunks": [b"1\r\nx\r\n"]}
+
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(heads[dripped])
+        for drop in drops.get(dripped, [b"x"]) * 100:
+            connection.sendall(drop)
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    error = failure(connect(serve(talk).url, IMPATIENT))
+    assert 0.5 < time.monotonic() - started < 4
+    assert error.code is OutcomeCode.TIMEOUT
+    assert error.sentence == "127.0.0.1 had not answered in full after 0.6 s."
