@@ -18,8 +18,8 @@ from sandbox.endpoint.behaviour import InvalidRules, Rule, RuleBook
 from sandbox.endpoint.standin import Conduct
 
 if TYPE_CHECKING:
-    from sandbox.endpoint.limits import Rate
     from sandbox.endpoint.memory import Arrival
+    from tasks.rate import Rate
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,10 @@ counted nor logged. A refusal is `{"problems": [...]}` with status 400 or 404.
     GET    /_sandbox/stats
         Counts since the start or the last reset: `requests`, `statuses` (by
         status; "none" had no answer), `taken` pictures, `overlapped` uploads,
-        `in_flight` and `max_in_flight` requests, `chatbots` seen, and the
-        number of the `first_in_log`.
+        `in_flight` and `max_in_flight` requests, `chatbots` seen, the
+        number of the `first_in_log`, requests `refused` by the rate limit, and
+        by key, as the log names it, how many came in the `busiest` of its
+        windows, those refused too.
     GET    /_sandbox/picture?chatbot_id=ID
         The picture that the chatbot has, with its content type. 404 if it has
         none, 410 if it was dropped to save memory; its SHA-256 is in the log.
@@ -91,7 +93,7 @@ class Control:
         return web.json_response({"arrivals": [each.as_dict() for each in arrivals]})
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self._standin.memory.stats())
+        return web.json_response(self._standin.stats())
 
     async def _picture(self, request: web.Request) -> web.Response:
         picture = self._standin.memory.picture(request.query.get("chatbot_id", ""))

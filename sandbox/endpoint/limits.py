@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tasks.rate import Rate
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `requests` in any window of `seconds`."""
-
-    requests: int
-    seconds: float
+_MOST_IN_MEMORY = 1_000_000  # no rate allows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +30,20 @@ class Verdict:
 
 
 class RateLimit:
-    """Counts every request, also those that it refuses, so hammering never gets through."""
+    """Counts every request, also those that it refuses, so hammering never gets through.
+
+    Attributes:
+        refused: how many it refused.
+        busiest: by key, the most requests that any one window held, refused ones too.
+    """
 
     def __init__(self, rate: Rate, now: Callable[[], float]) -> None:
+        self.refused = 0
+        self.busiest: Counter[str] = Counter()
         self._rate = rate
         self._now = now
         self._recent: defaultdict[str, deque[float]] = defaultdict(
-            lambda: deque(maxlen=rate.requests)
+            lambda: deque(maxlen=_MOST_IN_MEMORY)
         )
 
     def count(self, key: str) -> Verdict:
@@ -48,12 +51,15 @@ class RateLimit:
         now = self._now()
         recent = self._recent[key]
         window_start = now - self._rate.seconds
-        allowed = len(recent) < self._rate.requests or recent[0] <= window_start
-        recent.append(now)
-        while recent[0] <= window_start:
+        while recent and recent[0] <= window_start:
             recent.popleft()
+        allowed = len(recent) < self._rate.requests
+        recent.append(now)
+        self.refused += not allowed
+        self.busiest[key] = max(self.busiest[key], len(recent))
+        counted = min(len(recent), self._rate.requests)
         return Verdict(
             allowed=allowed,
-            remaining=self._rate.requests - len(recent),
-            wait=recent[0] - window_start,
+            remaining=self._rate.requests - counted,
+            wait=recent[-counted] - window_start,
         )

@@ -14,11 +14,10 @@ from pathlib import Path
 import click
 
 from sandbox.endpoint.behaviour import InvalidRules, Rule, parse_script
-from sandbox.endpoint.limits import Rate
+from tasks.rate import Rate
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min)")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}
-_RATE = re.compile(r"([1-9][0-9]*)/(.+)")
 
 
 def duration(text: str) -> float:
@@ -31,11 +30,10 @@ def duration(text: str) -> float:
 
 def rate(text: str) -> Rate:
     """`100/10s`, as requests in a window."""
-    match = _RATE.fullmatch(text)
-    window = match and _DURATION.fullmatch(match[2])
-    if not (match and window and float(window[1])):
-        raise click.BadParameter(f"{text!r} is no rate; write requests/time, such as 100/10s.")
-    return Rate(int(match[1]), duration(match[2]))
+    try:
+        return Rate.parse(text)
+    except ValueError as problem:
+        raise click.BadParameter(f"{text!r} {problem}.") from problem
 
 
 def script(path: str) -> list[Rule]:

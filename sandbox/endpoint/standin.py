@@ -13,12 +13,12 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import wire
 from sandbox.endpoint.answers import UPLOAD_PATH, Answer, documented, limit_headers
 from sandbox.endpoint.behaviour import Rule, RuleBook
-from sandbox.endpoint.limits import Rate, RateLimit
+from sandbox.endpoint.limits import RateLimit
 from sandbox.endpoint.memory import Memory
 from sandbox.endpoint.upload import Upload
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from sandbox.endpoint.memory import Arrival
+    from tasks.rate import Rate
 
 _NO_PATH = documented(404, "no such path")
 _NO_METHOD = replace(documented(405, "only POST uploads"), headers={"Allow": "POST"})
@@ -77,6 +78,14 @@ class Standin:
         self.rules.add(conduct.rules)
         self.memory = Memory(conduct.log_size, now=time.monotonic, wall=time.time)
         self._limit = RateLimit(conduct.rate, time.monotonic) if conduct.rate else None
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start or the last reset."""
+        limit = self._limit
+        return self.memory.stats() | {
+            "refused": limit.refused if limit else 0,
+            "busiest": {_label(key): most for key, most in limit.busiest.items()} if limit else {},
+        }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle any request that is not to the control API."""

@@ -149,6 +149,30 @@ def test_the_rate_limit_refuses_as_v2_does() -> None:
     assert "Retry-After" not in allowed.headers
 
 
+def test_the_rate_limit_is_told_of_with_every_answer_to_a_known_key() -> None:
+    with EndpointProcess(options=["--rate-limit", "5/60s"]) as endpoint:
+        endpoint.behave("bot-1", "status", status=500, times=1)
+        endpoint.behave("bot-1", "html", times=1)
+        endpoint.behave("bot-1", "drip", seconds=0, times=1)
+        answers = [upload(endpoint) for _ in range(4)] + [upload(endpoint, chatbot_id=None)]
+        stranger = upload(endpoint, key="unknown")
+
+    assert [each.status_code for each in answers] == [500, 502, 200, 200, 400]
+    assert [each.headers["X-RateLimit-Remaining"] for each in answers] == list("43210")
+    assert "X-RateLimit-Limit" not in stranger.headers
+
+
+def test_counts_tell_how_strictly_the_rate_limit_was_kept() -> None:
+    with EndpointProcess(api_keys=["a", "b"], options=["--rate-limit", "2/60s"]) as endpoint:
+        for key in ("a", "a", "a", "a", "b", "unknown"):
+            upload(endpoint, key=key)
+        stats = endpoint.stats()
+        keys = [each.key for each in endpoint.arrivals()]
+
+    assert stats["refused"] == 2
+    assert stats["busiest"] == {keys[0]: 4, keys[4]: 1}
+
+
 def test_a_port_in_use_is_told_in_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -180,8 +204,8 @@ def test_a_host_that_is_not_ours_is_told_in_one_sentence() -> None:
     [
         ("--latency", "fast", "100ms"),
         ("--latency", "100", "100ms"),
-        ("--rate-limit", "0/10s", "100/10s"),
-        ("--rate-limit", "5/0s", "100/10s"),
+        ("--rate-limit", "0/10s", "must allow from 1 to 1000000 requests"),
+        ("--rate-limit", "5/0s", "must have a window from 100ms to 1d"),
         ("--rate-limit", "100", "100/10s"),
         ("--port", "70000", "0<=x<=65535"),
         ("--behave", "bot-1", "'bot-42 500 times=2'"),

@@ -103,6 +103,8 @@ def test_counts(endpoint: EndpointProcess) -> None:
         "max_in_flight": 1,
         "chatbots": 2,
         "first_in_log": 1,
+        "refused": 0,
+        "busiest": {},
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from io import BytesIO
 
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sandbox.endpoint.limits import Rate, RateLimit
+from sandbox.endpoint.limits import RateLimit
 from sandbox.endpoint.memory import Arrival, Memory, Picture
 from sandbox.endpoint.picture import fault
+from tasks.rate import Rate
 from tests.sandbox.test_endpoint_driver import image
 
 
@@ -56,6 +58,8 @@ def test_a_request_is_allowed_when_its_window_holds_fewer_than_the_limit(
         in_window = sum(at > clock.now - rate.seconds for at in counted)
         assert limit.count("key").allowed == (in_window < rate.requests)
         counted.append(clock.now)
+    windows = [sum(at - rate.seconds < other <= at for other in counted) for at in counted]
+    assert limit.busiest["key"] == max(windows, default=0)
 
 
 def test_the_limit_tells_what_is_left_and_when_the_oldest_leaves() -> None:
@@ -68,6 +72,39 @@ def test_the_limit_tells_what_is_left_and_when_the_oldest_leaves() -> None:
     refused = limit.count("key")
     assert (first.remaining, first.wait) == (1, 10)
     assert (refused.allowed, refused.remaining, refused.wait) == (False, 0, 10)
+
+
+@given(
+    steps=st.lists(st.sampled_from([0, 0.25, 0.5, 1, 3]), min_size=1, max_size=60),
+    rate=st.builds(Rate, st.integers(1, 5), st.sampled_from([0.5, 1, 4])),
+)
+def test_who_waits_as_long_as_told_is_allowed_and_who_does_not_is_refused(
+    steps: list[float], rate: Rate
+) -> None:
+    clock = Clock()
+    limit = RateLimit(rate, clock)
+    for step in steps:
+        clock.now += step
+        last = limit.count("key")
+    if not last.remaining:
+        clock.now += last.wait - 0.125
+        early = copy.deepcopy(limit)
+        early._now = clock
+        assert not early.count("key").allowed
+        clock.now += 0.125
+        assert limit.count("key").allowed
+
+
+def test_refusals_are_counted_and_so_is_how_busy_each_key_was() -> None:
+    clock = Clock()
+    limit = RateLimit(Rate(2, 10), clock)
+    for _ in range(5):
+        limit.count("one")
+    clock.now += 10
+    limit.count("one")
+    limit.count("other")
+    assert limit.refused == 3
+    assert limit.busiest == {"one": 5, "other": 1}
 
 
 def test_each_key_has_its_own_limit() -> None:
