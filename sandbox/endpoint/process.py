@@ -32,9 +32,11 @@ _PAGE = 1_000
 class EndpointProcess:
     """Starts the stand-in on entering the context and stops it on leaving.
 
+    Stopped and started again, it is at the same address.
+
     Args:
         api_keys: the keys that it accepts.
-        port: to listen on; 0 for any free one.
+        port: to listen on; 0 for one that is free at the first start.
         options: further options of `facelift endpoint`, such as `("--latency", "50ms")`.
         quiet: whether to leave out its line for each request on stderr.
 
@@ -56,8 +58,9 @@ class EndpointProcess:
         self.api_key = api_keys[0]
         self.pid: int | None = None
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
-        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json", f"--port={port}"]
+        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json"]
         self._command += ["--quiet", *options] if quiet else options
+        self._port = port
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +82,7 @@ class EndpointProcess:
             RuntimeError: it does not; the reason is on stderr.
         """
         self._process = subprocess.Popen(
-            self._command,
+            [*self._command, f"--port={self._port}"],
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
@@ -93,6 +96,7 @@ class EndpointProcess:
             self.stop()
             raise RuntimeError("the stand-in of the endpoint does not start")
         self.url = json.loads(line)["url"]
+        self._port = urlsplit(self.url).port or 0
 
     def stop(self) -> None:
         """Stop it, by force if it does not go; does nothing if it is not running."""

@@ -284,6 +284,20 @@ def test_the_handle_stops_its_process_and_can_start_it_again() -> None:
         assert upload(endpoint).status_code == 200
 
 
+def test_the_handle_starts_again_at_the_same_address_whatever_was_connected() -> None:
+    with EndpointProcess() as endpoint:
+        url = endpoint.url
+        for _ in range(2):
+            with requests.Session() as session:
+                session.send(prepared(endpoint), timeout=10)
+                endpoint.stop()  # first, so that its side of the connection lingers
+                with pytest.raises(requests.ConnectionError):
+                    upload(endpoint)
+                endpoint.start()
+            assert endpoint.url == url
+            assert upload(endpoint).status_code == 200
+
+
 def test_the_handle_kills_a_process_that_does_not_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.endpoint.process._STOP_SECONDS", 0.2)
     with EndpointProcess() as endpoint:
