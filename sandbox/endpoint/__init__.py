@@ -9,8 +9,10 @@ cli, process           started by a person; started by a program
     └── upload         one upload: read, judge, answer
         ├── picture    is it a square PNG or JPEG of the right size
         ├── limits     the rate limit
+        ├── keys       which API keys are accepted
         ├── wire       how an answer, or none, goes onto the connection
         ├── answers    what the documented answers are
         ├── behaviour  the rules of misbehaving
+        ├── rulebook   those that are left, in order
         └── memory     arrivals, counts, last pictures
 """

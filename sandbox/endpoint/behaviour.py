@@ -1,23 +1,28 @@
-"""How the stand-in misbehaves: rules, their options, and in which order they apply.
+"""How the stand-in misbehaves: rules and their options.
 
-A rule names a chatbot ("*" for every one), a behaviour, its options, and how
-many times it applies (for ever without `times`):
+A rule names a chatbot ("*" for every one), perhaps the number of an API key, a
+behaviour, its options, and how many times it applies (for ever without `times`):
 
     {"chatbot_id": "bot-42", "behaviour": "status", "status": 500, "times": 2}
 
-An upload uses up the first rule left for its chatbot, or else the first left
-for "*"; with none left, the stand-in behaves. Uploads with a wrong key, over the
-rate limit or without a chatbot use up no rule. What each behaviour does stands
+In which order they apply is told in `rulebook`. What each behaviour does stands
 in its class; those that inherit from `Answering` take the options of the answer
 as well. How it is done on the wire is told in `wire`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 EVERY = "*"
 """In place of a chatbot's id: whichever it is."""
@@ -33,12 +38,15 @@ class Behaviour(BaseModel):
 
     Attributes:
         chatbot_id: whose uploads it applies to; "*" for every chatbot's.
+        key: the number, from 0, of the API key whose uploads it applies to, in the order
+            in which the stand-in was given its keys; None for every key's.
         times: to how many uploads it applies; None for ever.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     chatbot_id: str = Field(EVERY, min_length=1)
+    key: NonNegativeInt | None = None
     times: PositiveInt | None = None
 
 
@@ -208,58 +216,3 @@ def _sentence(error: dict[str, Any]) -> str:
         del location[2]  # pydantic names the behaviour between the index and the field
     field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
     return f"{field.lstrip('.') or 'script'}: {message}"
-
-
-class RuleBook:
-    """The rules that are left."""
-
-    def __init__(self) -> None:
-        self._left: dict[str, deque[tuple[Rule, int | None]]] = {}
-
-    def add(self, rules: list[Rule]) -> None:
-        """Queue rules, each behind those of the same chatbot; all of them or none.
-
-        Raises:
-            InvalidRules: a rule would never apply, as one before it applies for ever.
-        """
-        endless = {name for name, left in self._left.items() if left[-1][1] is None}
-        problems = []
-        for index, rule in enumerate(rules):
-            if rule.chatbot_id in endless:
-                problems.append(
-                    f"rules[{index}]: would never apply, as a rule of {rule.chatbot_id!r} "
-                    f"before it has no `times`"
-                )
-            elif rule.times is None:
-                endless.add(rule.chatbot_id)
-        if problems:
-            raise InvalidRules(problems)
-        for rule in rules:
-            self._left.setdefault(rule.chatbot_id, deque()).append((rule, rule.times))
-
-    def take(self, chatbot_id: str) -> Rule | None:
-        """The rule for an upload of this chatbot, which uses it up once."""
-        for name in (chatbot_id, EVERY):
-            if left := self._left.get(name):
-                rule, times = left.popleft()
-                if times is None or times > 1:
-                    left.appendleft((rule, times and times - 1))
-                elif not left:
-                    del self._left[name]
-                return rule
-        return None
-
-    def clear(self, chatbot_id: str | None = None) -> None:
-        """Forget the rules of one chatbot, or all of them."""
-        if chatbot_id is None:
-            self._left.clear()
-        else:
-            self._left.pop(chatbot_id, None)
-
-    def left(self) -> list[dict[str, Any]]:
-        """The rules that are left, ready for JSON, with the times that are left."""
-        return [
-            rule.model_dump(exclude_unset=True) | {"times": times, "chatbot_id": rule.chatbot_id}
-            for left in self._left.values()
-            for rule, times in left
-        ]

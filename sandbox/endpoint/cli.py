@@ -14,7 +14,8 @@ import click
 
 from sandbox.endpoint import parameters
 from sandbox.endpoint.app import serve
-from sandbox.endpoint.behaviour import InvalidRules, Rule, RuleBook
+from sandbox.endpoint.behaviour import InvalidRules, Rule
+from sandbox.endpoint.rulebook import RuleBook
 from sandbox.endpoint.standin import Conduct
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ def endpoint(
         close_before_read   closes the connection before the picture
         close_after_accept  takes the picture, closes without an answer
 
-    times=N uses a rule for N uploads, not for all. Those that answer also take
-    status=N, body=TEXT, content_type=TYPE, headers='{"Name": "value"}',
-    envelope=v2, retry_after=N, retry_after_date=N and ratelimit_reset=N (seconds
-    from now) and ratelimit_reset_unit=ms. A script has the same names:
+    times=N uses a rule for N uploads, not for all; key=N for those with one of
+    several keys, 0 for the first. Those that answer also take status=N, body=TEXT,
+    content_type=TYPE, headers='{"Name": "value"}', envelope=v2, retry_after=N,
+    retry_after_date=N and ratelimit_reset=N (seconds from now) and
+    ratelimit_reset_unit=ms. A script has the same names:
 
     \b
         {"rules": [{"chatbot_id": "bot-42", "behaviour": "status",
@@ -152,11 +154,12 @@ def endpoint(
         curl 127.0.0.1:8800/_sandbox/arrivals
         curl 127.0.0.1:8800/_sandbox/stats
         curl 127.0.0.1:8800/_sandbox/rules -d '{"rules": [...]}'
+        curl 127.0.0.1:8800/_sandbox/keys -d '{"revoke": ["sandbox-key"]}'
         curl 127.0.0.1:8800/_sandbox/picture?chatbot_id=bot-42 -o bot-42.png
         curl 127.0.0.1:8800/_sandbox/reset -X POST
     """  # noqa: D301 - click wants the escape, not the backslash
     conduct = Conduct(
-        api_keys=frozenset(api_keys),
+        api_keys=api_keys,
         rules=[*(script or []), *rules],
         known_chatbots=frozenset(known_chatbots) or None,
         latency=latency,

@@ -12,6 +12,12 @@ counted nor logged. A refusal is `{"problems": [...]}` with status 400 or 404.
     DELETE /_sandbox/rules[?chatbot_id=ID]
         Forgets the rules of that chatbot ("*" for those of every one), or all
         of them; answers as GET does.
+    GET    /_sandbox/keys
+        {"keys": [...]}: by their numbers, each `key` by its name in the log, and
+        whether it is `accepted`.
+    POST   /_sandbox/keys      {"accept": [KEY, ...], "revoke": [KEY, ...]}
+        Accepts keys, known or not, and answers 401 to others from now on; either
+        may be left out; answers as GET does.
     GET    /_sandbox/arrivals[?since=N][&limit=M]
         {"arrivals": [...]}: the log after number N (0), at most M (1000),
         oldest first, with the fields of `memory.Arrival`. A request under way is
@@ -27,16 +33,17 @@ counted nor logged. A refusal is `{"problems": [...]}` with status 400 or 404.
         The picture that the chatbot has, with its content type. 404 if it has
         none, 410 if it was dropped to save memory; its SHA-256 is in the log.
     POST   /_sandbox/reset
-        As freshly started: the first rules, an empty log, no pictures, counts
-        from 0, an empty rate window. Requests under way end unnoticed.
+        As freshly started: the first rules and keys, an empty log, no pictures,
+        counts from 0, an empty rate window. Requests under way end unnoticed.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sandbox.endpoint.behaviour import InvalidRules, parse_script
 
@@ -46,6 +53,16 @@ if TYPE_CHECKING:
 PREFIX = "/_sandbox"
 
 _PAGE = 1_000
+_Key = Annotated[str, Field(min_length=1)]
+
+
+class KeyChange(BaseModel):
+    """Keys to accept and keys to revoke."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accept: list[_Key] = []
+    revoke: list[_Key] = []
 
 
 class Control:
@@ -61,6 +78,8 @@ class Control:
             web.get(f"{PREFIX}/rules", self._rules),
             web.post(f"{PREFIX}/rules", self._add_rules),
             web.delete(f"{PREFIX}/rules", self._clear_rules),
+            web.get(f"{PREFIX}/keys", self._keys),
+            web.post(f"{PREFIX}/keys", self._change_keys),
             web.get(f"{PREFIX}/arrivals", self._arrivals),
             web.get(f"{PREFIX}/stats", self._stats),
             web.get(f"{PREFIX}/picture", self._picture),
@@ -84,6 +103,20 @@ class Control:
     async def _clear_rules(self, request: web.Request) -> web.Response:
         self._standin.rules.clear(request.query.get("chatbot_id"))
         return await self._rules(request)
+
+    async def _keys(self, _: web.Request) -> web.Response:
+        return web.json_response({"keys": self._standin.keys.known()})
+
+    async def _change_keys(self, request: web.Request) -> web.Response:
+        try:
+            change = KeyChange.model_validate_json(await request.read())
+        except ValidationError:  # whose text may show a key
+            return _refusal(400, 'must be {"accept": ["key", ...], "revoke": ["key", ...]}')
+        for key in change.accept:
+            self._standin.keys.accept(key)
+        for key in change.revoke:
+            self._standin.keys.revoke(key)
+        return await self._keys(request)
 
     async def _arrivals(self, request: web.Request) -> web.Response:
         since, limit = request.query.get("since", "0"), request.query.get("limit", str(_PAGE))

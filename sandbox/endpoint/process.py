@@ -35,7 +35,7 @@ class EndpointProcess:
     Stopped and started again, it is at the same address.
 
     Args:
-        api_keys: the keys that it accepts.
+        api_keys: the keys that it accepts at first.
         port: to listen on; 0 for one that is free at the first start.
         options: further options of `facelift endpoint`, such as `("--latency", "50ms")`.
         quiet: whether to leave out its line for each request on stderr.
@@ -126,7 +126,7 @@ class EndpointProcess:
             chatbot_id: whose uploads it applies to; "*" for every chatbot's.
             behaviour: its name, such as "status".
             times: to how many uploads it applies; None for ever.
-            options: those of the behaviour.
+            options: those of the behaviour, and `key`.
 
         Raises:
             ValueError: there is no such behaviour or option, or a value is wrong.
@@ -138,6 +138,14 @@ class EndpointProcess:
         """Forget the rules of one chatbot ("*" for those of every one), or all of them."""
         query = {} if chatbot_id is None else {"chatbot_id": chatbot_id}
         self._call("DELETE", f"rules?{urlencode(query)}")
+
+    def revoke(self, key: str) -> None:
+        """Answer 401 to this key from now on."""
+        self._call("POST", "keys", {"revoke": [key]})
+
+    def accept(self, key: str) -> None:
+        """Accept this key from now on, whether it was known or not."""
+        self._call("POST", "keys", {"accept": [key]})
 
     def arrivals(self, since: int = 0) -> list[Arrival]:
         """The log after number `since`, oldest first."""

@@ -9,24 +9,26 @@ used up.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import wire
 from sandbox.endpoint.answers import UPLOAD_PATH, Answer, documented, limit_headers
-from sandbox.endpoint.behaviour import Rule, RuleBook
+from sandbox.endpoint.keys import KeyRing, label
 from sandbox.endpoint.limits import RateLimit
 from sandbox.endpoint.memory import Memory
+from sandbox.endpoint.rulebook import RuleBook
 from sandbox.endpoint.upload import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from aiohttp import web
 
+    from sandbox.endpoint.behaviour import Rule
     from sandbox.endpoint.memory import Arrival
     from tasks.rate import Rate
 
@@ -39,7 +41,7 @@ class Conduct:
     """How the stand-in is from its start to its end.
 
     Attributes:
-        api_keys: the keys that it accepts.
+        api_keys: the keys that it accepts at first, and again after a reset.
         rules: how it misbehaves at first, and again after a reset.
         known_chatbots: the chatbots that exist; None if every one does.
         latency: seconds before each answer that no rule asks for.
@@ -47,7 +49,7 @@ class Conduct:
         log_size: how many arrivals it keeps.
     """
 
-    api_keys: Collection[str]
+    api_keys: Sequence[str]
     rules: list[Rule]
     known_chatbots: Collection[str] | None = None
     latency: float = 0.0
@@ -64,6 +66,7 @@ class Standin:
     """
 
     rules: RuleBook
+    keys: KeyRing
     memory: Memory
 
     def __init__(self, conduct: Conduct, on_departure: Callable[[Arrival], None]) -> None:
@@ -76,6 +79,7 @@ class Standin:
         conduct = self._conduct
         self.rules = RuleBook()
         self.rules.add(conduct.rules)
+        self.keys = KeyRing(conduct.api_keys)
         self.memory = Memory(conduct.log_size, now=time.monotonic, wall=time.time)
         self._limit = RateLimit(conduct.rate, time.monotonic) if conduct.rate else None
 
@@ -84,7 +88,7 @@ class Standin:
         limit = self._limit
         return self.memory.stats() | {
             "refused": limit.refused if limit else 0,
-            "busiest": {_label(key): most for key, most in limit.busiest.items()} if limit else {},
+            "busiest": {label(key): most for key, most in limit.busiest.items()} if limit else {},
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -92,7 +96,7 @@ class Standin:
         memory = self.memory  # a reset may come while the request is under way
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         key = key.strip() if scheme.lower() == "bearer" else ""
-        arrival = memory.arrive(request.method, request.path, _label(key))
+        arrival = memory.arrive(request.method, request.path, label(key) if key else None)
         try:
             if request.path == UPLOAD_PATH and request.method == "POST":
                 return await self._upload(request, arrival, memory, key)
@@ -116,7 +120,9 @@ class Standin:
         self, request: web.Request, arrival: Arrival, memory: Memory, key: str
     ) -> web.StreamResponse:
         refusal, headers = self._admit(key)
-        take_rule = (lambda _: None) if refusal else self.rules.take
+        take_rule = (
+            (lambda _: None) if refusal else partial(self.rules.take, key=self.keys.number(key))
+        )
         upload = Upload(request, arrival, memory, take_rule)
         usual = await upload.read(self._conduct.known_chatbots)
         usual = refusal or usual
@@ -126,7 +132,7 @@ class Standin:
 
     def _admit(self, key: str) -> tuple[Answer | None, dict[str, str]]:
         """The refusal of a request with this key, if it is refused, and headers for its answer."""
-        if key not in self._conduct.api_keys:
+        if not self.keys.accepts(key):
             return documented(401, "wrong API key" if key else "no API key"), {}
         rate = self._conduct.rate
         if rate is None or self._limit is None:
@@ -137,8 +143,3 @@ class Standin:
             return None, headers
         headers["Retry-After"] = str(math.ceil(verdict.wait))
         return documented(429, "over the rate limit"), headers
-
-
-def _label(key: str) -> str | None:
-    """What the log has in place of a key."""
-    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:8] if key else None

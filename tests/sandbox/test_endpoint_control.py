@@ -171,6 +171,70 @@ def test_no_key_is_ever_shown(endpoint: EndpointProcess) -> None:
     assert len({each.key for each in endpoint.arrivals()}) == 2
 
 
+def test_a_key_can_be_revoked_and_accepted_again(endpoint: EndpointProcess) -> None:
+    endpoint.accept("second-key")
+    endpoint.revoke(KEY)
+    revoked, second = upload(endpoint), upload(endpoint, key="second-key")
+    assert (revoked.status_code, second.status_code) == (401, 200)
+    endpoint.accept(KEY)
+    endpoint.revoke("second-key")
+    endpoint.revoke("never-known")
+    assert upload(endpoint).status_code == 200
+    assert upload(endpoint, key="second-key").status_code == 401
+
+
+def test_a_reset_accepts_the_keys_of_the_start(endpoint: EndpointProcess) -> None:
+    endpoint.revoke(KEY)
+    endpoint.accept("second-key")
+    endpoint.reset()
+    assert upload(endpoint).status_code == 200
+    assert upload(endpoint, key="second-key").status_code == 401
+
+
+def test_a_rule_may_be_for_one_key(endpoint: EndpointProcess) -> None:
+    endpoint.accept("second-key")
+    endpoint.behave("*", "status", status=429, key=1, times=2)
+    endpoint.behave("*", "status", status=503, times=1)
+
+    def statuses(key: str) -> list[int]:
+        return [upload(endpoint, key=key).status_code for _ in range(3)]
+
+    assert statuses("second-key") == [429, 429, 503]
+    assert statuses(KEY) == [200, 200, 200]
+
+
+def test_rules_for_one_key_are_forgotten_with_those_of_their_chatbot(
+    endpoint: EndpointProcess,
+) -> None:
+    endpoint.behave("bot-1", "status", status=500, key=0)
+    endpoint.behave("bot-2", "status", status=500, key=0)
+    endpoint.behave_well("bot-1")
+    assert [upload(endpoint, bot).status_code for bot in ("bot-1", "bot-2")] == [200, 500]
+
+
+def test_keys_are_shown_by_their_name_in_the_log_alone(endpoint: EndpointProcess) -> None:
+    upload(endpoint)
+    endpoint.accept("second-key")
+    endpoint.revoke(KEY)
+    shown = call(endpoint, "GET", "keys")
+
+    assert [each["accepted"] for each in shown.json()["keys"]] == [False, True]
+    assert shown.json()["keys"][0]["key"] == endpoint.arrivals()[0].key
+    assert KEY not in shown.text
+    assert "second-key" not in shown.text
+
+
+@pytest.mark.parametrize("body", ['{"revoke": "canary"}', '{"canary": []}', '{"accept": [""]}', ""])
+def test_a_wrong_change_of_keys_is_refused_and_not_repeated(
+    endpoint: EndpointProcess, body: str
+) -> None:
+    response = call(endpoint, "POST", "keys", data=body)
+
+    assert response.status_code == 400
+    assert "accept" in response.json()["problems"][0]
+    assert "canary" not in response.text
+
+
 def test_a_picture_comes_back_with_its_content_type(endpoint: EndpointProcess) -> None:
     upload(endpoint)
     response = call(endpoint, "GET", "picture", params={"chatbot_id": "bot-1"})
