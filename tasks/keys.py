@@ -43,7 +43,7 @@ class Keys:
 
     @property
     def agenda(self) -> str:
-        """Sorted set: job id by the Unix time at which somebody must look at the job."""
+        """Sorted set: job id, or `account:<name>`, by the Unix time of the next look at it."""
         return self.base + "agenda"
 
     @property
@@ -55,6 +55,43 @@ class Keys:
     def probe(self) -> str:
         """String, gone at once: whether Redis takes writes."""
         return self.base + "probe"
+
+    @property
+    def accounts(self) -> str:
+        """Set: the names of all accounts that were heard of."""
+        return self.base + "accounts"
+
+    @property
+    def endpoint(self) -> str:
+        """Hash: the breaker, and a pause of everything."""
+        return self.base + "endpoint"
+
+    @property
+    def health(self) -> str:
+        """Hash: the endpoint's answers and failures by time, for the breaker."""
+        return self.base + "health"
+
+    @property
+    def events(self) -> str:
+        """List: changes of breaker and pauses, newest first."""
+        return self.base + "events"
+
+    @property
+    def news(self) -> str:
+        """List: those among the events that no worker has logged yet."""
+        return self.base + "news"
+
+    def account(self, name: str) -> str:
+        """Hash: an account's rate, and what paused it."""
+        return f"{self.base}account:{name}"
+
+    def lane(self, account: str) -> str:
+        """Sorted set: the jobs that wait for the turn of an account, by place."""
+        return f"{self.base}lane:{account}"
+
+    def slots(self, account: str) -> str:
+        """Sorted set: what an account uses of queue and rate; expires when idle."""
+        return f"{self.base}slots:{account}"
 
     def job(self, job_id: str) -> str:
         """Hash: the record of one job."""

@@ -99,8 +99,16 @@ class WaitReason(StrEnum):
     """Its `not_before`."""
     RETRY = "retry"
     """The backoff after an attempt that failed."""
+    BACKLOG = "backlog"
+    """Earlier jobs of its account."""
     RATE_LIMITED = "rate_limited"
-    """The endpoint asked for a pause."""
+    """The rate of its account, or a pause that the endpoint asked for."""
+    ACCOUNT_PAUSED = "account_paused"
+    """An operator paused its account, or the endpoint refuses the account's key."""
+    ALL_PAUSED = "all_paused"
+    """An operator paused everything."""
+    ENDPOINT_DOWN = "endpoint_down"
+    """The endpoint failed too often; it is tried every few seconds."""
     CHATBOT_BUSY = "chatbot_busy"
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"
@@ -191,7 +199,9 @@ class JobRecord:
         attempts_used: how many of its attempts it has used up.
         crashes: how many workers were lost while they ran it.
         wait_reason: what it waits for, while waiting.
-        wait_until: when somebody looks at it again, while waiting.
+        wait_until: when somebody looks at it again, while waiting; an estimate for one that
+            waits for its account.
+        image_sha256: of the image when it was first read, if it was to be read again.
         superseded_by: the newer job of its chatbot that was delivered.
         replay_of: the ended job that this one repeats.
         worker: who ran it last.
@@ -220,6 +230,7 @@ class JobRecord:
     superseded_by: str | None
     wait_reason: WaitReason | None
     wait_until: float | None
+    image_sha256: str | None
     attempts_used: int
     crashes: int
     worker: str | None
@@ -260,6 +271,7 @@ class JobRecord:
             superseded_by=stored.get("superseded_by"),
             wait_reason=WaitReason(reason) if reason else None,
             wait_until=number("wait_until"),
+            image_sha256=stored.get("image_sha256") or None,
             attempts_used=int(stored.get("attempts_used", "0")),
             crashes=int(stored.get("crashes", "0")),
             worker=stored.get("worker"),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import NoScriptError
 
 from tasks.broker import envelope
+from tasks.connection import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from redis import Redis
 
@@ -30,7 +31,16 @@ NAMES = (
     "hand_back",
     "cancel",
     "take_due",
+    "look",
+    "note_image",
+    "register",
+    "report",
+    "pause",
+    "resume",
+    "survey",
 )
+# In this order: what is defined is used further down.
+_SHARED = ("_ledger", "_pool", "_turns", "_moves", "_answers")
 
 _DAY = 86_400
 
@@ -46,37 +56,55 @@ class Retention:
     expired: int = 30 * _DAY
 
 
-class Script:
-    """A script on one Redis, called by its hash.
+class Scripts:
+    """The ledger's scripts on one Redis, called by their hashes.
 
-    Redis forgets scripts when it restarts, fails over or is told to. It is then
-    sent along with the call: between loading and calling, Redis may forget it again.
+    Redis forgets scripts when it restarts, fails over or is told to. One is then sent along
+    with the call: between loading and calling, Redis may forget it again.
+
+    Args:
+        redis: a client made with `decode_responses=True`; safe to share among threads.
+        keys: tells ledgers on one Redis apart.
+        retention: how long ended jobs are kept.
+        now: Unix seconds; by default Redis' own clock, the same for everybody.
     """
 
-    def __init__(self, redis: Redis, source: str) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        retention: Retention,
+        now: Callable[[], float] | None = None,
+    ) -> None:
         self._redis = redis
-        self._source = source
-        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._now = now
+        shared = _render("".join(map(_source, _SHARED)), keys, retention)
+        self._sources = {name: shared + _source(name) for name in NAMES}
+        self._hashes = {
+            name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+            for name, source in self._sources.items()
+        }
 
-    def __call__(self, arguments: Sequence[str | float]) -> Any:  # noqa: ANN401 - replies differ
-        """Run it; returns what it replies."""
-        try:
-            return self._redis.evalsha(self._sha, 0, *arguments)
-        except NoScriptError:
-            return self._redis.eval(self._source, 0, *arguments)
+    def call(self, name: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
+        """Run a script; returns what it replies.
 
-
-def load_scripts(redis: Redis, keys: Keys, retention: Retention) -> dict[str, Script]:
-    """Every script by name."""
-    ledger = _render(_source("_ledger"), keys, retention)
-    return {name: Script(redis, ledger + _source(name)) for name in NAMES}
+        Raises:
+            LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
+            LedgerRefused: Redis said no.
+        """
+        now = "" if self._now is None else f"{self._now():.6f}"
+        with translated():
+            try:
+                return self._redis.evalsha(self._hashes[name], 0, now, *arguments)
+            except NoScriptError:
+                return self._redis.eval(self._sources[name], 0, now, *arguments)
 
 
 def _source(name: str) -> str:
     return (resources.files("tasks") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def _render(ledger: str, keys: Keys, retention: Retention) -> str:
+def _render(shared: str, keys: Keys, retention: Retention) -> str:
     constants = {
         "BASE": _lua_string(keys.base),
         "QUEUE": _lua_string(keys.queue),
@@ -88,7 +116,7 @@ def _render(ledger: str, keys: Keys, retention: Retention) -> str:
         "EXPIRED": str(retention.expired),
     }
     # One pass: the envelope has marks of its own, which a script fills in later.
-    return re.sub(r"@([A-Z]+)@", lambda mark: constants[mark[1]], ledger)
+    return re.sub(r"@([A-Z]+)@", lambda mark: constants[mark[1]], shared)
 
 
 def _lua_string(text: str) -> str:

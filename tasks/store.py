@@ -7,14 +7,17 @@ a lease token changes nothing unless that token holds the job's lease.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+import json
+from typing import TYPE_CHECKING, Any, cast
 
 from tasks.connection import translated
 from tasks.errors import JobNotFound, LedgerRefused
 from tasks.keys import Keys
+from tasks.pool import Pool
+from tasks.pool_status import Event
 from tasks.record import Cancellation, JobRecord, JobState, WaitReason
-from tasks.scripts import Retention, load_scripts
+from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
+from tasks.scripts import Retention, Scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,79 +26,16 @@ if TYPE_CHECKING:
 
     from tasks.job import UploadJob
     from tasks.record import Attempt, OutcomeCode
+    from tasks.replies import Heard, Lease
 
 _FORM = "1"
-
-
-class Lease(NamedTuple):
-    """The right to write one job's record, as long as it is kept alive."""
-
-    job_id: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """The job is ours."""
-
-    record: JobRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The job has ended: a duplicate message, a deadline passed, a cancel."""
-
-    state: JobState
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """Somebody runs the job: a duplicate message, or our lease was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """There is no such job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """It is not the job's turn.
-
-    Attributes:
-        reason: what it waits for.
-        message: the same for a person.
-        until: Unix seconds; when somebody looks at it again at the latest.
-    """
-
-    reason: WaitReason
-    message: str
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """The request may start now."""
-
-
-class Tick(NamedTuple):
-    """What one look at the agenda did.
-
-    Attributes:
-        next_due: seconds until somebody must look again; None when nothing waits.
-        sent: waiting jobs that became due.
-        rescued: jobs whose worker was lost.
-        set_aside: those among them that lost too many workers.
-        resent: queued jobs whose message was lost.
-        expired: jobs whose deadline passed.
-    """
-
-    next_due: float | None
-    sent: int
-    rescued: int
-    set_aside: int
-    resent: int
-    expired: int
+_TURN_OF_ACCOUNT = {
+    WaitReason.BACKLOG,
+    WaitReason.RATE_LIMITED,
+    WaitReason.ACCOUNT_PAUSED,
+    WaitReason.ALL_PAUSED,
+    WaitReason.ENDPOINT_DOWN,
+}
 
 
 class JobStore:
@@ -106,6 +46,9 @@ class JobStore:
         keys: tells ledgers on one Redis apart.
         retention: how long ended jobs are kept.
         now: Unix seconds; by default Redis' own clock, the same for everybody.
+
+    Attributes:
+        pool: what all workers share beside the jobs.
     """
 
     def __init__(
@@ -118,9 +61,8 @@ class JobStore:
     ) -> None:
         self.keys = keys or Keys()
         self._redis = redis
-        self._now = now
-        with translated():
-            self._scripts = load_scripts(redis, self.keys, retention or Retention())
+        self._scripts = Scripts(redis, self.keys, retention or Retention(), now)
+        self.pool = Pool(self._scripts)
 
     def enqueue(
         self,
@@ -182,12 +124,22 @@ class JobStore:
         lost = self._call("extend", seconds, *(part for lease in leases for part in lease))
         return [lease for lease in leases if lease.token in lost]
 
-    def admit(self, lease: Lease, seconds: float) -> Go | Ended | Leased | Waiting:
-        """Ask for the request to start, and keep the lease for `seconds`."""
-        reply = self._call("admit", *lease, seconds)
+    def admit(
+        self, lease: Lease, seconds: float, longest: float, *, request: int = 1
+    ) -> Go | Ended | Leased | Waiting:
+        """Ask for the request to start, and keep the lease for `seconds`.
+
+        Args:
+            lease: on the job.
+            seconds: for which it is kept.
+            longest: seconds that the request may take.
+            request: its number under this lease, 1 or 2.
+        """
+        reply = self._call("admit", *lease, seconds, longest, request)
         match reply[0]:
             case "go":
-                return Go()
+                left, admitted, throttles = reply[1:]
+                return Go(None if left == "" else int(left), int(admitted), int(throttles))
             case "ended":
                 return Ended(JobState(reply[1]))
             case "waiting":
@@ -196,16 +148,38 @@ class JobStore:
                 return Leased()
 
     def finish(
-        self, lease: Lease, state: JobState, code: OutcomeCode, message: str, attempt: Attempt
+        self,
+        lease: Lease,
+        state: JobState,
+        code: OutcomeCode,
+        message: str,
+        attempt: Attempt,
+        *,
+        heard: Heard | None = None,
     ) -> bool:
         """Record the outcome; False if the lease was lost."""
-        return self._conclude("finish", lease, (state, code, message), attempt)
+        return self._conclude("finish", lease, (state, code, message), attempt, heard)
 
     def postpone(
-        self, lease: Lease, until: float, reason: WaitReason, message: str, attempt: Attempt
+        self,
+        lease: Lease,
+        until: float,
+        reason: WaitReason,
+        message: str,
+        attempt: Attempt,
+        *,
+        heard: Heard | None = None,
     ) -> bool:
-        """Have the job wait until `until` (Unix seconds); False if the lease was lost."""
-        return self._conclude("postpone", lease, (until, reason, message), attempt)
+        """Have the job wait until `until` (Unix seconds); False if the lease was lost.
+
+        For the reason `rate_limited`, all jobs of its account wait until then; for
+        `endpoint_down`, it waits behind those until the endpoint is back.
+        """
+        return self._conclude("postpone", lease, (until, reason, message), attempt, heard)
+
+    def note_image(self, job_id: str, sha256: str) -> None:
+        """Remember what a job's image hashed to at the first look, for the next one."""
+        self._call("note_image", job_id, sha256)
 
     def hand_back(self, lease: Lease) -> bool:
         """Give a claimed job to another worker; False if the lease was lost."""
@@ -224,11 +198,12 @@ class JobStore:
 
     def take_due(self, limit: int) -> Tick:
         """Look at up to `limit` jobs whose time has come."""
-        next_due, *counts = self._call("take_due", limit)
-        return Tick(float(next_due) if next_due else None, *map(int, counts))
+        next_due, news, *counts = self._call("take_due", limit)
+        events = tuple(Event.decode(json.loads(event)) for event in news)
+        return Tick(float(next_due) if next_due else None, events, *map(int, counts))
 
     def get(self, job_id: str) -> JobRecord:
-        """Read a record.
+        """Read a record. What its account's turn waits for is told as it is now.
 
         Raises:
             JobNotFound: no record under this id.
@@ -238,6 +213,9 @@ class JobStore:
             stored = cast("dict[str, str]", self._redis.hgetall(self.keys.job(job_id)))
         if not stored:
             raise JobNotFound(job_id)
+        if stored.get("wait_reason") in _TURN_OF_ACCOUNT:
+            now = self._call("look", job_id)
+            stored |= dict(zip(("wait_reason", "message", "wait_until"), now, strict=False))
         return _decode(job_id, stored)
 
     def ping(self) -> None:
@@ -251,17 +229,20 @@ class JobStore:
             self._redis.set(self.keys.probe, "", px=1)
 
     def _conclude(
-        self, script: str, lease: Lease, what: tuple[str | float, ...], attempt: Attempt
+        self,
+        script: str,
+        lease: Lease,
+        what: tuple[str | float, ...],
+        attempt: Attempt,
+        heard: Heard | None,
     ) -> bool:
         status = "" if attempt.http_status is None else attempt.http_status
-        return bool(
-            self._call(script, *lease, *what, status, attempt.encode(), int(attempt.counted))
-        )
+        told = heard.encode() if heard else ""
+        counted = int(attempt.counted)
+        return bool(self._call(script, *lease, *what, status, attempt.encode(), counted, told))
 
     def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
-        now = "" if self._now is None else f"{self._now():.6f}"
-        with translated():
-            return self._scripts[script]([now, *arguments])
+        return self._scripts.call(script, *arguments)
 
 
 def _encode(job: UploadJob) -> dict[str, str]:

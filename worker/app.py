@@ -23,14 +23,16 @@ from tasks.connection import connect
 from tasks.errors import FaceliftError, InvalidSettings
 from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.keys import Keys
+from tasks.pool import BreakerPolicy
 from tasks.scripts import Retention
 from tasks.store import JobStore
+from worker.accounts import Accounts
 from worker.backoff import RetryPolicy
 from worker.celery_settings import celery_settings
 from worker.departure import Departure
 from worker.dispatcher import Dispatcher
 from worker.endpoint import EndpointClient, RequestLimits
-from worker.executor import Executor, Report, Verdict
+from worker.executor import Executor
 from worker.image import ImageFormat, ImageLimits
 from worker.image_store import open_stores
 from worker.intake import Intake
@@ -38,6 +40,9 @@ from worker.lease import LeaseKeeper
 from worker.logs import configure_logging
 from worker.loop import Loop
 from worker.poll_watch import PollWatch
+from worker.recorder import Recorder
+from worker.registration import Registrar
+from worker.run import Report, Verdict
 from worker.settings import Settings, load, unknown_variables
 from worker.transport import last_poll
 
@@ -85,11 +90,25 @@ class Worker:
             ),
         )
         self.leases = LeaseKeeper(store, settings.lease)
+        self.accounts = Accounts(
+            settings.api_keys, grace=settings.key_grace, on_change=lambda _: self.registrar.tick()
+        )
+        self.registrar = Registrar(
+            store.pool,
+            BreakerPolicy(
+                failures=settings.breaker_failures,
+                share=settings.breaker_share,
+                window=settings.breaker_window,
+                pause=settings.breaker_pause,
+            ),
+            self.accounts,
+            settings.rate_for,
+        )
         self.executor = Executor(
             store=store,
             leases=self.leases,
             image_stores=_open_stores(settings.image_stores),
-            account_key=lambda account: _reveal(settings, account),
+            accounts=self.accounts,
             image_limits=ImageLimits(
                 byte_limit=settings.image_byte_limit,
                 pixel_limit=settings.image_pixel_limit,
@@ -103,13 +122,18 @@ class Worker:
                     total=settings.request_timeout,
                 ),
             ),
-            policy=RetryPolicy(
-                base=settings.backoff_base,
-                factor=settings.backoff_factor,
-                cap=settings.backoff_cap,
-                max_attempts=settings.max_attempts,
+            recorder=Recorder(
+                store=store,
+                policy=RetryPolicy(
+                    base=settings.backoff_base,
+                    factor=settings.backoff_factor,
+                    cap=settings.backoff_cap,
+                    max_attempts=settings.max_attempts,
+                    pause_cap=settings.pause_cap,
+                ),
+                rng=Random(),
             ),
-            rng=Random(),
+            longest_request=settings.request_timeout,
             worker=name,
         )
         client = UploadClient(
@@ -128,6 +152,8 @@ class Worker:
             on_stuck=self.departure.go,
         )
         self._loops = (
+            Loop("registration", self.registrar.tick),
+            Loop("key watch", self.accounts.tick),
             Loop("dispatcher", Dispatcher(store).tick),
             Loop("poll watch", watch.tick),
         )
@@ -200,11 +226,6 @@ def _open_stores(urls: Mapping[str, str]) -> dict[str, Any]:
         raise InvalidSettings(
             [f"FACELIFT_IMAGE_STORES {problem}" for problem in error.args]
         ) from error
-
-
-def _reveal(settings: Settings, account: str) -> str | None:
-    key = settings.account_key(account)
-    return None if key is None else key.get_secret_value()
 
 
 def _compose(environ: Mapping[str, str]) -> Worker:

@@ -26,12 +26,14 @@ class RetryPolicy:
         factor: by which the longest wait grows from failure to failure.
         cap: seconds; it grows no further.
         max_attempts: how many attempts a job has.
+        pause_cap: seconds; the longest pause that the endpoint may ask for.
     """
 
     base: float = 1.0
     factor: float = 2.0
     cap: float = 300.0
     max_attempts: int = 8
+    pause_cap: float = 3600.0
 
     def longest_wait(self, failures: int) -> float:
         """Seconds, after `failures` failures in a row (from 1)."""
@@ -57,20 +59,27 @@ class GiveUp:
 
 
 def decide(
-    policy: RetryPolicy, failure: Failure, attempts_used: int, rng: Random
+    policy: RetryPolicy, failure: Failure, attempts_used: int, rng: Random, *, throttles: int = 0
 ) -> Retry | GiveUp:
-    """What to do about `failure`, after `attempts_used` attempts, this one included.
+    """What to do about `failure`.
 
-    Full jitter: any wait from nothing to the longest is equally likely, so jobs
-    that failed together do not come back together. What the endpoint asked for
-    (`Retry-After`) is never undercut.
+    Full jitter: any wait from nothing to the longest is equally likely, so jobs that failed
+    together do not come back together. A pause of the account (429) has none: what waits for
+    its end comes back at the account's rate.
+
+    Args:
+        policy: how long, how often.
+        failure: what happened.
+        attempts_used: this one included.
+        rng: chance.
+        throttles: pauses that the endpoint asked of the account before, with no success since.
     """
     if isinstance(failure, PermanentFailure):
         return GiveUp(failure.code, failure.sentence)
     if isinstance(failure, RateLimited):
         asked = failure.retry_after
-        spread = rng.uniform(0, policy.longest_wait(max(1, attempts_used)))
-        return Retry(spread if asked is None else asked + min(spread, policy.base))
+        pause = policy.longest_wait(throttles + 1) if asked is None else max(asked, policy.base)
+        return Retry(min(pause, policy.pause_cap))
     if attempts_used >= policy.max_attempts:
         tries = "1 attempt" if attempts_used == 1 else f"{attempts_used} attempts"
         return GiveUp(

@@ -18,7 +18,8 @@ from tasks.errors import FaceliftError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.store import JobStore, Lease
+    from tasks.replies import Lease
+    from tasks.store import JobStore
     from worker.lease import LeaseKeeper
 
 log = logging.getLogger(__name__)

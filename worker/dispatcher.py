@@ -5,10 +5,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from tasks.pool_status import EventKind
+
 if TYPE_CHECKING:
     from tasks.store import JobStore
 
 log = logging.getLogger(__name__)
+
+_BAD_NEWS = {
+    EventKind.BREAKER_OPENED,
+    EventKind.ACCOUNT_PAUSED,
+    EventKind.ACCOUNT_THROTTLED,
+    EventKind.LIMIT_LOWERED,
+}
 
 
 class Dispatcher:
@@ -28,6 +37,10 @@ class Dispatcher:
     def tick(self) -> float:
         """Look once; returns the seconds until the next look."""
         done = self._store.take_due(self._batch)
+        for event in done.events:
+            level = logging.WARNING if event.kind in _BAD_NEWS else logging.INFO
+            account = f" account={event.account}" if event.account else ""
+            log.log(level, "%s%s by=%s %s", event.kind, account, event.by, event.reason)
         if done.rescued:
             log.warning("jobs rescued from lost workers: %d", done.rescued)
         if done.set_aside:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasks.record import OutcomeCode
-    from worker.quota import Quota
+    from tasks.replies import Quota
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.store import Lease
+from tasks.replies import Lease
 from worker.loop import Loop
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from tasks.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from tasks.connection import DEFAULT_REDIS_URL
@@ -190,11 +190,6 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         if problems:
             raise ValueError(*problems)
         return value
-
-    def account_key(self, account: str) -> SecretStr | None:
-        """The newest secret key of `account`; None if this worker has none."""
-        found = self.api_keys.get(normalise(account))
-        return found.keys[0] if found else None
 
     def rate_for(self, account: str) -> Rate | None:
         """The rate limit of `account`; None if it is off."""

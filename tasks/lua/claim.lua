@@ -17,9 +17,21 @@ if tonumber(job.expires_at) <= now then
   expire(id, job)
   return { 'ended', 'expired' }
 end
+
+local name = account_of(job)
 if job.state == 'queued' then
   local reason, message = obstacle(id, job)
-  if reason then wait(id, job, reason, message, tonumber(job.expires_at)) end
+  if reason then
+    wait(id, job, reason, message, NEVER)
+    let_go(id, job)
+    release(name)
+  elseif not redis.call('ZSCORE', slots_key(name), id) then
+    local at
+    reason, message, at = hindrance(id, name)
+    if reason and (job.seen or redis.call('LLEN', QUEUE) >= EARLY) then
+      line_up(id, job, reason, message, at)
+    end
+  end
 end
 job = load(id)
 if job.state == 'waiting' then
@@ -32,4 +44,6 @@ redis.call('HSET', job_key(id), 'state', 'running', 'worker', worker, 'started_a
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
 redis.call('SET', busy_key(job.chatbot_id), id)
 redis.call('ZADD', AGENDA, lease_until, id)
+redis.call('ZADD', slots_key(name), 'XX', string.format('%.0f', CLAIMED), id)
+release(name)  -- its place on the queue is free
 return { 'claimed', redis.call('HGETALL', job_key(id)) }

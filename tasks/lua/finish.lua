@@ -1,7 +1,7 @@
 -- running -> succeeded | failed: record the outcome.
 --
 -- ARGV: now, job id, lease token, state, outcome, message, HTTP status or '',
---       attempt (JSON), attempts it used up (0 or 1)
+--       attempt (JSON), attempts it used up (0 or 1), answer (see heed)
 -- Replies: 1 recorded (or was before), 0 the lease is somebody else's
 
 local id, token = ARGV[2], ARGV[3]
@@ -12,5 +12,6 @@ if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
 note_attempt(id, ARGV[8])
 redis.call('HINCRBY', job_key(id), 'attempts_used', ARGV[9])
+heed(id, job, outcome, ARGV[10])
 finish(id, job, state, outcome, message, status)
 return 1

@@ -8,11 +8,12 @@ local job = load(id)
 if not job then return 0 end
 if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
-let_go(id, job.chatbot_id)
+let_go(id, job)
 if job.cancel_requested then
   cancel(id, job)
 else
   route(id, job)
   advance(job.chatbot_id)
+  release(account_of(job))
 end
 return 1

@@ -1,7 +1,7 @@
 -- running -> waiting (or cancelled, if that was asked for meanwhile): try again later.
 --
 -- ARGV: now, job id, lease token, until, reason, message, HTTP status or '',
---       attempt (JSON), attempts it used up (0 or 1)
+--       attempt (JSON), attempts it used up (0 or 1), answer (see heed)
 -- Replies: 1 recorded (or was before), 0 the lease is somebody else's
 
 local id, token, at, reason, message = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -11,13 +11,23 @@ if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
 note_attempt(id, ARGV[8])
 redis.call('HINCRBY', job_key(id), 'attempts_used', ARGV[9])
-redis.call('HSET', job_key(id), 'http_status', ARGV[7])
+redis.call('HSET', job_key(id), 'http_status', ARGV[7], 'seen', 1)
 job.http_status = ARGV[7]
+heed(id, job, reason, ARGV[10], reason == 'rate_limited' and at)
 if job.cancel_requested then
   cancel(id, job)
   return 1
 end
-wait(id, job, reason, message, at)
-let_go(id, job.chatbot_id)
+let_go(id, job)
+if reason == 'rate_limited' then
+  line_up(id, job, reason, message, at)
+elseif reason == 'endpoint_down' then
+  job.place = redis.call('INCR', GENERATION)  -- last: it may itself be what the endpoint trips over
+  redis.call('HSET', job_key(id), 'place', job.place)
+  line_up(id, job, reason, message, now)
+else
+  wait(id, job, reason, message, at)
+end
 advance(job.chatbot_id)
+release(account_of(job))
 return 1

@@ -6,9 +6,11 @@
 --   queued  -> queued     its message got lost: send it again
 --   any but running -> expired
 --
+-- It looks at the accounts whose turn has come as well.
+--
 -- ARGV: now, how many at most
--- Replies: {seconds until the next is due or '', sent, rescued, set aside, resent, expired};
---          the last five are counts
+-- Replies: {seconds until the next is due or '', {event (JSON), ...}, sent, rescued, set aside,
+--           resent, expired}; events that no worker has logged yet, oldest first; counts
 
 local due = redis.call('ZRANGEBYSCORE', AGENDA, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
 local sent, rescued, set_aside, resent, expired = 0, 0, 0, 0, 0
@@ -31,7 +33,7 @@ local function rescue(id, job)
     code = 'worker_lost', decision = last and 'fail' or 'rescue', counted = false,
     reason = 'Worker ' .. job.worker .. ' was lost while it ran this job.' }))
   redis.call('HDEL', job_key(id), 'lease_token')
-  let_go(id, job.chatbot_id)
+  let_go(id, job)
   if job.cancel_requested then
     cancel(id, job)
   elseif last then
@@ -41,6 +43,7 @@ local function rescue(id, job)
   else
     route(id, job)
     advance(job.chatbot_id)
+    release(account_of(job))
   end
 end
 
@@ -57,6 +60,12 @@ local function check_message(id, job)
 end
 
 local function look_at(id)
+  local name = string.match(id, '^account:(.+)$')
+  if name then
+    heal_slots(name)
+    release(name)
+    return
+  end
   local job = load(id)
   if not job or not is_pending(job.state) then
     redis.call('ZREM', AGENDA, id)
@@ -90,5 +99,9 @@ end
 if problem then error(problem) end
 
 local next_due = redis.call('ZRANGE', AGENDA, 0, 0, 'WITHSCORES')[2]
-return { next_due and seconds(math.max(0, tonumber(next_due) - now)) or '',
+expect('list', NEWS)
+local news = {}
+for _, event in ipairs(redis.call('LRANGE', NEWS, 0, -1)) do table.insert(news, 1, event) end
+redis.call('DEL', NEWS)
+return { next_due and seconds(math.max(0, tonumber(next_due) - now)) or '', news,
          sent, rescued, set_aside, resent, expired }

@@ -14,7 +14,8 @@ import pytest
 
 from tasks.cli.exits import Exit
 from tasks.record import JobState, OutcomeCode
-from tasks.store import JobStore, Lease
+from tasks.replies import Lease
+from tasks.store import JobStore
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:

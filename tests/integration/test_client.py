@@ -10,6 +10,7 @@ import pytest
 from tasks.client import UploadClient
 from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused, WaitTimeout
 from tasks.record import JobState
+from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,4 +256,5 @@ def test_one_client_serves_many_threads(redis_server: RedisServer) -> None:
             thread.start()
         for thread in threads:
             thread.join(20)
-        assert client._redis.llen("facelift") == 40
+        survey = JobStore(client._redis).pool.survey()
+        assert survey.queued + survey.accounts[0].waiting == 40

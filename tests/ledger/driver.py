@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.job import UploadJob
+from tasks.pool import BreakerPolicy, Registration
 from tasks.record import Attempt, Decision, JobState, OutcomeCode, WaitReason
-from tasks.store import Claimed, Go, JobStore, Lease
+from tasks.replies import Claimed, Go, Lease
+from tasks.store import JobStore
 
 if TYPE_CHECKING:
+    from tasks.rate import Rate
     from tasks.record import JobRecord
+    from tasks.replies import Heard
 
 LEASE = 15.0
+REQUEST = 30.0
 START = 1_764_000_000.0
 
 
@@ -40,24 +46,52 @@ class Ledger:
         )
         return record.id
 
+    def register(
+        self,
+        rate: Rate | None,
+        account: str = "default",
+        *,
+        key: str = "key-1",
+        breaker: BreakerPolicy | None = None,
+    ) -> None:
+        """As a worker does that was set to this."""
+        self.store.pool.register(
+            breaker or BreakerPolicy(), [Registration(account, rate, fingerprint=key)]
+        )
+
+    def take_message(self) -> str:
+        """The job that the queue's oldest message is about."""
+        job: str = json.loads(self.redis.rpop(self.store.keys.queue))["headers"]["id"]
+        return job
+
+    def lease(self, job_id: str) -> Lease:
+        """One that nobody had before."""
+        return Lease(job_id, f"token-{next(self._ids)}")
+
     def claim(self, job_id: str) -> Lease:
-        lease = Lease(job_id, f"token-{next(self._ids)}")
+        lease = self.lease(job_id)
         claim = self.store.claim(lease, LEASE, "worker-1")
         assert isinstance(claim, Claimed), claim
         return lease
 
     def claim_and_admit(self, job_id: str) -> Lease:
         lease = self.claim(job_id)
-        assert self.store.admit(lease, LEASE) == Go()
+        assert isinstance(self.store.admit(lease, LEASE, REQUEST), Go)
         return lease
 
-    def deliver(self, lease: Lease) -> bool:
-        attempt = self.attempt(OutcomeCode.DELIVERED, 200, Decision.SUCCEED)
-        return self.store.finish(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, "Done.", attempt)
+    def deliver(self, lease: Lease, heard: Heard | None = None) -> bool:
+        code = OutcomeCode.DELIVERED
+        attempt = self.attempt(code, 200, Decision.SUCCEED)
+        return self.store.finish(lease, JobState.SUCCEEDED, code, "Done.", attempt, heard=heard)
 
-    def fail(self, lease: Lease, code: OutcomeCode = OutcomeCode.CHATBOT_NOT_FOUND) -> bool:
+    def fail(
+        self,
+        lease: Lease,
+        code: OutcomeCode = OutcomeCode.CHATBOT_NOT_FOUND,
+        heard: Heard | None = None,
+    ) -> bool:
         attempt = self.attempt(code, 404, Decision.FAIL)
-        return self.store.finish(lease, JobState.FAILED, code, "No.", attempt)
+        return self.store.finish(lease, JobState.FAILED, code, "No.", attempt, heard=heard)
 
     def postpone(self, lease: Lease, delay: float = 5.0) -> bool:
         attempt = self.attempt(
@@ -72,6 +106,7 @@ class Ledger:
         decision: Decision,
         *,
         next_at: float | None = None,
+        counted: bool = True,
     ) -> Attempt:
         return Attempt(
             started_at=self.now,
@@ -81,7 +116,7 @@ class Ledger:
             decision=decision,
             reason="Because.",
             next_at=next_at,
-            counted=True,
+            counted=counted,
         )
 
     def tick(self, seconds: float = 0.0) -> Any:
@@ -101,10 +136,12 @@ class Ledger:
         self.redis.delete(self.store.keys.queue)
 
     def leftovers(self) -> set[str]:
-        """Keys of the ledger besides records and the counter."""
+        """Keys of the ledger besides records, the counter, and what is known of the pool."""
         keys = self.store.keys
+        kept = {keys.generation, keys.accounts, keys.endpoint, keys.health, keys.events, keys.news}
         return {
             key
             for key in self.redis.keys(keys.base + "*")
-            if not key.startswith((keys.job(""), keys.idempotency(""))) and key != keys.generation
+            if not key.startswith((keys.job(""), keys.idempotency(""), keys.account("")))
+            and key not in kept
         }

@@ -200,6 +200,9 @@ class Model:
             self._send(line[-1])
 
     def _join(self, job: Job) -> None:
+        for older in self._line(job.chatbot)[-1:]:
+            if older.state == "queued":
+                self._wait(older, "newer_upload", older.expires)
         self.generations += 1
         job.generation = self.generations
 

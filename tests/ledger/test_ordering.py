@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.record import WaitReason
-from tasks.store import Lease, Waiting
+from tasks.replies import Lease, Waiting
+from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
-
-LEASE = 15.0
 
 
 def waits(ledger: Ledger, job: str) -> WaitReason | None:
@@ -74,7 +73,7 @@ def test_older_job_steps_back_at_the_gate_when_a_newer_came_in(ledger: Ledger) -
     older = ledger.enqueue()
     lease = ledger.claim(older)
     newer = ledger.enqueue()
-    gate = ledger.store.admit(lease, LEASE)
+    gate = ledger.store.admit(lease, LEASE, REQUEST)
     assert isinstance(gate, Waiting)
     assert gate.reason is WaitReason.NEWER_UPLOAD
     ledger.deliver(ledger.claim_and_admit(newer))

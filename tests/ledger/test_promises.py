@@ -16,12 +16,14 @@ from hypothesis.stateful import (
 )
 
 from tasks.record import JobState
-from tasks.store import Claimed, Ended, Go, Lease, Leased, Waiting
-from tests.ledger.driver import LEASE, START, Ledger
+from tasks.replies import Claimed, Ended, Go, Lease, Leased, Waiting
+from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.model import PENDING, Model
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from tasks.record import JobRecord
 
 REPLIES = {Claimed: "claimed", Ended: "ended", Leased: "leased", Waiting: "waiting"}
 GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
@@ -43,6 +45,7 @@ class Promises(RuleBasedStateMachine):
         self.model = Model(START)
         self.leases: list[Lease] = []
         self.ended: dict[str, str] = {}
+        self.records: dict[str, JobRecord] = {}
         self.delivered: dict[str, list[int]] = {"ann": [], "bob": []}
 
     def live(self) -> list[Lease]:
@@ -137,7 +140,7 @@ class Promises(RuleBasedStateMachine):
         getattr(self, act)(lease)
 
     def admit(self, lease: Lease) -> None:
-        reply = self.ledger.store.admit(lease, LEASE)
+        reply = self.ledger.store.admit(lease, LEASE, REQUEST)
         assert GATES[type(reply)] == self.model.admit(*lease)
 
     def succeed(self, lease: Lease) -> None:
@@ -173,8 +176,9 @@ class Promises(RuleBasedStateMachine):
     @invariant()
     def ledger_equals_model(self) -> None:
         agenda = self.redis.zscore
+        self.records = {job: self.ledger.get(job) for job in self.model.jobs}
         for job in self.model.jobs.values():
-            record = self.ledger.get(job.id)
+            record = self.records[job.id]
             assert (
                 record.state,
                 record.wait_reason,
@@ -193,8 +197,7 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def terminal_states_never_change(self) -> None:
-        for job in self.model.jobs:
-            record = self.ledger.get(job)
+        for job, record in self.records.items():
             if record.state.is_terminal:
                 assert self.ended.setdefault(job, record.state) == record.state
                 assert record.outcome is not None
@@ -202,9 +205,9 @@ class Promises(RuleBasedStateMachine):
     @invariant()
     def two_uploads_of_a_chatbot_are_never_in_flight(self) -> None:
         running = [
-            self.model.jobs[job].chatbot
-            for job in self.model.jobs
-            if self.ledger.state(job) is JobState.RUNNING
+            record.chatbot_id
+            for record in self.records.values()
+            if record.state is JobState.RUNNING
         ]
         assert len(running) == len(set(running))
 
@@ -223,11 +226,11 @@ class Promises(RuleBasedStateMachine):
                 self.deliver_oldest_message()
                 lease = self.leases[-1]
                 if self.model.admit(*lease) == "go":
-                    self.ledger.store.admit(lease, LEASE)
+                    self.ledger.store.admit(lease, LEASE, REQUEST)
                     assert self.ledger.deliver(lease)
                     self.model.finish(*lease, "succeeded")
                 else:
-                    self.ledger.store.admit(lease, LEASE)
+                    self.ledger.store.admit(lease, LEASE, REQUEST)
         self.ledger_equals_model()
         assert all(self.ledger.state(job).is_terminal for job in self.model.jobs)
         assert self.ledger.leftovers() == set()

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.errors import LedgerRefused
 from tasks.record import OutcomeCode
-from tasks.store import Lease
+from tasks.replies import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

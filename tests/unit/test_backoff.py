@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -124,22 +125,24 @@ def test_a_single_attempt_is_told_in_the_singular() -> None:
     assert end.sentence.startswith("Gave up after 1 attempt;")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_retry_after_header_overrides_backoff(share: float) -> None:
-    # After eight failures backoff alone would say up to 128 s.
-    assert 30 <= delay(decide(POLICY, limited(30), 8, Fixed(share))) <= 31
-    # After the first it would say no more than 1 s.
-    assert 600 <= delay(decide(POLICY, limited(600), 1, Fixed(share))) <= 601
+def test_retry_after_header_overrides_backoff() -> None:
+    # After eight pauses backoff alone would say 128 s, after the first 1 s.
+    assert delay(decide(POLICY, limited(30), 1, Fixed(0), throttles=7)) == 30
+    assert delay(decide(POLICY, limited(600), 1, Fixed(0))) == 600
 
 
-@given(asked=st.floats(0, 86_400), used=st.integers(0, 100), seed=st.integers())
-def test_a_pause_that_was_asked_for_is_never_undercut(asked: float, used: int, seed: int) -> None:
-    assert asked <= delay(decide(POLICY, limited(asked), used, Random(seed))) <= asked + 1
+@given(asked=st.floats(0, 86_400), throttles=st.integers(0, 100), seed=st.integers())
+def test_a_pause_that_was_asked_for_is_kept_up_to_its_cap(
+    asked: float, throttles: int, seed: int
+) -> None:
+    policy = replace(POLICY, pause_cap=600)
+    pause = delay(decide(policy, limited(asked), 1, Random(seed), throttles=throttles))
+    assert min(asked, 600) <= pause <= max(min(asked, 600), policy.base)
 
 
-@pytest.mark.parametrize("used", [0, 1])
-def test_a_pause_of_unknown_length_is_backed_off(used: int) -> None:
-    assert delay(decide(POLICY, limited(None), used, Fixed(1.0))) == 1
+@pytest.mark.parametrize(("throttles", "pause"), [(0, 1), (1, 2), (4, 16), (1_000, 300)])
+def test_a_pause_of_unknown_length_is_backed_off(throttles: int, pause: float) -> None:
+    assert delay(decide(POLICY, limited(None), 1, Fixed(0), throttles=throttles)) == pause
 
 
 def test_a_pause_never_exhausts_the_attempts() -> None:

@@ -15,7 +15,8 @@ from worker.lease import LeaseKeeper
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.store import JobStore, Lease
+    from tasks.replies import Lease
+    from tasks.store import JobStore
 
 SOON = 5.0
 

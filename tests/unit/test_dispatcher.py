@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tasks.store import JobStore, Tick
+from tasks.replies import Tick
 from worker.dispatcher import Dispatcher
 
-IDLE = Tick(next_due=None, sent=0, rescued=0, set_aside=0, resent=0, expired=0)
+if TYPE_CHECKING:
+    from tasks.store import JobStore
+
+IDLE = Tick(next_due=None, events=(), sent=0, rescued=0, set_aside=0, resent=0, expired=0)
 
 
 class Agenda:
@@ -56,7 +59,7 @@ def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -
     ],
 )
 def test_what_an_operator_should_know_is_told(
-    done: dict[str, int], level: str, words: str, caplog: pytest.LogCaptureFixture
+    done: dict[str, Any], level: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatcher(Agenda(IDLE._replace(**done))).tick()
     (told,) = caplog.records

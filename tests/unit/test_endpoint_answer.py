@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.record import OutcomeCode
+from tasks.replies import Quota
 from worker.endpoint.answer import Answer, Receipt, judge
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable
 from worker.errors import DeliveryFailed, DeliveryRefused, Failure, RateLimited
-from worker.quota import Quota
 
 KEY = "sk-canary/1234+5678=="
 NOW = 1_700_000_000.0

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeRedis
+from pydantic import SecretStr
 
 from tests.ledger.driver import Ledger
+from worker.accounts import Accounts
+from worker.api_keys import AccountKeys
 from worker.backoff import RetryPolicy
 from worker.endpoint import Receipt
-from worker.executor import Executor, Verdict
+from worker.executor import Executor
 from worker.image import ImageLimits
 from worker.lease import LeaseKeeper
+from worker.recorder import Recorder
+from worker.run import Verdict
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
@@ -46,11 +51,11 @@ def test_file_is_named_by_its_path_without_its_store(path: str) -> None:
             store=ledger.store,
             leases=leases,
             image_stores={"media": Store()},
-            account_key=lambda _: "key",
+            accounts=Accounts({"default": AccountKeys("", (SecretStr("key"),))}, grace=0),
             image_limits=ImageLimits(),
             endpoint=endpoint,
-            policy=RetryPolicy(),
-            rng=Random(1),
+            recorder=Recorder(store=ledger.store, policy=RetryPolicy(), rng=Random(1)),
+            longest_request=30,
             worker="w",
         )
         report = executor.run(ledger.enqueue(image=f"media:{path}"))

@@ -9,7 +9,8 @@ from fakeredis import FakeRedis, FakeServer
 
 from tasks.job import UploadJob
 from tasks.keys import Keys
-from tasks.store import Claimed, JobStore, Lease
+from tasks.replies import Claimed, Lease
+from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +29,39 @@ def redis() -> Iterator[FakeRedis]:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
     keys = Keys(prefix)
+    jobs = [f"job-{number}" for number in range(20)]  # more than the queue takes of one account
     named = {
-        "job": keys.job("job-1"),
-        "agenda": keys.agenda,
-        "line": keys.line(CHATBOT),
-        "busy": keys.busy(CHATBOT),
-        "generation": keys.generation,
-        "idempotency": keys.idempotency("k:1"),
-        "queue": keys.queue,
+        "job": {keys.job(job) for job in jobs},
+        "agenda": {keys.agenda},
+        "line": {keys.line(CHATBOT + job) for job in jobs},
+        "busy": {keys.busy(CHATBOT + jobs[0])},
+        "generation": {keys.generation},
+        "idempotency": {keys.idempotency("k:1")},
+        "queue": {keys.queue},
+        "accounts": {keys.accounts},
+        "account": {keys.account("acme_eu")},
+        "lane": {keys.lane("acme_eu")},
+        "slots": {keys.slots("acme_eu")},
+        "endpoint": {keys.endpoint},
+        "health": {keys.health},
+        "events": {keys.events},
+        "news": {keys.news},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
     store = JobStore(redis, keys=keys)
-    job = UploadJob(chatbot_id=CHATBOT, image="media:a.png", idempotency_key="k:1")
-    store.enqueue(job, "job-1", lifetime=60, idempotency_window=60)
-    assert isinstance(store.claim(Lease("job-1", "t"), 15, "w"), Claimed)
-    assert sorted(redis.keys("*")) == sorted(named.values())
+    for number, name in enumerate(jobs):
+        job = UploadJob(
+            chatbot_id=CHATBOT + name,
+            image="media:a.png",
+            account="acme-eu",
+            idempotency_key=None if number else "k:1",
+        )
+        store.enqueue(job, name, lifetime=60, idempotency_window=60)
+    assert isinstance(store.claim(Lease(jobs[0], "t"), 15, "w"), Claimed)
+    store.pool.report_failure(jobs[0], "Broken.")
+    store.pool.pause("acme-eu", by="ana", reason="", until=None)
+    assert set(redis.keys("*")) == set().union(*named.values())
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -12,7 +12,8 @@ from worker.lease import LeaseKeeper
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.store import JobStore, Lease
+    from tasks.replies import Lease
+    from tasks.store import JobStore
 
 LEASE = 15.0
 

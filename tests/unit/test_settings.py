@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tasks.errors import InvalidSettings
 from tasks.rate import Rate
+from worker.api_keys import normalise
 from worker.settings import Settings, catalogue, load, unknown_variables
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def problems_with(**variables: str) -> list[str]:
 
 
 def key_of(settings: Settings, account: str) -> str | None:
-    secret = settings.account_key(account)
-    return secret.get_secret_value() if secret else None
+    found = settings.api_keys.get(normalise(account))
+    return found.keys[0].get_secret_value() if found else None
 
 
 def test_a_key_and_a_store_are_enough() -> None:

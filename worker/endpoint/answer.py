@@ -16,7 +16,7 @@ from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.quota import Quota
+    from tasks.replies import Quota
 
 _REFUSALS = {
     400: OutcomeCode.BAD_REQUEST,

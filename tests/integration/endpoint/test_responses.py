@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.record import OutcomeCode
+from tasks.replies import Quota
 from tests.integration.endpoint.wire import BODY, KEY, always, answering, deliver, failure
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
-from worker.quota import Quota
 
 if TYPE_CHECKING:
     import socket

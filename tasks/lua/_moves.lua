@@ -1,0 +1,70 @@
+-- How a job comes into the line of its chatbot, and how it ends.
+
+-- The newest pending job of a chatbot goes on if it waited for its turn.
+local function advance(chatbot)
+  local id = newest(chatbot)
+  if not id or holder(chatbot) then return end
+  local job = load(id)
+  if job.wait_reason == 'newer_upload' or job.wait_reason == 'chatbot_busy' then
+    settle(id, job)
+  end
+end
+
+-- state -> a terminal one; touches this job alone
+local function close(id, job, state, outcome, message, status)
+  redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until', 'queued_at',
+             'history', 'cancel_requested', 'seen', 'place',
+             'image_sha256')
+  redis.call('HSET', job_key(id), 'state', state, 'outcome', outcome, 'message', message,
+             'http_status', status or '', 'finished_at', seconds(now))
+  redis.call('ZREM', AGENDA, id)
+  redis.call('ZREM', line_key(job.chatbot_id), id)
+  redis.call('ZREM', lane_key(account_of(job)), id)
+  redis.call('EXPIRE', job_key(id), RETENTION[state])
+  let_go(id, job)
+end
+
+-- state -> a terminal one; older pictures are superseded, the next in line goes on
+local function finish(id, job, state, outcome, message, status)
+  if state == 'succeeded' and job.generation then
+    local older = redis.call('ZRANGEBYSCORE', line_key(job.chatbot_id), '-inf',
+                             '(' .. job.generation)
+    for _, other in ipairs(older) do
+      redis.call('HSET', job_key(other), 'superseded_by', id)
+      close(other, load(other), 'superseded', 'superseded',
+            'A newer picture of this chatbot was delivered first.')
+    end
+  end
+  close(id, job, state, outcome, message, status)
+  advance(job.chatbot_id)
+  release(account_of(job))
+end
+
+local function expire(id, job)
+  finish(id, job, 'expired', 'expired', 'Its deadline passed before it could be delivered.',
+         job.http_status)
+end
+
+local function cancel(id, job)
+  finish(id, job, 'cancelled', 'cancelled', 'Cancelled before it was delivered.',
+         job.http_status)
+end
+
+-- A job becomes eligible: from here on it counts among the pictures of its chatbot. It
+-- takes over the place of the one before it that no worker has yet: who changes a picture
+-- often must not wait for ever.
+local function join_line(id, job)
+  local before = newest(job.chatbot_id)
+  job.generation = redis.call('INCR', GENERATION)
+  redis.call('HSET', job_key(id), 'generation', job.generation)
+  redis.call('ZADD', line_key(job.chatbot_id), job.generation, id)
+  local older = before and load(before)
+  if not older then return end
+  local lane = lane_key(account_of(older))
+  if older.state == 'queued' or redis.call('ZREM', lane, before) == 1 then
+    wait(before, older, 'newer_upload', 'A newer picture of this chatbot goes first.', NEVER)
+    let_go(before, older)
+    job.place = older.place or older.generation
+    redis.call('HSET', job_key(id), 'place', job.place)
+  end
+end

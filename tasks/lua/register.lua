@@ -1,0 +1,24 @@
+-- A worker tells what it was set to; the last to tell is believed. An account whose key was
+-- refused goes on if the worker's is another.
+--
+-- ARGV: now, failures in a row that open the breaker, share of failures that does, its window
+--       in seconds, seconds between its probes, then for each account:
+--       name, requests (0 for no limit), in seconds, fingerprint of its key
+-- Replies: nothing
+
+set(ENDPOINT, 'break_failures', ARGV[2], 'break_share', ARGV[3], 'break_window', ARGV[4],
+    'break_pause', ARGV[5])
+expect('set', ACCOUNTS)
+for i = 6, #ARGV, 4 do
+  local name, fingerprint = ARGV[i], ARGV[i + 3]
+  expect_account(name)
+  local it = account(name)
+  if (it.paused == 'unauthorized' or it.paused == 'forbidden') and it.refused_key ~= fingerprint then
+    resume(account_key(name))
+    tell('account_resumed', 'Its API key was changed.', 'facelift', name)
+  end
+  if it.fingerprint ~= fingerprint then set(account_key(name), 'refusals', '') end
+  set(account_key(name), 'limit', ARGV[i + 1], 'window', ARGV[i + 2], 'fingerprint', fingerprint)
+  know(name)
+  look_at_account(name, now)
+end

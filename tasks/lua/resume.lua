@@ -1,0 +1,20 @@
+-- An operator ends the pause of an account (also one that the endpoint asked for or caused),
+-- or that of everything.
+--
+-- ARGV: now, account or '' for everything, by whom
+-- Replies: 1 resumed, 0 it was not paused
+
+local name, who = ARGV[2], ARGV[3]
+local key = name == '' and ENDPOINT or account_key(name)
+if name ~= '' then expect_account(name) end
+local it = pool(key)
+local was_paused = paused_until(it) or tonumber(it.quiet_until or 0) > now
+resume(key)
+if not was_paused then return 0 end
+tell(name == '' and 'all_resumed' or 'account_resumed', '', who, name ~= '' and name or nil)
+if name == '' then
+  look_at_all_accounts()
+else
+  look_at_account(name, now)
+end
+return 1

@@ -1,0 +1,241 @@
+"""An account's rate: never more in any window, hardly ever less, nobody else delayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.rate import Rate
+from tasks.record import JobState, OutcomeCode, WaitReason
+from tasks.replies import Go, Waiting
+from tests.ledger.driver import LEASE, REQUEST, Ledger
+from tests.ledger.simulation import Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+SHARE = 16  # messages of one account on the queue
+
+
+def fill(ledger: Ledger, jobs: int, *, first: int = 0, account: str = "default") -> list[str]:
+    """Jobs of as many chatbots."""
+    return [
+        ledger.enqueue(f"{account}-{number}", account=account)
+        for number in range(first, first + jobs)
+    ]
+
+
+def deliver_all_queued(ledger: Ledger) -> int:
+    """Do what lies on the queue, at once; returns how many requests that were."""
+    delivered = 0
+    while ledger.messages():
+        lease = ledger.lease(ledger.take_message())
+        ledger.store.claim(lease, LEASE, "worker-1")
+        if isinstance(ledger.store.admit(lease, LEASE, REQUEST), Go):
+            delivered += ledger.deliver(lease)
+    return delivered
+
+
+def most_in_a_window(times: Sequence[float], window: float) -> int:
+    """The most of `times` that any window, open at its end, holds."""
+    times = sorted(times)
+    most = start = 0
+    for end, time in enumerate(times):
+        while times[start] <= time - window:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> None:
+    ledger.register(Rate(3, 10))
+    jobs = fill(ledger, 12)
+    assert deliver_all_queued(ledger) == 3
+    waiting = [ledger.get(job) for job in jobs if ledger.state(job) is JobState.WAITING]
+    assert len(waiting) == 9
+    assert waiting[0].wait_reason == WaitReason.RATE_LIMITED
+    assert waiting[1].wait_reason == WaitReason.BACKLOG
+    assert "1 earlier" in waiting[1].message
+    assert waiting[4].wait_until == pytest.approx(ledger.now + 10 + 4 * 10 / 3, abs=0.1)
+
+
+def test_a_slot_is_free_again_a_window_after_its_request_was_answered(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    fill(ledger, 2)
+    lease = ledger.claim_and_admit(ledger.take_message())
+    assert deliver_all_queued(ledger) == 0
+    ledger.now += 7  # as long as the request is under way
+    ledger.tick()
+    ledger.deliver(lease)
+    assert ledger.tick(9.9).next_due == pytest.approx(0.1, abs=0.01)
+    assert deliver_all_queued(ledger) == 0
+    ledger.tick(0.2)
+    assert deliver_all_queued(ledger) == 1
+
+
+def test_a_request_of_a_lost_worker_counts_as_well(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    ledger.claim_and_admit(fill(ledger, 1)[0])
+    ledger.take_message()
+    ledger.tick(LEASE + 1)
+    assert deliver_all_queued(ledger) == 0
+    ledger.tick(9)
+    assert deliver_all_queued(ledger) == 0
+    ledger.tick(1.1)
+    assert deliver_all_queued(ledger) == 1
+
+
+def test_a_job_that_ends_before_its_request_gives_its_slot_to_the_next(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    first, second = fill(ledger, 2)
+    assert {ledger.take_message(), ledger.take_message()} == {first, second}
+    ledger.claim(second)  # looked at early, without a slot
+    ledger.fail(ledger.claim(first), OutcomeCode.IMAGE_NOT_SQUARE)
+    assert ledger.store.pool.survey().accounts[0].used == 0
+
+
+def test_first_come_first_served(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    jobs = fill(ledger, 20)
+    ended = []
+    for _ in jobs:
+        deliver_all_queued(ledger)
+        ended += [job for job in jobs if job not in ended and ledger.state(job) == "succeeded"]
+        ledger.tick(10.1)
+    assert ended == jobs
+
+
+def test_a_newer_picture_takes_the_place_of_the_one_that_waits(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    first, second, third = fill(ledger, 3)
+    deliver_all_queued(ledger)
+    newer = ledger.enqueue("default-1")
+    deliver_all_queued(ledger)
+    assert ledger.get(second).wait_reason == WaitReason.NEWER_UPLOAD
+    ledger.tick(10.1)
+    deliver_all_queued(ledger)
+    assert [ledger.state(job) for job in (first, newer, third)] == [
+        JobState.SUCCEEDED,
+        JobState.SUCCEEDED,
+        JobState.WAITING,
+    ]
+
+
+def test_a_busy_account_leaves_the_queue_to_others(ledger: Ledger) -> None:
+    ledger.register(Rate(100, 10))
+    fill(ledger, 500)
+    assert ledger.messages() == SHARE
+    other = ledger.enqueue("bot", account="other")
+    assert ledger.messages() == SHARE + 1
+    assert ledger.state(other) is JobState.QUEUED
+
+
+def test_a_bad_picture_is_told_at_once_while_the_queue_is_short(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    fill(ledger, 1)
+    deliver_all_queued(ledger)
+    bad = ledger.enqueue("bad")
+    ledger.fail(ledger.claim(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
+    assert ledger.state(bad) is JobState.FAILED
+
+
+def test_a_picture_is_looked_at_early_only_once(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    fill(ledger, 1)
+    deliver_all_queued(ledger)
+    job = ledger.enqueue("late")
+    lease = ledger.claim(ledger.take_message())
+    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Waiting)
+    ledger.tick(1)
+    assert ledger.messages() == 0
+    ledger.tick(10)
+    assert ledger.take_message() == job
+
+
+def test_admission_repeated_after_a_lost_reply_takes_no_second_slot(ledger: Ledger) -> None:
+    ledger.register(Rate(2, 10))
+    lease = ledger.claim_and_admit(fill(ledger, 1)[0])
+    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Go)
+    assert ledger.store.pool.survey().accounts[0].used == 1
+
+
+def test_a_second_request_under_one_lease_takes_a_slot_of_its_own(ledger: Ledger) -> None:
+    ledger.register(Rate(2, 10))
+    lease = ledger.claim_and_admit(fill(ledger, 1)[0])
+    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST, request=2), Go)
+    assert ledger.store.pool.survey().accounts[0].used == 2
+    ledger.deliver(lease)
+    fill(ledger, 1, first=1)
+    ledger.tick(9.9)
+    assert deliver_all_queued(ledger) == 0
+    ledger.tick(0.2)
+    assert deliver_all_queued(ledger) == 1
+
+
+def test_without_a_rate_nothing_waits(ledger: Ledger) -> None:
+    ledger.register(None)
+    fill(ledger, 300)
+    assert deliver_all_queued(ledger) == 300
+
+
+def test_slots_of_jobs_that_somebody_deleted_are_taken_back(ledger: Ledger) -> None:
+    jobs = fill(ledger, SHARE + 1)
+    for job in jobs[:-1]:
+        ledger.redis.delete(ledger.store.keys.job(job))
+    ledger.lose_messages()
+    ledger.tick(20)
+    ledger.tick(20)
+    assert ledger.state(jobs[-1]) is JobState.QUEUED
+
+
+@dataclass(frozen=True)
+class World:
+    """What a rate is kept in: how long things take at most."""
+
+    limit: int
+    window: float
+    latency: float
+    busy: float
+
+
+worlds = st.builds(
+    World,
+    limit=st.integers(1, 12),
+    window=st.sampled_from([0.5, 2.0, 10.0]),
+    latency=st.sampled_from([0.0, 0.1, 3.0]),
+    busy=st.sampled_from([0.0, 0.05, 1.0]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32), world=worlds)
+def test_no_window_ever_holds_more_than_the_rate_allows(
+    redis_client: Redis, seed: int, world: World
+) -> None:
+    redis_client.flushall()
+    ledger, rng = Ledger(redis_client), Random(seed)
+    ledger.register(Rate(world.limit, world.window))
+    simulation = Simulation(ledger, rng, busy=world.busy, latency=world.latency)
+    for batch in range(4):
+        fill(ledger, rng.randrange(2 * world.limit + 2), first=100 * batch)
+        simulation.run(rng.uniform(0, 1.5 * world.window))
+    counted = [each.counted for each in simulation.requests]
+    assert most_in_a_window(counted, world.window) <= world.limit
+
+
+def test_a_backlog_uses_the_whole_rate(ledger: Ledger) -> None:
+    ledger.register(Rate(50, 5))
+    fill(ledger, 450)
+    simulation = Simulation(ledger, Random(1), latency=0.05)
+    simulation.run(10)
+    before = len(simulation.requests)
+    simulation.run(20)
+    assert len(simulation.requests) - before >= 0.98 * 200
+    assert simulation.longest_queue <= SHARE

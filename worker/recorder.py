@@ -1,0 +1,141 @@
+"""Writes down how a try at a job ended: outcome or wait, attempt, one line in the log."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.record import Attempt, Decision, JobState, OutcomeCode, WaitReason
+from worker.backoff import GiveUp, decide
+from worker.errors import DeliveryFailed, RateLimited, RetryableFailure
+from worker.run import Report, Verdict
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tasks.store import JobStore
+    from worker.backoff import RetryPolicy
+    from worker.errors import Failure
+    from worker.run import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorder:
+    """Records what became of a job; one is shared by all threads of a worker.
+
+    Attributes:
+        store: the ledger.
+        policy: backoff and attempts.
+        rng: chance, for the jitter.
+    """
+
+    store: JobStore
+    policy: RetryPolicy
+    rng: Random
+
+    def success(self, run: Run, sentence: str, http_status: int) -> Report:
+        """The endpoint took the picture."""
+        attempt = _attempt(run, OutcomeCode.DELIVERED, http_status, Decision.SUCCEED, sentence)
+        kept = self.store.finish(
+            run.lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, sentence, attempt, heard=run.heard
+        )
+        return Report(Verdict.DELIVERED, sentence) if kept else self.lost(run)
+
+    def failure(self, run: Run, failure: Failure) -> Report:
+        """A step did not succeed; the policy decides what that means for the job."""
+        counts = self._counts(run, failure)
+        used = run.record.attempts_used + counts
+        throttles = run.heard.gate.throttles if run.heard else 0
+        match decide(self.policy, failure, used, self.rng, throttles=throttles):
+            case GiveUp(code, sentence):
+                return self._give_up(run, failure, code, sentence)
+            case retry:
+                return self._postpone(run, failure, round(run.now + retry.delay, 3), counts=counts)
+
+    def waiting(self, run: Run) -> None:
+        """The job waits for its turn; its image is not to change until then."""
+        if run.original is not None and run.record.image_sha256 is None:
+            self.store.note_image(run.record.id, hashlib.sha256(run.original).hexdigest())
+
+    def lost(self, run: Run) -> Report:
+        """Somebody else has the job; nothing is written."""
+        log.warning("job=%s lease lost; another worker has it", run.record.id)
+        return Report(Verdict.DROPPED, "The lease was lost; another worker has the job.")
+
+    def _counts(self, run: Run, failure: Failure) -> bool:
+        """Whether it uses up an attempt: not while the endpoint counts as down."""
+        if isinstance(failure, DeliveryFailed):
+            return self.store.pool.report_failure(run.record.id, failure.sentence)
+        return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
+
+    def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
+        attempt = _attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)
+        kept = self.store.finish(
+            run.lease, JobState.FAILED, code, sentence, attempt, heard=run.heard
+        )
+        return Report(Verdict.FAILED, f"{code}: {sentence}") if kept else self.lost(run)
+
+    def _postpone(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
+        reason = _wait_reason(failure, counts=counts)
+        attempt = _attempt(
+            run,
+            failure.code,
+            failure.http_status,
+            Decision.RETRY,
+            failure.sentence,
+            next_at=None if reason is WaitReason.ENDPOINT_DOWN else until,
+            counted=counts,
+        )
+        self.waiting(run)
+        kept = self.store.postpone(
+            run.lease, until, reason, failure.sentence, attempt, heard=run.heard
+        )
+        return Report(Verdict.WAITS, failure.sentence, until) if kept else self.lost(run)
+
+
+def _wait_reason(failure: Failure, *, counts: bool) -> WaitReason:
+    if isinstance(failure, RateLimited):
+        return WaitReason.RATE_LIMITED
+    if isinstance(failure, DeliveryFailed) and not counts:
+        return WaitReason.ENDPOINT_DOWN
+    return WaitReason.RETRY
+
+
+def _attempt(
+    run: Run,
+    code: OutcomeCode,
+    http_status: int | None,
+    decision: Decision,
+    reason: str,
+    *,
+    next_at: float | None = None,
+    counted: bool = True,
+) -> Attempt:
+    attempt = Attempt(
+        started_at=run.started_at,
+        duration=run.duration,
+        code=code,
+        http_status=http_status,
+        decision=decision,
+        reason=reason,
+        next_at=next_at,
+        counted=counted,
+    )
+    log.log(
+        logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
+        "job=%s chatbot=%s account=%s attempt=%d code=%s status=%s duration=%.3f decision=%s%s",
+        run.record.id,
+        run.record.chatbot_id,
+        run.record.account,
+        run.record.attempts_used + counted,
+        code,
+        http_status or "-",
+        attempt.duration,
+        decision,
+        "" if next_at is None else f" next_in={next_at - run.now:.1f}s",
+    )
+    return attempt
