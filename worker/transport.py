@@ -4,6 +4,10 @@ Without this, one entry on the queue that is not JSON, or that Celery cannot
 read, ends the worker that takes it, goes back, and ends the next one. And a
 worker asks a Redis that refuses it again without a pause, but one that was
 away for some minutes only every half minute.
+
+It also saves what a doorbell does not need: a note in Redis of each message
+until it is acknowledged, for the ledger sends again what got lost, and a new
+Redis client for each such note.
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu import connection
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+
+from tasks.job import UPLOAD_TASK
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +37,70 @@ def last_poll() -> float:
     return _last_poll
 
 
+class QoS(redis.QoS):
+    """Keeps no note in Redis of messages that the ledger sends again when they get lost."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
+        """A message was taken from the queue."""
+        if _is_doorbell(message):
+            virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call] # kombu is untyped
+        else:
+            super().append(message, delivery_tag)  # type: ignore[no-untyped-call] # the same
+
+    def ack(self, delivery_tag: str) -> None:
+        """A message is done with."""
+        if _is_doorbell(self._delivered.get(delivery_tag)):
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call] # the same
+        else:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call] # the same
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
+        """A message is not wanted; another worker may want it."""
+        message = self._delivered.get(delivery_tag)
+        if not _is_doorbell(message):
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call] # the same
+            return
+        if requeue:
+            self._put_back([message])
+        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call] # the same
+
+    def restore_unacked(self, client: Any = None) -> None:  # noqa: ANN401 - kombu's
+        """Give back what was taken and not done with; the process ends."""
+        self._flush()  # type: ignore[no-untyped-call] # the same
+        doorbells = {tag: each for tag, each in self._delivered.items() if _is_doorbell(each)}
+        self._put_back(list(doorbells.values()))
+        for tag in doorbells:
+            del self._delivered[tag]
+        super().restore_unacked(client)  # type: ignore[no-untyped-call] # the same
+
+    def _put_back(self, messages: list[Any]) -> None:
+        if not messages:
+            return
+        with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
+            for message in messages:
+                delivery = message.delivery_info
+                self.channel._do_restore_message(  # noqa: SLF001 - as its parent does
+                    message._raw,  # noqa: SLF001 - the same
+                    delivery["exchange"],
+                    delivery["routing_key"],
+                    pipe,
+                )
+            pipe.execute()
+
+
 class Channel(redis.Channel):
     """Drops what is not JSON, and notes each poll that succeeds."""
+
+    QoS = QoS
+    _kept_client: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
+        # The one for publishing and acknowledging has no state but its pool.
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call] # kombu is untyped
+        if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
+            self._kept_client = super()._create_client()  # type: ignore[no-untyped-call] # the same
+        return self._kept_client
 
     def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
         global _last_poll  # noqa: PLW0603 - there is one queue a process
@@ -89,6 +157,10 @@ class Connection(connection.Connection):
         """Connect, however long it takes; see `kombu.Connection`."""
         options = {"interval_max": _LONGEST_PAUSE} | options
         return super().ensure_connection(*args, **options)  # type: ignore[no-untyped-call] # the same
+
+
+def _is_doorbell(message: Any) -> bool:  # noqa: ANN401 - kombu's message, or nothing
+    return message is not None and message.headers.get("task") == UPLOAD_TASK
 
 
 class Amqp(AMQP):  # type: ignore[misc] # celery is untyped

@@ -1,0 +1,117 @@
+"""Our transport on a real Redis: what it notes of a message, and what it gives back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kombu import connection as kombu_connection
+from kombu import entity, messaging
+from redis import Redis
+
+from tasks.client import UploadClient
+from tasks.job import ENQUEUE_TASK
+from worker.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.redis_server import RedisServer
+
+pytestmark = pytest.mark.usefixtures("real_redis")
+
+# Kombu is untyped.
+Connection: Any = kombu_connection.Connection
+Consumer: Any = messaging.Consumer
+Producer: Any = messaging.Producer
+
+Queue: Any = entity.Queue
+
+QUEUE = Queue("facelift", routing_key="facelift")
+
+
+@pytest.fixture
+def raw(redis_server: RedisServer) -> Iterator[Any]:
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        redis.flushall()
+        yield redis
+
+
+@pytest.fixture
+def connection(redis_server: RedisServer) -> Iterator[Any]:
+    with Connection(redis_server.url, transport=Transport) as made:
+        yield made
+
+
+def take(connection: Any) -> Any:
+    """One message, with its channel."""
+    taken: list[Any] = []
+    channel = connection.channel()
+    consumer = Consumer(
+        channel, [QUEUE], callbacks=[lambda _, message: taken.append(message)], accept=["json"]
+    )
+    with consumer:
+        connection.drain_events(timeout=5)
+    return taken[0]
+
+
+def enqueue(redis_server: RedisServer) -> str:
+    with UploadClient(redis_server.url) as client:
+        return client.enqueue("bot", "media:a.png").id
+
+
+def job_on_queue(raw: Any) -> str | None:
+    found = raw.lindex("facelift", -1)
+    return None if found is None else str(json.loads(found)["headers"]["id"])
+
+
+def test_a_message_that_the_ledger_sends_again_is_not_noted(
+    redis_server: RedisServer, raw: Any, connection: Any
+) -> None:
+    enqueue(redis_server)
+    message = take(connection)
+    assert raw.exists("unacked", "unacked_index") == 0
+    message.ack()
+    message.channel.close()
+    assert job_on_queue(raw) is None
+
+
+def test_a_message_that_is_not_wanted_goes_back(
+    redis_server: RedisServer, raw: Any, connection: Any
+) -> None:
+    job = enqueue(redis_server)
+    message = take(connection)
+    assert job_on_queue(raw) is None
+    message.requeue()
+    assert job_on_queue(raw) == job
+
+
+def test_what_was_taken_and_not_begun_goes_back_when_the_worker_leaves(
+    redis_server: RedisServer, raw: Any, connection: Any
+) -> None:
+    job = enqueue(redis_server)
+    message = take(connection)
+    message.channel.close()
+    assert job_on_queue(raw) == job
+    assert raw.llen("facelift") == 1
+
+
+def test_a_producers_message_is_noted_until_it_is_done_with(raw: Any, connection: Any) -> None:
+    producer = Producer(connection.channel(), routing_key="facelift")
+    producer.publish({}, headers={"task": ENQUEUE_TASK, "id": "1"}, declare=[QUEUE])
+    message = take(connection)
+    assert raw.hlen("unacked") == 1
+    message.ack()
+    assert raw.exists("unacked", "unacked_index") == 0
+
+
+def test_clients_for_publishing_share_one_for_their_pool(raw: Any, connection: Any) -> None:
+    assert raw.ping()
+    channel = connection.channel()
+    with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
+        assert first is second
+    channel._disconnect_pools()
+    with channel.conn_or_acquire() as fresh:
+        assert fresh is not first
+        assert fresh.ping()
