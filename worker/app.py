@@ -151,14 +151,15 @@ class Worker:
             last_poll=last_poll,
             on_stuck=self.departure.go,
         )
+        self.celery = self._build_celery(
+            celery_settings(redis_url, keys.queue, settings.concurrency)
+        )
         self._loops = (
             Loop("registration", self.registrar.tick),
             Loop("key watch", self.accounts.tick),
             Loop("dispatcher", Dispatcher(store).tick),
             Loop("poll watch", watch.tick),
-        )
-        self.celery = self._build_celery(
-            celery_settings(redis_url, keys.queue, settings.concurrency)
+            Loop("events", self.celery.events.tick),
         )
 
     def start(self, **_: object) -> None:
@@ -192,7 +193,12 @@ class Worker:
             return Report(Verdict.WAITS, str(error))
 
     def _build_celery(self, conf: dict[str, object]) -> Celery:
-        celery = Celery("facelift", amqp="worker.transport:Amqp", set_as_current=False)
+        celery = Celery(
+            "facelift",
+            amqp="worker.transport:Amqp",
+            events="worker.events:Events",
+            set_as_current=False,
+        )
         celery.conf.update(conf)
 
         @celery.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
