@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from urllib3 import HTTPResponse
 
+_BLOCK = 65_536  # sent at once; whether we still may is asked before each
+
 # Its warnings quote headers that it cannot parse, and those may quote our key.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
@@ -119,7 +121,7 @@ class ThreadAdapter(HTTPAdapter):
     def __init__(self, environment: Environment) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._trust = environment.trust
-        self.poolmanager.connection_pool_kw["ssl_context"] = self._trust
+        self.poolmanager.connection_pool_kw |= {"ssl_context": self._trust, "blocksize": _BLOCK}
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - as in requests
