@@ -213,6 +213,8 @@ class World:
             "FACELIFT_READ_TIMEOUT": f"{REQUEST_LIMIT}s",
             "FACELIFT_REQUEST_TIMEOUT": f"{REQUEST_LIMIT}s",
             "FACELIFT_LEASE": f"{LEASE}s",
+            # The stand-in breaks for a number of requests, not for a time.
+            "FACELIFT_BREAKER_PAUSE": "200ms",
             "FACELIFT_CONCURRENCY": str(CONCURRENCY),
         }
         return Worker(name, self._command, redis, endpoint, environment, self._folder)
