@@ -93,7 +93,7 @@ def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
         worker(tmp_path / "second", environment) as second,
     ):
         job = client.enqueue("bot-kill", "media:good.png")
-        eventually(lambda: endpoint.arrivals(), "the job is not taken")
+        eventually(endpoint.arrivals, "the job is not taken")
         _, pid = str(client.status(job.id).worker).rsplit(":", 1)
         holder = first if int(pid) in {child.pid for child in first.children} else second
         holder.kill()
