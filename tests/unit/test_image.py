@@ -5,103 +5,39 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from random import Random
-from typing import Any, Self
+from typing import Self
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageFilter
+from PIL import Image
 
 from tasks.record import OutcomeCode
+from tests.pictures import (
+    BASELINE,
+    JPEGS,
+    OTHERS,
+    PACKED,
+    PACKED_GREY,
+    PICTURE,
+    PNGS,
+    ROWS,
+    SIDE,
+    SPLIT,
+    WHOLE,
+    chunk,
+    draw,
+    encode,
+    exif,
+    frames,
+    insert_segment,
+    png,
+    segment,
+)
 from worker import image as image_module
 from worker.errors import ImageRejected
 from worker.image import ImageFormat, ImageLimits, ValidImage, validate
 
-SIDE = 48
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
-
-
-def draw(width: int = SIDE, height: int = SIDE) -> Image.Image:
-    """Soft noise: compresses like a photograph, and is the same every time."""
-    noise = Image.frombytes("RGB", (width, height), Random(7).randbytes(3 * width * height))
-    return noise.filter(ImageFilter.GaussianBlur(1))
-
-
-def encode(picture: Image.Image, image_format: str, **options: Any) -> bytes:
-    stream = BytesIO()
-    picture.save(stream, image_format, **options)
-    return stream.getvalue()
-
-
-def exif(orientation: int) -> Image.Exif:
-    tags = Image.Exif()
-    tags[ExifTags.Base.Orientation] = orientation
-    return tags
-
-
-def segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
-
-
-def insert_segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
-    return jpeg[:2] + segment(marker, body) + jpeg[2:]
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(
-    *packed: bytes, side: int = SIDE, colour: int = 2, interlaced: int = 0, before: bytes = b""
-) -> bytes:
-    """By hand: 8-bit pixels that the caller packed, and split as he liked."""
-    header = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, interlaced)
-    pixels = b"".join(chunk(b"IDAT", part) for part in packed)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + pixels + chunk(b"IEND", b"")
-
-
-def frames() -> list[Image.Image]:
-    return [draw(), draw().transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
-
-
-PICTURE = draw()
-ROWS = b"".join(b"\0" + PICTURE.crop((0, y, SIDE, y + 1)).tobytes() for y in range(SIDE))
-PACKED = zlib.compress(ROWS)
-PACKED_GREY = zlib.compress(bytes(SIDE * (1 + SIDE)))
-SPLIT = chunk(b"IDAT", b"") + chunk(b"tEXt", b"")
-BASELINE = encode(PICTURE, "JPEG")
-
-PNGS = {
-    **{
-        f"png {mode}": encode(PICTURE.convert(mode), "PNG")
-        for mode in ("1", "L", "LA", "P", "RGB", "RGBA")
-    },
-    "png 16 bits": encode(PICTURE.convert("L").convert("I;16"), "PNG"),
-    "png 2 bits": encode(PICTURE.quantize(4), "PNG", bits=2),
-    "png EXIF": encode(PICTURE, "PNG", exif=exif(6)),
-    "png many chunks": png(*(PACKED[at : at + 500] for at in range(0, len(PACKED), 500))),
-}
-JPEGS = {
-    "jpeg baseline": BASELINE,
-    "jpeg progressive": encode(PICTURE, "JPEG", progressive=True),
-    "jpeg restarts": encode(PICTURE, "JPEG", restart_marker_rows=1),
-    "jpeg grey": encode(PICTURE.convert("L"), "JPEG"),
-    "jpeg CMYK": encode(PICTURE.convert("CMYK"), "JPEG"),
-    "jpeg EXIF": encode(PICTURE, "JPEG", exif=exif(6)),
-    # As cameras do: a whole JPEG, end marker and all, inside the metadata.
-    "jpeg thumbnail": insert_segment(
-        BASELINE, 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + encode(draw(16, 16), "JPEG")
-    ),
-}
-OTHERS = {
-    "gif": encode(PICTURE, "GIF"),
-    "webp": encode(PICTURE, "WEBP"),
-    "webp lossless": encode(PICTURE, "WEBP", lossless=True),
-    "webp EXIF": encode(PICTURE, "WEBP", exif=exif(6)),
-}
-WHOLE = {**PNGS, **JPEGS, **OTHERS}
 
 
 def refusal(data: bytes, limits: ImageLimits = LIMITS) -> ImageRejected:
@@ -456,47 +392,3 @@ def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: validate(BASELINE, LIMITS), range(8)))
     assert most == 1
-
-
-# Hostile data
-
-
-def reseal(data: bytes) -> bytes:
-    """Make the checksums of a PNG right again, so that what lies behind them is reached."""
-    sealed, at = [data[:8]], 8
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        sealed.append(chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
-        at += 12 + length
-    return b"".join(sealed)
-
-
-@st.composite
-def mutations(draw_from: st.DrawFn) -> bytes:
-    data = bytearray(draw_from(st.sampled_from(list(WHOLE.values()))))
-    for _ in range(draw_from(st.integers(1, 5))):
-        at = draw_from(st.integers(0, max(0, len(data) - 1)))
-        removed = draw_from(st.integers(0, 12))
-        data[at : at + removed] = draw_from(st.binary(max_size=12))
-    return (
-        reseal(bytes(data))
-        if data.startswith(b"\x89PNG") and draw_from(st.booleans())
-        else bytes(data)
-    )
-
-
-@settings(max_examples=600, deadline=None)
-@given(st.one_of(mutations(), st.binary(max_size=200)))
-@example(b"\xff\xd8\xff")
-@example(b"\x89PNG\r\n\x1a\n")
-@example(b"GIF89a")
-@example(b"RIFF\0\0\0\0WEBP")
-def test_hostile_data_is_refused_and_what_passes_can_be_shown(data: bytes) -> None:
-    try:
-        valid = validate(data, ALL_FORMATS)
-    except ImageRejected:
-        return
-    if valid.format is ImageFormat.PNG:  # of which Pillow checks no more than we do
-        with Image.open(BytesIO(data), formats=["PNG"]) as opened:
-            opened.load()
-            assert opened.size == (valid.side, valid.side)

@@ -6,7 +6,7 @@ import re
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.image_file.layout import Layout, as_shown, broken, cut_off
+from worker.image_file.layout import Layout, as_shown, bounded, broken, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def walk_jpeg(data: bytes) -> Layout:
     exif = b""
     scans = 0
     needed = [data[:2]]
-    for code, segment in _segments(data):
+    for code, segment in bounded(_segments(data)):
         if code in _FRAMES:
             frames.append(unpack_from(">HH", segment, 5))
         elif code == _SCAN:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 from struct import unpack_from
+from typing import TYPE_CHECKING, TypeVar
 
 from tasks.record import OutcomeCode
 from worker.errors import ImageRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_T = TypeVar("_T")
+
+
+MOST_PARTS = 100_000
+"""How many parts a file may have. Some thousand are usual; millions cost seconds and gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,18 @@ def as_shown(width: int, height: int, exif: bytes) -> tuple[int, int]:
 
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = range(5, 9)
+
+
+def bounded(parts: Iterable[_T]) -> Iterator[_T]:
+    """The same parts; there may be `MOST_PARTS` of them.
+
+    Raises:
+        ImageRejected: there are more.
+    """
+    for number, part in enumerate(parts):
+        if number >= MOST_PARTS:
+            raise broken(f"it has more than {MOST_PARTS:,} parts")
+        yield part
 
 
 def cut_off(reason: str) -> ImageRejected:

@@ -7,7 +7,7 @@ from itertools import groupby
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.image_file.layout import Layout, as_shown, broken, cut_off
+from worker.image_file.layout import Layout, as_shown, bounded, broken, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # another capital: none may sh
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _INDEXED = 3
+_HEADER_BYTES = 13
 _PALETTE_BYTES = range(3, 3 * 256 + 1, 3)
 _LAST_FILTER = 4
 _WHOLE = ((0, 0, 1, 1),)  # a pass: its first column and row, and the steps to its next ones
@@ -36,17 +37,21 @@ def walk_png(data: bytes) -> Layout:
 
     Any animation chunk makes it an animated picture.
     """
-    chunks = list(_chunks(data))
+    chunks = list(bounded(_chunks(data)))
     order = [kind for kind, _ in groupby(kind for kind, _ in chunks)]
     first = dict(reversed(chunks))
     if order[0] != b"IHDR":
         raise broken("its header does not come first")
+    kinds = [kind for kind, _ in chunks]
+    if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:  # decoders differ in which they heed
+        raise broken("one of its parts comes twice")
     if order.count(b"IDAT") != 1:
         raise broken("its pixels are not in one place")
     width, height, depth, colour, packing, filtering, interlace = unpack_from(
         ">IIBBBBB", first[b"IHDR"]
     )
-    if depth not in _DEPTHS.get(colour, ()) or packing or filtering or interlace > 1:
+    is_known = depth in _DEPTHS.get(colour, ()) and not packing and not filtering
+    if not is_known or interlace > 1 or len(first[b"IHDR"]) != _HEADER_BYTES:
         raise broken("its header makes no sense")
     palette = first[b"PLTE"] if b"PLTE" in order[: order.index(b"IDAT")] else b""
     if colour == _INDEXED and len(palette) not in _PALETTE_BYTES:
