@@ -117,7 +117,8 @@ class UploadClient:
             sha256: what the image's bytes must hash to, in hexadecimal.
             not_before: Unix seconds or a time with its zone; not started earlier.
             expires_at: the same; not delivered by then, it ends as `expired`.
-            fit: `strict` sends the exact bytes or refuses them.
+            fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
+                picture that would be refused square, small enough and still.
             job_id: a name of your own; safe to send again after an error.
 
         Raises:

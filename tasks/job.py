@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from tasks.errors import InvalidJob
@@ -30,6 +31,17 @@ _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
 _IDEMPOTENCY_KEY_LENGTH = 200
 _LATEST_SECONDS = 1e11  # the year 5138; a larger number is milliseconds by mistake
+
+
+class Fit(StrEnum):
+    """What a worker may do to a picture that cannot be sent as it is."""
+
+    STRICT = "strict"
+    """Nothing: the exact bytes are sent, or refused."""
+    CROP = "crop"
+    """Cut its longer sides, keep the centre, and re-encode it."""
+    PAD = "pad"
+    """Put it onto a square ground, white or transparent, and re-encode it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,8 @@ class UploadJob:
         sha256: what the image's bytes must hash to, in hexadecimal.
         not_before: Unix seconds; the job is not started earlier.
         expires_at: Unix seconds; a job not delivered by then ends as `expired`.
-        fit: `strict` sends the exact bytes or refuses them.
+        fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
+            picture that would be refused square, small enough and still; see docs/images.md.
 
     Raises:
         InvalidJob: a field is not what it must be; it names the field.
@@ -94,7 +107,7 @@ class UploadJob:
     sha256: str | None = None
     not_before: float | None = None
     expires_at: float | None = None
-    fit: str = "strict"
+    fit: str = Fit.STRICT.value
 
     def __post_init__(self) -> None:
         _check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
@@ -113,8 +126,8 @@ class UploadJob:
             object.__setattr__(self, name, _check_time(name, getattr(self, name)))
         if self.not_before and self.expires_at and self.expires_at <= self.not_before:
             raise InvalidJob("expires_at", "must be later than not_before")
-        if self.fit != "strict":
-            raise InvalidJob("fit", f"must be 'strict', not {_show(self.fit)}")
+        if self.fit not in tuple(Fit):
+            raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {_show(self.fit)}")
 
     @classmethod
     def from_fields(cls, given: dict[str, Any]) -> Self:

@@ -33,7 +33,7 @@ from worker.departure import Departure
 from worker.dispatcher import Dispatcher
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.executor import Executor
-from worker.image import ImageFormat, ImageLimits
+from worker.image_limits import image_limits
 from worker.image_store import open_stores
 from worker.intake import Intake
 from worker.lease import LeaseKeeper
@@ -109,11 +109,7 @@ class Worker:
             leases=self.leases,
             image_stores=_open_stores(settings.image_stores),
             accounts=self.accounts,
-            image_limits=ImageLimits(
-                byte_limit=settings.image_byte_limit,
-                pixel_limit=settings.image_pixel_limit,
-                formats=frozenset(map(ImageFormat, settings.image_formats)),
-            ),
+            image_limits=image_limits(settings),
             endpoint=EndpointClient(
                 settings.endpoint_url,
                 RequestLimits(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks.errors import FaceliftError
-from tasks.job import ImageRef
+from tasks.job import Fit, ImageRef
 from tasks.record import OutcomeCode
 from tasks.replies import Claimed, Ended, Go, Heard, Quota, Waiting
 from worker.errors import (
@@ -25,7 +25,7 @@ from worker.errors import (
     PermanentFailure,
     RetryableFailure,
 )
-from worker.image import validate
+from worker.image_fit import fit, read_limit, room_for
 from worker.run import Report, Run, Verdict
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class Executor:
             )
         if isinstance(result, Report):
             return result
-        return self.recorder.success(run, result.message, result.http_status)
+        sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
+        return self.recorder.success(run, sentence, result.http_status)
 
     def _find_keys(self, record: JobRecord) -> tuple[str, ...]:
         keys = self.accounts.keys(record.account)
@@ -134,16 +135,19 @@ class Executor:
             raise PermanentFailure(
                 OutcomeCode.UNKNOWN_STORE, f"The workers know no image store {ref.store!r}."
             )
-        data = store.read(ref.path, self.image_limits.byte_limit)
+        how = Fit(record.fit)
         expected = record.sha256 or record.image_sha256
-        if expected and hashlib.sha256(data).hexdigest() != expected:
-            since = "enqueued" if record.sha256 else "first read"
-            raise ImageRejected(
-                OutcomeCode.IMAGE_CHANGED,
-                f"The stored image is not the one that was {since}: its SHA-256 differs.",
-            )
-        run.original = data
-        return validate(data, self.image_limits)
+        with room_for(how):
+            data = store.read(ref.path, read_limit(self.image_limits, how))
+            if expected and hashlib.sha256(data).hexdigest() != expected:
+                since = "enqueued" if record.sha256 else "first read"
+                raise ImageRejected(
+                    OutcomeCode.IMAGE_CHANGED,
+                    f"The stored image is not the one that was {since}: its SHA-256 differs.",
+                )
+            image = fit(data, self.image_limits, how)
+            run.has_read(data, image)
+        return image
 
     def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt | Report:
         """Deliver, with the key before if the endpoint does not know the newest one."""

@@ -1,14 +1,14 @@
 """Whether a picture may be sent: bytes in, `ValidImage` or a named rejection out.
 
-The only room that knows Pillow. It sees a picture last, when format, size and wholeness are
-established (`image_file/`), and only to decode it; what it raises stops here. Where the bytes
-come from is the affair of `image_store/`.
+Pillow sees a picture last, when format, size and wholeness are established (`image_file/`), and
+only to decode it; what it raises stops here. Where the bytes come from is the affair of
+`image_store/`; a picture that may not be sent as it is can be changed in `image_fit/`.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from PIL.ImageFile import ImageFile
 
-__all__ = ["ImageFormat", "ImageLimits", "ValidImage", "validate"]
+    from worker.image_file import Layout
+
+__all__ = ["OPENERS", "ImageFormat", "ImageLimits", "ValidImage", "survey", "too_large", "validate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +39,41 @@ class ImageLimits:
             smaller of its two readings.
         pixel_limit: width times height; nothing larger is decoded.
         formats: by content, never by name.
+        fit_byte_limit: the same as `byte_limit`, for a picture that may be fitted.
+        fit_formats: what such a picture may be besides.
     """
 
     byte_limit: int = 1_000_000
     pixel_limit: int = 40_000_000
     formats: frozenset[ImageFormat] = frozenset({ImageFormat.PNG, ImageFormat.JPEG})
+    fit_byte_limit: int = 20_000_000
+    fit_formats: frozenset[ImageFormat] = frozenset(ImageFormat)
+
+    @property
+    def before_fitting(self) -> ImageLimits:
+        """What a picture may be that is to be fitted."""
+        return replace(
+            self,
+            byte_limit=max(self.byte_limit, self.fit_byte_limit),
+            formats=self.formats | self.fit_formats,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ValidImage:
-    """A picture that may be sent, exactly as it was stored.
+    """A picture that may be sent.
 
     Attributes:
         data: the file's bytes.
         format: by content.
         side: width and height in pixels.
+        fitted: what was changed, in a phrase; empty if it is exactly as it was stored.
     """
 
     data: bytes
     format: ImageFormat
     side: int
+    fitted: str = ""
 
     @property
     def content_type(self) -> str:
@@ -75,23 +92,8 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
         ImageRejected: it is not; the code and the sentence say why.
         MemoryError: this machine's want, not the picture's fault.
     """
-    if not data:
-        raise ImageRejected(OutcomeCode.IMAGE_EMPTY, "The file is empty: it has 0 bytes.")
-    if len(data) >= limits.byte_limit:
-        raise ImageRejected(
-            OutcomeCode.IMAGE_TOO_LARGE,
-            f"The file has {len(data):,} bytes; it must have fewer than {limits.byte_limit:,}.",
-        )
-    image_format = _allowed_format(data, limits)
-    layout = examine(data, image_format)
+    image_format, layout = survey(data, limits)
     width, height = layout.width, layout.height
-    dimensions = f"{width}\N{MULTIPLICATION SIGN}{height} pixels"
-    if width * height > limits.pixel_limit:
-        raise ImageRejected(
-            OutcomeCode.IMAGE_TOO_MANY_PIXELS,
-            f"The picture is {dimensions}, {width * height:,} in all; "
-            f"at most {limits.pixel_limit:,} are allowed.",
-        )
     if layout.animated:
         raise ImageRejected(
             OutcomeCode.IMAGE_ANIMATED,
@@ -100,13 +102,44 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
     if width != height:
         raise ImageRejected(
             OutcomeCode.IMAGE_NOT_SQUARE,
-            f"The picture is {dimensions}; it must be exactly square.",
+            f"The picture is {width}\N{MULTIPLICATION SIGN}{height} pixels; "
+            "it must be exactly square.",
         )
     if image_format is ImageFormat.PNG:
         prove_rows(layout)
     else:
         _decode(layout.pixels, image_format)
     return ValidImage(data, image_format, width)
+
+
+def survey(data: bytes, limits: ImageLimits) -> tuple[ImageFormat, Layout]:
+    """Judge all that can be told of `data` before anything is unpacked or decoded.
+
+    Raises:
+        ImageRejected: it is no picture of an allowed format, cut off, or beyond the limits.
+    """
+    if not data:
+        raise ImageRejected(OutcomeCode.IMAGE_EMPTY, "The file is empty: it has 0 bytes.")
+    if len(data) >= limits.byte_limit:
+        raise too_large(len(data), limits.byte_limit)
+    image_format = _allowed_format(data, limits)
+    layout = examine(data, image_format)
+    width, height = layout.width, layout.height
+    if width * height > limits.pixel_limit:
+        raise ImageRejected(
+            OutcomeCode.IMAGE_TOO_MANY_PIXELS,
+            f"The picture is {width}\N{MULTIPLICATION SIGN}{height} pixels, "
+            f"{width * height:,} in all; at most {limits.pixel_limit:,} are allowed.",
+        )
+    return image_format, layout
+
+
+def too_large(size: int, limit: int) -> ImageRejected:
+    """The rejection of a file that has `size` bytes and must have fewer than `limit`."""
+    return ImageRejected(
+        OutcomeCode.IMAGE_TOO_LARGE,
+        f"The file has {size:,} bytes; it must have fewer than {limit:,}.",
+    )
 
 
 def _allowed_format(data: bytes, limits: ImageLimits) -> ImageFormat:
@@ -126,11 +159,13 @@ def _allowed_format(data: bytes, limits: ImageLimits) -> ImageFormat:
     return found
 
 
-_OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
+OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
     ImageFormat.JPEG: JpegImageFile,
     ImageFormat.WEBP: WebPImageFile,
     ImageFormat.GIF: GifImageFile,
 }
+"""What decodes a format: these alone, of all that Pillow has. Here a PNG needs none."""
+
 _decoding = threading.Lock()
 
 
@@ -139,10 +174,10 @@ def _decode(pixels: bytes, image_format: ImageFormat) -> None:
 
     Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
     ours came before. One at a time in a process: it is pure computation, and a progressive JPEG of
-    40 megapixels takes up to 320 MB.
+    40 megapixels takes up to 320 MB, a WebP twice that.
     """
     try:
-        with _decoding, _OPENERS[image_format](BytesIO(pixels)) as picture:
+        with _decoding, OPENERS[image_format](BytesIO(pixels)) as picture:
             picture.draft(None, (1, 1))  # a JPEG: read all, compute an eighth; others ignore it
             picture.load()
     except MemoryError:

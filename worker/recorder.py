@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,8 +57,8 @@ class Recorder:
 
     def waiting(self, run: Run) -> None:
         """The job waits for its turn; its image is not to change until then."""
-        if run.original is not None and run.record.image_sha256 is None:
-            self.store.note_image(run.record.id, hashlib.sha256(run.original).hexdigest())
+        if run.record.image_sha256 is None and run.image_sha256:
+            self.store.note_image(run.record.id, run.image_sha256)
 
     def lost(self, run: Run) -> Report:
         """Somebody else has the job; nothing is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
+    from worker.image import ValidImage
     from worker.lease import Held
 
 
@@ -48,7 +50,6 @@ class Run:
         record: as it was claimed.
         held: the lease.
         started_at: Unix seconds of the claim.
-        original: the image as it is stored, once it was read.
         heard: what the last request told of account and endpoint, if there was one.
     """
 
@@ -56,7 +57,8 @@ class Run:
         self.record = record
         self.held = held
         self.started_at = record.started_at or record.created_at
-        self.original: bytes | None = None
+        self._image: bytes | None = None
+        self._image_sha256: str | None = None
         self.heard: Heard | None = None
         self._monotonic = monotonic
         self._claimed = monotonic()
@@ -65,6 +67,20 @@ class Run:
     def lease(self) -> Lease:
         """The lease as the ledger knows it."""
         return self.held.lease
+
+    def has_read(self, data: bytes, image: ValidImage) -> None:
+        """The stored image, and what is sent of it."""
+        if image.data is data:
+            self._image = data
+        else:  # it may be large, and is not needed any more
+            self._image_sha256 = hashlib.sha256(data).hexdigest()
+
+    @property
+    def image_sha256(self) -> str | None:
+        """What the stored image hashes to; None if it was not read."""
+        if self._image_sha256 is None and self._image is not None:
+            self._image_sha256 = hashlib.sha256(self._image).hexdigest()
+        return self._image_sha256
 
     @property
     def duration(self) -> float:

@@ -116,6 +116,16 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     image_formats: ImageFormats = _setting(
         "png,jpeg", f"formats let through, by content; of {','.join(get_args(FormatName))}"
     )
+    image_fit_byte_limit: int = _setting(
+        "20000000",
+        "bytes that an image must stay under if its job allows to fit it",
+        low=1,
+        high=100_000_000,
+    )
+    image_fit_formats: ImageFormats = _setting(
+        "png,jpeg,webp,gif",
+        "formats that an image may have besides if its job allows to fit it",
+    )
     backoff_base: Duration = _setting(
         "1s", "longest wait after a first failure", low="1ms", high="1h"
     )
@@ -204,11 +214,28 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     api_keys, problems = read_keys(environ)
     account_rates, more = read_rates(environ)
-    problems += more
-    given: dict[str, object] = {"api_keys": api_keys, "account_rates": account_rates}
-    for variable, field in _fields().items():
-        if value := environ.get(variable, "").strip():
-            given[field] = value
+    given = {"api_keys": api_keys, "account_rates": account_rates, **_given(environ)}
+    return _validated(given, problems + more)
+
+
+def load_for_images(environ: Mapping[str, str]) -> Settings:
+    """Of the settings in `environ` those that say what an image may be.
+
+    The others are not looked at and have their defaults; there are no keys and no stores.
+
+    Raises:
+        InvalidSettings: with every problem there is.
+    """
+    given = {name: value for name, value in _given(environ).items() if name.startswith("image_")}
+    return _validated({**given, "api_keys": {}, "image_stores": {}}, [])
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, object]:
+    values = ((name, environ.get(variable, "").strip()) for variable, name in _fields().items())
+    return {name: value for name, value in values if value}
+
+
+def _validated(given: dict[str, object], problems: list[str]) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from tasks.cli.exits import exit_of, exit_of_cancelling
 from tasks.cli.text import describe, describe_cancellation
 from tasks.client import UploadClient
 from tasks.errors import WaitTimeout
+from tasks.job import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,13 @@ def _timeout(default: float) -> Callable[[Any], Any]:
 @click.option("--account", default="default", show_default=True, help="Whose API key to use.")
 @click.option("--idempotency-key", help="The same key again gives the same job.")
 @click.option("--sha256", help="What the image's bytes must hash to.")
+@click.option(
+    "--fit",
+    type=click.Choice([fit.value for fit in Fit]),
+    default=Fit.STRICT.value,
+    show_default=True,
+    help="Whether a picture that would be refused is cropped or padded instead.",
+)
 @click.option(
     "--not-before",
     type=_Moment(),

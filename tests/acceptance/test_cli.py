@@ -143,12 +143,14 @@ def test_enqueue_takes_every_field_of_a_job(facelift: Facelift, worker: Ledger) 
         "--not-before": "2100-01-01T00:00:00+02:00",
         "--expires-at": "4102531200",
         "--job-id": "mine",
+        "--fit": "crop",
     }
     said = facelift("enqueue", "bot", "media:a.png", *(part for o in options.items() for part in o))
     assert said.out == "mine\n"
     record = worker.get("mine")
     assert (record.account, record.idempotency_key, record.sha256) == ("shop", "k", "ab" * 32)
     assert (record.not_before, record.expires_at) == (4_102_437_600, 4_102_531_200)
+    assert record.fit == "crop"
 
 
 def test_enqueue_that_waits_prints_where_the_job_stands(facelift: Facelift) -> None:

@@ -72,7 +72,7 @@ def test_a_job_says_itself_when_it_expires(client: UploadClient) -> None:
         ("image", "a.png"),
         ("account", "A"),
         ("not_before", 1.7e12),
-        ("fit", "crop"),
+        ("fit", "stretch"),
         ("job_id", "a b"),
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fakeredis import FakeRedis
 from pydantic import SecretStr
 
+from tasks.record import OutcomeCode
 from tests.ledger.driver import Ledger
+from tests.pictures import draw, encode
+from worker import image_fit
 from worker.accounts import Accounts
 from worker.api_keys import AccountKeys
 from worker.backoff import RetryPolicy
@@ -18,8 +21,13 @@ from worker.executor import Executor
 from worker.image import ImageLimits
 from worker.lease import LeaseKeeper
 from worker.recorder import Recorder
-from worker.run import Verdict
+from worker.run import Report, Verdict
 
+if TYPE_CHECKING:
+    from tasks.record import JobRecord
+    from worker.image import ValidImage
+
+WIDE = encode(draw(40, 30), "PNG")
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -27,23 +35,27 @@ PNG = bytes.fromhex(
 
 
 class Store:
+    limits: ClassVar[list[int]] = []
+    rooms: ClassVar[list[int]] = []
+
     def read(self, path: str, limit: int) -> bytes:
-        assert limit
-        return {"good.png": PNG, "bots/42.png": PNG}[path]
+        self.limits.append(limit)
+        self.rooms.append(image_fit._rooms._value)
+        return {"good.png": PNG, "bots/42.png": PNG, "wide.png": WIDE}[path]
 
 
 class Endpoint:
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.images: list[ValidImage] = []
 
-    def deliver(self, _: object, *, file_name: str, **__: Any) -> Receipt:
+    def deliver(self, image: ValidImage, *, file_name: str, **_: Any) -> Receipt:
         self.names.append(file_name)
+        self.images.append(image)
         return Receipt(200, "Done.", confirmed=True)
 
 
-@pytest.mark.parametrize("path", ["good.png", "bots/42.png"])
-def test_file_is_named_by_its_path_without_its_store(path: str) -> None:
-    endpoint: Any = Endpoint()
+def run(endpoint: Any, **job: Any) -> tuple[Report, JobRecord]:
     with FakeRedis(decode_responses=True) as redis:
         ledger = Ledger(redis)
         leases = LeaseKeeper(ledger.store, 15)
@@ -58,7 +70,51 @@ def test_file_is_named_by_its_path_without_its_store(path: str) -> None:
             longest_request=30,
             worker="w",
         )
-        report = executor.run(ledger.enqueue(image=f"media:{path}"))
+        job_id = ledger.enqueue(**job)
+        report = executor.run(job_id)
         leases.stop()
+        return report, ledger.get(job_id)
+
+
+@pytest.mark.parametrize("path", ["good.png", "bots/42.png"])
+def test_file_is_named_by_its_path_without_its_store(path: str) -> None:
+    endpoint = Endpoint()
+    report, _ = run(endpoint, image=f"media:{path}")
     assert report.verdict is Verdict.DELIVERED, report
     assert endpoint.names == [path]
+
+
+def test_what_was_changed_to_fit_is_in_the_message() -> None:
+    endpoint = Endpoint()
+    report, record = run(endpoint, image="media:wide.png", fit="pad")
+    assert report.verdict is Verdict.DELIVERED, report
+    (sent,) = endpoint.images
+    assert sent.side == 40
+    assert sent.fitted.startswith("fitted: 40×30 → 40×40, ")  # noqa: RUF001 - as written
+    assert record.message == report.sentence == f"Done. ({sent.fitted})"
+    assert record.attempts[-1].reason == record.message
+
+
+def test_what_needs_no_change_is_sent_byte_for_byte() -> None:
+    endpoint = Endpoint()
+    _, record = run(endpoint, image="media:good.png", fit="crop")
+    assert endpoint.images[0].data == PNG
+    assert record.message == "Done."
+
+
+def test_a_job_that_allows_no_change_fails() -> None:
+    report, record = run(Endpoint(), image="media:wide.png")
+    assert report.verdict is Verdict.FAILED
+    assert record.outcome is OutcomeCode.IMAGE_NOT_SQUARE
+
+
+@pytest.mark.parametrize(
+    ("fit", "limit", "rooms"), [("strict", 1_000_000, 4), ("crop", 20_000_000, 3)]
+)
+def test_more_is_read_of_a_picture_that_may_be_changed_but_of_few_at_a_time(
+    fit: str, limit: int, rooms: int
+) -> None:
+    Store.limits.clear()
+    Store.rooms.clear()
+    run(Endpoint(), image="media:good.png", fit=fit)
+    assert (Store.limits, Store.rooms) == ([limit], [rooms])

@@ -341,7 +341,7 @@ def test_whatever_pillow_raises_becomes_a_rejection(
     def break_down(_: object) -> None:
         raise error
 
-    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, break_down)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, break_down)
     refused = refusal(BASELINE)
     assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
     assert isinstance(refused.__cause__, error)
@@ -351,7 +351,7 @@ def test_want_of_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatc
     def break_down(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, break_down)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, break_down)
     with pytest.raises(MemoryError):
         validate(BASELINE, LIMITS)
 
@@ -388,7 +388,7 @@ def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 
         def load(self) -> None: ...
 
-    monkeypatch.setitem(image_module._OPENERS, ImageFormat.JPEG, lambda _: Slow())
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: Slow())
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: validate(BASELINE, LIMITS), range(8)))
     assert most == 1

@@ -23,6 +23,7 @@ from tests.pictures import (
     chunk,
     draw,
     encode,
+    exif,
     insert_segment,
     png,
     png_suite,
@@ -143,15 +144,26 @@ def test_a_webp_frame_of_another_size_than_its_canvas_is_refused(side: int, inne
     assert refusal(riff(canvas(side), (b"VP8 ", frame))).code is OutcomeCode.IMAGE_NOT_AN_IMAGE
 
 
+def test_a_webp_is_refused_with_its_size_as_shown() -> None:
+    turned = encode(draw(40, 30), "WEBP", exif=exif(6))
+    assert "30×40" in refusal(turned).sentence  # noqa: RUF001 - as written
+
+
 # Bombs
 
 
 @pytest.mark.parametrize("parts", [99_000, 100_001])
-@pytest.mark.parametrize("kind", ["png", "jpeg"])
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_a_file_may_not_have_a_hundred_thousand_parts(kind: str, parts: int) -> None:
+    webp = encode(draw(), "WEBP", exif=exif(1))
     data = {
         "png": png(PACKED, before=parts * chunk(b"tEXt", b"")),
         "jpeg": BASELINE[:2] + parts * b"\xff\xfe\0\2" + BASELINE[2:],
+        "webp": webp[:4]
+        + struct.pack("<I", len(webp) - 8 + 8 * parts)
+        + webp[8:30]
+        + parts * b"what\0\0\0\0"
+        + webp[30:],
     }[kind]
     limits = replace(ALL_FORMATS, byte_limit=2_000_000)
     if parts < 100_000:

@@ -178,9 +178,16 @@ def test_a_job_must_not_expire_before_it_may_start() -> None:
         assert refusal(not_before=10, expires_at=expires_at).field == "expires_at"
 
 
-@pytest.mark.parametrize("fit", ["crop", "", None, 1])
-def test_there_is_one_fit(fit: object) -> None:
-    assert refusal(fit=fit).field == "fit"
+@pytest.mark.parametrize("fit", ["strict", "crop", "pad"])
+def test_a_job_says_what_may_be_done_to_its_picture(fit: str) -> None:
+    assert job(fit=fit).fit == fit
+
+
+@pytest.mark.parametrize("fit", ["Crop", "stretch", "", None, 1, ["crop"]])
+def test_another_fit_is_refused_and_the_right_ones_are_named(fit: object) -> None:
+    refused = refusal(fit=fit)
+    assert refused.field == "fit"
+    assert "must be one of strict, crop, pad, not" in str(refused)
 
 
 def test_fields_from_the_wire_make_the_same_job() -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tasks.errors import InvalidSettings
 from tasks.rate import Rate
 from worker.api_keys import normalise
-from worker.settings import Settings, catalogue, load, unknown_variables
+from worker.settings import Settings, catalogue, load, load_for_images, unknown_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,6 +314,15 @@ def test_formats_are_a_list_of_known_names() -> None:
 def test_svg_is_told_why_never() -> None:
     (problem,) = problems_with(IMAGE_FORMATS="png,svg")
     assert problem.startswith("FACELIFT_IMAGE_FORMATS can never have svg: an SVG may carry scripts")
+
+
+def test_settings_for_images_need_no_others_and_look_at_no_others() -> None:
+    given = {"FACELIFT_IMAGE_FIT_FORMATS": "gif", "FACELIFT_BACKOFF_CAP": "never"}
+    settings = load_for_images(given)
+    assert settings.image_fit_formats == ("gif",)
+    assert settings.image_byte_limit == 1_000_000
+    with pytest.raises(InvalidSettings, match="FACELIFT_IMAGE_FIT_BYTE_LIMIT must be a whole"):
+        load_for_images(given | {"FACELIFT_IMAGE_FIT_BYTE_LIMIT": "0"})
 
 
 def test_no_key_at_all_is_a_problem() -> None:

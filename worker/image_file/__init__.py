@@ -5,7 +5,7 @@ costly before one: it takes a PNG whose end or rows are missing, holds all pixel
 reads EXIF and other metadata, which can be hostile too. What may be sent is decided in `image.py`.
 
 `signature.py` tells formats apart; one module a format walks through its files and returns a
-`Layout`.
+`Layout`, and on request the file's `Essence`, for who must draw the picture.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from __future__ import annotations
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 from typing import TYPE_CHECKING
 
-from worker.image_file.gif import walk_gif
-from worker.image_file.jpeg import walk_jpeg
-from worker.image_file.layout import broken, cut_off
-from worker.image_file.png import prove_rows, walk_png
+from worker.image_file.gif import strip_gif, walk_gif
+from worker.image_file.jpeg import strip_jpeg, walk_jpeg
+from worker.image_file.layout import Essence, Layout, broken, cut_off
+from worker.image_file.png import prove_rows, strip_png, walk_png
 from worker.image_file.signature import ImageFormat, recognise
-from worker.image_file.webp import walk_webp
+from worker.image_file.webp import strip_webp, walk_webp
 
 if TYPE_CHECKING:
-    from worker.image_file.layout import Layout
+    from collections.abc import Callable
 
-__all__ = ["ImageFormat", "examine", "prove_rows", "recognise"]
+__all__ = ["Essence", "ImageFormat", "Layout", "examine", "prove_rows", "recognise", "strip"]
 
 _WALKS = {
     ImageFormat.PNG: walk_png,
@@ -46,3 +46,16 @@ def examine(data: bytes, image_format: ImageFormat) -> Layout:
     if not layout.width or not layout.height:
         raise broken("it has no pixels")
     return layout
+
+
+_STRIPS: dict[ImageFormat, Callable[[bytes], Essence]] = {
+    ImageFormat.PNG: strip_png,
+    ImageFormat.JPEG: strip_jpeg,
+    ImageFormat.WEBP: strip_webp,
+    ImageFormat.GIF: strip_gif,
+}
+
+
+def strip(data: bytes, image_format: ImageFormat) -> Essence:
+    """What it takes to draw the picture in a file that `examine` let pass."""
+    return _STRIPS[image_format](data)

@@ -6,14 +6,23 @@ import re
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.image_file.layout import Layout, as_shown, bounded, broken, cut_off
+from worker.image_file.layout import (
+    Essence,
+    Layout,
+    as_shown,
+    bounded,
+    broken,
+    cut_off,
+    read_orientation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Every marker but fill bytes (FF), stuffed bytes (00), restarts (D0 to D7) and TEM (01).
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
-_START, _END, _SCAN, _EXIF = 0xD8, 0xD9, 0xDA, 0xE1
+_START, _END, _SCAN, _EXIF, _PROFILE = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
+_IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they tell the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
@@ -30,8 +39,8 @@ def walk_jpeg(data: bytes) -> Layout:
             frames.append(unpack_from(">HH", segment, 5))
         elif code == _SCAN:
             scans += 1
-        elif code == _EXIF and segment.startswith(b"Exif\0\0", 4):
-            exif = segment[10:]
+        elif code == _EXIF and segment.startswith(_IS_EXIF, 4):
+            exif = exif or segment[10:]
         if code not in _METADATA:
             needed.append(segment)
     if len(frames) != 1 or not 0 < scans <= _MOST_SCANS:
@@ -39,6 +48,22 @@ def walk_jpeg(data: bytes) -> Layout:
     height, width = frames[0]
     pixels = b"".join([*needed, bytes([0xFF, _END])])
     return Layout(*as_shown(width, height, exif), animated=False, pixels=pixels)
+
+
+def strip_jpeg(data: bytes) -> Essence:
+    """Keep what tells pixels and their colours, of the first picture."""
+    file = [data[:2]]
+    exif = b""
+    profile: dict[bytes, bytes] = {}
+    for code, segment in _segments(data):
+        if code == _EXIF and segment.startswith(_IS_EXIF, 4):
+            exif = exif or segment[10:]
+        elif code == _PROFILE and segment.startswith(_IS_PROFILE, 4):
+            profile[segment[16:17]] = segment[18:]  # by its number: they may be out of order
+        if code not in _METADATA:
+            file.append(segment)
+    whole = b"".join(part for _, part in sorted(profile.items()))
+    return Essence(b"".join([*file, bytes([0xFF, _END])]), read_orientation(exif), whole)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -40,8 +40,23 @@ class Layout:
     rows: tuple[tuple[int, int], ...] = ()
 
 
-def as_shown(width: int, height: int, exif: bytes) -> tuple[int, int]:
-    """Width and height after EXIF orientation; as they are if it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Essence:
+    """What drawing a picture takes, and nothing else.
+
+    Attributes:
+        file: the picture without metadata, as far as its format's decoder would read them.
+        orientation: EXIF's, 1 to 8; 1 is upright.
+        profile: an ICC profile, as it was found; empty if there is none.
+    """
+
+    file: bytes
+    orientation: int = 1
+    profile: bytes = b""
+
+
+def read_orientation(exif: bytes) -> int:
+    """EXIF's orientation, 1 to 8; 1, which is upright, if it cannot be read."""
     order = "<" if exif.startswith(b"II") else ">"
     try:
         (directory,) = unpack_from(f"{order}I", exif, 4)
@@ -49,13 +64,20 @@ def as_shown(width: int, height: int, exif: bytes) -> tuple[int, int]:
         for entry in range(directory + 2, directory + 2 + 12 * count, 12):
             tag, value = unpack_from(f"{order}H6xH", exif, entry)
             if tag == _ORIENTATION:
-                return (height, width) if value in _ON_ITS_SIDE else (width, height)
+                return value if value in _ORIENTATIONS else 1
     except StructError:
         pass
-    return width, height
+    return 1
+
+
+def as_shown(width: int, height: int, exif: bytes) -> tuple[int, int]:
+    """Width and height after EXIF orientation."""
+    on_its_side = read_orientation(exif) in _ON_ITS_SIDE
+    return (height, width) if on_its_side else (width, height)
 
 
 _ORIENTATION = 0x0112
+_ORIENTATIONS = range(1, 9)
 _ON_ITS_SIDE = range(5, 9)
 
 

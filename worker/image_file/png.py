@@ -7,7 +7,15 @@ from itertools import groupby
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.image_file.layout import Layout, as_shown, bounded, broken, cut_off
+from worker.image_file.layout import (
+    Essence,
+    Layout,
+    as_shown,
+    bounded,
+    broken,
+    cut_off,
+    read_orientation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +37,8 @@ _INTERLACED = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+_DRAWN = _CRITICAL | {b"tRNS"}
+_LARGEST_PROFILE = 4 << 20  # bytes; printers' are the largest, and have half of that
 _BLOCK = 1 << 20  # bytes; as much as is unpacked at once
 
 
@@ -81,6 +91,34 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise broken("one of its parts is of no known kind")
         yield kind, body
         at += 12 + length
+
+
+def strip_png(data: bytes) -> Essence:
+    """Keep what tells pixels and their colours; an animated PNG's still picture."""
+    file = [data[:8]]
+    first: dict[bytes, bytes] = {}
+    at = 8
+    for kind, body in _chunks(data):
+        if kind in _DRAWN:
+            file.append(data[at : at + 12 + len(body)])
+        first.setdefault(kind, body)
+        at += 12 + len(body)
+    return Essence(
+        b"".join(file),
+        read_orientation(first.get(b"eXIf", b"")),
+        _unpack_profile(first.get(b"iCCP", b"")),
+    )
+
+
+def _unpack_profile(body: bytes) -> bytes:
+    """The profile in an `iCCP` chunk; nothing if it is damaged or unpacks to too much."""
+    _, _, packed = body.partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(packed[1:], _LARGEST_PROFILE)
+    except zlib.error:
+        return b""
+    return profile if unpacker.eof else b""
 
 
 def _ceil(dividend: int, divisor: int) -> int:
