@@ -29,7 +29,7 @@ class Exit(IntEnum):
     OK = 0, "delivered, or done"
     ERROR = 1, "an error of another kind"
     USAGE = 2, "bad usage or bad input"
-    FAILED = 3, "the job failed or expired"
+    FAILED = 3, "the job failed or expired, or a picture is refused"
     NOT_FOUND = 4, "no such job"
     NO_REDIS = 5, "Redis cannot be reached, or refuses"
     PENDING = 6, "the job has not ended yet"
