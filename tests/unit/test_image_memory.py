@@ -1,0 +1,147 @@
+"""The worst files there can be, each in a process of its own that has little memory."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from tests.pictures import BASELINE, JPEGS, chunk, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+WIDTH, HEIGHT = 7000, 5700  # just below 40 megapixels
+MB = 1_000_000
+
+# Memory is counted from what the modules alone take; the limit is on addresses, of which threads'
+# stacks and allocators reserve more than they use.
+JUDGE = """
+import json, resource, sys, time
+from pathlib import Path
+from tasks.job import Fit
+from worker.errors import ImageRejected
+from worker.image import ImageFormat, ImageLimits
+from worker.image_fit import fit
+
+def peak():
+    (line,) = (l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l)
+    return 1024 * int(line.split()[1])
+
+data = Path(sys.argv[1]).read_bytes()
+resource.setrlimit(resource.RLIMIT_AS, (2_500_000_000,) * 2)
+before, began = peak(), time.monotonic()
+try:
+    code, side = "ok", fit(data, ImageLimits(formats=frozenset(ImageFormat)), Fit(sys.argv[2])).side
+except ImageRejected as rejected:
+    code, side = rejected.code, 0
+print(json.dumps({"code": code, "side": side, "memory": peak() - before,
+                  "seconds": time.monotonic() - began}))
+"""
+
+
+def flat_png(width: int, height: int, colour: int, depth: int, *extra: bytes) -> bytes:
+    channels = {0: 1, 2: 3, 6: 4}[colour]
+    rows = bytes((1 + width * channels * depth // 8) * height)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows, 1))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
+
+
+def plain(mode: str, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+    return Image.new(mode, (width, height), "teal" if mode != "P" else 1)
+
+
+def many_scans() -> bytes:
+    """As many passes over as many pixels as are let through."""
+    jpeg = encode(plain("RGB", 6300, 6300), "JPEG", progressive=True, subsampling=0, quality=30)
+    last_scan = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    return jpeg[:-2] + 80 * last_scan + b"\xff\xd9"
+
+
+PROFILE_BOMB = chunk(b"iCCP", b"bomb\0\0" + zlib.compress(bytes(200 * MB)))
+HUGE: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "png": (600, lambda: flat_png(WIDTH, HEIGHT, 6, 8, PROFILE_BOMB)),
+    "png 16 bits": (600, lambda: flat_png(WIDTH, HEIGHT, 0, 16)),
+    "jpeg": (600, lambda: encode(plain("RGB"), "JPEG", progressive=True, subsampling=0)),
+    "jpeg CMYK": (600, lambda: encode(plain("CMYK"), "JPEG", progressive=True, quality=30)),
+    "gif": (600, lambda: encode(plain("P"), "GIF")),
+    "webp": (1000, lambda: encode(plain("RGBA"), "WEBP", lossless=True, method=0)),
+}
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Callable[[bytes, str], dict[str, Any]]:
+    """Judge a picture in a process of its own."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("peak memory is read from /proc")
+
+    def run(data: bytes, how: str) -> dict[str, Any]:
+        file = tmp_path / "picture"
+        file.write_bytes(data)
+        done = subprocess.run(
+            [sys.executable, "-c", JUDGE, str(file), how],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    return run
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_the_largest_pictures_are_fitted_in_bounded_memory(
+    kind: str, judge: Callable[[bytes, str], dict[str, Any]]
+) -> None:
+    most, make = HUGE[kind]
+    answer = judge(make(), "pad")
+    assert (answer["code"], answer["side"]) == ("ok", 2048)
+    assert answer["memory"] < most * MB, answer
+
+
+def test_a_profile_is_not_unpacked_without_bounds(
+    judge: Callable[[bytes, str], dict[str, Any]],
+) -> None:
+    answer = judge(flat_png(40, 32, 6, 8, PROFILE_BOMB), "crop")
+    assert answer["code"] == "ok"
+    assert answer["memory"] < 30 * MB, answer
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "most"),
+    [
+        (lambda: flat_png(30_000, 30_000, 0, 1), "image_too_many_pixels", 10),
+        (lambda: flat_png(6300, 6300, 6, 8, PROFILE_BOMB), "ok", 30),
+        (many_scans, "ok", 350),
+        (lambda: JPEGS["jpeg thumbnail"] + bytes(900_000) + BASELINE, "ok", 10),
+        (lambda: BASELINE[:-2] + 14_000 * b"\xff\xda\0\2" + b"\xff\xd9", "image_not_an_image", 10),
+        (
+            lambda: b"\x89PNG\r\n\x1a\n" + 80_000 * chunk(b"tEXt", b""),
+            "image_truncated",
+            60,
+        ),
+    ],
+    ids=["bomb", "profile bomb", "scans", "trailer", "empty scans", "empty chunks"],
+)
+def test_hostile_files_are_judged_in_bounded_memory_and_time(
+    make: Callable[[], bytes],
+    code: str,
+    most: int,
+    judge: Callable[[bytes, str], dict[str, Any]],
+) -> None:
+    answer = judge(make(), "strict")
+    assert answer["code"] == code
+    assert answer["memory"] < most * MB, answer
+    assert answer["seconds"] < 30, answer  # 3 s where nothing else runs
