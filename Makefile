@@ -1,4 +1,4 @@
-.PHONY: help demo test chaos lock clean
+.PHONY: help demo test chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -16,8 +16,12 @@ chaos: ## four minutes of random faults, then judgement; SEED= repeats a run, JO
 	@scripts/setup dev
 	@scripts/chaos
 
+bench: ## Facelift beside other queues, for docs/performance.md; SHORT=1 takes minutes
+	@scripts/setup bench
+	@exec .venv-bench/bin/python -m benchmarks
+
 lock: ## resolve the locked dependencies anew
 	@scripts/lock
 
 clean: ## remove what the other targets made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
