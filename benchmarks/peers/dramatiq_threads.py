@@ -1,0 +1,30 @@
+"""dramatiq, with results in Redis."""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends import RedisBackend
+
+from benchmarks import job
+
+broker = RedisBroker(url=job.REDIS)
+broker.add_middleware(Results(backend=RedisBackend(url=job.REDIS)))
+dramatiq.set_broker(broker)
+
+
+@dramatiq.actor(store_results=True)
+def upload(bot: str, picture: str) -> dict[str, int | str]:
+    """The job."""
+    return job.deliver(bot, picture)
+
+
+def enqueue(bot: str, picture: str) -> None:
+    """One job."""
+    upload.send(bot, picture)
+
+
+def enqueue_many(jobs: list[tuple[str, str]]) -> None:
+    """Many at once."""
+    dramatiq.group(upload.message(*each) for each in jobs).run()
