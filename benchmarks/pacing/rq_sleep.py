@@ -1,0 +1,35 @@
+"""rq has no rate limit: the job sleeps for as long as a refusal says, and tries again.
+
+`python -m benchmarks.pacing.rq_sleep N` runs N workers.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from redis import Redis
+from rq import Queue
+from rq.worker_pool import WorkerPool
+
+from benchmarks import job
+
+redis = Redis.from_url(job.REDIS)
+queue = Queue("bench", connection=redis)
+
+
+def upload(bot: str, picture: str) -> None:
+    """The job."""
+    data = job.read(picture)
+    while (answer := job.post(bot, picture, data)).status_code == job.TOO_MANY:
+        time.sleep(float(answer.headers["Retry-After"]))
+    answer.raise_for_status()
+
+
+def enqueue(bot: str, picture: str) -> None:
+    """One job."""
+    queue.enqueue("benchmarks.pacing.rq_sleep.upload", bot, picture)
+
+
+if __name__ == "__main__":
+    WorkerPool([queue], connection=redis, num_workers=int(sys.argv[1])).start()
