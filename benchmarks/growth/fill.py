@@ -1,0 +1,73 @@
+"""`python -m benchmarks.growth.fill KIND FIRST COUNT`: put jobs into the ledger.
+
+KIND is `finished` (every script of a delivered job runs, without a worker and an endpoint),
+`waiting` (scheduled for tomorrow) or `queued`. Job ids are `grown-N`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+
+from benchmarks import job
+from tasks import UploadClient
+from tasks.connection import connect
+from tasks.record import Attempt, Decision, JobState, OutcomeCode
+from tasks.store import Claimed, JobStore, Lease
+
+_DAY = 86_400
+_LEASE = 600  # nobody keeps it alive here
+_TRIM_EVERY = 1_000
+_SENTENCE = "Chatbot Profile Picture uploaded successfully."
+
+
+def main(kind: str, first: int, count: int) -> None:
+    """Put `count` jobs there, from number `first` on."""
+    redis = connect(job.REDIS)
+    client, store = UploadClient(redis=redis, lifetime=7 * _DAY), JobStore(redis)
+    not_before = time.time() + _DAY if kind == "waiting" else None
+    for number in range(first, first + count):
+        job_id = f"grown-{number}"
+        client.enqueue(
+            f"5QHA6VB-{number:012}",
+            f"media:bots/{number}.jpg",
+            job_id=job_id,
+            not_before=not_before,
+        )
+        if kind == "finished":
+            finish(store, claim(store, job_id))
+            if not number % _TRIM_EVERY:
+                redis.delete(store.keys.queue)  # messages that no worker will take
+    if kind == "finished":
+        redis.delete(store.keys.queue)
+
+
+def claim(store: JobStore, job_id: str) -> Lease:
+    """What a worker writes when it takes a job."""
+    lease = Lease(job_id, uuid.uuid4().hex)
+    match store.claim(lease, _LEASE, "worker-1:4711"):
+        case Claimed():
+            return lease
+        case other:
+            raise RuntimeError(f"{job_id} could not be claimed: {other}")
+
+
+def finish(store: JobStore, lease: Lease) -> None:
+    """What it writes when the job was delivered at the first attempt."""
+    attempt = Attempt(
+        started_at=time.time(),
+        duration=0.1234,
+        code=OutcomeCode.DELIVERED,
+        http_status=200,
+        decision=Decision.SUCCEED,
+        reason=_SENTENCE,
+        next_at=None,
+        counted=True,
+    )
+    if not store.finish(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, _SENTENCE, attempt):
+        raise RuntimeError(f"{lease.job_id} could not be finished")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
