@@ -1,0 +1,1 @@
+"""Writes down what was measured: tables and plots."""

@@ -1,0 +1,39 @@
+"""Puts what was measured into docs/performance.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.report import plots, tables
+from benchmarks.report.places import filled
+from benchmarks.results import load
+
+_TEMPLATE = Path(__file__).parents[2] / "docs" / "performance.md"
+
+
+def write_page(results: Path, out: Path) -> Path:
+    """Write `performance.md` and its plots into `out`; returns the page."""
+    images, places = out / "img", {}
+    if found := load(results, "peers"):
+        rows = found["rows"]
+        places |= {
+            "conditions": tables.conditions(found["conditions"]),
+            "speed": tables.speed(rows),
+            "tuning": tables.tuning(rows),
+        }
+        plots.speed(rows, images / "speed.svg")
+        plots.scaling(rows, images / "scaling.svg")
+    if found := load(results, "pacing"):
+        rows = found["rows"]
+        places |= {
+            "window": tables.window(rows),
+            "neighbours": tables.neighbours(rows),
+            "outage": tables.outages(rows),
+        }
+        plots.window(rows, images / "pacing.svg")
+    if found := load(results, "growth"):
+        places["growth"] = tables.growth(found["rows"])
+        plots.growth(found["rows"], images / "growth.svg")
+    page = out / "performance.md"
+    page.write_text(filled(_TEMPLATE.read_text("utf-8"), places), "utf-8")
+    return page
