@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image
 
 from sandbox.robots import Eyes, Robot, draw
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,9 @@
 reads an image or speaks to the endpoint: that is the `worker` package.
 """
 
+from tasks.attempt import Attempt
 from tasks.client import UploadClient
+from tasks.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from tasks.errors import (
     FaceliftError,
     IdempotencyConflict,
@@ -16,15 +18,7 @@ from tasks.errors import (
     WaitTimeout,
 )
 from tasks.job import UploadJob
-from tasks.record import (
-    Attempt,
-    Cancellation,
-    Decision,
-    JobRecord,
-    JobState,
-    OutcomeCode,
-    WaitReason,
-)
+from tasks.record import JobRecord
 
 __all__ = [
     "Attempt",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from tasks.record import Cancellation, JobRecord
+    from tasks.codes import Cancellation
+    from tasks.record import JobRecord
 
 _T = TypeVar("_T")
 

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from tasks.codes import JobState, WaitReason
     from tasks.pool_status import Event
-    from tasks.record import JobRecord, JobState, WaitReason
+    from tasks.record import JobRecord
 
 
 class Lease(NamedTuple):

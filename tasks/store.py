@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound, LedgerRefused
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record import Cancellation, JobRecord, JobState, WaitReason
+from tasks.record import JobRecord
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from tasks.attempt import Attempt
+    from tasks.codes import OutcomeCode
     from tasks.job import UploadJob
-    from tasks.record import Attempt, OutcomeCode
     from tasks.replies import Heard, Lease
 
 _FORM = "1"
@@ -158,7 +160,10 @@ class JobStore:
         heard: Heard | None = None,
     ) -> bool:
         """Record the outcome; False if the lease was lost."""
-        return self._conclude("finish", lease, (state, code, message), attempt, heard)
+        told = attempt.encode_last(code, message)
+        return self._conclude(
+            "finish", lease, (state, code, message), attempt, told=told, heard=heard
+        )
 
     def postpone(
         self,
@@ -175,7 +180,8 @@ class JobStore:
         For the reason `rate_limited`, all jobs of its account wait until then; for
         `endpoint_down`, it waits behind those until the endpoint is back.
         """
-        return self._conclude("postpone", lease, (until, reason, message), attempt, heard)
+        what = (until, reason, message)
+        return self._conclude("postpone", lease, what, attempt, told=attempt.encode(), heard=heard)
 
     def note_image(self, job_id: str, sha256: str) -> None:
         """Remember what a job's image hashed to at the first look, for the next one."""
@@ -234,12 +240,13 @@ class JobStore:
         lease: Lease,
         what: tuple[str | float, ...],
         attempt: Attempt,
+        *,
+        told: str,
         heard: Heard | None,
     ) -> bool:
         status = "" if attempt.http_status is None else attempt.http_status
-        told = heard.encode() if heard else ""
-        counted = int(attempt.counted)
-        return bool(self._call(script, *lease, *what, status, attempt.encode(), counted, told))
+        answer = heard.encode() if heard else ""
+        return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
 
     def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
         return self._scripts.call(script, *arguments)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import PermanentFailure, RateLimited
 
 if TYPE_CHECKING:

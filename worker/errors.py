@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.record import OutcomeCode
+    from tasks.codes import OutcomeCode
     from tasks.replies import Quota
 
 

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tasks.codes import OutcomeCode
 from tasks.errors import FaceliftError
 from tasks.job import Fit, ImageRef
-from tasks.record import OutcomeCode
 from tasks.replies import Claimed, Ended, Go, Heard, Quota, Waiting
 from worker.errors import (
     DeliveryFailed,

@@ -16,7 +16,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.image_file import ImageFormat, examine, prove_rows, recognise
 

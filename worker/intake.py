@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from tasks.codes import OutcomeCode
 from tasks.errors import IdempotencyConflict, InvalidJob
 from tasks.job import UploadJob, check_job_id
-from tasks.record import OutcomeCode
 
 if TYPE_CHECKING:
     from tasks.client import UploadClient

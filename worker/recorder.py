@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.record import Attempt, Decision, JobState, OutcomeCode, WaitReason
+from tasks.attempt import Attempt
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from worker.backoff import GiveUp, decide
 from worker.errors import DeliveryFailed, RateLimited, RetryableFailure
 from worker.run import Report, Verdict

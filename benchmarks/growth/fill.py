@@ -12,8 +12,9 @@ import uuid
 
 from benchmarks import job
 from tasks import UploadClient
+from tasks.attempt import Attempt
+from tasks.codes import Decision, JobState, OutcomeCode
 from tasks.connection import connect
-from tasks.record import Attempt, Decision, JobState, OutcomeCode
 from tasks.store import Claimed, JobStore, Lease
 
 _DAY = 86_400

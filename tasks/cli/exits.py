@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
+from tasks.codes import JobState
 from tasks.errors import (
     IdempotencyConflict,
     InvalidJob,
@@ -14,7 +15,6 @@ from tasks.errors import (
     LedgerUnavailable,
     WaitTimeout,
 )
-from tasks.record import JobState
 
 if TYPE_CHECKING:
     from tasks.errors import FaceliftError

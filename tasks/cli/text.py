@@ -6,12 +6,13 @@ import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tasks.record import Cancellation
+from tasks.codes import Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.record import Attempt, JobRecord
+    from tasks.attempt import Attempt
+    from tasks.record import JobRecord
 
 _LABEL = 10
 _WIDTH = 80

@@ -140,10 +140,15 @@ local function reserve(id, name, score)
   if not is_closed() then make_probe(id, IN_FLIGHT) end
 end
 
+-- Jobs that wait may be many, and Redis keeps a hash small only while its values are short;
+-- `look` tells more.
+local BRIEF = { all_paused = 'Everything is paused.', account_paused = 'Its account is paused.',
+                endpoint_down = 'The endpoint is down.' }
+
 -- state -> waiting in the lane of its account
 local function line_up(id, job, reason, message, at)
   local name = account_of(job)
-  wait(id, job, reason, message, NEVER)
+  wait(id, job, reason, BRIEF[reason] or message, NEVER)
   redis.call('ZADD', lane_key(name), job.place or job.generation, id)
   know(name)
   look_at_account(name, at)

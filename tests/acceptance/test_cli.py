@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.cli.exits import Exit
-from tasks.record import JobState, OutcomeCode
+from tasks.codes import JobState, OutcomeCode
 from tasks.replies import Lease
 from tasks.store import JobStore
 from tests.ledger.driver import Ledger

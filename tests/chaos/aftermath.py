@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from tasks import UploadClient, WaitTimeout
+from tasks.codes import JobState
 from tasks.keys import Keys
-from tasks.record import JobState
 from tests.chaos.judgement import count_overlaps
 from tests.chaos.load import PROBE
 from tests.chaos.world import CONCURRENCY

@@ -13,9 +13,9 @@ from PIL import Image
 from redis.exceptions import RedisError
 
 from tasks import LedgerUnavailable, UploadClient
+from tasks.codes import JobState
 from tasks.connection import translated
 from tasks.keys import Keys
-from tasks.record import JobState
 from tasks.store import JobStore
 
 if TYPE_CHECKING:

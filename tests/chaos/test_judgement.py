@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.endpoint.memory import Arrival
-from tasks.record import JobState
+from tasks.codes import JobState
 from tests.chaos.judgement import Job, judge
 from tests.chaos.proxy import Exchange
 from tests.chaos.world import Freeze

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.client import UploadClient
+from tasks.codes import JobState
 from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused, WaitTimeout
-from tasks.record import JobState
 from tasks.store import JobStore
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sandbox.endpoint.process import EndpointProcess
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
 from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost, RateLimited
 from worker.image import ImageFormat, ValidImage
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 LIMITS = RequestLimits(connect=2, read=5, total=10)
 
 
-def picture(image_format: ImageFormat = ImageFormat.PNG) -> ValidImage:
+def picture(image_format: ImageFormat = ImageFormat.PNG, side: int = 300) -> ValidImage:
     file = BytesIO()
-    Image.effect_noise((300, 300), 80).save(file, image_format)
-    return ValidImage(file.getvalue(), image_format, 300)
+    Image.effect_noise((side, side), 80).save(file, image_format)
+    return ValidImage(file.getvalue(), image_format, side)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_picture_arrives_as_it_is(
     )
     assert receipt == Receipt(
         200,
-        "The endpoint answered 200: Chatbot Profile Picture uploaded successfully.",
+        "Delivered: Chatbot Profile Picture uploaded successfully.",
         confirmed=True,
     )
     assert endpoint.picture("bot-ä/1") == image.data
@@ -309,9 +309,11 @@ def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
         asked += 1
         return asked <= 2
 
+    blocks = picture(side=600)
+    assert len(blocks.data) > 2 * 65_536
     with pytest.raises(LeaseLost):
         client.deliver(
-            picture(),
+            blocks,
             chatbot_id="bot-1",
             file_name="a.png",
             api_key=endpoint.api_key,

@@ -7,9 +7,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasks.attempt import Attempt
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from tasks.job import UploadJob
 from tasks.pool import BreakerPolicy, Registration
-from tasks.record import Attempt, Decision, JobState, OutcomeCode, WaitReason
 from tasks.replies import Claimed, Go, Lease
 from tasks.store import JobStore
 

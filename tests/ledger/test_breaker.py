@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from tasks.pool import BreakerPolicy
 from tasks.pool_status import BreakerState
 from tasks.rate import Rate
-from tasks.record import Decision, JobState, OutcomeCode, WaitReason
 from tasks.replies import Go, Heard, Lease, Quota, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 

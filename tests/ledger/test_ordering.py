@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.record import WaitReason
+from tasks.codes import WaitReason
 from tasks.replies import Lease, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 

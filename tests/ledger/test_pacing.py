@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.codes import JobState, OutcomeCode, WaitReason
 from tasks.rate import Rate
-from tasks.record import JobState, OutcomeCode, WaitReason
 from tasks.replies import Go, Waiting
 from tests.ledger.driver import LEASE, REQUEST, Ledger
 from tests.ledger.simulation import Simulation

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from tasks.rate import Rate
-from tasks.record import Decision, JobState, OutcomeCode, WaitReason
 from tasks.replies import Go, Heard, Lease, Quota, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 

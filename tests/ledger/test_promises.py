@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tasks.record import JobState
+from tasks.codes import JobState
 from tasks.replies import Claimed, Ended, Go, Lease, Leased, Waiting
 from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.model import PENDING, Model

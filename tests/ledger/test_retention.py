@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.codes import Decision, JobState, OutcomeCode
 from tasks.scripts import Retention
 from tasks.store import JobStore
+from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.ledger.driver import Ledger
+    from redis import Redis
 
 RETENTION = Retention(succeeded=100, failed=500, superseded=200, cancelled=300, expired=400)
 
@@ -82,3 +84,33 @@ def test_record_of_a_job_that_has_not_ended_never_expires(ledger: Ledger) -> Non
     ledger.claim(running)
     for job in (waiting, running, ledger.enqueue("bot-3")):
         assert ledger.redis.ttl(ledger.store.keys.job(job)) == -1
+
+
+def test_a_delivered_job_keeps_few_bytes(real_redis: Redis) -> None:
+    # A value of more than 64 bytes makes Redis keep the whole record three times as large.
+    ledger = Ledger(real_redis)
+    lease = ledger.claim_and_admit(ledger.enqueue("5QHA6VB-DIAbBhxwqxfdi"))
+    attempt = ledger.attempt(OutcomeCode.DELIVERED, 200, Decision.SUCCEED)
+    said = "Delivered: Chatbot Profile Picture uploaded successfully."
+    ledger.store.finish(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, said, attempt)
+    key = ledger.store.keys.job(lease.job_id)
+    assert ledger.redis.object("encoding", key) in {"listpack", "ziplist"}
+    assert ledger.redis.memory_usage(key) <= 700
+
+
+@pytest.mark.parametrize("pause", [None, "account", "everything", "endpoint"])
+def test_a_job_that_waits_for_its_account_keeps_few_bytes(
+    real_redis: Redis, pause: str | None
+) -> None:
+    ledger = Ledger(real_redis)
+    ledger.register(None)
+    if pause == "endpoint":
+        for number in range(10):
+            ledger.store.pool.report_failure(f"job-{number}", "It broke: " + "x" * 60)
+    elif pause:
+        name = "default" if pause == "account" else None
+        ledger.store.pool.pause(name, by="ana", reason="x" * 100, until=None)
+    jobs = [ledger.enqueue(f"5QHA6VB-DIAbBhxwqx{number}") for number in range(30)]
+    key = ledger.store.keys.job(jobs[-1])
+    assert ledger.state(jobs[-1]) is JobState.WAITING
+    assert ledger.redis.object("encoding", key) in {"listpack", "ziplist"}

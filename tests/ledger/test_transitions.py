@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from tasks.errors import JobNotFound
-from tasks.record import Decision, JobState, OutcomeCode, WaitReason
 from tasks.replies import Ended, Lease, Leased, Unknown, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 

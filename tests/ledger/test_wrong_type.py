@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.codes import OutcomeCode
 from tasks.errors import LedgerRefused
-from tasks.record import OutcomeCode
 from tasks.replies import Lease
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from sandbox.samples import Sample, write_samples
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import Failure
 from worker.image import ImageLimits, validate
 from worker.image_store import FolderStore

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.backoff import GiveUp, Retry, RetryPolicy, decide
 from worker.errors import (
     DeliveryFailed,

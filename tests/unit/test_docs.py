@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.cli.exits import Exit
-from tasks.record import JobState, OutcomeCode
+from tasks.codes import JobState, OutcomeCode
 from worker.settings import catalogue
 
 if TYPE_CHECKING:

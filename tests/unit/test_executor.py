@@ -9,7 +9,7 @@ import pytest
 from fakeredis import FakeRedis
 from pydantic import SecretStr
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tests.ledger.driver import Ledger
 from tests.pictures import draw, encode
 from worker import image_fit

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 from PIL import Image
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tests.pictures import (
     BASELINE,
     JPEGS,

@@ -10,7 +10,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tests.pictures import (
     ANCILLARY,
     ANIMATED,

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
+from tasks.codes import OutcomeCode
 from tasks.job import Fit
-from tasks.record import OutcomeCode
 from tests.pictures import (
     ANIMATED,
     WHOLE,

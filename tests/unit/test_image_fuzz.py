@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tasks.codes import OutcomeCode
 from tasks.job import Fit
-from tasks.record import OutcomeCode
 from tests.pictures import (
     ANCILLARY,
     ANIMATED,

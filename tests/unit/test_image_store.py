@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
 from worker.image_store import FolderStore, ImageStore, open_stores
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.record import Attempt, Decision, JobRecord, JobState, OutcomeCode, WaitReason
+from tasks.attempt import Attempt
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
+from tasks.record import JobRecord
 
 ENQUEUED = {
     "version": "1",
@@ -53,12 +55,34 @@ def test_the_last_five_states_are_terminal() -> None:
 
 @given(ATTEMPTS)
 def test_an_attempt_is_read_as_it_was_written(attempt: Attempt) -> None:
-    assert Attempt.decode(attempt.number, attempt.encode()) == attempt
+    assert Attempt.decode(attempt.number, attempt.encode(), {}) == attempt
+
+
+@given(attempt=ATTEMPTS, outcome=st.sampled_from(OutcomeCode), same=st.booleans())
+def test_what_the_record_says_of_the_last_attempt_is_not_said_twice(
+    attempt: Attempt, outcome: OutcomeCode, *, same: bool
+) -> None:
+    message = attempt.reason if same else "Gave up."
+    record = {
+        "started_at": repr(attempt.started_at),
+        "outcome": outcome,
+        "message": message,
+        "http_status": str(attempt.http_status or ""),
+    }
+    told = attempt.encode_last(outcome, message)
+    assert Attempt.decode(attempt.number, told, record) == attempt
+    assert "started_at" not in json.loads(told)
+
+
+def test_an_earlier_attempt_is_not_told_by_the_records_end() -> None:
+    earlier = replace(ATTEMPT, http_status=None)
+    record = {"outcome": "delivered", "message": "Done.", "http_status": "200"}
+    assert Attempt.decode(1, earlier.encode(), record) == earlier
 
 
 def test_an_attempt_of_a_later_release_is_read() -> None:
     later = json.loads(ATTEMPT.encode()) | {"colour": "red", "nested": {"a": 1}}
-    assert Attempt.decode(1, json.dumps(later)) == ATTEMPT
+    assert Attempt.decode(1, json.dumps(later), {}) == ATTEMPT
 
 
 def test_an_attempt_leaves_out_what_there_is_not() -> None:

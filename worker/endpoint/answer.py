@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
@@ -80,12 +80,13 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
     """
     status, quota = answer.status, read_quota(answer.headers, now)
     envelope = _parse(answer.body)
-    sentence = _sentence(status, presentable(_message(envelope), api_key))
+    said = presentable(_message(envelope), api_key)
+    sentence = _sentence(f"The endpoint answered {status}", said or _PHRASES.get(status, ""))
     match status // 100:
         case 2:
             if isinstance(envelope, dict) and isinstance(envelope.get("message"), str):
-                return Receipt(status, sentence, confirmed=True, quota=quota)
-            sentence = f"The endpoint answered {status}, without the documented confirmation."
+                return Receipt(status, _sentence("Delivered", said), confirmed=True, quota=quota)
+            sentence = f"Delivered ({status}), without the documented confirmation."
             return Receipt(status, sentence, confirmed=False, quota=quota)
         case 3:
             host = _redirect_host(answer.headers.get("Location", ""), url, api_key)
@@ -108,9 +109,8 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
             raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
 
 
-def _sentence(status: int, message: str) -> str:
-    said = message or _PHRASES.get(status, "")
-    sentence = f"The endpoint answered {status}" + (f": {said}" if said else "")
+def _sentence(what: str, said: str) -> str:
+    sentence = f"{what}: {said}" if said else what
     return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 

@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.endpoint.answer import Answer, judge
 from worker.endpoint.faults import FAULTS, cause, translate
 from worker.endpoint.form import upload_request

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import requests.exceptions as of_requests
 import urllib3.exceptions as of_urllib3
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.endpoint.watchdog import Overdue
 from worker.endpoint.wording import shows
 from worker.errors import DeliveryFailed

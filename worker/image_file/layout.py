@@ -7,7 +7,7 @@ from struct import error as StructError  # noqa: N812 - so that it reads as the 
 from struct import unpack_from
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected
 
 if TYPE_CHECKING:

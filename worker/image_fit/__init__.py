@@ -12,8 +12,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tasks.codes import OutcomeCode
 from tasks.job import Fit
-from tasks.record import OutcomeCode
 from worker.errors import ImageRejected
 from worker.image import survey, validate
 from worker.image_file import ImageFormat, prove_rows, strip

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
+from tasks.codes import OutcomeCode
 from tasks.job import Fit
-from tasks.record import OutcomeCode
 from worker.errors import ImageRejected
 from worker.image import OPENERS
 from worker.image_file import ImageFormat

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image, ImageChops
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.image_file import ImageFormat
 

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
 
 _LONGEST_SHOWN = 80

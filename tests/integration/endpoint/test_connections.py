@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, LIMITS, always, deliver, failure
 from worker.endpoint import EndpointClient
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from requests.exceptions import InvalidSchema
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, IMPATIENT, LARGE, always, deliver, failure
 from worker.endpoint.transport import Environment, ThreadAdapter
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from tasks.replies import Quota
 from tests.integration.endpoint.wire import BODY, KEY, always, answering, deliver, failure
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited

@@ -1,0 +1,126 @@
+"""The words for where a job stands and why: states, outcomes, wait reasons, decisions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last five are terminal: they never change."""
+
+    QUEUED = "queued"
+    """Its message is on its way to a worker."""
+    RUNNING = "running"
+    """A worker holds its lease."""
+    WAITING = "waiting"
+    """It waits in Redis for `wait_reason`, until `wait_until` at the latest."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """A newer picture of the same chatbot was delivered first."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """Its deadline passed before it could be delivered."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
+
+
+class OutcomeCode(StrEnum):
+    """Why a job ended, or why an attempt did not succeed. Stable: scripts may rely on it."""
+
+    DELIVERED = "delivered"
+
+    # The endpoint refused, for good.
+    BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    CHATBOT_NOT_FOUND = "chatbot_not_found"
+    ENDPOINT_GONE = "endpoint_gone"
+    IMAGE_REFUSED = "image_refused"
+    UNEXPECTED_REDIRECT = "unexpected_redirect"
+    REJECTED = "rejected"
+
+    # The image was refused before any request.
+    IMAGE_NOT_FOUND = "image_not_found"
+    IMAGE_UNREADABLE = "image_unreadable"
+    IMAGE_OUTSIDE_STORE = "image_outside_store"
+    IMAGE_CHANGED = "image_changed"
+    IMAGE_EMPTY = "image_empty"
+    IMAGE_NOT_AN_IMAGE = "image_not_an_image"
+    IMAGE_FORMAT_NOT_ALLOWED = "image_format_not_allowed"
+    IMAGE_NOT_SQUARE = "image_not_square"
+    IMAGE_TOO_LARGE = "image_too_large"
+    IMAGE_TOO_MANY_PIXELS = "image_too_many_pixels"
+    IMAGE_TRUNCATED = "image_truncated"
+    IMAGE_ANIMATED = "image_animated"
+
+    # The job itself cannot be carried out.
+    INVALID_JOB = "invalid_job"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    UNKNOWN_STORE = "unknown_store"
+    INTERNAL_ERROR = "internal_error"
+    CRASH_LOOP = "crash_loop"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+    # Causes that are tried again; they stand in attempts only.
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    TOO_EARLY = "too_early"
+    TIMEOUT = "timeout"
+    CONNECTION_FAILED = "connection_failed"
+    CONNECTION_LOST = "connection_lost"
+    DNS_FAILED = "dns_failed"
+    TLS_FAILED = "tls_failed"
+    MALFORMED_RESPONSE = "malformed_response"
+    IMAGE_STORE_UNAVAILABLE = "image_store_unavailable"
+    WORKER_LOST = "worker_lost"
+
+
+class WaitReason(StrEnum):
+    """What a waiting job waits for."""
+
+    SCHEDULED = "scheduled"
+    """Its `not_before`."""
+    RETRY = "retry"
+    """The backoff after an attempt that failed."""
+    BACKLOG = "backlog"
+    """Earlier jobs of its account."""
+    RATE_LIMITED = "rate_limited"
+    """The rate of its account, or a pause that the endpoint asked for."""
+    ACCOUNT_PAUSED = "account_paused"
+    """An operator paused its account, or the endpoint refuses the account's key."""
+    ALL_PAUSED = "all_paused"
+    """An operator paused everything."""
+    ENDPOINT_DOWN = "endpoint_down"
+    """The endpoint failed too often; it is tried every few seconds."""
+    CHATBOT_BUSY = "chatbot_busy"
+    """An earlier upload of its chatbot is in flight."""
+    NEWER_UPLOAD = "newer_upload"
+    """A newer upload of its chatbot goes first, and supersedes it if it succeeds."""
+
+
+class Decision(StrEnum):
+    """What was decided after an attempt."""
+
+    SUCCEED = "succeed"
+    RETRY = "retry"
+    FAIL = "fail"
+    RESCUE = "rescue"
+    """Its worker was lost; another takes over."""
+
+
+class Cancellation(StrEnum):
+    """What came of asking for a job to be cancelled."""
+
+    CANCELLED = "cancelled"
+    """It is cancelled; its picture will not be delivered."""
+    REQUESTED = "requested"
+    """A worker runs it: its picture may still be delivered, but no further try begins."""
+    ENDED = "ended"
+    """Too late: it had ended before, as its record tells."""
