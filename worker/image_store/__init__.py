@@ -6,9 +6,7 @@ bytes are worth is decided in `image.py`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from worker.image_store.folder import FolderStore
 from worker.image_store.protocol import ImageStore
@@ -30,21 +28,9 @@ def open_stores(urls: Mapping[str, str]) -> dict[str, ImageStore]:
     problems = []
     for name, url in urls.items():
         try:
-            stores[name] = FolderStore(_folder(url))
+            stores[name] = FolderStore.from_url(url)
         except ValueError as error:
             problems.append(f"{name}: {error}")
     if problems:
         raise ValueError(*problems)
     return stores
-
-
-def _folder(url: str) -> Path:
-    parts = urlsplit(url)
-    path = unquote(parts.path, errors="surrogateescape")
-    if parts.scheme != "file" or not path.startswith("/"):
-        raise ValueError("must be a file URL with an absolute path, like file:///srv/media")
-    if parts.netloc:
-        raise ValueError("must name no host: three slashes after file:, like file:///srv/media")
-    if parts.query or parts.fragment:
-        raise ValueError("must write ? and # in a folder's name as %3F and %23")
-    return Path(path)

@@ -6,11 +6,11 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
 
-from tasks.codes import OutcomeCode
-from worker.errors import ImageRejected, StoreUnavailable
+from worker.image_store.refusals import missing, outside, too_large, unavailable, unreadable
 
-_LONGEST_SHOWN = 80
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Not blocking, so that a pipe with nobody at its other end cannot hold a thread.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,12 +47,29 @@ class FolderStore:
             reason = getattr(error, "strerror", error)
             raise ValueError(f"the folder {str(root)!r} cannot be read: {reason}") from error
 
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Open the store that is written as file:///srv/media.
+
+        Raises:
+            ValueError: the URL is of another form, or its folder cannot be read.
+        """
+        parts = urlsplit(url)
+        path = unquote(parts.path, errors="surrogateescape")
+        if parts.scheme != "file" or not path.startswith("/"):
+            raise ValueError("must be a file URL with an absolute path, like file:///srv/media")
+        if parts.netloc:
+            raise ValueError("must name no host: three slashes after file:, like file:///srv/media")
+        if parts.query or parts.fragment:
+            raise ValueError("must write ? and # in a folder's name as %3F and %23")
+        return cls(Path(path))
+
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""
         try:
             root = os.open(self._root, _FOLDER)
         except OSError as error:
-            raise _unavailable("its folder cannot be opened", error) from error
+            raise unavailable("its folder cannot be opened", error.strerror) from error
         try:
             file = _open_below(root, *self._resolve(path))
             try:
@@ -60,16 +77,15 @@ class FolderStore:
             finally:
                 os.close(file)
         except ValueError as error:  # a NUL or half a surrogate pair, which no file's name can hold
-            raise _missing(path) from error
+            raise missing(path) from error
         except OSError as error:
             if error.errno in _UNREADABLE:
-                words = _UNREADABLE[error.errno]
-                raise _rejected(OutcomeCode.IMAGE_UNREADABLE, path, words) from error
+                raise unreadable(path, _UNREADABLE[error.errno]) from error
             if error.errno not in _MISSING:
-                raise _unavailable("reading from it failed", error) from error
+                raise unavailable("reading from it failed", error.strerror) from error
             if self._is_unmounted(root):
-                raise _unavailable("its folder is not mounted") from error
-            raise _missing(path) from error
+                raise unavailable("its folder is not mounted") from error
+            raise missing(path) from error
         finally:
             os.close(root)
 
@@ -88,7 +104,7 @@ class FolderStore:
             target = Path(os.path.realpath(Path(root, path)))
             if target.is_relative_to(root):
                 return target.relative_to(root).parts
-        raise _rejected(OutcomeCode.IMAGE_OUTSIDE_STORE, path, "leads out of the image store")
+        raise outside(path)
 
 
 def _open_below(folder: int, *names: str) -> int:
@@ -107,28 +123,9 @@ def _open_below(folder: int, *names: str) -> int:
 def _read(file: int, path: str, limit: int) -> bytes:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode):
-        raise _rejected(OutcomeCode.IMAGE_UNREADABLE, path, "is not a regular file")
+        raise unreadable(path, "is not a regular file")
     with os.fdopen(file, "rb", closefd=False) as stream:
         data = stream.read(limit + 1)
     if len(data) <= limit:
         return data
-    size = max(len(data), status.st_size)
-    raise _rejected(
-        OutcomeCode.IMAGE_TOO_LARGE, path, f"has {size:,} bytes; the limit is {limit:,}"
-    )
-
-
-def _missing(path: str) -> ImageRejected:
-    return _rejected(OutcomeCode.IMAGE_NOT_FOUND, path, "is not in the image store")
-
-
-def _rejected(code: OutcomeCode, path: str, words: str) -> ImageRejected:
-    shown = repr(path) if len(path) <= _LONGEST_SHOWN else repr(path[:_LONGEST_SHOWN]) + "..."
-    return ImageRejected(code, f"{shown} {words}.")
-
-
-def _unavailable(words: str, error: OSError | None = None) -> StoreUnavailable:
-    reason = f": {error.strerror}" if error else ""
-    return StoreUnavailable(
-        OutcomeCode.IMAGE_STORE_UNAVAILABLE, f"The image store is not available; {words}{reason}."
-    )
+    raise too_large(path, limit, max(len(data), status.st_size))
