@@ -34,7 +34,7 @@ from worker.dispatcher import Dispatcher
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.executor import Executor
 from worker.image_limits import image_limits
-from worker.image_store import open_stores
+from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
 from worker.lease import LeaseKeeper
 from worker.logs import configure_logging
@@ -107,7 +107,7 @@ class Worker:
         self.executor = Executor(
             store=store,
             leases=self.leases,
-            image_stores=_open_stores(settings.image_stores),
+            image_stores=_open_stores(settings),
             accounts=self.accounts,
             image_limits=image_limits(settings),
             endpoint=EndpointClient(
@@ -221,9 +221,10 @@ def _tell_celery(report: Report) -> str:
     return report.sentence
 
 
-def _open_stores(urls: Mapping[str, str]) -> dict[str, Any]:
+def _open_stores(settings: Settings) -> dict[str, Any]:
+    limits = NetworkLimits(timeout=settings.store_timeout, connections=settings.concurrency)
     try:
-        return open_stores(urls)
+        return open_stores(settings.image_stores, limits)
     except ValueError as error:
         raise InvalidSettings(
             [f"FACELIFT_IMAGE_STORES {problem}" for problem in error.args]

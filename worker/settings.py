@@ -107,6 +107,12 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         repr=False,  # a store's URL may hold a password
         description="where images lie: name=url,name=url, such as media=file:///srv/pictures",
     )
+    store_timeout: Duration = _setting(
+        "10s",
+        "time for reading an image from a store on the network",
+        low="1s",
+        high="1min",
+    )
     image_byte_limit: int = _setting(
         "1000000", "bytes that an image must stay under", low=1, high=100_000_000
     )

@@ -15,7 +15,8 @@ from tasks import UploadClient
 from tasks.attempt import Attempt
 from tasks.codes import Decision, JobState, OutcomeCode
 from tasks.connection import connect
-from tasks.store import Claimed, JobStore, Lease
+from tasks.replies import Claimed, Lease
+from tasks.store import JobStore
 
 _DAY = 86_400
 _LEASE = 600  # nobody keeps it alive here

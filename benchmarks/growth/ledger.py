@@ -14,7 +14,8 @@ from benchmarks.processes import Sink, Workers, environment, produce
 from sandbox.redis_server import RedisServer
 from tasks import UploadClient
 from tasks.connection import connect
-from tasks.store import JobStore, Lease
+from tasks.replies import Lease
+from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

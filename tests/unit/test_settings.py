@@ -44,6 +44,7 @@ def test_a_key_and_a_store_are_enough() -> None:
     assert settings.key_prefix == "facelift"
     assert settings.endpoint_url == "https://www.chatbase.co"
     assert settings.image_stores == {"media": "file:///srv/pictures"}
+    assert settings.store_timeout == 10
     assert settings.image_byte_limit == 1_000_000
     assert settings.image_pixel_limit == 40_000_000
     assert settings.image_formats == ("png", "jpeg")

@@ -11,7 +11,8 @@ class ImageStore(Protocol):
     def read(self, path: str, limit: int) -> bytes:
         """The bytes stored at `path`, of which there may be at most `limit`.
 
-        Never holds more than `limit` bytes and one, however many are stored.
+        Never holds more than `limit` bytes and one, however many are stored. A store on the
+        network takes no longer than its time limit; a folder takes as long as its file system.
 
         Raises:
             ImageRejected: there is no such image, it may not be read, or it is too large.

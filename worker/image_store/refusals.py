@@ -5,7 +5,7 @@ No sentence holds what is the store's own affair: a folder's place, a URL, a sec
 
 from __future__ import annotations
 
-from tasks.record import OutcomeCode
+from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
 
 _LONGEST_SHOWN = 80

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import socket
-import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import pytest
 
 from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
-from worker.image_store import FolderStore, ImageStore, open_stores
+from worker.image_store import FolderStore, ImageStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,19 +83,6 @@ def test_the_root_may_be_a_link_and_may_be_exchanged(tmp_path: Path, root: Path)
 
 
 # How much is read
-
-
-def test_limit_is_inclusive_and_the_sentence_has_the_figures(store: ImageStore, root: Path) -> None:
-    (root / "big.png").write_bytes(bytes(2001))
-    assert store.read("big.png", 2001) == bytes(2001)
-    refused = refusal(store, "big.png", 2000)
-    assert refused.code is OutcomeCode.IMAGE_TOO_LARGE
-    assert refused.sentence == "'big.png' has 2,001 bytes; the limit is 2,000."
-
-
-def test_an_empty_file_is_read_as_such(store: ImageStore, root: Path) -> None:
-    (root / "empty.png").touch()
-    assert store.read("empty.png", LIMIT) == b""
 
 
 def test_reading_a_huge_file_stops_at_the_limit(store: ImageStore, root: Path) -> None:
@@ -195,11 +181,6 @@ def test_what_is_not_there_is_not_found(store: ImageStore) -> None:
         "a/" * 400,
     ):
         assert refusal(store, path).code is OutcomeCode.IMAGE_NOT_FOUND, path
-
-
-@pytest.mark.parametrize("path", ["bots/42.png\0.jpg", "\0", "\ud800.png"])
-def test_what_no_file_can_be_called_is_not_found(store: ImageStore, path: str) -> None:
-    assert refusal(store, path).code is OutcomeCode.IMAGE_NOT_FOUND
 
 
 @pytest.mark.parametrize("path", ["bots", "bots/", ".", "", "bots/.."])
@@ -338,65 +319,3 @@ def test_no_handle_is_left_open(store: ImageStore, root: Path) -> None:
         with suppress(ImageRejected):
             store.read(path, 3)
     assert open_handles() == before
-
-
-def test_threads_do_not_disturb_each_other(store: ImageStore, root: Path) -> None:
-    names = [f"{number}.png" for number in range(8)]
-    for name in names:
-        (root / name).write_bytes(name.encode())
-    wrong: list[str] = []
-
-    def read(name: str) -> None:
-        if any(store.read(name, LIMIT) != name.encode() for _ in range(200)):
-            wrong.append(name)
-
-    threads = [threading.Thread(target=read, args=(name,)) for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-
-
-# Opening
-
-
-def test_stores_open_by_file_url(root: Path) -> None:
-    spaced = root / "my pictures"
-    spaced.mkdir()
-    (spaced / "1.png").write_bytes(b"one")
-    url = (root / "my pictures").as_uri()
-    assert "%20" in url
-    stores = open_stores({"media": root.as_uri(), "mine": url})
-    assert stores["media"].read("bots/42.png", LIMIT) == b"a picture"
-    assert stores["mine"].read("1.png", LIMIT) == b"one"
-
-
-@pytest.mark.parametrize(
-    ("url", "why"),
-    [
-        ("s3://bucket/x", "must be a file URL"),
-        ("/srv/media", "must be a file URL"),
-        ("file:media", "must be a file URL"),
-        ("", "must be a file URL"),
-        ("file://server/media", "must name no host"),
-        ("file:///srv/media?x", "%3F"),
-        ("file:///srv/media#x", "%23"),
-        ("file:///no/such/folder", "No such file"),
-        ("file:///etc/passwd", "Not a directory"),
-        ("file:///tmp%00/x", "null"),
-    ],
-)
-def test_a_url_that_cannot_be_opened_is_a_problem(url: str, why: str) -> None:
-    with pytest.raises(ValueError, match="media: ") as caught:
-        open_stores({"media": url})
-    assert why in caught.value.args[0]
-
-
-def test_every_problem_is_told_at_once_and_no_password() -> None:
-    with pytest.raises(ValueError, match="photos: ") as caught:
-        open_stores(
-            {"media": "file:///no/such/folder", "good": "file:///", "photos": "ftp://u:pw@host/"}
-        )
-    assert [problem.split(":")[0] for problem in caught.value.args] == ["media", "photos"]
-    assert "pw" not in str(caught.value)
