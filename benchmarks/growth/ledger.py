@@ -14,7 +14,6 @@ from benchmarks.processes import Sink, Workers, environment, produce
 from sandbox.redis_server import RedisServer
 from tasks import UploadClient
 from tasks.connection import connect
-from tasks.replies import Lease
 from tasks.store import JobStore
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from redis import Redis
+
+    from tasks.replies import Lease
 
 _FILLERS = 2
 _ASKED = 2_000
