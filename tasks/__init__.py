@@ -1,7 +1,8 @@
 """What a producer imports: the contract and the ledger of Facelift.
 
-`UploadClient` enqueues and asks; `JobRecord` is what it answers. Nothing here
-reads an image or speaks to the endpoint: that is the `worker` package.
+`UploadClient` enqueues and asks; `JobRecord` is what it answers of a job, and
+`PoolStatus` of breaker, pauses and accounts. Nothing here reads an image or
+speaks to the endpoint: that is the `worker` package.
 """
 
 from tasks.attempt import Attempt
@@ -18,6 +19,7 @@ from tasks.errors import (
     WaitTimeout,
 )
 from tasks.job import UploadJob
+from tasks.pool_status import PoolStatus
 from tasks.record import JobRecord
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "LedgerRefused",
     "LedgerUnavailable",
     "OutcomeCode",
+    "PoolStatus",
     "UploadClient",
     "UploadJob",
     "WaitReason",

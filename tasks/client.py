@@ -1,4 +1,7 @@
-"""The producer's side: enqueue, ask what became of it, cancel, replay."""
+"""The producer's side: enqueue, ask what became of it, cancel, replay.
+
+What an operator does, pause and resume, is in `operator.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tasks.durations import parse_duration, show_duration
 from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings, WaitTimeout
 from tasks.job import UploadJob, check_job_id
 from tasks.keys import DEFAULT_PREFIX, Keys
+from tasks.operator import Operator
 from tasks.store import JobStore
 from tasks.urls import check_redis_url
 
@@ -35,8 +39,10 @@ DURATION_BOUNDS = (1.0, 30.0 * _DAY)
 _POLL_FIRST, _POLL_LONGEST = 0.02, 0.5
 
 
-class UploadClient:
-    """Enqueues uploads and reads their records. Thread-safe; keep one and share it.
+class UploadClient(Operator):
+    """Enqueues uploads, reads their records, pauses and resumes.
+
+    Thread-safe; keep one and share it.
 
     Args:
         redis_url: the Redis that the workers use; `rediss://` for TLS.
@@ -65,6 +71,7 @@ class UploadClient:
             raise InvalidSettings([f"FACELIFT_KEY_PREFIX {problem}"]) from None
         self._redis = redis if redis is not None else connect(redis_url)
         self._store = JobStore(self._redis, keys=keys)
+        super().__init__(self._store.pool)
         self._lifetime = lifetime
         self._idempotency_window = math.ceil(idempotency_window)
 

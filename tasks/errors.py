@@ -1,7 +1,7 @@
 """What can go wrong for a producer.
 
 FaceliftError
-├── InvalidJob            a field is not what it must be; nothing was enqueued
+├── InvalidJob            a field is not what it must be; nothing was done
 ├── IdempotencyConflict   the same key or id was enqueued before, for something else
 ├── InvalidSettings       an environment variable is missing or wrong
 ├── JobNotFound           no record under this id: never enqueued, or expired since
@@ -26,10 +26,10 @@ class FaceliftError(Exception):
 
 
 class InvalidJob(FaceliftError):  # noqa: N818 - names what is wrong, as JobNotFound does
-    """A field of a job is not what it must be; nothing was enqueued.
+    """A field of a job, or of what is asked of jobs, is not what it must be; nothing was done.
 
     Attributes:
-        field: the field's name, as in `UploadJob`.
+        field: the field's name, as in `UploadJob` or in the method that was called.
         reason: what is wrong with it and what would be right.
     """
 

@@ -63,7 +63,7 @@ class ImageRef:
         Raises:
             InvalidJob: the text is not of that form.
         """
-        _check_text("image", text, _PATH_LENGTH)
+        check_text("image", text, _PATH_LENGTH)
         store, colon, path = text.partition(":")
         if not colon or not path or path.startswith("//"):
             raise InvalidJob(
@@ -110,20 +110,18 @@ class UploadJob:
     fit: str = Fit.STRICT.value
 
     def __post_init__(self) -> None:
-        _check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
+        check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
         ImageRef.parse(self.image)
-        _check_text("account", self.account, 40)
-        if not _ACCOUNT.fullmatch(self.account):
-            raise InvalidJob("account", "must be 1 to 40 of a-z, 0-9, _ and -, in lower case")
+        check_account(self.account)
         if self.idempotency_key is not None:
-            _check_text("idempotency_key", self.idempotency_key, _IDEMPOTENCY_KEY_LENGTH)
+            check_text("idempotency_key", self.idempotency_key, _IDEMPOTENCY_KEY_LENGTH)
         if self.sha256 is not None:
-            _check_text("sha256", self.sha256, 64)
+            check_text("sha256", self.sha256, 64)
             object.__setattr__(self, "sha256", self.sha256.lower())
             if not _SHA256.fullmatch(self.sha256):
                 raise InvalidJob("sha256", "must be 64 hexadecimal digits")
         for name in ("not_before", "expires_at"):
-            object.__setattr__(self, name, _check_time(name, getattr(self, name)))
+            object.__setattr__(self, name, check_time(name, getattr(self, name)))
         if self.not_before and self.expires_at and self.expires_at <= self.not_before:
             raise InvalidJob("expires_at", "must be later than not_before")
         if self.fit not in tuple(Fit):
@@ -165,7 +163,24 @@ def check_job_id(job_id: object) -> str:
     return job_id
 
 
-def _check_text(field: str, value: object, longest: int) -> None:
+def check_account(account: object) -> str:
+    """Return `account` if it can be the name of one.
+
+    Raises:
+        InvalidJob: it cannot.
+    """
+    name = check_text("account", account, 40)
+    if not _ACCOUNT.fullmatch(name):
+        raise InvalidJob("account", "must be 1 to 40 of a-z, 0-9, _ and -, in lower case")
+    return name
+
+
+def check_text(field: str, value: object, longest: int) -> str:
+    """Return `value` if it is a line of text, not blank, of up to `longest` characters.
+
+    Raises:
+        InvalidJob: it is not.
+    """
     if not isinstance(value, str):
         raise InvalidJob(field, f"must be text, not {type(value).__name__}")
     if not value.strip():
@@ -175,9 +190,15 @@ def _check_text(field: str, value: object, longest: int) -> None:
     # Cc: control characters, Cs: halves of surrogate pairs, which no UTF-8 can hold.
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
         raise InvalidJob(field, f"must hold no control characters: {_show(value)}")
+    return value
 
 
-def _check_time(field: str, value: object) -> float | None:
+def check_time(field: str, value: object) -> float | None:
+    """Return a time as Unix seconds, be it that, a datetime with its zone, or None.
+
+    Raises:
+        InvalidJob: it is none of them.
+    """
     if value is None:
         return None
     if isinstance(value, datetime):

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.pool_status import PoolStatus
+from tasks.pool_status import PoolStatus, spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,4 +102,4 @@ class Pool:
 
 
 def _spelt(account: str | None) -> str:
-    return "" if account is None else account.lower().replace("-", "_")
+    return "" if account is None else spell(account)

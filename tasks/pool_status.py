@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def spell(account: str) -> str:
+    """An account's name as the pool knows it: as variables spell it, which know no `-`."""
+    return account.lower().replace("-", "_")
+
+
 class BreakerState(StrEnum):
     """Whether requests go to the endpoint."""
 
@@ -106,6 +111,7 @@ class AccountStatus:
 
     Attributes:
         name: the account; `-` counts as `_`.
+        is_registered: whether a worker ever told that it has a key of this account.
         limit: requests that it may make in `window`; None for no limit.
         window: seconds.
         used: of that, at this moment.
@@ -115,6 +121,7 @@ class AccountStatus:
     """
 
     name: str
+    is_registered: bool
     limit: int | None
     window: float | None
     used: int
@@ -129,6 +136,7 @@ class AccountStatus:
         quiet_until = float(stored.get("quiet_until", 0))
         return cls(
             name=name,
+            is_registered="fingerprint" in stored,
             limit=limit or None,
             window=float(stored["window"]) if limit else None,
             used=stored["used"],
@@ -184,6 +192,10 @@ class PoolStatus:
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
         )
+
+    def account(self, name: str) -> AccountStatus | None:
+        """How the account `name` stands; None if neither a worker nor a wait ever named it."""
+        return next((each for each in self.accounts if each.name == spell(name)), None)
 
     def as_dict(self) -> dict[str, object]:
         """The same under the same names, ready for JSON."""
