@@ -1,7 +1,8 @@
 """The `facelift` command.
 
-A producer's commands are in `commands.py`. Packages that `tasks` may not import
-add theirs by the entry point group `facelift.commands`.
+A producer's commands are in `commands.py`, an operator's in `operator.py`.
+Packages that `tasks` may not import add theirs by the entry point group
+`facelift.commands`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import click
 
 from tasks.cli.commands import COMMANDS
 from tasks.cli.exits import Exit, exit_for
+from tasks.cli.operator import OPERATOR_COMMANDS
 from tasks.errors import FaceliftError, InvalidSettings
 
 _OURS = {"tasks", "worker", "sandbox"}
@@ -59,7 +61,7 @@ def cli() -> None:
     """
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *OPERATOR_COMMANDS):
     cli.add_command(_command)
 
 

@@ -1,4 +1,7 @@
-"""The producer's commands: enqueue, status, wait, cancel, replay."""
+"""The producer's commands: enqueue, status, wait, cancel, replay.
+
+`status` without a job shows the pool; what else operators do is in `operator.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tasks.cli.exits import exit_of, exit_of_cancelling
+from tasks.cli.pool_text import describe_pool
 from tasks.cli.text import describe, describe_cancellation
 from tasks.client import UploadClient
 from tasks.errors import WaitTimeout
@@ -49,7 +53,7 @@ class _Moment(click.ParamType[float]):
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 def _timeout(default: float) -> Callable[[Any], Any]:
@@ -113,11 +117,24 @@ def enqueue(
 
 
 @click.command()
-@click.argument("job_id")
+@click.argument("job_id", required=False)
 @_as_json
-def status(job_id: str, *, as_json: bool) -> None:
-    """Show where a job stands, and its attempts."""
+def status(job_id: str | None, *, as_json: bool) -> None:
+    """Show where a job stands, and its attempts; without JOB_ID, the pool.
+
+    Of the pool it shows whether the endpoint counts as down, what is paused, and of
+    each account what it uses of its rate and how many jobs wait for their turn.
+
+    \b
+    Examples:
+      facelift status 7f0c1d5e-0d2c-4a51-9c33-5d7c4d8f4b0e
+      facelift status
+    """  # noqa: D301 - click wants the escape, not the backslash
     with UploadClient.from_env() as client:
+        if job_id is None:
+            pool = client.pool()
+            click.echo(json.dumps(pool.as_dict()) if as_json else describe_pool(pool))
+            return
         record = client.status(job_id)
     _print(record, as_json=as_json)
     sys.exit(exit_of(record))

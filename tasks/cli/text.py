@@ -1,12 +1,11 @@
-"""A record as text for a person: no colour needed, at home in 80 columns and in a pipe."""
+"""A record as text for a person."""
 
 from __future__ import annotations
 
-import textwrap
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tasks.codes import Cancellation
+from tasks.cli.layout import clock, date, fact, moment
+from tasks.codes import Cancellation, WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from tasks.attempt import Attempt
     from tasks.record import JobRecord
 
-_LABEL = 10
-_WIDTH = 80
+_ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}
 
 
 def describe(record: JobRecord) -> str:
@@ -36,26 +34,34 @@ def _lines(record: JobRecord) -> Iterator[str]:
     state = str(record.state)
     if record.outcome and record.outcome.value != state:
         state += f" ({record.outcome})"
-    if record.wait_reason and record.wait_until:
-        state += f" ({record.wait_reason}, until {_clock(record.wait_until)})"
-    yield _fact("Job", record.id)
-    yield _fact("State", state)
-    yield _fact("", record.message)
-    yield _fact("Chatbot", f"{record.chatbot_id} (account {record.account})")
-    yield _fact("Image", record.image)
-    yield _fact("Enqueued", _date(record.created_at))
+    if record.wait_reason:
+        state += f" ({record.wait_reason}{_until(record)})"
+    yield fact("Job", record.id)
+    yield fact("State", state)
+    yield fact("", record.message)
+    yield fact("Chatbot", f"{record.chatbot_id} (account {record.account})")
+    yield fact("Image", record.image)
+    yield fact("Enqueued", date(record.created_at))
     if record.finished_at is None:
-        yield _fact("Deadline", _date(record.expires_at))
+        yield fact("Deadline", date(record.expires_at))
     else:
         after = record.finished_at - record.created_at
-        yield _fact("Ended", f"{_date(record.finished_at)}, {after:.1f} s later")
+        yield fact("Ended", f"{date(record.finished_at)}, {after:.1f} s later")
     if record.replay_of:
-        yield _fact("Replays", record.replay_of)
+        yield fact("Replays", record.replay_of)
     if record.superseded_by:
-        yield _fact("Newer job", record.superseded_by)
+        yield fact("Newer job", record.superseded_by)
     for attempt in record.attempts:
         label = "Attempts" if attempt is record.attempts[0] else ""
-        yield _fact(label, _attempt(attempt), hang=4)
+        yield fact(label, _attempt(attempt), hang=4)
+
+
+def _until(record: JobRecord) -> str:
+    """When the wait may be over; nothing if only its deadline says so."""
+    if not record.wait_until or record.wait_until >= record.expires_at:
+        return ""
+    how = "about" if record.wait_reason in _ESTIMATED else "until"
+    return f", {how} {moment(record.wait_until, record.created_at)}"
 
 
 def _attempt(attempt: Attempt) -> str:
@@ -63,25 +69,6 @@ def _attempt(attempt: Attempt) -> str:
     after = attempt.started_at + attempt.duration
     then = f" Next try in {attempt.next_at - after:.1f} s." if attempt.next_at else ""
     return (
-        f"{attempt.number}. {_clock(attempt.started_at)}, {attempt.duration:.2f} s,"
+        f"{attempt.number}. {clock(attempt.started_at)}, {attempt.duration:.2f} s,"
         f"{status} {attempt.code}: {attempt.reason}{then}"
     )
-
-
-def _fact(label: str, value: str, hang: int = 0) -> str:
-    return textwrap.fill(
-        value,
-        width=_WIDTH,
-        initial_indent=f"{label:<{_LABEL}}",
-        subsequent_indent=" " * (_LABEL + hang),
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-
-
-def _date(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _clock(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%H:%M:%S}"

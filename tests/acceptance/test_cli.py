@@ -294,7 +294,7 @@ def test_help_lists_every_command_and_exit_code(facelift: Facelift) -> None:
     said = facelift("--help")
     assert said.code == 0
     commands = said.out.partition("Commands:")[2]
-    for command in ("enqueue", "status", "wait", "worker", "endpoint", "demo"):
+    for command in ("enqueue", "status", "wait", "pause", "resume", "worker", "endpoint", "demo"):
         assert f"\n  {command} " in commands
     told = " ".join(said.out.split())
     for code in Exit:

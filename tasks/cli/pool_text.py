@@ -1,0 +1,112 @@
+"""How the pool stands, as text for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.cli.layout import WIDTH, clock, date, fact, filled, moment
+from tasks.durations import show_duration
+from tasks.pool_status import BreakerState, EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.pool_status import AccountStatus, Event, Pause, PoolStatus
+
+_NAME = 20
+_STATE = 30
+_EVENTS = {
+    EventKind.BREAKER_OPENED: "breaker opened",
+    EventKind.BREAKER_CLOSED: "breaker closed",
+    EventKind.ACCOUNT_PAUSED: "account {account} paused",
+    EventKind.ACCOUNT_RESUMED: "account {account} resumed",
+    EventKind.ACCOUNT_THROTTLED: "account {account} throttled",
+    EventKind.LIMIT_LOWERED: "limit of account {account} lowered",
+    EventKind.ALL_PAUSED: "everything paused",
+    EventKind.ALL_RESUMED: "everything resumed",
+}
+
+
+def describe_pool(pool: PoolStatus) -> str:
+    """Everything an operator wants to know of the pool."""
+    return "\n".join(_lines(pool))
+
+
+def describe_pause(pause: Pause, now: float) -> str:
+    """Who paused it, since when, until when and why."""
+    until = "" if pause.until is None else f", until {moment(pause.until, now)}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
+
+
+def _lines(pool: PoolStatus) -> Iterator[str]:
+    yield fact("Pool", date(pool.at))
+    yield fact("Endpoint", _breaker(pool))
+    if pool.pause:
+        yield fact("All jobs", describe_pause(pool.pause, pool.at))
+    messages = "1 message" if pool.queued == 1 else f"{pool.queued} messages"
+    yield fact("Queue", messages)
+    yield ""
+    yield from _accounts(pool)
+    if pool.events:
+        yield ""
+        yield "Lately"
+        for event in pool.events:
+            yield _event(event, pool.at)
+
+
+def _breaker(pool: PoolStatus) -> str:
+    since = f" since {moment(pool.breaker_since, pool.at)}" if pool.breaker_since else ""
+    why = f": {pool.breaker_reason}" if pool.breaker_reason else ""
+    if pool.breaker is BreakerState.CLOSED:
+        return f"breaker closed{since}{why or ': requests are let through'}"
+    if pool.breaker is BreakerState.HALF_OPEN:
+        return f"breaker half open{since}{why} A probe is under way."
+    due = pool.next_probe_at
+    probe = "at the next job" if due is None or due <= pool.at else f"at {moment(due, pool.at)}"
+    return f"breaker open{since}{why} Next probe {probe}."
+
+
+def _accounts(pool: PoolStatus) -> Iterator[str]:
+    if not pool.accounts:
+        yield "No worker has told of an account yet."
+        return
+    rows = [("Account", "Used", "Waiting", "State")]
+    for account in pool.accounts:
+        state = _state(account, pool.at)
+        rows.append((account.name, _used(account), str(account.waiting), state))
+    name = max(len(row[0]) for row in rows if len(row[0]) <= _NAME)
+    used = max(len(row[1]) for row in rows)
+    waiting = max(len(row[2]) for row in rows)
+    for row in rows:
+        called = row[0]
+        if len(called) > _NAME:  # a line of its own, for the others' sake
+            yield called
+            called = ""
+        head = f"{called:<{name}}  {row[1]:<{used}}  {row[2]:>{waiting}}  "
+        yield filled(head, row[3], min(len(head), WIDTH - _STATE))
+
+
+def _used(account: AccountStatus) -> str:
+    if not account.is_registered:
+        return "no worker"
+    if account.limit is None or account.window is None:
+        return "no limit"
+    return f"{account.used} of {account.limit} in {show_duration(account.window)}"
+
+
+def _state(account: AccountStatus, now: float) -> str:
+    states = []
+    if account.pause:
+        states.append(describe_pause(account.pause, now))
+    if account.quiet_until:
+        states.append(f"the endpoint asked for a pause until {moment(account.quiet_until, now)}")
+    return "; ".join(states) or "ok"
+
+
+def _event(event: Event, now: float) -> str:
+    what = _EVENTS[event.kind].format(account=event.account)
+    by = "" if event.by == "facelift" else f" by {event.by}"
+    why = f": {event.reason}" if event.reason else ""
+    at = moment(event.at, now)
+    return filled(f"{at:<{len(clock(now))}}  ", f"{what}{by}{why}", 4)

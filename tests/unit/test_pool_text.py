@@ -1,0 +1,152 @@
+"""What `facelift status` makes of the pool."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.cli.pool_text import describe_pool
+from tasks.pool_status import (
+    AccountStatus,
+    BreakerState,
+    Event,
+    EventKind,
+    Pause,
+    PoolStatus,
+)
+
+NOW = 1_764_000_000.0  # 2025-11-24 16:00:00 UTC
+DAY = 86_400
+ACCOUNT = AccountStatus(
+    name="default",
+    is_registered=True,
+    limit=100,
+    window=10.0,
+    used=37,
+    waiting=1200,
+    pause=None,
+    quiet_until=None,
+)
+POOL = PoolStatus(
+    at=NOW,
+    queued=16,
+    breaker=BreakerState.CLOSED,
+    breaker_reason="",
+    breaker_since=None,
+    next_probe_at=None,
+    pause=None,
+    accounts=(ACCOUNT,),
+    events=(),
+)
+DOWN = replace(
+    POOL,
+    breaker=BreakerState.OPEN,
+    breaker_reason="The endpoint answered 503.",
+    breaker_since=NOW - 60,
+    next_probe_at=NOW + 4,
+)
+PAUSE = Pause(code="operator", reason="new key", by="ana@host", at=NOW - 60, until=None)
+
+
+def lines(pool: PoolStatus) -> list[str]:
+    return describe_pool(pool).splitlines()
+
+
+def with_account(**changes: object) -> PoolStatus:
+    return replace(POOL, accounts=(replace(ACCOUNT, **changes),))  # type: ignore[arg-type] # whatever a test wants
+
+
+def test_a_pool_that_is_well_is_told_in_a_few_lines() -> None:
+    assert lines(POOL) == [
+        "Pool      2025-11-24 16:00:00 UTC",
+        "Endpoint  breaker closed: requests are let through",
+        "Queue     16 messages",
+        "",
+        "Account  Used              Waiting  State",
+        "default  37 of 100 in 10s     1200  ok",
+    ]
+
+
+def test_a_pool_that_no_worker_has_joined_says_so() -> None:
+    assert lines(replace(POOL, accounts=()))[-1] == "No worker has told of an account yet."
+
+
+@pytest.mark.parametrize(
+    ("pool", "told"),
+    [
+        (DOWN, "breaker open since 15:59:00: The endpoint answered 503. Next probe at 16:00:04."),
+        (replace(DOWN, next_probe_at=NOW - 1), "Next probe at the next job."),
+        (
+            replace(DOWN, breaker=BreakerState.HALF_OPEN),
+            "breaker half open since 15:59:00: The endpoint answered 503. A probe is under way.",
+        ),
+        (
+            replace(
+                POOL,
+                breaker_since=NOW - DAY,
+                breaker_reason="The endpoint answers again, after 8 s.",
+            ),
+            "breaker closed since 2025-11-23 16:00:00 UTC: The endpoint answers again, after 8 s.",
+        ),
+    ],
+)
+def test_the_breaker_is_told_with_reason_and_time(pool: PoolStatus, told: str) -> None:
+    assert told in " ".join(describe_pool(pool).split())
+
+
+def test_a_pause_of_everything_is_told_beside_the_accounts() -> None:
+    told = lines(replace(POOL, pause=replace(PAUSE, until=NOW + 2 * DAY)))
+    assert " ".join(" ".join(told[2:4]).split()) == (
+        "All jobs paused by ana@host since 15:59:00, until 2025-11-26 16:00:00 UTC: new key"
+    )
+    assert told[-1].endswith("1200  ok")
+
+
+@pytest.mark.parametrize(
+    ("changes", "row"),
+    [
+        ({"pause": PAUSE}, "37 of 100 in 10s 1200 paused by ana@host since 15:59:00: new key"),
+        ({"quiet_until": NOW + 30}, "1200 the endpoint asked for a pause until 16:00:30"),
+        (
+            {"pause": replace(PAUSE, reason=""), "quiet_until": NOW + 30},
+            "paused by ana@host since 15:59:00; the endpoint asked for a pause until 16:00:30",
+        ),
+        ({"limit": None, "window": None, "used": 0}, "default no limit 1200 ok"),
+        ({"is_registered": False, "limit": None}, "default no worker 1200 ok"),
+    ],
+)
+def test_an_account_is_told_as_it_stands(changes: dict[str, object], row: str) -> None:
+    assert row in " ".join(describe_pool(with_account(**changes)).split())
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
+    account = None if kind.startswith(("breaker", "all")) else "shop"
+    event = Event(at=NOW - 1, kind=kind, reason="Because.", by="ana", account=account)
+    last = lines(replace(POOL, events=(event,)))[-1]
+    assert last.startswith("15:59:59  ")
+    assert last.endswith(" by ana: Because.")
+    assert ("shop" in last) == (account is not None)
+
+
+def test_what_happens_by_itself_names_nobody() -> None:
+    event = Event(NOW - DAY, EventKind.BREAKER_OPENED, "Ten failed.", "facelift", None)
+    assert lines(replace(POOL, events=(event,)))[-2:] == [
+        "Lately",
+        "2025-11-23 16:00:00 UTC  breaker opened: Ten failed.",
+    ]
+
+
+def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
+    pause = replace(PAUSE, reason="a reason of many words " * 8, by="somebody@" + "h" * 20)
+    accounts = [
+        replace(ACCOUNT, name=name, limit=1_000_000, used=999_999, window=3600.0, pause=pause)
+        for name in ("short", "a" * 20, "b" * 40)
+    ]
+    event = Event(NOW, EventKind.ACCOUNT_PAUSED, pause.reason, pause.by, "b" * 40)
+    told = lines(
+        replace(DOWN, breaker_reason="word " * 40, accounts=tuple(accounts), events=(event,))
+    )
+    assert max(map(len, told)) <= 80
+    assert "b" * 40 in told
