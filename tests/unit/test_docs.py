@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.cli.exits import Exit
-from tasks.codes import JobState, OutcomeCode
+from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.keys import Keys
 from worker.settings import catalogue
 
 if TYPE_CHECKING:
     from worker.setting_docs import SettingDoc
 
 DOCS = Path(__file__).parents[2] / "docs"
+PARTS_OF_KEYS = ("base", "prefix")
 
 
 def rows(document: str) -> list[list[str]]:
@@ -38,9 +40,18 @@ def test_no_setting_is_documented_that_is_none() -> None:
     assert documented == {doc.name for doc in catalogue()}
 
 
-@pytest.mark.parametrize("name", [*JobState, *OutcomeCode])
-def test_state_or_code_is_documented(name: str) -> None:
+@pytest.mark.parametrize("name", [*JobState, *OutcomeCode, *WaitReason])
+def test_state_code_or_reason_is_documented(name: str) -> None:
     assert any(f"`{name}`" in row[0] for row in rows("outcomes.md"))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in vars(Keys) if not name.startswith("_") and name not in PARTS_OF_KEYS]
+)
+def test_key_is_documented(name: str) -> None:
+    key = getattr(Keys(), name)
+    named = key("<") if callable(key) else key
+    assert any(row[0].startswith(f"`{named}") for row in rows("ledger.md"))
 
 
 @pytest.mark.parametrize("code", Exit)
