@@ -120,10 +120,10 @@ def enqueue(
 @click.argument("job_id", required=False)
 @_as_json
 def status(job_id: str | None, *, as_json: bool) -> None:
-    """Show where a job stands, and its attempts; without JOB_ID, the pool.
+    """Show where a job stands; without JOB_ID, the pool.
 
-    Of the pool it shows whether the endpoint counts as down, what is paused, and of
-    each account what it uses of its rate and how many jobs wait for their turn.
+    Of a job it shows the attempts too; of the pool, whether the endpoint counts as
+    down, what is paused, and what each account uses of its rate and has waiting.
 
     \b
     Examples:
