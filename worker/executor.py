@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REQUESTS = 2  # under one lease: with the newest API key, and with the one before
+_KEY_REFUSED = (OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,11 @@ class Executor:
         return image
 
     def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt | Report:
-        """Deliver, with the key before if the endpoint does not know the newest one."""
+        """Deliver, with another key if the endpoint refuses this one.
+
+        That is one which the secret file holds meanwhile, for another worker may have seen
+        the change first; or the key before, if the endpoint does not know the newest (401).
+        """
         account, tried = run.record.account, set[str]()
         for number in range(1, _REQUESTS + 1):
             api_key = next(key for key in keys if key not in tried)
@@ -160,12 +165,14 @@ class Executor:
             try:
                 return self._deliver(run, image, api_key, gate)
             except DeliveryRefused as refusal:
-                if refusal.code is not OutcomeCode.UNAUTHORIZED:
+                if refusal.code not in _KEY_REFUSED:
                     raise
                 tried.add(api_key)
-                self.accounts.refused(account, api_key)
+                is_unknown = refusal.code is OutcomeCode.UNAUTHORIZED
+                if is_unknown:
+                    self.accounts.refused(account, api_key)
                 self.accounts.refresh(account)
-                keys = self.accounts.keys(account)
+                keys = self.accounts.keys(account)[: _REQUESTS if is_unknown else 1]
                 if number == _REQUESTS or tried.issuperset(keys):
                     raise
         raise AssertionError  # the last request returns or raises

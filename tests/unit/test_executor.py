@@ -17,6 +17,7 @@ from worker.accounts import Accounts
 from worker.api_keys import AccountKeys
 from worker.backoff import RetryPolicy
 from worker.endpoint import Receipt
+from worker.errors import DeliveryRefused
 from worker.executor import Executor
 from worker.image import ImageLimits
 from worker.lease import LeaseKeeper
@@ -24,6 +25,8 @@ from worker.recorder import Recorder
 from worker.run import Report, Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.record import JobRecord
     from worker.image import ValidImage
 
@@ -32,6 +35,9 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
 )
+
+
+KEY = Accounts({"default": AccountKeys("", (SecretStr("key"),))}, grace=0)
 
 
 class Store:
@@ -45,17 +51,25 @@ class Store:
 
 
 class Endpoint:
-    def __init__(self) -> None:
+    """Takes every picture, but refuses some keys."""
+
+    def __init__(self, refused: tuple[str, ...] = (), code: OutcomeCode | None = None) -> None:
         self.names: list[str] = []
         self.images: list[ValidImage] = []
+        self.keys: list[str] = []
+        self._refused = refused
+        self._code = code
 
-    def deliver(self, image: ValidImage, *, file_name: str, **_: Any) -> Receipt:
+    def deliver(self, image: ValidImage, *, file_name: str, api_key: str, **_: Any) -> Receipt:
         self.names.append(file_name)
         self.images.append(image)
+        self.keys.append(api_key)
+        if self._code and api_key in self._refused:
+            raise DeliveryRefused(self._code, "No.", http_status=403)
         return Receipt(200, "Done.", confirmed=True)
 
 
-def run(endpoint: Any, **job: Any) -> tuple[Report, JobRecord]:
+def run(endpoint: Any, accounts: Accounts = KEY, **job: Any) -> tuple[Report, JobRecord]:
     with FakeRedis(decode_responses=True) as redis:
         ledger = Ledger(redis)
         leases = LeaseKeeper(ledger.store, 15)
@@ -63,7 +77,7 @@ def run(endpoint: Any, **job: Any) -> tuple[Report, JobRecord]:
             store=ledger.store,
             leases=leases,
             image_stores={"media": Store()},
-            accounts=Accounts({"default": AccountKeys("", (SecretStr("key"),))}, grace=0),
+            accounts=accounts,
             image_limits=ImageLimits(),
             endpoint=endpoint,
             recorder=Recorder(store=ledger.store, policy=RetryPolicy(), rng=Random(1)),
@@ -118,3 +132,29 @@ def test_more_is_read_of_a_picture_that_may_be_changed_but_of_few_at_a_time(
     Store.rooms.clear()
     run(Endpoint(), image="media:good.png", fit=fit)
     assert (Store.limits, Store.rooms) == ([limit], [rooms])
+
+
+@pytest.mark.parametrize("code", [OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN])
+def test_key_that_was_changed_unnoticed_is_tried_before_a_refusal_is_final(
+    code: OutcomeCode, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("changed")
+    given = AccountKeys("", (SecretStr("stale"),), file)
+    endpoint = Endpoint(refused=("stale",), code=code)
+    report, _ = run(endpoint, Accounts({"default": given}, grace=60), image="media:good.png")
+    assert report.verdict is Verdict.DELIVERED
+    assert endpoint.keys == ["stale", "changed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "tried"),
+    [(OutcomeCode.UNAUTHORIZED, ["new", "old"]), (OutcomeCode.FORBIDDEN, ["new"])],
+)
+def test_key_before_is_tried_only_if_the_endpoint_does_not_know_the_newest(
+    code: OutcomeCode, tried: list[str]
+) -> None:
+    given = AccountKeys("", (SecretStr("new"), SecretStr("old")))
+    endpoint = Endpoint(refused=("new",), code=code)
+    run(endpoint, Accounts({"default": given}, grace=60), image="media:good.png")
+    assert endpoint.keys == tried
