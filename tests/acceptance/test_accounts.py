@@ -1,0 +1,201 @@
+"""Accounts pause and go on: a refused key, a changed one, an operator's word."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.endpoint.keys import label
+from sandbox.endpoint.process import EndpointProcess
+from tests.acceptance.pool import WorkerPool, api_keys, worker_pool
+from tests.acceptance.world import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+IN_FILES = ["refused_401", "refused_403", "renewed_401", "renewed_403", "rotated", "swapped"]
+IN_VARIABLES = ["healthy", "held", "timed", "late"]
+ACCOUNTS = [*IN_FILES, *IN_VARIABLES]
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file for each account that has its key in one."""
+    folder = tmp_path_factory.mktemp("secrets")
+    for account in IN_FILES:
+        (folder / account).write_text(f"key-{account}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pool(
+    environment: dict[str, str], secrets: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerPool]:
+    with EndpointProcess(api_keys=[f"key-{account}" for account in ACCOUNTS]) as endpoint:
+        settings = environment | {
+            "FACELIFT_KEY_PREFIX": "accounts",
+            "FACELIFT_ENDPOINT_URL": endpoint.url,
+            **api_keys(*IN_VARIABLES),
+            **{f"FACELIFT_API_KEY_{each.upper()}_FILE": str(secrets / each) for each in IN_FILES},
+        }
+        with worker_pool(tmp_path_factory.mktemp("accounts"), settings, endpoint) as made:
+            yield made
+
+
+def statuses(pool: WorkerPool, key: str) -> list[int | None]:
+    """How the stand-in answered the requests with this key."""
+    return [each.status for each in pool.endpoint.arrivals() if each.key == label(key)]
+
+
+def refuse(pool: WorkerPool, account: str, status: int) -> None:
+    if status == 401:
+        pool.endpoint.revoke(f"key-{account}")
+    else:
+        pool.endpoint.behave("*", "status", status=status, key=ACCOUNTS.index(account))
+
+
+def accept(pool: WorkerPool, account: str) -> None:
+    pool.endpoint.accept(f"key-{account}")
+    pool.endpoint.behave_well("*")
+
+
+def resume(pool: WorkerPool, account: str, _: Path) -> None:
+    accept(pool, account)
+    assert pool.store.pool.resume(account, by="kim")
+
+
+def change_the_key(pool: WorkerPool, account: str, secrets: Path) -> None:
+    pool.endpoint.accept(f"new-{account}")
+    (secrets / account).write_text(f"new-{account}\n")
+
+
+@pytest.mark.parametrize(
+    ("account", "status", "end"),
+    [
+        ("refused_401", 401, resume),
+        ("refused_403", 403, resume),
+        ("renewed_401", 401, change_the_key),
+        ("renewed_403", 403, change_the_key),
+    ],
+)
+def test_account_whose_key_is_refused_three_times_waits_until_that_is_mended(
+    pool: WorkerPool,
+    secrets: Path,
+    account: str,
+    status: int,
+    end: Callable[[WorkerPool, str, Path], None],
+) -> None:
+    code = {401: "unauthorized", 403: "forbidden"}[status]
+    refuse(pool, account, status)
+    for _ in range(3):
+        assert pool.outcomes(pool.enqueue(account)) == {code}
+    others = pool.enqueue(account, 5)
+    pool.until_waiting(others, "account_paused")
+    assert pool.outcomes(pool.enqueue("healthy")) == {"delivered"}
+    assert statuses(pool, f"key-{account}") == [status] * 3
+    (record, *_) = pool.records(others)
+    assert f"3 times in a row ({code})" in record.message
+    eventually(lambda: pool.told(f"account_paused account={account}"), "its pause is not told")
+
+    end(pool, account, secrets)
+    assert pool.outcomes(others) == {"delivered"}
+    eventually(lambda: pool.told(f"account_resumed account={account}"), "its end is not told")
+    assert len(pool.told(f"account_paused account={account}")) == 1
+
+
+def test_success_between_refusals_keeps_the_account_going(pool: WorkerPool) -> None:
+    for status, outcome in ((403, "forbidden"), (200, "delivered")) * 3:
+        pool.endpoint.behave("*", "status", status=status, times=1, key=ACCOUNTS.index("healthy"))
+        assert pool.outcomes(pool.enqueue("healthy")) == {outcome}
+
+
+def test_key_before_is_used_until_the_endpoint_knows_the_new_one(
+    pool: WorkerPool, secrets: Path
+) -> None:
+    old, new = "key-rotated", "new-rotated"
+    (secrets / "rotated").write_text(f"{new}\n")
+    eventually(
+        lambda: len(pool.told("account=rotated keys changed")) == 2, "not all saw the change"
+    )
+    jobs = pool.enqueue("rotated", 6)
+    records = pool.wait(jobs)
+    assert {record.outcome for record in records} == {"delivered"}
+    assert {(len(record.attempts), record.attempts_used) for record in records} == {(1, 1)}
+    assert set(statuses(pool, new)) == {401}
+    assert statuses(pool, old) == [200] * len(jobs)
+
+    pool.endpoint.accept(new)
+    pool.endpoint.revoke(old)
+    jobs = pool.enqueue("rotated", 6)
+    assert pool.outcomes(jobs) == {"delivered"}
+    assert statuses(pool, new)[-1] == 200
+    assert not pool.told("account_paused account=rotated")
+
+
+def test_key_that_changes_before_its_file_was_read_again_costs_no_job(
+    pool: WorkerPool, secrets: Path
+) -> None:
+    assert pool.outcomes(pool.enqueue("swapped")) == {"delivered"}
+    pool.endpoint.accept("new-swapped")
+    pool.endpoint.revoke("key-swapped")
+    (secrets / "swapped").write_text("new-swapped\n")
+    assert pool.outcomes(pool.enqueue("swapped", 6)) == {"delivered"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason", "what"),
+    [("held", "account_paused", "The account held"), (None, "all_paused", "Everything")],
+    ids=["account", "everything"],
+)
+def test_operators_pause_lets_what_is_in_flight_finish_and_has_the_rest_wait(
+    pool: WorkerPool, scope: str | None, reason: str, what: str
+) -> None:
+    pool.endpoint.behave("slow", "delay", seconds=0.7, times=1)
+    slow = pool.client.enqueue("slow", "media:good.png", account="held").id
+    eventually(lambda: pool.endpoint.stats()["in_flight"], "the slow job is not in flight")
+    assert pool.store.pool.pause(scope, by="kim", reason="the invoice is open", until=None)
+    before = len(pool.endpoint.arrivals())
+    jobs = pool.enqueue("held", 5)
+    bad = pool.enqueue("held", image="media:portrait.jpg")
+    pool.until_waiting(jobs, reason)
+    assert {record.message for record in pool.records(jobs)} == {
+        f"{what} is paused by kim: the invoice is open"
+    }
+    assert pool.outcomes(bad) == {"image_not_square"}
+    assert pool.outcomes([slow]) == {"delivered"}
+    assert len(pool.endpoint.arrivals()) == before
+
+    going_on = pool.enqueue("healthy")
+    if scope:
+        assert pool.outcomes(going_on) == {"delivered"}
+    else:
+        pool.until_waiting(going_on, reason)
+    assert pool.store.pool.resume(scope, by="kim")
+    assert pool.outcomes([*jobs, *going_on]) == {"delivered"}
+
+
+def test_timed_pause_ends_by_itself(pool: WorkerPool) -> None:
+    until = round(time.time() + 1, 3)
+    assert pool.store.pool.pause("timed", by="kim", reason="", until=until)
+    jobs = pool.enqueue("timed", 3)
+    pool.until_waiting(jobs, "account_paused")
+    assert pool.outcomes(jobs, timeout=5) == {"delivered"}
+    assert min(each.arrived for each in pool.arrivals("timed")) >= until
+
+
+def test_image_that_changes_while_its_job_waits_is_not_sent(pool: WorkerPool, media: Path) -> None:
+    pool.store.pool.pause("late", by="kim", reason="", until=None)
+    name = "changes.png"
+    shutil.copy(media / "good.png", media / name)
+    jobs = pool.enqueue("late", image=f"media:{name}")
+    eventually(lambda: pool.records(jobs)[0].image_sha256, "the image was not looked at")
+    shutil.copy(media / "other.png", media / name)
+    pool.store.pool.resume("late", by="kim")
+    (record,) = pool.wait(jobs)
+    assert record.outcome == "image_changed"
+    assert "first read" in record.message
+    assert pool.arrivals("late") == []
