@@ -1,0 +1,202 @@
+"""API keys stay in the worker: whatever happens, none is found anywhere else."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from celery import Celery
+
+from sandbox.endpoint.process import EndpointProcess
+from sandbox.redis_server import RedisServer
+from tests.acceptance.flower import Flower
+from tests.acceptance.scene import Scene
+from tests.acceptance.traces import disguises, shows
+from tests.acceptance.world import COMMAND, eventually, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def make_key() -> str:
+    """One that other spellings change."""
+    return f"sk-{secrets.token_hex(6)}+/{secrets.token_urlsafe(9)}Zq~=="
+
+
+IN_VARIABLE, IN_FILE, PLANTED = make_key(), make_key(), make_key()
+
+# A defect of ours, in the midst of all that knows the key.
+DEFECT = """
+import pathlib
+from requests.adapters import HTTPAdapter
+
+send = HTTPAdapter.send
+defect = pathlib.Path(__file__).with_name("defect")
+
+def send_unless_defect(self, request, **options):
+    if defect.exists():
+        defect.unlink()
+        raise RuntimeError("a defect")
+    return send(self, request, **options)
+
+HTTPAdapter.send = send_unless_defect
+"""
+
+
+def echo(key: str) -> dict[str, dict[str, Any]]:
+    """Behaviours by chatbot: answers that give the key away, in every part that is read."""
+    bearer = f"Bearer {key}"
+    hidden = b64encode(f"Authorization: {bearer}".encode()).decode()
+    headers = {
+        "X-Echo": bearer,
+        "X-Request-Id": key,
+        "X-RateLimit-Remaining": key,
+        "Set-Cookie": f"key={key}",
+    }
+    said: dict[str, dict[str, Any]] = {
+        "success": {"status": 200, "body": {"message": f"Uploaded by {bearer}."}},
+        "unauthorized": {"status": 401, "body": {"error": {"message": f"Who is {bearer}?"}}},
+        "forbidden": {"status": 403, "body": {"error": {"code": key}}},
+        "limited": {"status": 429, "body": {"message": hidden}, "headers": {"Retry-After": key}},
+        "broken": {"status": 500, "body": {"message": "." * 185 + key}},
+        "quoted": {"status": 503, "body": {"error": quote(key, safe="")}},
+        "html": {"status": 400, "content_type": "text/html", "body": f"<h1>{bearer}</h1>"},
+        "swapped": {"status": 404, "body": {"message": f"No {key.swapcase()}"}},
+        "redirect": {"status": 302, "headers": {"Location": f"https://{key}.test/{key}?{key}"}},
+    }
+    return {
+        name: {"behaviour": "status", "times": 1, **options}
+        | {"headers": headers | options.get("headers", {})}
+        for name, options in said.items()
+    }
+
+
+@contextmanager
+def played(
+    server: RedisServer, environment: dict[str, str], endpoint: EndpointProcess, folder: Path
+) -> Iterator[Scene]:
+    """The scene after everything has happened that may happen to a job."""
+    (folder / "sitecustomize.py").write_text(DEFECT)
+    (folder / "key").write_text(IN_FILE)
+    settings = environment | {
+        "FACELIFT_REDIS_URL": server.url,
+        "FACELIFT_ENDPOINT_URL": endpoint.url,
+        "FACELIFT_API_KEY": IN_VARIABLE,
+        "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
+        "FACELIFT_BREAKER_FAILURES": "2",
+        "FACELIFT_BREAKER_PAUSE": "200ms",
+        "FACELIFT_READ_TIMEOUT": "1s",
+        "FACELIFT_REQUEST_TIMEOUT": "1s",
+        "PYTHONPATH": str(folder),
+    }
+    command = (*COMMAND, "--log-level", "debug")
+    with worker(folder / "worker.log", settings, command) as workers:
+        flower = Flower(server.url, folder / "flower.log")
+        scene = Scene(server, workers, flower, folder)
+        try:
+            flower.until_ready()
+            play(scene, endpoint)
+            yield scene
+        finally:
+            flower.stop()
+            scene.close()
+
+
+def play(scene: Scene, endpoint: EndpointProcess) -> None:
+    for account, key in (("default", IN_VARIABLE), ("filed", IN_FILE)):
+        for name, rule in echo(key).items():
+            endpoint.behave(f"{account}-{name}", **rule)
+            scene.enqueue(f"{account}-{name}", account=account)
+    endpoint.behave("slow", "delay", seconds=2, times=1)
+    scene.enqueue("slow")
+    scene.enqueue("bad-image", "media:portrait.jpg")
+    assert set(scene.outcomes().values()) == {
+        *("delivered", "unauthorized", "forbidden", "bad_request", "chatbot_not_found"),
+        *("unexpected_redirect", "image_not_square"),
+    }
+
+    (scene.folder / "defect").touch()
+    scene.enqueue("defect")
+    scene.outcomes()
+    assert "RuntimeError: a defect" in scene.workers.log
+
+    endpoint.behave("crash", "delay", seconds=0.9)
+    crash = scene.enqueue("crash")
+    eventually(lambda: scene.client.status(crash).state == "running", "it is not taken")
+    (child,) = scene.workers.children
+    child.kill()
+    assert scene.outcomes()["crash"] == "delivered"
+    assert scene.client.status(crash).crashes == 1
+
+
+@pytest.fixture(scope="module")
+def scene(
+    redis_binary: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("canary")
+    with (
+        RedisServer(folder / "redis", binary=redis_binary) as server,
+        EndpointProcess(api_keys=[IN_VARIABLE, IN_FILE]) as endpoint,
+        played(server, environment, endpoint, folder) as made,
+    ):
+        yield made
+
+
+def test_api_keys_are_nowhere_but_in_the_worker(scene: Scene) -> None:
+    assert scene.places_that_show(IN_VARIABLE, IN_FILE) == set()
+
+
+@pytest.mark.parametrize("disguise", sorted(disguises(PLANTED)))
+def test_search_sees_through_every_disguise(disguise: str) -> None:
+    spelling = disguises(PLANTED)[disguise]
+    assert shows(f"the key is {spelling.swapcase()}.", PLANTED)
+    assert not shows(f"the key is {spelling[:-3]}.", PLANTED)
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_search_finds_a_key_anywhere_within_base64(
+    before: str, encode: Callable[[bytes], bytes]
+) -> None:
+    assert shows(encode(f"{before}{PLANTED}, and more".encode()).decode(), PLANTED)
+
+
+def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
+    job = scene.enqueue(PLANTED)
+    scene.outcomes()
+    with (
+        Celery("planter", broker=scene.server.url, set_as_current=False) as app,
+        app.events.default_dispatcher() as dispatcher,
+    ):
+        dispatcher.send("task-received", uuid="planted", name=PLANTED)
+    eventually(lambda: "planted" in scene.flower.get("/api/tasks"), "Flower did not hear of it")
+    scene.redis.set("string", PLANTED)
+    scene.redis.hset("hash", PLANTED, "")
+    scene.redis.rpush("list", "", PLANTED)
+    scene.redis.sadd("set", PLANTED)
+    scene.redis.zadd("zset", {PLANTED: 1})
+    scene.redis.xadd("stream", {"field": PLANTED})
+    scene.redis.set(PLANTED, "")
+    with subprocess.Popen(
+        (sys.executable, "-c", "input()", PLANTED), stdin=subprocess.PIPE
+    ) as process:
+        found = scene.places_that_show(PLANTED)
+        process.communicate(b"\n")
+    types = ("string", "hash", "list", "set", "zset", "stream")
+    assert found >= {
+        *(f"Redis key {name}" for name in (*types, PLANTED, "{facelift}:job:" + job)),
+        f"command line of {process.pid}",
+        "worker's log",
+        "Celery's events",
+        "Flower /api/tasks",
+        "Flower /task/planted",
+        f"facelift status {job} --json",
+    }
+    assert any(place.startswith("file appendonly") for place in found)
