@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tasks import InvalidJob, UploadClient
+from tasks.codes import WaitReason
 from tasks.pool import BreakerPolicy, Registration
 from tasks.rate import Rate
-from tasks.record import WaitReason
 from tasks.replies import Lease, Waiting
 
 ME = f"{getpass.getuser()}@{socket.gethostname()}"
