@@ -51,7 +51,7 @@ class Operator:
             until: Unix seconds or a time with its zone; None until somebody resumes it.
 
         Returns:
-            Whether it is paused by this; False if it was paused before, which stays as it was.
+            Whether it is new; False if it was paused before, by whoever. It is paused by this now.
 
         Raises:
             InvalidJob: a field is not what it must be; nothing was paused.

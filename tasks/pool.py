@@ -78,7 +78,9 @@ class Pool:
         return bool(self._scripts.call("report", job_id, sentence))
 
     def pause(self, account: str | None, *, by: str, reason: str, until: float | None) -> bool:
-        """Have the jobs of an account wait, or all; False if it was paused before.
+        """Have the jobs of an account wait, or all; False if they did before.
+
+        It takes the place of a pause that there is, whoever began that.
 
         Args:
             account: None for everything.

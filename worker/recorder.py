@@ -131,7 +131,7 @@ def _attempt(
         run.record.id,
         run.record.chatbot_id,
         run.record.account,
-        run.record.attempts_used + counted,
+        run.record.attempts[-1].number + 1 if run.record.attempts else 1,
         code,
         http_status or "-",
         attempt.duration,

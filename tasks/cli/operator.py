@@ -59,8 +59,8 @@ def pause(
 ) -> None:
     """Have the jobs of an account wait, or all jobs.
 
-    Uploads under way are finished. Jobs that wait keep their deadlines. What is
-    paused already stays as it is.
+    Uploads under way are finished. Jobs that wait keep their deadlines. It takes
+    the place of a pause that there is, also of one that Facelift began.
 
     \b
     Examples:
@@ -79,7 +79,7 @@ def pause(
         after = client.pool()
     click.echo(_sentence(after, account))
     if not is_new:
-        click.echo("It was paused before and stays as it was. To change that, resume it first.")
+        click.echo("It was paused before; this takes the place of that.")
     if account is not None:
         found = before.account(account)
         if found is None or not found.is_registered:

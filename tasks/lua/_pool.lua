@@ -96,11 +96,11 @@ local function is_closed() return (pool(ENDPOINT).breaker or 'closed') == 'close
 
 local function open_breaker(reason)
   local endpoint = pool(ENDPOINT)
-  if is_closed() then
-    set(ENDPOINT, 'breaker_since', seconds(now))
+  if is_closed() then  -- else a probe failed, and what opened it says more
+    set(ENDPOINT, 'breaker_since', seconds(now), 'breaker_reason', reason)
     tell('breaker_opened', reason, 'facelift')
   end
-  set(ENDPOINT, 'breaker', 'open', 'breaker_reason', reason, 'probe', '',
+  set(ENDPOINT, 'breaker', 'open', 'probe', '',
       'breaker_until', seconds(now + tonumber(endpoint.break_pause or 5)))
 end
 

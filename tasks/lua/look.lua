@@ -15,7 +15,9 @@ if not reason then
   local limit, window = rate(name)
   at = next_slot(name)
   if before > 0 then
-    reason, message = 'backlog', before .. ' earlier jobs of its account go first.'
+    local jobs = before == 1 and ' earlier job of its account goes first.'
+                 or ' earlier jobs of its account go first.'
+    reason, message = 'backlog', before .. jobs
   else
     reason, message = 'rate_limited', 'Its account has used up its rate for the moment.'
   end

@@ -10,6 +10,10 @@ if name ~= '' then expect_account(name) end
 local it = pool(key)
 local was_paused = paused_until(it) or tonumber(it.quiet_until or 0) > now
 resume(key)
+if name ~= '' and not it.fingerprint and redis.call('EXISTS', lane_key(name)) == 0 then
+  redis.call('SREM', ACCOUNTS, name)  -- no worker has it: the pause was a typo, or it is gone
+  redis.call('DEL', key)
+end
 if not was_paused then return 0 end
 tell(name == '' and 'all_resumed' or 'account_resumed', '', who, name ~= '' and name or nil)
 if name == '' then

@@ -1,6 +1,6 @@
 -- How the pool is: breaker, pauses, accounts, what lies on the queue, what happened lately.
 --
--- ARGV: now, how many events at most
+-- ARGV: now, how many events at most (from 1)
 -- Replies: JSON: at, queued, endpoint (hash), accounts (name -> hash, with waiting and used),
 --          events (newest first)
 

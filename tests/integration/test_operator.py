@@ -86,13 +86,13 @@ def test_a_user_without_a_name_is_told_by_number(
     assert pause.by.startswith("uid-")
 
 
-def test_what_is_paused_stays_as_it_is(client: UploadClient) -> None:
+def test_a_pause_takes_the_place_of_the_one_before(client: UploadClient) -> None:
     assert client.pause("shop", by="ana")
     assert not client.pause("shop", by="bob")
     found = client.pool().account("shop")
     assert found is not None
     assert found.pause is not None
-    assert found.pause.by == "ana"
+    assert found.pause.by == "bob"
 
 
 def test_what_is_not_paused_is_not_resumed(client: UploadClient) -> None:

@@ -52,8 +52,8 @@ def test_command_says_that_it_was_paused_before(facelift: Callable[..., Result])
     facelift("pause", "--all", "--by", "ana")
     again = facelift("pause", "--all", "--by", "bob")
     assert again.exit_code == 0
-    assert "Everything is paused by ana since" in again.stdout
-    assert "It was paused before and stays as it was." in again.stdout
+    assert "Everything is paused by bob since" in again.stdout
+    assert "It was paused before; this takes the place of that." in again.stdout
 
 
 def test_command_pauses_for_a_time(client: UploadClient, facelift: Callable[..., Result]) -> None:

@@ -214,3 +214,10 @@ def test_a_waiting_job_is_gated_also_without_a_rate(ledger: Ledger) -> None:
     lease = ledger.claim(ledger.take_message())
     assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Waiting)
     assert ledger.get(job).wait_reason == WaitReason.ENDPOINT_DOWN
+
+
+def test_what_opened_it_stays_told_while_probes_fail(ledger: Ledger) -> None:
+    open_breaker(ledger, bystanders=1)
+    ledger.tick(5.1)
+    break_down(ledger, ledger.claim_and_admit(ledger.take_message()))
+    assert "3 requests in a row failed" in ledger.store.pool.survey().breaker_reason

@@ -62,7 +62,8 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
     assert len(waiting) == 9
     assert waiting[0].wait_reason == WaitReason.RATE_LIMITED
     assert waiting[1].wait_reason == WaitReason.BACKLOG
-    assert "1 earlier" in waiting[1].message
+    assert waiting[1].message == "1 earlier job of its account goes first."
+    assert waiting[2].message == "2 earlier jobs of its account go first."
     assert waiting[4].wait_until == pytest.approx(ledger.now + 10 + 4 * 10 / 3, abs=0.1)
 
 

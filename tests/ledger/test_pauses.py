@@ -209,7 +209,6 @@ def test_an_operator_pauses_and_resumes(
     ledger.lose_messages()
     pool = ledger.store.pool
     assert pool.pause(account, by="ana", reason="a new plan", until=None)
-    assert not pool.pause(account, by="bob", reason="me too", until=None)
     job = ledger.enqueue("bot-2", account="acme-eu")
     assert turned_away(ledger, job) == reason
     assert ledger.get(job).message.endswith("is paused by ana: a new plan")
@@ -224,6 +223,21 @@ def test_an_operator_pauses_and_resumes(
         ("ana", "a new plan"),
         ("bob", ""),
     ]
+
+
+def test_an_operators_pause_takes_the_place_of_any(ledger: Ledger) -> None:
+    job = refuse_key(ledger)
+    assert not ledger.store.pool.pause("default", by="ana", reason="I look at it", until=None)
+    ledger.register(Rate(100, 10), key="key-2")
+    ledger.tick(1)
+    assert ledger.messages() == 0
+    assert ledger.get(job).message.endswith("by ana: I look at it")
+
+
+def test_a_mistyped_account_is_forgotten_when_it_is_resumed(ledger: Ledger) -> None:
+    ledger.store.pool.pause("defualt", by="ana", reason="", until=None)
+    ledger.store.pool.resume("defualt", by="ana")
+    assert ledger.store.pool.survey().accounts == ()
 
 
 def test_a_pause_with_an_end_ends_by_itself(ledger: Ledger) -> None:
