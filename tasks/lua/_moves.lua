@@ -14,7 +14,7 @@ end
 local function close(id, job, state, outcome, message, status)
   redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until', 'queued_at',
              'history', 'cancel_requested', 'seen', 'place',
-             'image_sha256', 'generation')
+             'image_sha256')
   redis.call('HSET', job_key(id), 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', seconds(now))
   redis.call('ZREM', AGENDA, id)

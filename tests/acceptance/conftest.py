@@ -67,6 +67,7 @@ def environment(ledger_redis: RedisServer, standin: EndpointProcess, media: Path
         "FACELIFT_CONNECT_TIMEOUT": "1s",
         "FACELIFT_LEASE": "3s",
         "FACELIFT_CONCURRENCY": "20",
+        "FACELIFT_RATE_LIMIT": "off",  # it has tests of its own
     }
 
 

@@ -20,7 +20,7 @@ PAUSE = 0.3
 ATTEMPTS = 3
 OUTAGE = 2.0  # longer than all attempts of a job with the backoff of the settings
 ACCOUNTS = ["free", "paced"]
-REQUESTS, WINDOW = 20, 2.0
+REQUESTS, WINDOW = 40, 4.0
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +132,8 @@ def test_backlog_of_an_outage_drains_at_the_paced_rate_and_not_as_a_herd(pool: W
     times = [each.arrived for each in pool.arrivals("paced") if each.status == 200]
     assert len(times) == len(jobs)
     assert most_within(WINDOW, times) <= REQUESTS
-    # A quarter of the window's requests, and a few that catch up.
-    assert most_within(WINDOW / 4, times) <= 14
+    # Four that are due within that time, six that catch up, and some that were held up.
+    assert most_within(WINDOW / 10, times) <= 16
 
 
 def test_picture_that_always_breaks_the_endpoint_does_not_hold_up_the_others(
@@ -142,8 +142,12 @@ def test_picture_that_always_breaks_the_endpoint_does_not_hold_up_the_others(
     answer_503(pool.endpoint)
     pool.endpoint.behave("poison", "status", status=500)
     poison = pool.client.enqueue("poison", "media:good.png", account="free").id
-    others = pool.enqueue("free", 2 * FAILURES)
+    others = pool.enqueue("free", FAILURES)
     until_open(pool)
+    eventually(
+        lambda: not all(each.counted for each in pool.client.status(poison).attempts),
+        "it is not the probe",
+    )
     behave_well(pool.endpoint)
     assert pool.outcomes(others, timeout=10) == {"delivered"}
     (record,) = pool.wait([poison])
