@@ -172,7 +172,7 @@ def put_another_type_in_the_agendas_place(outage: Outage) -> None:
     ("fault", "told"),
     [
         (restart, "Connection refused"),
-        (drop_every_connection, "Connection to broker lost"),
+        (drop_every_connection, ""),  # the next command connects again
         (demote, "read only replica"),
         (freeze, ""),
         (fill_up, "Redis is full"),
