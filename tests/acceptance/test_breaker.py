@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,17 @@ REQUESTS, WINDOW = 40, 4.0
 
 @pytest.fixture(scope="module")
 def endpoint_process() -> Iterator[EndpointProcess]:
-    with EndpointProcess(api_keys=[f"key-{account}" for account in ACCOUNTS]) as endpoint:
+    keys = [f"key-{account}" for account in ACCOUNTS]
+    with EndpointProcess(api_keys=keys, port=port_of_its_own()) as endpoint:
         yield endpoint
+
+
+def port_of_its_own() -> int:
+    """One that no other test is given by the system while the endpoint is away."""
+    for port in range(20_000, 30_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("no port below those that the system gives away is free")
 
 
 @pytest.fixture(scope="module")
