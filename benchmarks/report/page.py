@@ -18,7 +18,9 @@ def write_page(results: Path, out: Path) -> Path:
         rows = found["rows"]
         places |= {
             "conditions": tables.conditions(found["conditions"]),
-            "speed": tables.speed(rows),
+            "speed": tables.speed(rows)
+            + _image("Throughput, CPU and enqueueing by queue", "speed")
+            + _image("Throughput by processes and by jobs in flight", "scaling"),
             "tuning": tables.tuning(rows),
         }
         plots.speed(rows, images / "speed.svg")
@@ -26,14 +28,21 @@ def write_page(results: Path, out: Path) -> Path:
     if found := load(results, "pacing"):
         rows = found["rows"]
         places |= {
-            "window": tables.window(rows),
+            "window": tables.window(rows)
+            + _image("Use of the rate limit and refusals by worker processes", "pacing"),
             "neighbours": tables.neighbours(rows),
             "outage": tables.outages(rows),
         }
         plots.window(rows, images / "pacing.svg")
     if found := load(results, "growth"):
-        places["growth"] = tables.growth(found["rows"])
+        places["growth"] = tables.growth(found["rows"]) + _image(
+            "Time of each step and worker memory by size of the ledger", "growth"
+        )
         plots.growth(found["rows"], images / "growth.svg")
     page = out / "performance.md"
     page.write_text(filled(_TEMPLATE.read_text("utf-8"), places), "utf-8")
     return page
+
+
+def _image(what: str, name: str) -> str:
+    return f"\n\n![{what}](img/{name}.svg)"
