@@ -5,6 +5,7 @@ local function create(id, first)
   for i = first, #ARGV, 2 do
     if ARGV[i] == 'chatbot_id' then expect_chatbot(ARGV[i + 1]) end
     if ARGV[i] == 'account' then expect_account(account_of({ account = ARGV[i + 1] })) end
+    if ARGV[i] == 'batch' then expect_batch(ARGV[i + 1]) end
   end
   list(id)
   redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
