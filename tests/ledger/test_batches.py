@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 def counts(ledger: Ledger, batch: str = "logos") -> dict[str, int]:
-    return dict(ledger.store.batch(batch).states)
+    return {str(state): n for state, n in ledger.store.batch(batch).states.items()}
 
 
 def ttl(ledger: Ledger, batch: str = "logos") -> int:
