@@ -96,6 +96,11 @@ class Keys:
         """Stream: what became of the last jobs that ended."""
         return self.base + "outcomes"
 
+    @property
+    def batches(self) -> str:
+        """Sorted set: the names of all batches, by the Unix time at which they began."""
+        return self.base + "batches"
+
     def batch(self, name: str) -> str:
         """Hash: how many jobs of a batch are where; expires as their records do."""
         return f"{self.base}batch:{name}"

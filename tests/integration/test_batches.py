@@ -47,6 +47,7 @@ def test_what_can_be_no_name_of_a_batch_is_refused(client: UploadClient, name: s
         lambda: client.cancel_batch(name),
         lambda: client.wait_batch(name),
         lambda: client.find(batch=name),
+        lambda: next(client.watch_batch(name)),
     ):
         with pytest.raises(InvalidJob, match=r"^batch: must be 1 to 64 of letters"):
             refused()
@@ -128,6 +129,27 @@ def test_commands_show_a_batch(
     told = json.loads(facelift("batch", "show", "logos", "--json").stdout)
     assert told == json.loads(json.dumps(client.batch("logos").as_dict()))
     assert "Batch     logos\n" in facelift("status", jobs[0]).stdout
+
+
+def test_command_lists_batches(
+    client: UploadClient, worker: Ledger, jobs: list[str], facelift: Callable[..., Result]
+) -> None:
+    worker.fail(worker.claim_and_admit(jobs[0]))
+    client.enqueue("bot", "media:a.png", batch="x" * 64)
+    done = facelift("batch", "list")
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["BEGUN", "JOBS", "ENDED", "FAILED", "NAME"]
+    assert sorted(line.split()[3:] for line in lines) == [
+        ["1", "0", "0", "x" * 64],
+        ["3", "1", "1", "logos"],
+    ]
+    told = json.loads(facelift("batch", "list", "--limit", "1", "--json").stdout)
+    assert len(told) == 1
+
+
+def test_command_says_that_there_is_no_batch(facelift: Callable[..., Result]) -> None:
+    done = facelift("batch", "list")
+    assert (done.exit_code, done.stdout) == (0, "No job was enqueued in a batch of late.\n")
 
 
 def test_command_enqueues_into_a_batch(
