@@ -108,7 +108,7 @@ def cancel(batch_id: str, *, as_json: bool) -> None:
         click.echo(json.dumps(status.as_dict() | told))
     else:
         click.echo(f"{done.cancelled} cancelled.")
-        if done.requested:
+        if done.requested and not status.is_complete:
             click.echo(f"{done.requested} with a worker: their pictures may still be delivered.")
     sys.exit(Exit.OK if status.is_complete else Exit.PENDING)
 
