@@ -81,6 +81,15 @@ class Keys:
         """List: those among the events that no worker has logged yet."""
         return self.base + "news"
 
+    @property
+    def workers(self) -> str:
+        """Sorted set: the workers that are there, by the Unix time at which they are forgotten."""
+        return self.base + "workers"
+
+    def worker(self, name: str) -> str:
+        """Hash: what a worker last told of itself; expires soon after."""
+        return f"{self.base}worker:{name}"
+
     def account(self, name: str) -> str:
         """Hash: an account's rate, and what paused it."""
         return f"{self.base}account:{name}"

@@ -1,4 +1,4 @@
-"""How the pool stands: the endpoint's breaker, pauses, accounts, what happened lately.
+"""How the pool stands: the endpoint's breaker, pauses, accounts, workers, what happened lately.
 
 Pure values; `pool.py` reads them.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
+
+from tasks.worker_status import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +161,7 @@ class PoolStatus:
         next_probe_at: Unix seconds; when the endpoint is tried again, unless it is closed.
         pause: of everything.
         accounts: by name.
+        workers: the processes that are there, by name.
         events: what happened lately, newest first.
     """
 
@@ -170,6 +173,7 @@ class PoolStatus:
     next_probe_at: float | None
     pause: Pause | None
     accounts: tuple[AccountStatus, ...]
+    workers: tuple[WorkerStatus, ...]
     events: tuple[Event, ...]
 
     @classmethod
@@ -189,6 +193,10 @@ class PoolStatus:
             pause=Pause.decode(endpoint, now),
             accounts=tuple(
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
+            ),
+            workers=tuple(
+                WorkerStatus.decode(name, told)
+                for name, told in sorted((found["workers"] or {}).items())
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
         )

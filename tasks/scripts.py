@@ -38,6 +38,7 @@ NAMES = (
     "pause",
     "resume",
     "survey",
+    "beat",
 )
 # In this order: what is defined is used further down.
 _SHARED = ("_ledger", "_pool", "_turns", "_moves", "_answers")

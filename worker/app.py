@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import time
+from importlib.metadata import version
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from worker.departure import Departure
 from worker.dispatcher import Dispatcher
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.executor import Executor
+from worker.heartbeat import Heartbeat
 from worker.image_limits import image_limits
 from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
@@ -67,14 +69,16 @@ class Worker:
 
     Args:
         settings: validated.
-        name: this process, in records and logs.
+        host: where this process runs.
+        pid: its number there.
 
     Raises:
         InvalidSettings: an image store cannot be opened.
     """
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, host: str, pid: int) -> None:
         self._settings = settings
+        name = f"{host}:{pid}"
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
         redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
@@ -147,6 +151,16 @@ class Worker:
             last_poll=last_poll,
             on_stuck=self.departure.go,
         )
+        self.heartbeat = Heartbeat(
+            store.pool,
+            name=name,
+            host=host,
+            pid=pid,
+            version=version("facelift"),
+            slots=settings.concurrency,
+            busy=lambda: self.leases.count,
+            last_poll=last_poll,
+        )
         self.celery = self._build_celery(
             celery_settings(redis_url, keys.queue, settings.concurrency)
         )
@@ -154,6 +168,7 @@ class Worker:
             Loop("registration", self.registrar.tick),
             Loop("key watch", self.accounts.tick),
             Loop("dispatcher", Dispatcher(store).tick),
+            Loop("heartbeat", self.heartbeat.tick),
             Loop("poll watch", watch.tick),
             Loop("events", self.celery.events.tick),
         )
@@ -176,6 +191,7 @@ class Worker:
         self.departure.finish()
         for loop in self._loops:
             loop.stop()
+        self.heartbeat.leave()
         self.leases.stop()
         self.executor.endpoint.close()
 
@@ -235,7 +251,7 @@ def _compose(environ: Mapping[str, str]) -> Worker:
     settings = load(environ)
     for warning in unknown_variables(environ):
         print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
-    return Worker(settings, name=f"{socket.gethostname()}:{os.getpid()}")
+    return Worker(settings, socket.gethostname(), os.getpid())
 
 
 try:

@@ -22,6 +22,8 @@
 --   health           hash    answers and failures of the endpoint by time, for the breaker
 --   events           list    changes of breaker and pauses (JSON), newest first
 --   news             list    those among them that no worker has logged yet, newest first
+--   workers          zset    the workers that are there, by the time at which they are forgotten
+--   worker:<name>    hash    what a worker last told of itself
 --   <queue>          list    the Celery queue, newest message first
 --
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
@@ -52,6 +54,8 @@ local ENDPOINT = BASE .. 'endpoint'
 local HEALTH = BASE .. 'health'
 local EVENTS = BASE .. 'events'
 local NEWS = BASE .. 'news'
+local WORKERS = BASE .. 'workers'
+local function worker_key(name) return BASE .. 'worker:' .. name end
 
 local now
 if ARGV[1] ~= '' then
