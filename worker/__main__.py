@@ -3,9 +3,10 @@
 import os
 import sys
 
-from worker.app import app
+from worker.app import app, set_up_logging
 from worker.supervisor import follow_parent
 
+set_up_logging(sys.argv[1].upper())  # Celery does so only after it has looked around
 follow_parent().start()
 app.worker_main(
     [

@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.apps import worker as celery_worker
 from celery.exceptions import Reject, Retry
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
@@ -39,7 +40,7 @@ from worker.image_limits import image_limits
 from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
 from worker.lease import LeaseKeeper
-from worker.logs import configure_logging
+from worker.logs import LogFormat, configure_logging, fields, say_json
 from worker.loop import Loop
 from worker.poll_watch import PollWatch
 from worker.recorder import Recorder
@@ -173,15 +174,24 @@ class Worker:
             Loop("events", self.celery.events.tick),
         )
 
+    def set_up_logging(self, loglevel: int | str = "INFO", **_: object) -> None:
+        """Log in our way; `loglevel` is Celery's `--loglevel`."""
+        form = self._settings.log_format
+        configure_logging(loglevel, form)
+        if form is LogFormat.JSON:
+            celery_worker.safe_say = say_json
+
     def start(self, **_: object) -> None:
         """Start what runs beside the jobs."""
         settings = self._settings
         log.info(
-            "ready: %d at once, accounts %s, image stores %s, endpoint %s",
-            settings.concurrency,
-            ", ".join(sorted(settings.api_keys)),
-            ", ".join(sorted(settings.image_stores)),
-            settings.endpoint_url,
+            "ready: takes jobs",
+            extra=fields(
+                slots=settings.concurrency,
+                accounts=",".join(sorted(settings.api_keys)),
+                stores=",".join(sorted(settings.image_stores)),
+                endpoint=settings.endpoint_url,
+            ),
         )
         for loop in self._loops:
             loop.start()
@@ -199,7 +209,7 @@ class Worker:
         try:
             return self.executor.run(job_id)
         except FaceliftError as error:
-            log.warning("job=%s left to the agenda: %s", job_id, error)
+            log.warning("left to the agenda", extra=fields(job=job_id, reason=str(error)))
             # Or a Redis that refuses would see the whole queue drained for nothing.
             time.sleep(_AFTER_REFUSAL)
             return Report(Verdict.WAITS, str(error))
@@ -262,7 +272,8 @@ except InvalidSettings as invalid:
     raise SystemExit(2) from None
 
 app = _worker.celery
-setup_logging.connect(configure_logging)
+set_up_logging = _worker.set_up_logging
+setup_logging.connect(set_up_logging)
 worker_ready.connect(_worker.start)
 worker_shutting_down.connect(_worker.departure.on_signal)
 worker_shutdown.connect(_worker.stop)

@@ -53,7 +53,7 @@ def worker(processes: int, concurrency: int | None, log_level: str, *, show_sett
     if concurrency:
         os.environ["FACELIFT_CONCURRENCY"] = str(concurrency)
     settings = load(os.environ)
-    configure_logging(log_level.upper())
+    configure_logging(log_level.upper(), settings.log_format)
     # -P: a folder named `worker` or `tasks` where we are started is not ours.
     command = (sys.executable, "-P", "-m", "worker", log_level)
     sys.exit(Supervisor(command, processes, settings.request_timeout + _PATIENCE).run())

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tasks.pool_status import EventKind
+from worker.logs import fields
 
 if TYPE_CHECKING:
     from tasks.store import JobStore
@@ -39,16 +40,23 @@ class Dispatcher:
         done = self._store.take_due(self._batch)
         for event in done.events:
             level = logging.WARNING if event.kind in _BAD_NEWS else logging.INFO
-            account = f" account={event.account}" if event.account else ""
-            log.log(level, "%s%s by=%s %s", event.kind, account, event.by, event.reason)
+            log.log(
+                level,
+                event.kind,
+                extra=fields(account=event.account, by=event.by, reason=event.reason or None),
+            )
         if done.rescued:
-            log.warning("jobs rescued from lost workers: %d", done.rescued)
+            log.warning("jobs rescued from lost workers", extra=fields(jobs=done.rescued))
         if done.set_aside:
-            log.error("jobs set aside, each lost too many workers: %d", done.set_aside)
+            log.error(
+                "jobs set aside, each lost too many workers", extra=fields(jobs=done.set_aside)
+            )
         if done.resent:
-            log.warning("jobs whose message was lost, sent again: %d", done.resent)
+            log.warning("jobs whose message was lost, sent again", extra=fields(jobs=done.resent))
         if done.expired:
-            log.warning("jobs expired before they could be delivered: %d", done.expired)
+            log.warning(
+                "jobs expired before they could be delivered", extra=fields(jobs=done.expired)
+            )
         if done.next_due is None:
             return self._longest_pause
         return min(done.next_due, self._longest_pause)

@@ -10,6 +10,7 @@ from tasks.attempt import Attempt
 from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from worker.backoff import GiveUp, decide
 from worker.errors import DeliveryFailed, RateLimited, RetryableFailure
+from worker.logs import at, fields
 from worker.run import Report, Verdict
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Recorder:
 
     def lost(self, run: Run) -> Report:
         """Somebody else has the job; nothing is written."""
-        log.warning("job=%s lease lost; another worker has it", run.record.id)
+        log.warning("lease lost; another worker has it", extra=fields(job=run.record.id))
         return Report(Verdict.DROPPED, "The lease was lost; another worker has the job.")
 
     def _counts(self, run: Run, failure: Failure) -> bool:
@@ -127,15 +128,17 @@ def _attempt(
     )
     log.log(
         logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
-        "job=%s chatbot=%s account=%s attempt=%d code=%s status=%s duration=%.3f decision=%s%s",
-        run.record.id,
-        run.record.chatbot_id,
-        run.record.account,
-        run.record.attempts[-1].number + 1 if run.record.attempts else 1,
-        code,
-        http_status or "-",
-        attempt.duration,
-        decision,
-        "" if next_at is None else f" next_in={next_at - run.now:.1f}s",
+        "attempt",
+        extra=fields(
+            job=run.record.id,
+            chatbot=run.record.chatbot_id,
+            account=run.record.account,
+            attempt=run.record.attempts[-1].number + 1 if run.record.attempts else 1,
+            code=code,
+            status=http_status,
+            duration=attempt.duration,
+            decision=decision,
+            next_at=None if next_at is None else at(next_at),
+        ),
     )
     return attempt

@@ -17,6 +17,7 @@ from tasks.keys import Keys
 from tasks.rate import Rate
 from tasks.urls import check_redis_url, split_url
 from worker.account_rates import read_rate
+from worker.logs import LogFormat
 
 FormatName = Literal["png", "jpeg", "webp", "gif"]
 
@@ -95,6 +96,12 @@ def _image_formats(value: object) -> object:
     return tuple(names)
 
 
+def _log_format(value: object) -> object:
+    if value not in (known := [form.value for form in LogFormat]):
+        raise ValueError(f"must be {' or '.join(known)}")
+    return value
+
+
 def _rate_limit(value: object) -> object:
     return read_rate(value) if isinstance(value, str) else value
 
@@ -108,4 +115,5 @@ EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 ImageStores = Annotated[dict[str, str], BeforeValidator(_image_stores)]
 AccountRates = dict[str, Rate | None]
 RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
+LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

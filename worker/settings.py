@@ -39,6 +39,7 @@ from worker.setting_types import (
     ImageFormats,
     ImageStores,
     KeyPrefix,
+    LogForm,
     RateLimit,
     RedisUrl,
     read_duration,
@@ -191,6 +192,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     lease: Duration = _setting(
         "15s", "time without a heartbeat after which a job goes to another", low="3s", high="1h"
+    )
+    log_format: LogForm = _setting(
+        "text", "how the log is written: text, for a person, or json, one object a line"
     )
     concurrency: int = _setting("100", "jobs at once in each process", low=1, high=500)
 

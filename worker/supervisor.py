@@ -13,6 +13,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from worker.logs import fields
 from worker.loop import Loop
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class Supervisor:
             time.sleep(_LOOK)
             for process in list(running):
                 if process.poll() is None and time.monotonic() > kill_at:
-                    log.error("worker process %d does not end; killed", process.pid)
+                    log.error(
+                        "worker process does not end; killed", extra=fields(child=process.pid)
+                    )
                     process.kill()
                     process.wait()
                 if process.returncode is not None:
@@ -112,8 +115,8 @@ class _Slot:
             self._pause = self._first_pause
         if code != EX_SETTINGS:
             log.error(
-                "worker process %d ended with %d; another starts in %g s",
-                *(self.process.pid, code, self._pause),
+                "worker process ended; another starts",
+                extra=fields(child=self.process.pid, exit_code=code, pause=self._pause),
             )
         self.process = None
         self._start_at = now + self._pause
