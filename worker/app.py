@@ -39,6 +39,7 @@ from worker.heartbeat import Heartbeat
 from worker.image_limits import image_limits
 from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
+from worker.janitor import Janitor
 from worker.lease import LeaseKeeper
 from worker.logs import LogFormat, configure_logging, fields, say_json
 from worker.loop import Loop
@@ -170,6 +171,7 @@ class Worker:
             Loop("key watch", self.accounts.tick),
             Loop("dispatcher", Dispatcher(store).tick),
             Loop("heartbeat", self.heartbeat.tick),
+            Loop("janitor", Janitor(store).tick),
             Loop("poll watch", watch.tick),
             Loop("events", self.celery.events.tick),
         )
