@@ -88,7 +88,7 @@ class Keys:
 
     @property
     def counts(self) -> str:
-        """Hash: jobs by state, those that wait by their reason."""
+        """Hash: jobs by state, those that wait by their reason; all that ever ended, by outcome."""
         return self.base + "counts"
 
     @property

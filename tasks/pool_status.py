@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.codes import JobState, WaitReason
+from tasks.codes import JobState, OutcomeCode, WaitReason
 from tasks.worker_status import WorkerStatus
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class PoolStatus:
         queued: messages on the queue.
         running: jobs in the hands of workers.
         waiting: how many jobs wait, by reason; those that none waits for are left out.
+        ended: how many jobs ended since the ledger began, by outcome.
         oldest_at: Unix seconds; when the oldest job was enqueued that only waits for a worker
             or for the turn of its account; None if there is none.
         breaker: whether requests go to the endpoint.
@@ -174,6 +175,7 @@ class PoolStatus:
     queued: int
     running: int
     waiting: Mapping[WaitReason, int]
+    ended: Mapping[OutcomeCode, int]
     oldest_at: float | None
     breaker: BreakerState
     breaker_reason: str
@@ -196,6 +198,9 @@ class PoolStatus:
             queued=found["queued"],
             running=_count(found, JobState.RUNNING),
             waiting=_waiting(found, accounts),
+            ended={
+                code: ended for code in OutcomeCode if (ended := _count(found, f"ended:{code}"))
+            },
             oldest_at=found.get("oldest_at"),
             breaker=BreakerState(endpoint.get("breaker", BreakerState.CLOSED)),
             breaker_reason=endpoint.get("breaker_reason", ""),

@@ -19,6 +19,7 @@ from celery import Celery
 from celery.apps import worker as celery_worker
 from celery.exceptions import Reject, Retry
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from prometheus_client import REGISTRY
 
 from tasks.client import UploadClient
 from tasks.connection import connect
@@ -43,6 +44,7 @@ from worker.janitor import Janitor
 from worker.lease import LeaseKeeper
 from worker.logs import LogFormat, configure_logging, fields, say_json
 from worker.loop import Loop
+from worker.metrics import Metrics
 from worker.poll_watch import PollWatch
 from worker.recorder import Recorder
 from worker.registration import Registrar
@@ -83,6 +85,7 @@ class Worker:
         name = f"{host}:{pid}"
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
+        metrics = Metrics(REGISTRY)
         redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
         store = JobStore(
             redis,
@@ -134,6 +137,7 @@ class Worker:
                     pause_cap=settings.pause_cap,
                 ),
                 rng=Random(),
+                metrics=metrics,
             ),
             longest_request=settings.request_timeout,
             worker=name,
@@ -155,6 +159,7 @@ class Worker:
         )
         self.heartbeat = Heartbeat(
             store.pool,
+            metrics,
             name=name,
             host=host,
             pid=pid,
@@ -169,7 +174,7 @@ class Worker:
         self._loops = (
             Loop("registration", self.registrar.tick),
             Loop("key watch", self.accounts.tick),
-            Loop("dispatcher", Dispatcher(store).tick),
+            Loop("dispatcher", Dispatcher(store, metrics).tick),
             Loop("heartbeat", self.heartbeat.tick),
             Loop("janitor", Janitor(store).tick),
             Loop("poll watch", watch.tick),

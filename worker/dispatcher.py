@@ -10,6 +10,7 @@ from worker.logs import fields
 
 if TYPE_CHECKING:
     from tasks.store import JobStore
+    from worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +27,23 @@ class Dispatcher:
 
     Args:
         store: the ledger.
+        metrics: counts what was found.
         batch: jobs looked at in one round trip.
         longest_pause: seconds; a job that becomes due by surprise waits no longer.
     """
 
-    def __init__(self, store: JobStore, *, batch: int = 200, longest_pause: float = 0.5) -> None:
+    def __init__(
+        self, store: JobStore, metrics: Metrics, *, batch: int = 200, longest_pause: float = 0.5
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._batch = batch
         self._longest_pause = longest_pause
 
     def tick(self) -> float:
         """Look once; returns the seconds until the next look."""
         done = self._store.take_due(self._batch)
+        self._metrics.looked(done)
         for event in done.events:
             level = logging.WARNING if event.kind in _BAD_NEWS else logging.INFO
             log.log(

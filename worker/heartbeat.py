@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks.pool import Pool
+    from worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Heartbeat:
 
     Args:
         pool: where it is told.
+        metrics: counts slots too.
         name: this process, as in records and logs.
         host: where it runs.
         pid: its process there.
@@ -38,6 +40,7 @@ class Heartbeat:
     def __init__(
         self,
         pool: Pool,
+        metrics: Metrics,
         *,
         name: str,
         host: str,
@@ -49,6 +52,7 @@ class Heartbeat:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
+        self._metrics = metrics
         self._name = name
         self._host = host
         self._pid = pid
@@ -61,7 +65,8 @@ class Heartbeat:
 
     def tick(self) -> float:
         """Tell; returns the seconds until the next time."""
-        now = self._monotonic()
+        now, busy = self._monotonic(), self._busy()
+        self._metrics.slots(self._slots, busy)
         self._pool.beat(
             Beat(
                 name=self._name,
@@ -71,7 +76,7 @@ class Heartbeat:
                 age=round(now - self._began, 3),
                 poll_age=round(now - self._last_poll(), 3),
                 slots=self._slots,
-                busy=self._busy(),
+                busy=busy,
             )
         )
         return BEAT

@@ -24,7 +24,8 @@
 --   news             list    those among them that no worker has logged yet, newest first
 --   workers          zset    the workers that are there, by the time at which they are forgotten
 --   worker:<name>    hash    what a worker last told of itself
---   counts           hash    jobs by state, those that wait by their reason
+--   counts           hash    jobs by state, those that wait by their reason; and how many ever
+--                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
 --   <queue>          list    the Celery queue, newest message first

@@ -8,6 +8,7 @@ import pytest
 from tasks.pool_status import Event, EventKind
 from tasks.replies import Tick
 from worker.dispatcher import Dispatcher
+from worker.metrics import Metrics
 
 if TYPE_CHECKING:
     from tasks.store import JobStore
@@ -28,7 +29,7 @@ class Agenda:
 
 
 def dispatcher(agenda: Agenda, **options: Any) -> Dispatcher:
-    return Dispatcher(cast("JobStore", agenda), **options)
+    return Dispatcher(cast("JobStore", agenda), Metrics(), **options)
 
 
 @pytest.mark.parametrize(

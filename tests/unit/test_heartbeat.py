@@ -7,6 +7,7 @@ from tasks.errors import LedgerUnavailable
 from tasks.worker_status import BEAT, Beat
 from worker import heartbeat
 from worker.heartbeat import Heartbeat
+from worker.metrics import Metrics
 
 if TYPE_CHECKING:
     import pytest
@@ -35,6 +36,7 @@ class Clock:
 def make(pool: object) -> Heartbeat:
     return Heartbeat(
         cast("Pool", pool),
+        Metrics(),
         name="host:7",
         host="host",
         pid=7,

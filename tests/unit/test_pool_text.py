@@ -46,6 +46,7 @@ POOL = PoolStatus(
     queued=16,
     running=1,
     waiting={WaitReason.RETRY: 2, WaitReason.BACKLOG: 1200},
+    ended={},
     oldest_at=NOW - 90,
     breaker=BreakerState.CLOSED,
     breaker_reason="",
