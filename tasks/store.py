@@ -16,7 +16,7 @@ from tasks.errors import JobNotFound, LedgerRefused
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record import JobRecord
+from tasks.record import FORM, JobRecord
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tasks.job import UploadJob
     from tasks.replies import Heard, Lease
 
-_FORM = "1"
 _TURN_OF_ACCOUNT = {
     WaitReason.BACKLOG,
     WaitReason.RATE_LIMITED,
@@ -99,13 +98,18 @@ class JobStore:
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
     ) -> bool:
         """Record a job that cannot be carried out as failed; False if its id was known."""
-        form = {"version": _FORM, "chatbot_id": "", "image": "", "account": "", "fit": ""}
+        form = {"version": str(FORM), "chatbot_id": "", "image": "", "account": "", "fit": ""}
         return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
 
     def claim(
         self, lease: Lease, seconds: float, worker: str
     ) -> Claimed | Ended | Leased | Waiting | Unknown:
-        """Take a queued job for `seconds`."""
+        """Take a queued job for `seconds`.
+
+        Raises:
+            LedgerRefused: the record is of a form that this release does not know. The job is
+                left as it is, for a worker that knows it.
+        """
         reply = self._call("claim", *lease, seconds, worker)
         match reply[0]:
             case "claimed":
@@ -116,6 +120,8 @@ class JobStore:
                 return _waiting(reply)
             case "leased":
                 return Leased()
+            case "unknown_form":
+                raise _unknown_form(lease.job_id, reply[1])
             case _:
                 return Unknown()
 
@@ -254,7 +260,7 @@ class JobStore:
 
 def _encode(job: UploadJob) -> dict[str, str]:
     stored = {
-        "version": _FORM,
+        "version": str(FORM),
         "chatbot_id": job.chatbot_id,
         "image": job.image,
         "account": job.account,
@@ -268,10 +274,20 @@ def _encode(job: UploadJob) -> dict[str, str]:
 
 
 def _decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
+    version = stored.get("version")
+    if version not in {None, str(FORM)}:
+        raise _unknown_form(job_id, version)
     try:
         return JobRecord.decode(job_id, stored)
     except (KeyError, ValueError) as error:
         raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
+
+
+def _unknown_form(job_id: str, version: str) -> LedgerRefused:
+    return LedgerRefused(
+        f"the record of job {job_id} is of form {version or 'none'}; this release knows form "
+        f"{FORM} only, a newer one is needed"
+    )
 
 
 def _seconds(time: float | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from sandbox.endpoint.answers import UPLOAD_PATH, documented
 from tasks.codes import OutcomeCode
@@ -102,13 +102,13 @@ class Outcome:
             raise ValueError("retry_after goes with rate_limited only")
 
     @classmethod
-    def of(cls, like: OutcomeLike) -> Self:
+    def of(cls, like: OutcomeLike) -> Outcome:
         """Make one of a code or an HTTP status.
 
         Raises:
             ValueError: it is none.
         """
-        if isinstance(like, cls):
+        if isinstance(like, Outcome):
             return like
         if isinstance(like, int):
             if like not in frozenset(HTTPStatus):

@@ -207,6 +207,8 @@ class Worker:
             try:
                 return self.intake.receive(task.request.id, args, kwargs)
             except FaceliftError as error:
+                log.warning("job=%s left on the queue: %s", task.request.id, error)
+                time.sleep(_AFTER_REFUSAL)
                 raise Reject(str(error), requeue=True) from error
 
         return celery
