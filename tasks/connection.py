@@ -30,7 +30,7 @@ _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
 
 
-def connect(redis_url: str, *, retries: int = 3, connections: int = 50) -> Redis:
+def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
 
     Every call of the ledger may be repeated without harm, so a cut connection
@@ -40,7 +40,8 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 50) -> Redis
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
-        connections: at most so many; a thread needs one only while it calls.
+        connections: at most so many; a thread needs one while it calls, or
+            while it waits for a job.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.

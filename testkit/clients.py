@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def every_client(
-    ledger: Ledger, wait: Callable[[UploadClient, str, float], JobRecord]
+    ledger: Ledger, watch: Callable[[UploadClient, str, float], Iterator[JobRecord]]
 ) -> Iterator[None]:
-    """Inside the block, clients work on `ledger`, and wait by calling `wait`."""
+    """Inside the block, clients work on `ledger`, and wait for jobs by `watch`."""
 
-    def wait_instead(
+    def watch_instead(
         client: UploadClient,
         job_id: str,
         timeout: float = 60.0,
-        **_: Any,  # noqa: ANN401 - ways to pass and tell time, which are the kit's here
-    ) -> JobRecord:
-        return wait(client, job_id, timeout)
+        **_: Any,  # noqa: ANN401 - how to tell time, which is the kit's here
+    ) -> Iterator[JobRecord]:
+        return watch(client, job_id, timeout)
 
-    held = {"_redis": ledger.redis, "_store": ledger, "_pool": ledger.pool}
+    held = {"_redis": ledger.redis, "_store": ledger, "_records": ledger, "_pool": ledger.pool}
     with ExitStack() as stack:
         for name, value in held.items():
             stack.enter_context(
                 patch.object(UploadClient, name, _Instead(name, value), create=True)
             )
-        stack.enter_context(patch.object(UploadClient, "wait", wait_instead))
+        stack.enter_context(patch.object(UploadClient, "watch", watch_instead))
         yield
 
 

@@ -17,6 +17,8 @@ from testkit.script import Script
 from testkit.workers import ScriptedWorkers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tasks.record import JobRecord
     from testkit.outcome import OutcomeLike
 
@@ -48,7 +50,7 @@ class FaceliftJobs:
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(every_client(self._ledger, self._wait))
+        self._block.enter_context(every_client(self._ledger, self._watch))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,17 +185,22 @@ class FaceliftJobs:
         self._ledger.move(self._ledger.look())
         return True
 
-    def _wait(self, client: UploadClient, job_id: str, timeout: float) -> JobRecord:
-        """As `UploadClient.wait`, in no time: workers go on meanwhile, and the clock moves on."""
+    def _watch(self, client: UploadClient, job_id: str, timeout: float) -> Iterator[JobRecord]:
+        """As `UploadClient.watch`, in no time: workers go on meanwhile, and the clock moves on."""
         deadline = self.now + timeout
-        while True:
+        yield (record := client.status(job_id))
+        while not record.state.is_terminal:
             with self._lock:
-                record = client.status(job_id)
-                if record.state.is_terminal:
-                    return record
-                if self._try_one():
-                    continue
-                seconds, left = self._ledger.look(), deadline - self.now
-                self._ledger.move(max(0.0, min(seconds, left)))
-                if seconds > left:
-                    raise WaitTimeout(client.status(job_id), timeout)
+                is_over = not self._go_on(deadline)
+            if (now := client.status(job_id)) != record:
+                yield (record := now)
+            elif is_over:
+                raise WaitTimeout(record, timeout)
+
+    def _go_on(self, deadline: float) -> bool:
+        """False if nothing is left to do by then."""
+        if self._try_one():
+            return True
+        seconds, left = self._ledger.look(), deadline - self.now
+        self._ledger.move(max(0.0, min(seconds, left)))
+        return seconds <= left

@@ -88,6 +88,8 @@ def dump(redis: Any) -> dict[str, dict[str, Any]]:
         kind = redis.type(key)
         if kind == "zset":
             value: Any = dict(redis.zrange(key, 0, -1, withscores=True))
+        elif kind == "stream":
+            value = redis.xrange(key)
         elif kind == "list":
             value = redis.lrange(key, 0, -1)
         else:
@@ -109,6 +111,9 @@ def restore(redis: Any, keys: dict[str, dict[str, Any]]) -> None:
                 redis.hset(key, mapping=value)
             case "zset":
                 redis.zadd(key, value)
+            case "stream":
+                for entry, fields in value:
+                    redis.xadd(key, fields, id=entry)
             case "set":
                 redis.sadd(key, *value)
             case "list":

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import tasks.record_reader
 import tasks.scripts
-import tasks.store
 from tasks.client import UploadClient
 from tasks.errors import JobNotFound, LedgerRefused
 from tasks.replies import Claimed
@@ -73,6 +73,13 @@ def test_record_of_a_newer_form_is_not_read(ledger: Ledger) -> None:
         ledger.get(job)
 
 
+def test_record_of_a_newer_form_is_left_out_of_what_is_found(ledger: Ledger) -> None:
+    known = ledger.enqueue()
+    as_of_form_2(ledger)
+    found = UploadClient(redis=ledger.redis).find().records
+    assert [record.id for record in found] == [known]
+
+
 def test_job_of_a_newer_form_is_left_as_it_is(ledger: Ledger) -> None:
     job = as_of_form_2(ledger)
     before = fields(ledger, job)
@@ -91,7 +98,7 @@ def test_job_of_a_newer_form_is_carried_out_by_a_worker_that_knows_it(
             claim(ledger, job)
         ledger.tick(10)
     monkeypatch.setattr(tasks.scripts, "FORM", 2)
-    monkeypatch.setattr(tasks.store, "FORM", 2)
+    monkeypatch.setattr(tasks.record_reader, "FORM", 2)
     newer = Ledger(redis_client, now=ledger.now)
     assert ledger.take_message() == job
     assert isinstance(claim(newer, job), Claimed)

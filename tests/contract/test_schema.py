@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from tasks.attempt import Attempt
 from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from tasks.errors import InvalidJob
+from tasks.findings import Outcome
 from tasks.job import Fit, UploadJob
 from tasks.record import FORM, JobRecord
 from tests.contract.record import fill
@@ -77,14 +78,20 @@ def test_record_has_the_words_of_a_record() -> None:
     assert attempt["decision"]["enum"] == words(Decision)
 
 
-def test_outcome_has_the_words_of_an_ended_job() -> None:
-    properties = schema("outcome")["properties"]
+def test_outcome_has_the_fields_and_words_of_an_ended_job() -> None:
+    outcome = schema("outcome")
+    properties = outcome["properties"]
+    # As an entry of the stream it is told by its place, and the job is just `job`.
+    assert set(outcome["required"]) == set(properties)
+    assert set(properties) == (names(Outcome) - {"entry", "job_id"}) | {"job"}
     assert properties["state"]["enum"] == words(s for s in JobState if s.is_terminal)
     assert properties["outcome"]["enum"] == words(OutcomeCode)
 
 
-def test_record_in_any_state_is_valid(ledger: Ledger) -> None:
+def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
     fill(ledger)
+    entries = [fields for _, fields in ledger.redis.xrange(ledger.store.keys.outcomes)]
+    assert [problems("outcome", each) for each in entries] == [[]] * len(entries) != []
     for key in ledger.redis.scan_iter(ledger.store.keys.job("*")):
         record = ledger.get(key.rpartition(":")[2]).as_dict()
         assert problems("record", json.loads(json.dumps(record))) == []

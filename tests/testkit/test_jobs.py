@@ -59,7 +59,7 @@ def test_clients_are_their_own_again_afterwards(made_before: UploadClient) -> No
     for client in (made_before, made_inside):
         assert client._redis.connection_pool.connection_kwargs["port"] == 1
     assert vars(made_before) == own
-    assert UploadClient.wait.__module__ == "tasks.client"
+    assert UploadClient.watch.__module__ == "tasks.observer"
 
 
 def test_each_test_has_a_ledger_of_its_own(facelift_jobs: FaceliftJobs) -> None:
@@ -199,6 +199,26 @@ def test_waiting_code_sees_the_scripted_outcome_at_once(
     facelift_jobs.script(429, 500, "image_too_large")
     job = client.enqueue("bot", "media:a.png")
     assert client.wait(job.id, timeout=30).outcome == "image_too_large"
+
+
+def test_watching_code_sees_each_change(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+    facelift_jobs.script(500, "delivered")
+    job = client.enqueue("bot", "media:a.png")
+    seen = [(each.state, each.wait_reason) for each in client.watch(job.id, timeout=30)]
+    assert seen == [
+        ("queued", None),
+        ("waiting", "retry"),
+        ("queued", None),
+        ("succeeded", None),
+    ]
+
+
+def test_outcomes_and_history_are_told(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+    job = client.enqueue("bot", "media:a.png")
+    facelift_jobs.run("image_truncated")
+    (outcome,) = client.outcomes("0", timeout=0)
+    assert (outcome.job_id, outcome.outcome) == (job.id, "image_truncated")
+    assert [each.id for each in client.history("bot")] == [job.id]
 
 
 def test_waiting_code_times_out_by_the_ledgers_clock(
