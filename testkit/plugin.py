@@ -48,7 +48,7 @@ def _need(fixture: str, modules: tuple[str, ...]) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         pytest.fail(
-            f"The fixture {fixture} needs what the extra brings along ({', '.join(missing)} "
-            "is not installed): pip install 'facelift[testkit]'",
+            f"The fixture {fixture} needs Facelift's extra testkit: pip install "
+            f"'facelift[testkit]' (not installed: {', '.join(missing)})",
             pytrace=False,
         )

@@ -38,6 +38,11 @@ def test_client_made_before_works_in_memory(
     job = made_before.enqueue("bot", "media:a.png")
     assert facelift_jobs.enqueued == [job]
     assert job.expires_at - job.created_at == pytest.approx(60)  # its own settings stay
+    assert made_before.status(job.id) == job
+    assert made_before.wait(job.id).outcome == "delivered"
+    assert [each.outcome for each in made_before.outcomes("0", timeout=0)] == ["delivered"]
+    assert made_before.history("bot")[0].id == job.id
+    assert made_before.cancel(made_before.replay(job.id).id) == "cancelled"
     made_before.pause("acme")
     assert facelift_jobs.client.pool().account("acme")
 
