@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import testkit.plugin
+import pytest_facelift
 from tests.documents import write_files
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sandbox.endpoint.process import EndpointProcess
 
-HEAVY = {"fakeredis", "lupa", "redis", "requests", "tasks", "worker", "sandbox", "click"}
+HEAVY = {"fakeredis", "lupa", "redis", "requests", "tasks", "worker", "sandbox", "testkit"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,11 +33,11 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_plugin_is_offered_to_pytest(pytestconfig: pytest.Config) -> None:
-    assert pytestconfig.pluginmanager.get_plugin("facelift") is testkit.plugin
+    assert pytestconfig.pluginmanager.get_plugin("facelift") is pytest_facelift
 
 
 def test_plugin_imports_nothing_before_it_is_used(tmp_path: Path) -> None:
-    code = "import json, sys, testkit.plugin; print(json.dumps(list(sys.modules)))"
+    code = "import json, sys, pytest_facelift; print(json.dumps(list(sys.modules)))"
     loaded = json.loads(run(tmp_path, "-c", code).stdout)
     assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
 
@@ -45,16 +45,16 @@ def test_plugin_imports_nothing_before_it_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fixture", "modules", "missing"),
     [
-        ("facelift_jobs", testkit.plugin._FOR_JOBS, "fakeredis"),
-        ("facelift_endpoint", testkit.plugin._FOR_ENDPOINT, "aiohttp"),
+        ("facelift_jobs", pytest_facelift._FOR_JOBS, "fakeredis"),
+        ("facelift_endpoint", pytest_facelift._FOR_ENDPOINT, "aiohttp"),
     ],
 )
 def test_missing_extra_is_told(
     monkeypatch: pytest.MonkeyPatch, fixture: str, modules: tuple[str, ...], missing: str
 ) -> None:
-    monkeypatch.setattr(testkit.plugin, "find_spec", lambda name: None if name == missing else 1)
+    monkeypatch.setattr(pytest_facelift, "find_spec", lambda name: None if name == missing else 1)
     with pytest.raises(pytest.fail.Exception, match=rf"{fixture} needs .*: {missing}\)"):
-        testkit.plugin._need(fixture, modules)
+        pytest_facelift._need(fixture, modules)
 
 
 def test_page_on_testing_holds(tmp_path: Path) -> None:
@@ -70,3 +70,11 @@ def test_page_on_testing_holds(tmp_path: Path) -> None:
 def test_endpoint_is_as_freshly_started(facelift_endpoint: EndpointProcess) -> None:
     assert facelift_endpoint.arrivals() == []
     assert facelift_endpoint.stats()
+
+
+def test_project_with_a_testkit_of_its_own_is_not_disturbed(tmp_path: Path) -> None:
+    (tmp_path / "testkit").mkdir()
+    (tmp_path / "testkit" / "__init__.py").touch()
+    (tmp_path / "test_own.py").write_text("import testkit\n\ndef test_own(): pass\n")
+    done = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr

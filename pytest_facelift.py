@@ -1,4 +1,7 @@
-"""The pytest plugin: fixtures, and nothing that costs time until one is used."""
+"""The pytest plugin: fixtures of the test kit, and nothing that costs time until one is used.
+
+pytest loads it wherever Facelift is installed, with the extra `testkit` or without.
+"""
 
 from __future__ import annotations
 
