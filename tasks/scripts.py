@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 
 from tasks.broker import envelope
 from tasks.connection import translated
+from tasks.record import FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,6 +139,7 @@ def _render(shared: str, keys: Keys, retention: Retention) -> str:
         "BASE": _lua_string(keys.base),
         "QUEUE": _lua_string(keys.queue),
         "ENVELOPE": _lua_string(envelope(keys.queue)),
+        "FORM": _lua_string(str(FORM)),
         "SUCCEEDED": str(retention.succeeded),
         "FAILED": str(retention.failed),
         "SUPERSEDED": str(retention.superseded),

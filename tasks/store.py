@@ -18,7 +18,8 @@ from tasks.job import DEFAULT_ACCOUNT, Fit
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record_reader import RecordReader, decode, pairs
+from tasks.record import FORM
+from tasks.record_reader import RecordReader, decode, pairs, unknown_form
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from tasks.job import UploadJob
     from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
-
-_FORM = "1"
 
 
 class JobStore(RecordReader):
@@ -100,13 +99,18 @@ class JobStore(RecordReader):
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
     ) -> bool:
         """Record a job that cannot be carried out as failed; False if its id was known."""
-        form = {"version": _FORM, "chatbot_id": "", "image": "", "account": "", "fit": ""}
+        form = {"version": str(FORM), "chatbot_id": "", "image": "", "account": "", "fit": ""}
         return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
 
     def claim(
         self, lease: Lease, seconds: float, worker: str
     ) -> Claimed | Ended | Leased | Waiting | Unknown:
-        """Take a queued job for `seconds`."""
+        """Take a queued job for `seconds`.
+
+        Raises:
+            LedgerRefused: the record is of a form that this release does not know. The job is
+                left as it is, for a worker that knows it.
+        """
         reply = self._call("claim", *lease, seconds, worker)
         match reply[0]:
             case "claimed":
@@ -117,6 +121,8 @@ class JobStore(RecordReader):
                 return _waiting(reply)
             case "leased":
                 return Leased()
+            case "unknown_form":
+                raise unknown_form(lease.job_id, reply[1])
             case _:
                 return Unknown()
 
@@ -264,7 +270,7 @@ def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script'
 
 def _encode(job: UploadJob) -> dict[str, str]:
     stored = {
-        "version": _FORM,
+        "version": str(FORM),
         "chatbot_id": job.chatbot_id,
         "image": job.image,
         "account": None if job.account == DEFAULT_ACCOUNT else job.account,

@@ -38,6 +38,7 @@
 local BASE = @BASE@
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
+local FORM = @FORM@      -- version of the records that this release can carry out
 local RETENTION = { succeeded = @SUCCEEDED@, failed = @FAILED@, superseded = @SUPERSEDED@,
                     cancelled = @CANCELLED@, expired = @EXPIRED@ }
 local HISTORY = 32       -- attempts kept in a record
