@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks.codes import Decision, OutcomeCode
@@ -75,9 +75,9 @@ class Attempt:
         )
 
     def _stored(self) -> dict[str, object]:
-        stored = {name: value for name, value in asdict(self).items() if value is not None}
-        del stored["number"]
-        return stored
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        del told["number"]
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def _to_json(stored: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ holds the job's lease.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
@@ -24,7 +24,7 @@ from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from redis import Redis
 
@@ -81,13 +81,19 @@ class JobStore(RecordReader):
         Returns:
             Whether it is new, and the record under this id or idempotency key.
         """
-        stored = _encode(job) | ({"replay_of": replay_of} if replay_of else {})
-        if job.expires_at is None:
-            stored["lifetime"] = str(lifetime)
-        reply = self._call(
-            "enqueue", job_id, job.idempotency_key or "", idempotency_window, *_flat(stored)
-        )
-        return reply[0] == "created", decode(reply[1], pairs(reply[2]))
+        arguments = _new_job(job, job_id, lifetime, idempotency_window, replay_of)
+        return _enqueued(self._call("enqueue", *arguments))
+
+    def enqueue_each(
+        self,
+        jobs: Iterable[tuple[UploadJob, str]],
+        *,
+        lifetime: float,
+        idempotency_window: int,
+    ) -> Iterator[tuple[bool, JobRecord]]:
+        """The same for some jobs and their ids; one round trip, and a step of its own for each."""
+        calls = [_new_job(job, job_id, lifetime, idempotency_window) for job, job_id in jobs]
+        return map(_enqueued, self._scripts.call_each("enqueue", calls))
 
     def refuse(
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
@@ -244,6 +250,22 @@ class JobStore(RecordReader):
         status = "" if attempt.http_status is None else attempt.http_status
         answer = heard.encode() if heard else ""
         return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
+
+
+def _new_job(
+    job: UploadJob, job_id: str, lifetime: float, window: int, replay_of: str | None = None
+) -> list[str | float]:
+    """What `enqueue.lua` is told of a job."""
+    stored = _encode(job)
+    if replay_of:
+        stored["replay_of"] = replay_of
+    if job.expires_at is None:
+        stored["lifetime"] = str(lifetime)
+    return [job_id, job.idempotency_key or "", window, *_flat(stored)]
+
+
+def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
+    return reply[0] == "created", decode(reply[1], pairs(reply[2]))
 
 
 def _encode(job: UploadJob) -> dict[str, str]:

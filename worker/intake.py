@@ -9,6 +9,7 @@ from tasks.codes import OutcomeCode
 from tasks.errors import IdempotencyConflict, InvalidJob, LedgerRefused
 from tasks.job import UploadJob, check_job_id
 from tasks.record import FORM
+from worker.logs import fields
 
 if TYPE_CHECKING:
     from tasks.client import UploadClient
@@ -43,7 +44,7 @@ class Intake:
         try:
             record = self._client.enqueue_job(make_job(args, kwargs), job_id)
         except (InvalidJob, IdempotencyConflict) as error:
-            log.warning("job=%s refused: %s", job_id, error)
+            log.warning("job refused", extra=fields(job=job_id, reason=str(error)))
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
             return f"Refused: {error}."
         return f"Recorded as {record.id}."
