@@ -133,6 +133,15 @@ def test_run_can_stop_between_two_tries(facelift_jobs: FaceliftJobs, client: Upl
     assert facelift_jobs.run()[0].outcome == "delivered"
 
 
+def test_only_what_was_tried_counts_as_a_try(
+    facelift_jobs: FaceliftJobs, client: UploadClient
+) -> None:
+    cancelled = client.enqueue("bot-1", "media:a.png")
+    client.enqueue("bot-2", "media:a.png")
+    client.cancel(cancelled.id)  # its message is still on the queue
+    assert [each.chatbot_id for each in facelift_jobs.run(attempts=1)] == ["bot-2"]
+
+
 def test_newer_picture_supersedes_the_older(
     facelift_jobs: FaceliftJobs, client: UploadClient
 ) -> None:
