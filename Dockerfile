@@ -20,6 +20,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY tasks tasks
 COPY worker worker
 COPY sandbox sandbox
+COPY testkit testkit
+COPY pytest_facelift.py ./
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 
 

@@ -8,7 +8,9 @@ speaks to the endpoint: that is the `worker` package.
 from tasks.attempt import Attempt
 from tasks.client import UploadClient
 from tasks.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
+from tasks.enqueuer import Enqueued
 from tasks.errors import (
+    EnqueueInterrupted,
     FaceliftError,
     IdempotencyConflict,
     InvalidJob,
@@ -26,6 +28,8 @@ __all__ = [
     "Attempt",
     "Cancellation",
     "Decision",
+    "EnqueueInterrupted",
+    "Enqueued",
     "FaceliftError",
     "IdempotencyConflict",
     "InvalidJob",

@@ -3,6 +3,7 @@
 FaceliftError
 ├── InvalidJob            a field is not what it must be; nothing was done
 ├── IdempotencyConflict   the same key or id was enqueued before, for something else
+├── EnqueueInterrupted    Redis went or said no halfway through many jobs
 ├── InvalidSettings       an environment variable is missing or wrong
 ├── JobNotFound           no record under this id: never enqueued, or expired since
 ├── WaitTimeout           the job has not ended yet; `record` is where it stands
@@ -18,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tasks.enqueuer import Enqueued
     from tasks.record import JobRecord
 
 
@@ -55,6 +57,23 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818
         )
         self.field = field
         self.record = record
+
+
+class EnqueueInterrupted(FaceliftError):  # noqa: N818
+    """Redis went or said no while many jobs were enqueued.
+
+    Those of `done` are enqueued or in conflict; of the others some may be. Enqueue all of them
+    again with these `job_ids`, and there will be one of each.
+
+    Attributes:
+        done: what came of the first jobs.
+        job_ids: of all jobs, in order.
+    """
+
+    def __init__(self, done: list[Enqueued], job_ids: list[str], cause: FaceliftError) -> None:
+        super().__init__(f"only the first {len(done)} of {len(job_ids)} are surely done: {cause}")
+        self.done = done
+        self.job_ids = job_ids
 
 
 class InvalidSettings(FaceliftError):  # noqa: N818

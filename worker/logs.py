@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LEVELS = {
-    "celery.app.trace": "WARNING",  # tells of every task what the attempt's line tells better
+    "celery.app.trace": "ERROR",  # tells of every task what a line of ours tells better
     "celery.worker.strategy": "WARNING",
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from tasks.codes import JobState
 from tasks.errors import (
+    EnqueueInterrupted,
     IdempotencyConflict,
     InvalidJob,
     InvalidSettings,
@@ -48,6 +49,7 @@ _BY_ERROR: dict[type[FaceliftError], Exit] = {
     InvalidSettings: Exit.USAGE,
     IdempotencyConflict: Exit.USAGE,
     JobNotFound: Exit.NOT_FOUND,
+    EnqueueInterrupted: Exit.NO_REDIS,
     LedgerUnavailable: Exit.NO_REDIS,
     LedgerRefused: Exit.NO_REDIS,
     WaitTimeout: Exit.PENDING,

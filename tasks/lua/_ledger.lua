@@ -38,6 +38,7 @@
 local BASE = @BASE@
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
+local FORM = @FORM@      -- version of the records that this release can carry out
 local RETENTION = { succeeded = @SUCCEEDED@, failed = @FAILED@, superseded = @SUPERSEDED@,
                     cancelled = @CANCELLED@, expired = @EXPIRED@ }
 local HISTORY = 32       -- attempts kept in a record
@@ -94,8 +95,11 @@ local function expect_chatbot(chatbot)
   expect('string', busy_key(chatbot))
 end
 
--- An account as variables can spell it: they know no `-`.
-local function account_of(job) return (string.gsub(string.lower(job.account), '-', '_')) end
+-- An account as variables can spell it: they know no `-`. Records leave out the default one.
+local DEFAULT_ACCOUNT = 'default'
+local function account_of(job)
+  return (string.gsub(string.lower(job.account or DEFAULT_ACCOUNT), '-', '_'))
+end
 
 local function expect_account(name)
   expect('hash', account_key(name))

@@ -36,18 +36,18 @@ IN_VARIABLE, IN_FILE, PLANTED = make_key(), make_key(), make_key()
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
 import pathlib
-from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
 
-send = HTTPAdapter.send
+send = HTTPConnectionPool.urlopen
 defect = pathlib.Path(__file__).with_name("defect")
 
-def send_unless_defect(self, request, **options):
+def send_unless_defect(self, *args, **options):
     if defect.exists():
         defect.unlink()
         raise RuntimeError("a defect")
-    return send(self, request, **options)
+    return send(self, *args, **options)
 
-HTTPAdapter.send = send_unless_defect
+HTTPConnectionPool.urlopen = send_unless_defect
 """
 
 # What goes into the log as JSON goes into a file as text besides.
