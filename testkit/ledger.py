@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fakeredis import FakeRedis, FakeServer
@@ -13,7 +14,6 @@ from tasks.pool import BreakerPolicy
 from tasks.store import JobStore
 
 if TYPE_CHECKING:
-    from tasks.job import UploadJob
     from tasks.record import JobRecord
 
 _AT_ONCE = 1_000
@@ -23,7 +23,7 @@ _NEVER_OPENS = BreakerPolicy(failures=10**9, share=2.0)
 
 
 class Ledger(JobStore):
-    """The ledger; it remembers what was enqueued, in order.
+    """The ledger; it remembers all jobs.
 
     Time runs as usual, plus what it was moved forward by.
     """
@@ -31,7 +31,7 @@ class Ledger(JobStore):
     def __init__(self) -> None:
         self.redis: Any = FakeRedis(server=FakeServer(), decode_responses=True)
         self._moved = 0.0
-        self._enqueued: list[JobRecord] = []
+        self._seen: dict[str, JobRecord] = {}
         super().__init__(self.redis, now=lambda: self.clock)
         self.pool.register(_NEVER_OPENS, [])
 
@@ -40,23 +40,19 @@ class Ledger(JobStore):
         """Unix seconds."""
         return time.time() + self._moved
 
-    def enqueue(
-        self,
-        job: UploadJob,
-        job_id: str,
-        **options: Any,  # noqa: ANN401 - handed on as they are
-    ) -> tuple[bool, JobRecord]:
-        """Record a job; see `JobStore`."""
-        is_new, record = super().enqueue(job, job_id, **options)
-        if is_new:
-            self._enqueued.append(record)
-        return is_new, record
-
     @property
     def enqueued(self) -> list[JobRecord]:
-        """All jobs in the order in which they were enqueued, as they stand now."""
-        self._enqueued = [self._now(record) for record in self._enqueued]
-        return list(self._enqueued)
+        """All jobs in the order in which they were enqueued, as they stand now.
+
+        One whose record has expired, as it stood at the last look.
+        """
+        for _, entry in self.redis.xrange(self.keys.jobs):
+            job_id = entry["job"]
+            known = self._seen.get(job_id)
+            if known is None or not known.state.is_terminal:
+                with suppress(JobNotFound):
+                    self._seen[job_id] = self.get(job_id)
+        return list(self._seen.values())
 
     def take_message(self) -> str | None:
         """The job that the queue's oldest message is about; None if the queue is empty."""
@@ -73,17 +69,10 @@ class Ledger(JobStore):
 
     def move(self, seconds: float) -> None:
         """Let `seconds` pass, also for whatever Redis is to forget by itself."""
+        _ = self.enqueued  # or one that is forgotten now would never have been seen
         self._moved += seconds
         for key in self.redis.scan_iter():
             left = self.redis.pttl(key)
             if left >= 0:
                 self.redis.pexpire(key, max(0, left - round(seconds * 1000)))
         self.look()
-
-    def _now(self, record: JobRecord) -> JobRecord:
-        if record.state.is_terminal:
-            return record
-        try:
-            return self.get(record.id)
-        except JobNotFound:
-            return record

@@ -18,6 +18,7 @@ from worker.backoff import RetryPolicy
 from worker.endpoint.answer import Receipt
 from worker.errors import DeliveryFailed
 from worker.lease import Held
+from worker.metrics import Metrics
 from worker.recorder import Recorder
 from worker.run import Run
 
@@ -37,24 +38,32 @@ class ScriptedWorkers:
         self._ledger = ledger
         self._script = script
         # Always the same chance, so that a test that passed passes again.
-        self._recorder = Recorder(store=ledger, policy=RetryPolicy(), rng=Random(0))
+        self._recorder = Recorder(
+            store=ledger, policy=RetryPolicy(), rng=Random(0), metrics=Metrics()
+        )
 
     def attempt(self) -> bool:
-        """Do what the queue's oldest message asks for; False if there is none."""
-        job_id = self._ledger.take_message()
-        if job_id is None:
-            return False
+        """Give one job a try, the one whose message is the oldest; False if none is to be had."""
+        while (job_id := self._ledger.take_message()) is not None:
+            if self._try(job_id):
+                return True
+        return False
+
+    def _try(self, job_id: str) -> bool:
+        """False if the job had no try: it has ended, or waits for its turn."""
         lease = Lease(job_id, secrets.token_hex(8))
         claim = self._ledger.claim(lease, _LEASE, "testkit")
-        if isinstance(claim, Claimed):
-            outcome = self._script.next(claim.record)
-            run = Run(claim.record, Held(lease, math.inf), time.monotonic)
-            if self._carry_out(run, outcome):
-                self._script.tried(claim.record)
+        if not isinstance(claim, Claimed):
+            return False
+        outcome = self._script.next(claim.record)
+        run = Run(claim.record, Held(lease, math.inf), time.monotonic)
+        if not self._carry_out(run, outcome):
+            return False
+        self._script.tried(claim.record)
         return True
 
     def _carry_out(self, run: Run, outcome: Outcome) -> bool:
-        """False if the job had no try: it has ended, or waits for its turn."""
+        """False if its turn was over before the request."""
         if outcome.code is OutcomeCode.WORKER_LOST:
             self._ledger.move(_LEASE)
             return True

@@ -9,6 +9,7 @@ local function create(id, first, lifetime)
                    or seconds(math.max(now, tonumber(job.not_before or 0)) + lifetime)
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
+  if job.batch then expect_batch(job.batch) end
   list(id)
   redis.call('HSET', job_key(id), 'created_at', job.created_at, 'expires_at', job.expires_at,
              unpack(ARGV, first))

@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from tasks import IdempotencyConflict, JobNotFound, UploadClient, WaitTimeout
+from tasks import IdempotencyConflict, JobNotFound, UploadClient, UploadJob, WaitTimeout
 from testkit.jobs import FaceliftJobs
 
 if TYPE_CHECKING:
@@ -131,6 +131,15 @@ def test_run_can_stop_between_two_tries(facelift_jobs: FaceliftJobs, client: Upl
     record = client.status(job.id)
     assert (record.state, record.wait_reason, record.attempts_used) == ("waiting", "retry", 1)
     assert facelift_jobs.run()[0].outcome == "delivered"
+
+
+def test_only_what_was_tried_counts_as_a_try(
+    facelift_jobs: FaceliftJobs, client: UploadClient
+) -> None:
+    cancelled = client.enqueue("bot-1", "media:a.png")
+    client.enqueue("bot-2", "media:a.png")
+    client.cancel(cancelled.id)  # its message is still on the queue
+    assert [each.chatbot_id for each in facelift_jobs.run(attempts=1)] == ["bot-2"]
 
 
 def test_newer_picture_supersedes_the_older(
@@ -343,3 +352,13 @@ def test_run_for_a_chatbot_needs_an_outcome(facelift_jobs: FaceliftJobs) -> None
         facelift_jobs.run(chatbot_id="bot")
     with pytest.raises(ValueError, match="say what the tries come to"):
         facelift_jobs.script(chatbot_id="bot")
+
+
+def test_waiting_for_a_batch_has_its_jobs_done(facelift_jobs: FaceliftJobs) -> None:
+    client = UploadClient()
+    jobs = [UploadJob(chatbot_id=f"bot-{n}", image="media:a.png", batch="logos") for n in range(3)]
+    client.enqueue_many(jobs)
+    facelift_jobs.script("image_not_square", chatbot_id="bot-1")
+    status = client.wait_batch("logos")
+    assert status.states == {"succeeded": 2, "failed": 1}
+    assert [record.chatbot_id for record in facelift_jobs.enqueued] == ["bot-0", "bot-1", "bot-2"]
