@@ -125,7 +125,11 @@ expect('hash', HEALTH)
 expect('hash', COUNTS)
 
 local function read_hash(key)
-  local flat = redis.call('HGETALL', key)
+  local flat = redis.pcall('HGETALL', key)
+  if flat.err then
+    expect('hash', key)         -- says it better, if that is what is wrong
+    redis.call('HGETALL', key)  -- fails as it did
+  end
   local hash = {}
   for i = 1, #flat, 2 do hash[flat[i]] = flat[i + 1] end
   return hash
@@ -133,7 +137,6 @@ end
 
 -- The record as a table, or nil.
 local function load(id)
-  expect('hash', job_key(id))
   local job = read_hash(job_key(id))
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
@@ -156,9 +159,9 @@ local function did(job, token)
   return job.state ~= 'running' and job.lease_token == token
 end
 
-local function note_attempt(id, attempt)
-  local n = redis.call('HINCRBY', job_key(id), 'history', 1)
-  redis.call('HSET', job_key(id), 'attempt:' .. n, attempt)
+local function note_attempt(id, job, attempt)
+  local n = tonumber(job.history or 0) + 1
+  redis.call('HSET', job_key(id), 'history', n, 'attempt:' .. n, attempt)
   if n > HISTORY then redis.call('HDEL', job_key(id), 'attempt:' .. (n - HISTORY)) end
 end
 
