@@ -51,6 +51,7 @@ class FaceliftJobs:
 
     def __enter__(self) -> Self:
         self._block.enter_context(every_client(self._ledger, self._watch))
+        self._ledger.keep_breaker_closed()
         return self
 
     def __exit__(self, *_: object) -> None:

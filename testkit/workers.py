@@ -18,6 +18,7 @@ from worker.backoff import RetryPolicy
 from worker.endpoint.answer import Receipt
 from worker.errors import DeliveryFailed
 from worker.lease import Held
+from worker.metrics import Metrics
 from worker.recorder import Recorder
 from worker.run import Run
 
@@ -37,7 +38,9 @@ class ScriptedWorkers:
         self._ledger = ledger
         self._script = script
         # Always the same chance, so that a test that passed passes again.
-        self._recorder = Recorder(store=ledger, policy=RetryPolicy(), rng=Random(0))
+        self._recorder = Recorder(
+            store=ledger, policy=RetryPolicy(), rng=Random(0), metrics=Metrics()
+        )
 
     def attempt(self) -> bool:
         """Give one job a try, the one whose message is the oldest; False if none is to be had."""
