@@ -1,7 +1,7 @@
 """The producer's side: enqueue, cancel, replay.
 
-Asking what became of jobs is in `observer.py`; what an operator does, pause and resume, in
-`operator.py`.
+Asking what became of jobs is in `observer.py`, of batches in `batches.py`; what an operator
+does, pause and resume, in `operator.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from tasks.batches import Batches
 from tasks.connection import DEFAULT_REDIS_URL, connect
 from tasks.durations import parse_duration, show_duration
 from tasks.enqueuer import Enqueuer
@@ -39,7 +40,7 @@ DURATION_BOUNDS = (1.0, 30.0 * _DAY)
 """Seconds; what a deadline or an idempotency window that is set may be."""
 
 
-class UploadClient(Observer, Operator):
+class UploadClient(Observer, Batches, Operator):
     """Enqueues uploads, tells what became of them, pauses and resumes.
 
     Thread-safe; keep one and share it.
@@ -72,6 +73,7 @@ class UploadClient(Observer, Operator):
         self._redis = redis if redis is not None else connect(redis_url)
         self._store = JobStore(self._redis, keys=keys)
         Observer.__init__(self, self._store)
+        Batches.__init__(self, self._store)
         Operator.__init__(self, self._store.pool)
         self._enqueuer = Enqueuer(
             self._store, lifetime=lifetime, idempotency_window=math.ceil(idempotency_window)
@@ -115,6 +117,7 @@ class UploadClient(Observer, Operator):
         not_before: float | datetime | None = None,
         expires_at: float | datetime | None = None,
         fit: str = "strict",
+        batch: str | None = None,
         job_id: str | None = None,
     ) -> JobRecord:
         """Have `image` put onto the chatbot. Returns once that is recorded for good.
@@ -129,6 +132,7 @@ class UploadClient(Observer, Operator):
             expires_at: the same; not delivered by then, it ends as `expired`.
             fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
                 picture that would be refused square, small enough and still.
+            batch: a name that many jobs share, to follow or cancel them as one.
             job_id: a name of your own; safe to send again after an error.
 
         Raises:
@@ -145,6 +149,7 @@ class UploadClient(Observer, Operator):
             idempotency_key=idempotency_key,
             sha256=sha256,
             fit=fit,
+            batch=batch,
             **times,
         )
         return self.enqueue_job(job, job_id)

@@ -6,7 +6,9 @@ FaceliftError
 ├── EnqueueInterrupted    Redis went or said no halfway through many jobs
 ├── InvalidSettings       an environment variable is missing or wrong
 ├── JobNotFound           no record under this id: never enqueued, or expired since
+├── BatchNotFound         no job was enqueued with this batch's name, or all expired since
 ├── WaitTimeout           the job has not ended yet; `record` is where it stands
+├── BatchTimeout          some jobs of the batch have not; `status` is how it stands
 ├── LedgerUnavailable     Redis cannot be reached, or is loading or failing over
 └── LedgerRefused         Redis answered and said no: credentials, rights, memory, type
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tasks.batch_status import BatchStatus
     from tasks.enqueuer import Enqueued
     from tasks.record import JobRecord
 
@@ -96,6 +99,16 @@ class JobNotFound(FaceliftError):  # noqa: N818
         self.job_id = job_id
 
 
+class BatchNotFound(FaceliftError):  # noqa: N818
+    """No job was enqueued with this batch's name, or all records of them have expired."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(
+            f"no batch {batch_id!r}: nothing was enqueued in it, or its records expired"
+        )
+        self.batch_id = batch_id
+
+
 class WaitTimeout(FaceliftError):  # noqa: N818
     """The job has not ended within the time given; it goes on.
 
@@ -106,6 +119,21 @@ class WaitTimeout(FaceliftError):  # noqa: N818
     def __init__(self, record: JobRecord, timeout: float) -> None:
         super().__init__(f"job {record.id} is still {record.state} after {timeout:g} s")
         self.record = record
+
+
+class BatchTimeout(FaceliftError):  # noqa: N818
+    """Some jobs of the batch have not ended within the time given; they go on.
+
+    Attributes:
+        status: how the batch stood at the last look.
+    """
+
+    def __init__(self, status: BatchStatus, timeout: float) -> None:
+        super().__init__(
+            f"{status.pending} of {status.total} jobs of batch {status.id} have not ended "
+            f"after {timeout:g} s"
+        )
+        self.status = status
 
 
 class LedgerUnavailable(FaceliftError):  # noqa: N818

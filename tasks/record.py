@@ -61,6 +61,7 @@ class JobRecord:
     idempotency_key: str | None
     not_before: float | None
     expires_at: float
+    batch: str | None
     replay_of: str | None
     superseded_by: str | None
     wait_reason: WaitReason | None
@@ -102,6 +103,7 @@ class JobRecord:
             idempotency_key=stored.get("idempotency_key"),
             not_before=number("not_before"),
             expires_at=float(stored["expires_at"]),
+            batch=stored.get("batch"),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
             wait_reason=WaitReason.read(reason) if reason else None,

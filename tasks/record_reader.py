@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from tasks.batch_status import BatchStatus
 from tasks.codes import WaitReason
 from tasks.connection import translated
-from tasks.errors import JobNotFound, LedgerRefused
+from tasks.errors import BatchNotFound, JobNotFound, LedgerRefused
 from tasks.findings import Outcome, Page
 from tasks.record import FORM, JobRecord
 
@@ -69,6 +70,22 @@ class RecordReader:
                     records.append(decode(job_id, self._as_it_waits_now(job_id, stored)))
         return Page(tuple(records), at or None)
 
+    def batch(self, batch_id: str) -> BatchStatus:
+        """How many jobs of a batch are where.
+
+        Raises:
+            BatchNotFound: there is none of this name.
+            LedgerRefused: it is of a form that this release does not know.
+        """
+        with translated():
+            stored = cast("dict[str, str]", self._redis.hgetall(self.keys.batch(batch_id)))
+        if not stored:
+            raise BatchNotFound(batch_id)
+        try:
+            return BatchStatus.decode(batch_id, stored)
+        except (KeyError, ValueError) as error:
+            raise LedgerRefused(f"the batch {batch_id} cannot be read: {error!r}") from error
+
     def outcomes(self, after: str, count: int, block: float) -> list[Outcome]:
         """What became of the jobs that ended after an entry of the stream, oldest first.
 
@@ -89,18 +106,20 @@ class RecordReader:
         return str(newest[0][0]) if newest else "0-0"
 
     @contextmanager
-    def listening(self, job_id: str) -> Iterator[Callable[[float], None]]:
-        """Hear of the job's changes inside the block.
+    def listening(self, channel: str) -> Iterator[Callable[[float], None]]:
+        """Hear of changes inside the block, as `channel` is told of them.
 
         What it yields waits for one at most so many seconds; it may return early.
         """
-        with translated(), self._redis.pubsub() as channel:  # type: ignore[no-untyped-call] # redis-py's
-            channel.subscribe(self.keys.changes(job_id))
-            channel.get_message(timeout=_PATIENCE)  # that we are listening
+        with translated(), self._redis.pubsub() as listener:  # type: ignore[no-untyped-call] # redis-py's
+            listener.subscribe(channel)
+            listener.get_message(timeout=_PATIENCE)  # that we are listening
 
             def wait(seconds: float) -> None:
                 with translated():
-                    channel.get_message(timeout=seconds)
+                    told = listener.get_message(timeout=seconds)
+                    while told:  # one look is enough for all that was told meanwhile
+                        told = listener.get_message()
 
             yield wait
 

@@ -44,7 +44,7 @@ NAMES = (
     "sweep",
 )
 # In this order: what is defined is used further down.
-_SHARED = ("_ledger", "_track", "_pool", "_turns", "_moves", "_answers")
+_SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers")
 
 _DAY = 86_400
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
 
+_CANCELLED_AT_ONCE = 200  # jobs in a round trip
+
 
 class JobStore(RecordReader):
     """The ledger on one Redis.
@@ -209,6 +211,39 @@ class JobStore(RecordReader):
             raise JobNotFound(job_id)
         return Cancellation(reply)
 
+    def cancel_batch(self, batch_id: str) -> tuple[int, int]:
+        """Cancel what has not ended of a batch, each job in a step of its own.
+
+        Returns:
+            How many jobs are cancelled by this, and how many a worker runs.
+        """
+        cancelled, requested = 0, set[str]()
+        while True:
+            before = cancelled, len(requested)
+            # Each pass sees what was there all the time; what is cancelled may bring others in.
+            for job_ids in self._pending_of_batch(batch_id):
+                replies = self._scripts.call_each("cancel", [[job_id] for job_id in job_ids])
+                for job_id, reply in zip(job_ids, replies, strict=True):
+                    if reply == Cancellation.CANCELLED:
+                        cancelled += 1
+                    elif reply == Cancellation.REQUESTED:
+                        requested.add(job_id)
+            if (cancelled, len(requested)) == before:
+                return before
+
+    def _pending_of_batch(self, batch_id: str) -> Iterator[list[str]]:
+        cursor = 0
+        while True:
+            with translated():
+                found: Any = self._redis.sscan(
+                    self.keys.batch_pending(batch_id), cursor, count=_CANCELLED_AT_ONCE
+                )
+            cursor, job_ids = found
+            if job_ids:
+                yield list(job_ids)
+            if not cursor:
+                return
+
     def take_due(self, limit: int) -> Tick:
         """Look at up to `limit` jobs whose time has come."""
         next_due, news, *counts = self._call("take_due", limit)
@@ -275,6 +310,7 @@ def _encode(job: UploadJob) -> dict[str, str]:
         "image": job.image,
         "account": None if job.account == DEFAULT_ACCOUNT else job.account,
         "fit": None if job.fit == Fit.STRICT else job.fit,
+        "batch": job.batch,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _seconds(job.not_before),

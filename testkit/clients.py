@@ -12,29 +12,58 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from tasks.client import UploadClient
+from tasks.errors import BatchTimeout, WaitTimeout
 from tasks.pool import Pool
 from tasks.record_reader import RecordReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tasks.batch_status import BatchStatus
     from tasks.record import JobRecord
     from testkit.ledger import Ledger
 
+    Follow = Callable[
+        [Callable[[], Any], Callable[[Any], bool], float, Callable[[Any], Exception]],
+        Iterator[Any],
+    ]
+
 
 @contextmanager
-def every_client(
-    ledger: Ledger, watch: Callable[[UploadClient, str, float], Iterator[JobRecord]]
-) -> Iterator[None]:
-    """Inside the block, clients work on `ledger`, and wait for jobs by `watch`."""
+def every_client(ledger: Ledger, follow: Follow) -> Iterator[None]:
+    """Inside the block, clients work on `ledger`, and wait for jobs and batches by `follow`.
 
-    def watch_instead(
+    Args:
+        ledger: the one in memory.
+        follow: given how to look, when it is over, a timeout in seconds and the error that ends
+            it, yields what there is to see at each change.
+    """
+
+    def watch(
         client: UploadClient,
         job_id: str,
         timeout: float = 60.0,
         **_: Any,  # noqa: ANN401 - how to tell time, which is the kit's here
     ) -> Iterator[JobRecord]:
-        return watch(client, job_id, timeout)
+        return follow(
+            lambda: client.status(job_id),
+            lambda record: record.state.is_terminal,
+            timeout,
+            lambda record: WaitTimeout(record, timeout),
+        )
+
+    def watch_batch(
+        client: UploadClient,
+        batch_id: str,
+        timeout: float = 60.0,
+        **_: Any,  # noqa: ANN401 - the same
+    ) -> Iterator[BatchStatus]:
+        return follow(
+            lambda: client.batch(batch_id),
+            lambda status: status.is_complete,
+            timeout,
+            lambda status: BatchTimeout(status, timeout),
+        )
 
     held = (
         (UploadClient, "_redis", ledger.redis),
@@ -46,7 +75,8 @@ def every_client(
     with ExitStack() as stack:
         for kind, name, value in held:
             stack.enter_context(patch.object(kind, name, _Instead(name, value), create=True))
-        stack.enter_context(patch.object(UploadClient, "watch", watch_instead))
+        stack.enter_context(patch.object(UploadClient, "watch", watch))
+        stack.enter_context(patch.object(UploadClient, "watch_batch", watch_batch))
         yield
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tasks.codes import OutcomeCode
 from tasks.errors import IdempotencyConflict, InvalidJob, LedgerRefused
-from tasks.job import UploadJob, check_job_id
+from tasks.job import UploadJob, check_batch, check_job_id
 from tasks.record import FORM
 from worker.logs import fields
 
@@ -73,7 +74,10 @@ def make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
 
 def _printable(kwargs: dict[str, Any]) -> dict[str, str]:
     """What can be told of a job that could not be made, for whoever looks it up."""
-    return {
+    told = {
         name: str(kwargs.get(name, ""))[:200].encode("ascii", "backslashreplace").decode()
         for name in ("chatbot_id", "image", "account")
     }
+    with suppress(InvalidJob):
+        told["batch"] = check_batch(kwargs.get("batch"))
+    return told

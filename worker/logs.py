@@ -10,6 +10,7 @@ import json
 import logging
 import logging.config
 import os
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ _LEVELS = {
     "celery.worker.strategy": "WARNING",
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }
-_PLAIN = frozenset("-_.:/@%+,")
+_PLAIN = re.compile(r"[\w.:/@%+,-]+")
 
 
 class LogFormat(StrEnum):
@@ -143,9 +144,7 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    if text and all(each.isalnum() or each in _PLAIN for each in text):
-        return text
-    return json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _without_needless_traceback(record: logging.LogRecord) -> logging.LogRecord:

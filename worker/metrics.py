@@ -74,13 +74,13 @@ class Metrics:
         )
         self._slots = Gauge(
             "facelift_worker_slots",
-            "Jobs that this worker's processes can have at once.",
+            "Slots of this worker: jobs that it can have at once.",
             multiprocess_mode="livesum",
             registry=registry,
         )
         self._busy = Gauge(
             "facelift_worker_busy_slots",
-            "Jobs that they have; told every 5 s.",
+            "Slots of this worker that are busy; told every 5 s.",
             multiprocess_mode="livesum",
             registry=registry,
         )

@@ -28,9 +28,12 @@
 --                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
+--   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
+--   batch_pending:<name>  set  the ids of those that have not ended
 --   <queue>          list    the Celery queue, newest message first
 --
--- Besides there is a channel for each job, changes:<id>, which tells the state it came into.
+-- Besides there is a channel for each job, changes:<id>, which tells the state it came into, and
+-- one for each batch, batch_changes:<name>, which tells the state in which a job of it ended.
 --
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
 -- clock, which is the one clock of all producers and workers.
@@ -67,6 +70,9 @@ local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
+local function batch_key(name) return BASE .. 'batch:' .. name end
+local function batch_pending_key(name) return BASE .. 'batch_pending:' .. name end
+local function batch_changes_channel(name) return BASE .. 'batch_changes:' .. name end
 
 local now
 if ARGV[1] ~= '' then
@@ -107,6 +113,11 @@ local function expect_account(name)
   expect('zset', slots_key(name))
 end
 
+local function expect_batch(name)
+  expect('hash', batch_key(name))
+  expect('set', batch_pending_key(name))
+end
+
 expect('zset', AGENDA)
 expect('string', GENERATION)
 expect('hash', ENDPOINT)
@@ -127,7 +138,12 @@ local function load(id)
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
+  if job.batch then expect_batch(job.batch) end
   return job
+end
+
+local function is_pending(state)
+  return state == 'queued' or state == 'running' or state == 'waiting'
 end
 
 -- Whether the caller holds the job's lease.

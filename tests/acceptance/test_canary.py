@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 
 from sandbox.endpoint.process import EndpointProcess
-from sandbox.redis_server import RedisServer
+from sandbox.redis_server import RedisServer, _free_port
 from tests.acceptance.flower import Flower
 from tests.acceptance.scene import Scene
 from tests.acceptance.traces import disguises, shows
@@ -102,12 +102,14 @@ def played(
     """The scene after everything has happened that may happen to a job."""
     (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
     (folder / "key").write_text(IN_FILE)
+    metrics = _free_port()
     settings = environment | {
         "FACELIFT_REDIS_URL": server.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
         "FACELIFT_LOG_FORMAT": "json",
+        "FACELIFT_METRICS_PORT": str(metrics),
         "FACELIFT_BREAKER_FAILURES": "2",
         "FACELIFT_BREAKER_PAUSE": "200ms",
         "FACELIFT_READ_TIMEOUT": "1s",
@@ -117,7 +119,7 @@ def played(
     command = (*COMMAND, "--log-level", "debug")
     with worker(folder / "worker.log", settings, command) as workers:
         flower = Flower(server.url, folder / "flower.log")
-        scene = Scene(server, workers, flower, folder)
+        scene = Scene(server, workers, flower, folder, metrics)
         try:
             flower.until_ready()
             play(scene, endpoint)
@@ -206,6 +208,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
     ):
         dispatcher.send("task-received", uuid="planted", name=PLANTED)
     eventually(lambda: "planted" in scene.flower.get("/api/tasks"), "Flower did not hear of it")
+    scene.redis.sadd("{facelift}:accounts", PLANTED)  # the metrics have a label for it
     scene.redis.set("string", PLANTED)
     scene.redis.hset("hash", PLANTED, "")
     scene.redis.rpush("list", "", PLANTED)
@@ -224,6 +227,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
         f"command line of {process.pid}",
         "worker's log",
         "worker's log as text",
+        "metrics",
         "Celery's events",
         "Flower /api/tasks",
         "Flower /task/planted",
