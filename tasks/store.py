@@ -326,4 +326,4 @@ def _flat(stored: Mapping[str, str]) -> list[str]:
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))
+    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))
