@@ -28,6 +28,7 @@
 --                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
+--   batches          zset    the names of all batches, by the time at which they began
 --   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
 --   batch_pending:<name>  set  the ids of those that have not ended
 --   <queue>          list    the Celery queue, newest message first
@@ -70,6 +71,7 @@ local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
+local BATCHES = BASE .. 'batches'
 local function batch_key(name) return BASE .. 'batch:' .. name end
 local function batch_pending_key(name) return BASE .. 'batch_pending:' .. name end
 local function batch_changes_channel(name) return BASE .. 'batch_changes:' .. name end
@@ -114,6 +116,7 @@ local function expect_account(name)
 end
 
 local function expect_batch(name)
+  expect('zset', BATCHES)
   expect('hash', batch_key(name))
   expect('set', batch_pending_key(name))
 end
