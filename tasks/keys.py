@@ -96,6 +96,11 @@ class Keys:
         """Stream: what became of the last jobs that ended."""
         return self.base + "outcomes"
 
+    @property
+    def callbacks(self) -> str:
+        """Sorted set: ended jobs still to be told by HTTP, by the Unix time of the next try."""
+        return self.base + "callbacks"
+
     def account(self, name: str) -> str:
         """Hash: an account's rate, and what paused it."""
         return f"{self.base}account:{name}"

@@ -166,6 +166,7 @@ class PoolStatus:
         pause: of everything.
         accounts: by name.
         events: what happened lately, newest first.
+        callbacks: ended jobs that are still to be told by HTTP.
     """
 
     at: float
@@ -180,6 +181,7 @@ class PoolStatus:
     pause: Pause | None
     accounts: tuple[AccountStatus, ...]
     events: tuple[Event, ...]
+    callbacks: int = 0
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -203,6 +205,7 @@ class PoolStatus:
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
+            callbacks=found["callbacks"],
         )
 
     def account(self, name: str) -> AccountStatus | None:

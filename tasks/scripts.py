@@ -40,6 +40,9 @@ NAMES = (
     "survey",
     "find",
     "sweep",
+    "take_callbacks",
+    "postpone_callback",
+    "end_callback",
 )
 # In this order: what is defined is used further down.
 _SHARED = ("_ledger", "_track", "_pool", "_turns", "_moves", "_answers")

@@ -25,6 +25,8 @@
 --   counts           hash    jobs by state, those that wait by their reason
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
+--   callbacks        zset    ended jobs that are still to be told by HTTP, by the time of the
+--                            next try
 --   <queue>          list    the Celery queue, newest message first
 --
 -- Besides there is a channel for each job, changes:<id>, which tells the state it came into.
@@ -60,6 +62,7 @@ local NEWS = BASE .. 'news'
 local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
+local CALLBACKS = BASE .. 'callbacks'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
 
 local now
@@ -103,6 +106,7 @@ expect('string', GENERATION)
 expect('hash', ENDPOINT)
 expect('hash', HEALTH)
 expect('hash', COUNTS)
+expect('zset', CALLBACKS)
 
 local function read_hash(key)
   local flat = redis.call('HGETALL', key)
