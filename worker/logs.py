@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 _LEVELS = {
     "celery.app.trace": "WARNING",  # tells of every task what the attempt's line tells better
     "celery.worker.strategy": "WARNING",
+    "urllib3.connectionpool": "INFO",  # tells paths and queries, which may hold a secret
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }
 

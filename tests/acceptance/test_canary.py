@@ -1,4 +1,4 @@
-"""API keys stay in the worker: whatever happens, none is found anywhere else."""
+"""Secrets stay in the worker: whatever happens, none is found anywhere else."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from celery import Celery
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from tests.acceptance.flower import Flower
+from tests.acceptance.hook import Hook
 from tests.acceptance.scene import Scene
 from tests.acceptance.traces import disguises, shows
 from tests.acceptance.world import COMMAND, eventually, worker
@@ -31,6 +32,10 @@ def make_key() -> str:
 
 
 IN_VARIABLE, IN_FILE, PLANTED = make_key(), make_key(), make_key()
+
+SIGNING_KEY = secrets.token_bytes(32)
+SIGNING_SECRET = b64encode(SIGNING_KEY).decode()  # behind whsec_
+IN_URL = secrets.token_urlsafe(20)
 
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
@@ -80,7 +85,11 @@ def echo(key: str) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def played(
-    server: RedisServer, environment: dict[str, str], endpoint: EndpointProcess, folder: Path
+    server: RedisServer,
+    environment: dict[str, str],
+    endpoint: EndpointProcess,
+    hook: Hook,
+    folder: Path,
 ) -> Iterator[Scene]:
     """The scene after everything has happened that may happen to a job."""
     (folder / "sitecustomize.py").write_text(DEFECT)
@@ -90,6 +99,8 @@ def played(
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
+        "FACELIFT_CALLBACK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
+        "FACELIFT_CALLBACK_SECRET": f"whsec_{SIGNING_SECRET}",
         "FACELIFT_BREAKER_FAILURES": "2",
         "FACELIFT_BREAKER_PAUSE": "200ms",
         "FACELIFT_READ_TIMEOUT": "1s",
@@ -103,6 +114,7 @@ def played(
         try:
             flower.until_ready()
             play(scene, endpoint)
+            hear(scene, hook)
             yield scene
         finally:
             flower.stop()
@@ -136,21 +148,46 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
     assert scene.client.status(crash).crashes == 1
 
 
+def hear(scene: Scene, hook: Hook) -> None:
+    """A receiver of callbacks that gives away what it knows."""
+    hook.reason = f"{SIGNING_SECRET} {IN_URL}"
+    hook.answer("echo", 500, 302, 410, Location=f"/{SIGNING_SECRET}/{IN_URL}", Echo=SIGNING_SECRET)
+    scene.enqueue("echo")
+    eventually(lambda: "callback given up, try 3" in scene.workers.log, "it is not given up")
+    assert hook.verify(hook.told("echo")[-1])
+    assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
+    hook.go_down()
+    scene.enqueue("unheard")
+    eventually(lambda: "the receiver is not available" in scene.workers.log, "no try failed")
+    hook.come_back()
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    made = Hook(SIGNING_SECRET)
+    yield made
+    made.go_down()
+
+
 @pytest.fixture(scope="module")
 def scene(
-    redis_binary: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    redis_binary: Path,
+    environment: dict[str, str],
+    hook: Hook,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("canary")
     with (
         RedisServer(folder / "redis", binary=redis_binary) as server,
         EndpointProcess(api_keys=[IN_VARIABLE, IN_FILE]) as endpoint,
-        played(server, environment, endpoint, folder) as made,
+        played(server, environment, endpoint, hook, folder) as made,
     ):
         yield made
 
 
-def test_api_keys_are_nowhere_but_in_the_worker(scene: Scene) -> None:
-    assert scene.places_that_show(IN_VARIABLE, IN_FILE) == set()
+def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
+    of_callbacks = (SIGNING_SECRET, SIGNING_KEY.hex(), IN_URL)
+    assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_callbacks) == set()
 
 
 @pytest.mark.parametrize("disguise", sorted(disguises(PLANTED)))

@@ -1,0 +1,122 @@
+"""Sends the callbacks that are due, a few at a time, and decides what became of each."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tasks.errors import FaceliftError
+from worker.backoff import RetryPolicy
+from worker.web import NoAnswer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from random import Random
+
+    from tasks.callbacks import Callbacks, DueCallback
+    from worker.callback.receiver import Receiver
+
+log = logging.getLogger(__name__)
+
+_LOOK = 0.5
+_FACTOR, _CAP, _TRIES = 4.0, 4 * 3600.0, 20
+
+
+def patience(base: float) -> RetryPolicy:
+    """About a day of trying, the longest wait growing from `base` to 4 hours."""
+    return RetryPolicy(base=base, factor=_FACTOR, cap=_CAP, max_attempts=_TRIES)
+
+
+class Messenger:
+    """Runs in every worker; any number of them share the work safely.
+
+    It has threads of its own, so that a receiver which hangs keeps no picture waiting.
+
+    Args:
+        callbacks: the ledger's.
+        receiver: who is told.
+        policy: how often one is tried, and how long it waits in between.
+        rng: chance.
+        lease: seconds; more than one try takes. When a worker is lost, its callbacks are
+            tried by another after that.
+        at_once: callbacks under way at the same time.
+    """
+
+    def __init__(
+        self,
+        callbacks: Callbacks,
+        receiver: Receiver,
+        policy: RetryPolicy,
+        rng: Random,
+        *,
+        lease: float,
+        at_once: int = 8,
+    ) -> None:
+        self._callbacks = callbacks
+        self._receiver = receiver
+        self._policy = policy
+        self._rng = rng
+        self._lease = lease
+        self._at_once = at_once
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="callback")
+        self._under_way: set[Future[None]] = set()
+
+    def tick(self) -> float:
+        """Begin to send what is due, as far as there is room; returns the seconds until the next.
+
+        If there is none, it waits for some for up to half a second.
+        """
+        if len(self._under_way) == self._at_once:
+            wait(self._under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
+        self._under_way = {each for each in self._under_way if not each.done()}
+        room = self._at_once - len(self._under_way)
+        if room == 0:
+            return 0.0
+        due = self._callbacks.take(room, self._lease)
+        self._under_way |= {self._threads.submit(self._send, each) for each in due}
+        return _LOOK if len(due) < room else 0.0
+
+    def close(self) -> None:
+        """Return once none is under way."""
+        self._threads.shutdown()
+
+    def _send(self, due: DueCallback) -> None:
+        try:
+            self._try(due)
+        except FaceliftError as error:
+            log.warning("job=%s callback left to its lease: %s", due.job_id, error)
+        except Exception:
+            log.exception("job=%s callback left to its lease", due.job_id)
+
+    def _try(self, due: DueCallback) -> None:
+        if not due.tries:
+            log.error("job=%s callback given up: its record has expired", due.job_id)
+            return
+        problem, is_final = self._tell(due)
+        if not problem:
+            self._callbacks.end(due)
+            log.info("job=%s callback sent, try %d", due.job_id, due.tries)
+        elif is_final or due.tries >= self._policy.max_attempts:
+            self._callbacks.end(due)
+            log.error("job=%s callback given up, try %d: %s", due.job_id, due.tries, problem)
+        else:
+            delay = self._policy.wait(due.tries, self._rng)
+            self._callbacks.postpone(due, delay)
+            log.warning(
+                "job=%s callback failed, try %d, next in %.1f s: %s",
+                *(due.job_id, due.tries, delay, problem),
+            )
+
+    def _tell(self, due: DueCallback) -> tuple[str, bool]:
+        """Why it did not arrive, empty if it did; and whether there is no use in trying again."""
+        if due.record is None:
+            return "its record is of a form that this release does not know", False
+        try:
+            status = self._receiver.tell(due.record, due.at)
+        except NoAnswer as no_answer:
+            return f"the receiver is not available; {no_answer}", False
+        if status // 100 == 2:  # noqa: PLR2004 - the class of successes
+            return "", False
+        return f"the receiver answered {status}", status == HTTPStatus.GONE
