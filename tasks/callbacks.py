@@ -2,6 +2,9 @@
 
 One method a script, as in `store.py`. A job that ends while workers send callbacks is
 put here in the same step, and stays until it was told or its callback is given up.
+
+They are apart from the jobs' agenda, and have no messages: thousands may be overdue
+while a receiver is down, and nothing of that may come before a picture.
 """
 
 from __future__ import annotations

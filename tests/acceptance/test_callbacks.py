@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sandbox.endpoint.process import EndpointProcess
 
+pytestmark = pytest.mark.usefixtures("endpoint")
+
 SECRET = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -44,12 +46,6 @@ def pool(
     folder = tmp_path_factory.mktemp("callbacks")
     with worker_pool(folder, settings, standin, processes=1) as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def _is_well(endpoint: EndpointProcess) -> None:
-    """The stand-in, as freshly started."""
-    del endpoint
 
 
 def enqueue(pool: WorkerPool, chatbot: str, image: str = "media:good.png") -> str:

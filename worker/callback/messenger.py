@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import FaceliftError
 from worker.backoff import RetryPolicy
+from worker.callback.receiver import AT_ONCE
 from worker.web import NoAnswer
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Messenger:
         rng: Random,
         *,
         lease: float,
-        at_once: int = 8,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._callbacks = callbacks
         self._receiver = receiver
@@ -62,21 +63,25 @@ class Messenger:
         self._at_once = at_once
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="callback")
         self._under_way: set[Future[None]] = set()
+        self._is_well = True
 
     def tick(self) -> float:
         """Begin to send what is due, as far as there is room; returns the seconds until the next.
 
-        If there is none, it waits for some for up to half a second.
+        If there is none, it waits for some for up to half a second. While the receiver is
+        unwell, one is sent at a time and so often, to see whether it is back: many that fail
+        at once would cost more than they are worth.
         """
-        if len(self._under_way) == self._at_once:
+        at_once = self._at_once if self._is_well else 1
+        if len(self._under_way) >= at_once:
             wait(self._under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
         self._under_way = {each for each in self._under_way if not each.done()}
-        room = self._at_once - len(self._under_way)
-        if room == 0:
+        room = at_once - len(self._under_way)
+        if room <= 0:
             return 0.0
         due = self._callbacks.take(room, self._lease)
         self._under_way |= {self._threads.submit(self._send, each) for each in due}
-        return _LOOK if len(due) < room else 0.0
+        return 0.0 if self._is_well and len(due) == room else _LOOK
 
     def close(self) -> None:
         """Return once none is under way."""
@@ -95,6 +100,7 @@ class Messenger:
             log.error("job=%s callback given up: its record has expired", due.job_id)
             return
         problem, is_final = self._tell(due)
+        self._is_well = not problem or is_final
         if not problem:
             self._callbacks.end(due)
             log.info("job=%s callback sent, try %d", due.job_id, due.tries)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tasks.record import JobRecord
     from worker.callback.signature import Signer
 
+AT_ONCE = 8
+"""Requests of one worker under way at the same time."""
+
 _EXAMPLE = "https://hooks.example.com/facelift"
 
 
@@ -39,7 +42,7 @@ class Receiver:
         """
         target, reaches = split_reaches(url)
         check_url(target, _EXAMPLE, may_have_query=True)
-        return cls(Server(target, reaches, connections=1), target, signer, timeout)
+        return cls(Server(target, reaches, connections=AT_ONCE), target, signer, timeout)
 
     def tell(self, record: JobRecord, at: float) -> int:
         """POST what became of a job, once; returns the status of the answer.

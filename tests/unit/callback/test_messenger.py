@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import wait
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -182,6 +183,20 @@ def test_no_more_are_under_way_than_there_is_room_for() -> None:
     runs.close()
     assert sorted(ledger.ended) == [f"job-{number}" for number in range(5)]
     assert all(limit <= 3 for limit in ledger.limits)
+
+
+def test_an_unwell_receiver_is_asked_one_at_a_time_until_it_is_content() -> None:
+    ledger = Ledger(*(due(f"job-{number}") for number in range(10)))
+    answers = [503, 503, 503, 503, 200]
+    runs = messenger(ledger, lambda: answers.pop(0) if answers else 200, at_once=3)
+    pauses = []
+    while ledger.due:
+        pauses.append(runs.tick())
+        wait(runs._under_way)
+    runs.close()
+    assert ledger.limits == [3, 1, 1, 3, 3]
+    assert pauses[1:3] == [0.5, 0.5]
+    assert len(ledger.ended) == 6
 
 
 def test_it_rests_while_nothing_is_due() -> None:
