@@ -3,13 +3,14 @@
 --
 -- ARGV: now, how many at most, lease in seconds
 -- Replies: {{job id, tries with this one, now, {field, value, ...}}, ...}; of a job whose record
---          is gone, with no tries and no fields, and its callback is gone too
+--          is gone, or is a new one's under the same id, with no tries and no fields, and its
+--          callback is gone too
 
 local taken = {}
 local due = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(due) do
   local state = redis.pcall('HGET', job_key(id), 'state')
-  if type(state) == 'string' then
+  if type(state) == 'string' and not is_pending(state) then
     local tries = redis.call('HINCRBY', job_key(id), 'callback_tries', 1)
     redis.call('ZADD', CALLBACKS, seconds(now + tonumber(ARGV[3])), id)
     taken[#taken + 1] = { id, tries, seconds(now), redis.call('HGETALL', job_key(id)) }

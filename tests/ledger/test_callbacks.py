@@ -180,6 +180,15 @@ def test_a_callback_whose_record_is_gone_is_told_once(wanted: Ledger, kind: str)
     assert list(due(wanted)) == [other]
 
 
+def test_a_new_job_under_the_id_of_one_long_gone_is_not_told_as_ended(wanted: Ledger) -> None:
+    job = ended(wanted)
+    wanted.redis.delete(wanted.store.keys.job(job))
+    wanted.enqueue("ann", job_id=job)
+    assert [(each.tries, each.record) for each in take(wanted)] == [(0, None)]
+    wanted.deliver(wanted.claim_and_admit(job))
+    assert due(wanted) == {job: "succeeded"}
+
+
 def test_a_record_of_an_unknown_form_is_left_to_a_later_try(wanted: Ledger) -> None:
     job = ended(wanted)
     wanted.redis.hset(wanted.store.keys.job(job), "state", "novel")

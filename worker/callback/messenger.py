@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK = 0.5
-_FACTOR, _CAP, _TRIES = 4.0, 4 * 3600.0, 20
+_LOOK = 0.5  # seconds
+_FACTOR, _CAP, _TRIES = 4.0, 4 * 3600.0, 20  # the second in seconds
 
 
 def patience(base: float) -> RetryPolicy:

@@ -44,6 +44,9 @@ class Server:
         connections: how many are kept open.
         resolve: the addresses of a host for connections to a port; OSError if there are none.
 
+    Attributes:
+        origin: scheme, host and port, with which the URL of everything on it begins.
+
     Raises:
         ValueError: the host is itself an address of another reach, or the trusted
             certificates cannot be read.
