@@ -30,7 +30,9 @@ _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
 
 
-def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redis:
+def connect(
+    redis_url: str, *, retries: int = 3, connections: int = 500, patience: float = _ANSWER_SECONDS
+) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
 
     Every call of the ledger may be repeated without harm, so a cut connection
@@ -42,6 +44,7 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redi
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
         connections: at most so many; a thread needs one while it calls, or
             while it waits for a job.
+        patience: seconds for an answer, and for a connection to be made.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
@@ -51,12 +54,12 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redi
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
     # A Unix socket has no such thing, and redis-py would trip over it.
-    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": 3}
+    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": min(3.0, patience)}
     return Redis.from_url(
         redis_url,
         decode_responses=True,
         max_connections=connections,
-        socket_timeout=_ANSWER_SECONDS,
+        socket_timeout=patience,
         health_check_interval=10,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
         **({} if redis_url.startswith("unix:") else tcp),

@@ -82,8 +82,13 @@ class Keys:
         return self.base + "news"
 
     @property
+    def workers(self) -> str:
+        """Sorted set: the workers that are there, by the Unix time at which they are forgotten."""
+        return self.base + "workers"
+
+    @property
     def counts(self) -> str:
-        """Hash: jobs by state, those that wait by their reason."""
+        """Hash: jobs by state, those that wait by their reason; all that ever ended, by outcome."""
         return self.base + "counts"
 
     @property
@@ -100,6 +105,22 @@ class Keys:
     def callbacks(self) -> str:
         """Sorted set: ended jobs still to be told by HTTP, by the Unix time of the next try."""
         return self.base + "callbacks"
+
+    def worker(self, name: str) -> str:
+        """Hash: what a worker last told of itself; expires soon after."""
+        return f"{self.base}worker:{name}"
+
+    def batch(self, name: str) -> str:
+        """Hash: how many jobs of a batch are where; expires as their records do."""
+        return f"{self.base}batch:{name}"
+
+    def batch_pending(self, name: str) -> str:
+        """Set: the ids of a batch's jobs that have not ended; gone when empty."""
+        return f"{self.base}batch_pending:{name}"
+
+    def batch_changes(self, name: str) -> str:
+        """Channel, not a key: told the state in which a job of the batch ended."""
+        return f"{self.base}batch_changes:{name}"
 
     def account(self, name: str) -> str:
         """Hash: an account's rate, and what paused it."""

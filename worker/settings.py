@@ -37,9 +37,12 @@ from worker.setting_types import (
     Duration,
     EndpointUrl,
     FormatName,
+    Host,
     ImageFormats,
     ImageStores,
     KeyPrefix,
+    LogForm,
+    Port,
     RateLimit,
     RedisUrl,
     read_duration,
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from worker.setting_docs import SettingDoc
 
 _PREFIX = "FACELIFT_"
-_READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER",)
+_READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE")
 _READ_APART = ("api_keys", "account_rates", "callback_secrets")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
@@ -200,6 +203,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     callback_timeout: Duration = _setting(
         "10s", "time for telling the receiver of one job", low="100ms", high="1min"
+    )
+    log_format: LogForm = _setting(
+        "text", "how the log is written: text, for a person, or json, one object a line"
+    )
+    metrics_port: Port = _setting(
+        "off", "port of /metrics, /livez and /readyz, from 1 to 65535; or off"
+    )
+    metrics_host: Host = _setting(
+        "127.0.0.1", "address that this port is bound to; 0.0.0.0 for all of the machine's"
     )
     concurrency: int = _setting("100", "jobs at once in each process", low=1, high=500)
 

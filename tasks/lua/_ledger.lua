@@ -22,14 +22,20 @@
 --   health           hash    answers and failures of the endpoint by time, for the breaker
 --   events           list    changes of breaker and pauses (JSON), newest first
 --   news             list    those among them that no worker has logged yet, newest first
---   counts           hash    jobs by state, those that wait by their reason
+--   workers          zset    the workers that are there, by the time at which they are forgotten
+--   worker:<name>    hash    what a worker last told of itself
+--   counts           hash    jobs by state, those that wait by their reason; and how many ever
+--                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
 --   callbacks        zset    ended jobs that are still to be told by HTTP, by the time of the
 --                            next try
+--   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
+--   batch_pending:<name>  set  the ids of those that have not ended
 --   <queue>          list    the Celery queue, newest message first
 --
--- Besides there is a channel for each job, changes:<id>, which tells the state it came into.
+-- Besides there is a channel for each job, changes:<id>, which tells the state it came into, and
+-- one for each batch, batch_changes:<name>, which tells the state in which a job of it ended.
 --
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
 -- clock, which is the one clock of all producers and workers.
@@ -37,6 +43,7 @@
 local BASE = @BASE@
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
+local FORM = @FORM@      -- version of the records that this release can carry out
 local RETENTION = { succeeded = @SUCCEEDED@, failed = @FAILED@, superseded = @SUPERSEDED@,
                     cancelled = @CANCELLED@, expired = @EXPIRED@ }
 local HISTORY = 32       -- attempts kept in a record
@@ -59,11 +66,16 @@ local ENDPOINT = BASE .. 'endpoint'
 local HEALTH = BASE .. 'health'
 local EVENTS = BASE .. 'events'
 local NEWS = BASE .. 'news'
+local WORKERS = BASE .. 'workers'
+local function worker_key(name) return BASE .. 'worker:' .. name end
 local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
 local CALLBACKS = BASE .. 'callbacks'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
+local function batch_key(name) return BASE .. 'batch:' .. name end
+local function batch_pending_key(name) return BASE .. 'batch_pending:' .. name end
+local function batch_changes_channel(name) return BASE .. 'batch_changes:' .. name end
 
 local now
 if ARGV[1] ~= '' then
@@ -104,6 +116,11 @@ local function expect_account(name)
   expect('zset', slots_key(name))
 end
 
+local function expect_batch(name)
+  expect('hash', batch_key(name))
+  expect('set', batch_pending_key(name))
+end
+
 expect('zset', AGENDA)
 expect('string', GENERATION)
 expect('hash', ENDPOINT)
@@ -125,7 +142,12 @@ local function load(id)
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
+  if job.batch then expect_batch(job.batch) end
   return job
+end
+
+local function is_pending(state)
+  return state == 'queued' or state == 'running' or state == 'waiting'
 end
 
 -- Whether the caller holds the job's lease.

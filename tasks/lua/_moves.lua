@@ -6,6 +6,7 @@ local function create(id, first)
   for i = first, #ARGV, 2 do job[ARGV[i]] = ARGV[i + 1] end
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
+  if job.batch then expect_batch(job.batch) end
   list(id)
   redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
   return load(id)

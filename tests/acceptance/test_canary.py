@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from celery import Celery
 
 from sandbox.endpoint.process import EndpointProcess
-from sandbox.redis_server import RedisServer
+from sandbox.redis_server import RedisServer, _free_port
 from tests.acceptance.flower import Flower
 from tests.acceptance.hook import Hook
 from tests.acceptance.scene import Scene
@@ -40,18 +41,34 @@ IN_URL = secrets.token_urlsafe(20)
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
 import pathlib
-from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
 
-send = HTTPAdapter.send
+send = HTTPConnectionPool.urlopen
 defect = pathlib.Path(__file__).with_name("defect")
 
-def send_unless_defect(self, request, **options):
+def send_unless_defect(self, *args, **options):
     if defect.exists():
         defect.unlink()
         raise RuntimeError("a defect")
-    return send(self, request, **options)
+    return send(self, *args, **options)
 
-HTTPAdapter.send = send_unless_defect
+HTTPConnectionPool.urlopen = send_unless_defect
+"""
+
+# What goes into the log as JSON goes into a file as text besides.
+BOTH_FORMS = """
+import logging
+from worker import logs
+
+configure = logs.configure_logging
+
+def configure_both(*arguments):
+    configure(*arguments)
+    text = logging.FileHandler(pathlib.Path(__file__).with_name("text.log"))
+    text.setFormatter(logs.Text())
+    logging.getLogger().addHandler(text)
+
+logs.configure_logging = configure_both
 """
 
 
@@ -92,8 +109,9 @@ def played(
     folder: Path,
 ) -> Iterator[Scene]:
     """The scene after everything has happened that may happen to a job."""
-    (folder / "sitecustomize.py").write_text(DEFECT)
+    (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
     (folder / "key").write_text(IN_FILE)
+    metrics = _free_port()
     settings = environment | {
         "FACELIFT_REDIS_URL": server.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
@@ -101,6 +119,8 @@ def played(
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
         "FACELIFT_CALLBACK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
         "FACELIFT_CALLBACK_SECRET": f"whsec_{SIGNING_SECRET}",
+        "FACELIFT_LOG_FORMAT": "json",
+        "FACELIFT_METRICS_PORT": str(metrics),
         "FACELIFT_BREAKER_FAILURES": "2",
         "FACELIFT_BREAKER_PAUSE": "200ms",
         "FACELIFT_READ_TIMEOUT": "1s",
@@ -110,7 +130,7 @@ def played(
     command = (*COMMAND, "--log-level", "debug")
     with worker(folder / "worker.log", settings, command) as workers:
         flower = Flower(server.url, folder / "flower.log")
-        scene = Scene(server, workers, flower, folder)
+        scene = Scene(server, workers, flower, folder, metrics)
         try:
             flower.until_ready()
             play(scene, endpoint)
@@ -153,7 +173,7 @@ def hear(scene: Scene, hook: Hook) -> None:
     hook.reason = f"{SIGNING_SECRET} {IN_URL}"
     hook.answer("echo", 500, 302, 410, Location=f"/{SIGNING_SECRET}/{IN_URL}", Echo=SIGNING_SECRET)
     scene.enqueue("echo")
-    eventually(lambda: "callback given up, try 3" in scene.workers.log, "it is not given up")
+    eventually(lambda: "callback given up" in scene.workers.log, "it is not given up")
     assert hook.verify(hook.told("echo")[-1])
     assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
     hook.go_down()
@@ -190,6 +210,17 @@ def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
     assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_callbacks) == set()
 
 
+def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:
+    told = [json.loads(line) for line in scene.workers.log.splitlines()]
+    assert {"time", "level", "message", "logger", "pid"} <= set.intersection(*map(set, told))
+    (defect,) = (each for each in told if each["message"].startswith("a defect of ours"))
+    assert defect["job"] in scene.jobs
+    assert defect["traceback"].endswith("RuntimeError: a defect")
+    attempts = [each for each in told if each["message"] == "attempt"]
+    assert {"chatbot", "account", "attempt", "code", "duration", "decision"} <= set(attempts[0])
+    assert {each["job"] for each in attempts} == set(scene.jobs)
+
+
 @pytest.mark.parametrize("disguise", sorted(disguises(PLANTED)))
 def test_search_sees_through_every_disguise(disguise: str) -> None:
     spelling = disguises(PLANTED)[disguise]
@@ -214,6 +245,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
     ):
         dispatcher.send("task-received", uuid="planted", name=PLANTED)
     eventually(lambda: "planted" in scene.flower.get("/api/tasks"), "Flower did not hear of it")
+    scene.redis.sadd("{facelift}:accounts", PLANTED)  # the metrics have a label for it
     scene.redis.set("string", PLANTED)
     scene.redis.hset("hash", PLANTED, "")
     scene.redis.rpush("list", "", PLANTED)
@@ -231,6 +263,8 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
         *(f"Redis key {name}" for name in (*types, PLANTED, "{facelift}:job:" + job)),
         f"command line of {process.pid}",
         "worker's log",
+        "worker's log as text",
+        "metrics",
         "Celery's events",
         "Flower /api/tasks",
         "Flower /task/planted",

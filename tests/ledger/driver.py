@@ -147,6 +147,7 @@ class Ledger:
         return {
             key
             for key in self.redis.keys(keys.base + "*")
-            if not key.startswith((keys.job(""), keys.idempotency(""), keys.account("")))
+            if not key.startswith((keys.job(""), keys.batch(""), keys.idempotency("")))
+            and not key.startswith(keys.account(""))
             and key not in kept
         }

@@ -30,6 +30,7 @@ REPLIES = {Claimed: "claimed", Ended: "ended", Leased: "leased", Waiting: "waiti
 GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
 chatbots = st.sampled_from(["ann", "bob"])
+batches = st.sampled_from([None, "one", "two"])
 seconds = st.sampled_from([1, 4, 11, 16, 16, 40])
 acts = st.sampled_from(["admit", "succeed", "fail", "postpone", "hand_back", "heartbeat"])
 
@@ -62,18 +63,19 @@ class Promises(RuleBasedStateMachine):
         chatbot=chatbots,
         lives=st.sampled_from([30, 10_000]),
         starts_in=st.sampled_from([None, None, None, 20]),
+        batch=batches,
     )
-    def enqueue(self, chatbot: str, lives: int, starts_in: int | None) -> None:
+    def enqueue(self, chatbot: str, lives: int, starts_in: int | None, batch: str | None) -> None:
         expires = self.model.now + lives
         not_before = None if starts_in is None else self.model.now + starts_in
-        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before)
-        self.model.enqueue(job, chatbot, expires, not_before)
+        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before, batch=batch)
+        self.model.enqueue(job, chatbot, expires, not_before, batch)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
     def enqueue_again(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(list(self.model.jobs)))
-        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job)
+        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job, batch="one")
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
@@ -218,6 +220,25 @@ class Promises(RuleBasedStateMachine):
         ended = [job for job in self.model.jobs.values() if job.state not in PENDING]
         assert listed == list(self.model.jobs)
         assert sorted(told) == sorted((job.id, str(job.state)) for job in ended)
+
+    @invariant()
+    def what_a_batch_counts_is_where_its_jobs_stand(self) -> None:
+        store = self.ledger.store
+        for batch in ("one", "two"):
+            jobs = [job for job in self.model.jobs.values() if job.batch == batch]
+            if not jobs:
+                assert not self.redis.exists(store.keys.batch(batch))
+                continue
+            status = store.batch(batch)
+            pending = {job.id for job in jobs if job.state in PENDING}
+            records = [self.records[job.id] for job in jobs]
+            codes = Counter(record.outcome for record in records if record.outcome)
+            assert status.total == len(jobs)
+            assert status.states == Counter(str(job.state) for job in jobs)
+            assert status.codes == codes
+            assert self.redis.smembers(store.keys.batch_pending(batch)) == pending
+            assert (status.finished_at is None) == bool(pending)
+            assert self.redis.ttl(store.keys.batch(batch)) > 0
 
     @invariant()
     def two_uploads_of_a_chatbot_are_never_in_flight(self) -> None:

@@ -12,13 +12,14 @@ from tasks.keys import Keys
 from tasks.pool import BreakerPolicy
 from tasks.replies import Claimed, Lease
 from tasks.store import JobStore
+from tasks.worker_status import Beat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHATBOT = "bot:{1} ä"  # a chatbot's name may look like part of a key
-# The probe is set and gone without a script; `changes` is a channel.
-NO_SCRIPTS = {"prefix", "base", "probe", "changes"}
+# The probe is set and gone without a script; `changes` and `batch_changes` are channels.
+NO_SCRIPTS = {"prefix", "base", "probe", "changes", "batch_changes"}
 PREFIXES = ["facelift", "a", "9_-" + "x" * 29]
 
 
@@ -48,10 +49,14 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "health": {keys.health},
         "events": {keys.events},
         "news": {keys.news},
+        "workers": {keys.workers},
+        "worker": {keys.worker("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
         "callbacks": {keys.callbacks},
+        "batch": {keys.batch("logos")},
+        "batch_pending": {keys.batch_pending("logos")},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
@@ -63,12 +68,25 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
             image="media:a.png",
             account="acme-eu",
             idempotency_key=None if number else "k:1",
+            batch="logos",
         )
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
     assert isinstance(store.claim(Lease(jobs[0], "t"), 15, "w"), Claimed)
     store.pool.report_failure(jobs[0], "Broken.")
     store.cancel(jobs[-1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
+    store.pool.beat(
+        Beat(
+            name="host:1",
+            host="host",
+            pid=1,
+            version="0",
+            age=1.0,
+            poll_age=1.0,
+            slots=1,
+            busy=0,
+        )
+    )
     assert set(redis.keys("*")) == set().union(*named.values())
 
 

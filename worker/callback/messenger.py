@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.errors import FaceliftError
 from worker.backoff import RetryPolicy
 from worker.callback.receiver import AT_ONCE
+from worker.logs import fields
 from worker.web import NoAnswer
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tasks.callbacks import Callbacks, DueCallback
     from worker.callback.receiver import Receiver
+    from worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Messenger:
         receiver: who is told.
         policy: how often one is tried, and how long it waits in between.
         rng: chance.
+        metrics: counts tries.
         lease: seconds; more than one try takes. When a worker is lost, its callbacks are
             tried by another after that.
         at_once: callbacks under way at the same time.
@@ -51,6 +54,7 @@ class Messenger:
         receiver: Receiver,
         policy: RetryPolicy,
         rng: Random,
+        metrics: Metrics,
         *,
         lease: float,
         at_once: int = AT_ONCE,
@@ -59,6 +63,7 @@ class Messenger:
         self._receiver = receiver
         self._policy = policy
         self._rng = rng
+        self._metrics = metrics
         self._lease = lease
         self._at_once = at_once
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="callback")
@@ -91,29 +96,32 @@ class Messenger:
         try:
             self._try(due)
         except FaceliftError as error:
-            log.warning("job=%s callback left to its lease: %s", due.job_id, error)
+            log.warning(
+                "callback left to its lease", extra=fields(job=due.job_id, reason=str(error))
+            )
         except Exception:
-            log.exception("job=%s callback left to its lease", due.job_id)
+            log.exception("callback left to its lease", extra=fields(job=due.job_id))
 
     def _try(self, due: DueCallback) -> None:
         if not due.tries:
-            log.error("job=%s callback given up: its record has expired", due.job_id)
+            log.error("callback given up: its record has expired", extra=fields(job=due.job_id))
             return
         problem, is_final = self._tell(due)
         self._is_well = not problem or is_final
+        about = {"job": due.job_id, "try": due.tries, "reason": problem or None}
         if not problem:
             self._callbacks.end(due)
-            log.info("job=%s callback sent, try %d", due.job_id, due.tries)
+            log.info("callback sent", extra=fields(**about))
+            self._metrics.callback("sent")
         elif is_final or due.tries >= self._policy.max_attempts:
             self._callbacks.end(due)
-            log.error("job=%s callback given up, try %d: %s", due.job_id, due.tries, problem)
+            log.error("callback given up", extra=fields(**about))
+            self._metrics.callback("given_up")
         else:
             delay = self._policy.wait(due.tries, self._rng)
             self._callbacks.postpone(due, delay)
-            log.warning(
-                "job=%s callback failed, try %d, next in %.1f s: %s",
-                *(due.job_id, due.tries, delay, problem),
-            )
+            log.warning("callback failed", extra=fields(**about, next_in=delay))
+            self._metrics.callback("failed")
 
     def _tell(self, due: DueCallback) -> tuple[str, bool]:
         """Why it did not arrive, empty if it did; and whether there is no use in trying again."""

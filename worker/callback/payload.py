@@ -18,6 +18,7 @@ _TOLD = (
     "chatbot_id",
     "image",
     "account",
+    "batch",
     "idempotency_key",
     "attempts_used",
     "superseded_by",

@@ -9,10 +9,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tasks.callbacks import Callbacks, DueCallback
 from tasks.errors import LedgerUnavailable
 from worker.callback import Messenger, Receiver, patience
+from worker.metrics import Metrics
 from worker.web import NoAnswer
 
 if TYPE_CHECKING:
@@ -67,12 +69,18 @@ def due(job: str = "job-1", tries: int = 1, record: JobRecord | None = RECORD) -
     return DueCallback(job, tries, 1_764_000_000.0, record)
 
 
-def messenger(ledger: Ledger, hear: Callable[[], int], **options: Any) -> Messenger:
+def messenger(
+    ledger: Ledger,
+    hear: Callable[[], int],
+    registry: CollectorRegistry | None = None,
+    **options: Any,
+) -> Messenger:
     return Messenger(
         cast("Callbacks", ledger),
         cast("Receiver", Ear(hear)),
         patience(1.0),
         Random(1),
+        Metrics(registry),
         lease=LEASE,
         **options,
     )
@@ -83,6 +91,12 @@ def send(ledger: Ledger, hear: Callable[[], int]) -> None:
     runs = messenger(ledger, hear)
     runs.tick()
     runs.close()
+
+
+def told(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+    """The one line of the log."""
+    (record,) = caplog.records
+    return {"message": record.getMessage(), **vars(record)["fields"]}
 
 
 def no_answer() -> int:
@@ -104,23 +118,33 @@ def test_any_other_answer_is_followed_by_another_try(
     send(ledger, lambda: status)
     assert ledger.ended == []
     assert 0 <= ledger.postponed["job-1"] <= 4
-    (told,) = caplog.messages
-    assert told.startswith("job=job-1 callback failed, try 2, next in ")
-    assert told.endswith(f"s: the receiver answered {status}")
+    assert told(caplog) == {
+        "message": "callback failed",
+        "job": "job-1",
+        "try": 2,
+        "reason": f"the receiver answered {status}",
+        "next_in": ledger.postponed["job-1"],
+    }
 
 
 def test_a_receiver_that_cannot_be_reached_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due())
     send(ledger, no_answer)
     assert ledger.postponed["job-1"] <= 1
-    assert "the receiver is not available; it could not be reached: Conn" in caplog.text
+    reason = "the receiver is not available; it could not be reached: Connection refused"
+    assert told(caplog)["reason"] == reason
 
 
 def test_gone_is_given_up_at_once(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due())
     send(ledger, lambda: 410)
     assert (ledger.ended, ledger.postponed) == (["job-1"], {})
-    assert caplog.messages == ["job=job-1 callback given up, try 1: the receiver answered 410"]
+    assert told(caplog) == {
+        "message": "callback given up",
+        "job": "job-1",
+        "try": 1,
+        "reason": "the receiver answered 410",
+    }
     assert caplog.records[0].levelno == logging.ERROR
 
 
@@ -129,7 +153,21 @@ def test_the_last_try_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     send(ledger, no_answer)
     assert ledger.ended == ["last"]
     assert list(ledger.postponed) == ["other"]
-    assert "job=last callback given up, try 20: " in caplog.text
+    assert caplog.messages.count("callback given up") == 1
+
+
+def test_each_try_is_counted_by_its_result() -> None:
+    registry = CollectorRegistry()
+    answers = [200, 503, 410, 200]
+    ledger = Ledger(*(due(f"job-{number}") for number in range(4)))
+    runs = messenger(ledger, answers.pop, registry, at_once=4)
+    runs.tick()
+    runs.close()
+    counted = {
+        result: registry.get_sample_value("facelift_callback_tries_total", {"result": result})
+        for result in ("sent", "failed", "given_up")
+    }
+    assert counted == {"sent": 2, "failed": 1, "given_up": 1}
 
 
 def test_it_tries_for_about_a_day() -> None:
@@ -143,7 +181,7 @@ def test_it_tries_for_about_a_day() -> None:
 def test_a_callback_without_a_record_is_given_up_untold(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due(tries=0, record=None))
     send(ledger, no_answer)
-    assert caplog.messages == ["job=job-1 callback given up: its record has expired"]
+    assert told(caplog)["message"] == "callback given up: its record has expired"
 
 
 def test_a_record_of_an_unknown_form_is_left_to_a_newer_worker() -> None:
@@ -155,7 +193,11 @@ def test_a_record_of_an_unknown_form_is_left_to_a_newer_worker() -> None:
 def test_what_cannot_be_recorded_is_left_to_its_lease(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due(), broken=True)
     send(ledger, lambda: 200)
-    assert caplog.messages == ["job=job-1 callback left to its lease: Redis is away"]
+    assert told(caplog) == {
+        "message": "callback left to its lease",
+        "job": "job-1",
+        "reason": "Redis is away",
+    }
 
 
 def test_a_defect_is_told_and_left_to_the_lease(caplog: pytest.LogCaptureFixture) -> None:

@@ -39,6 +39,7 @@ SAID = {
         "chatbot_id": "5QHA6VB-DIAbBhxwqxfdi",
         "image": "media:bots/42.png",
         "account": "default",
+        "batch": None,
         "idempotency_key": None,
         "attempts_used": 1,
         "superseded_by": None,

@@ -1,8 +1,8 @@
-"""Say which redis-server the integration tests will run on; install one where that is easy.
+"""Say which programs of others the tests will run; install them where that is easy.
 
-As root on Debian or Ubuntu the package `redis-server` is installed, without
-starting its service, unless there is a server already. Exits 1 in CI if the
-tests that need a server cannot run, else 0.
+They are `redis-server`, and `prometheus` with its `promtool`. As root on Debian or
+Ubuntu the package of what is missing is installed, without starting its service. Exits
+1 in CI if tests that need one cannot run, else 0.
 """
 
 from __future__ import annotations
@@ -32,18 +32,44 @@ _DEBIAN = Path("/etc/debian_version")
 
 def main() -> int:
     """Find, install if need be, and tell."""
+    found = [find_redis(), find_prometheus()]
+    return int(in_ci() and not all(found))
+
+
+def in_ci() -> bool:
+    """Whether what is missing is an error."""
+    return bool(os.environ.get("CI"))
+
+
+def find_redis() -> bool:
+    """See to `redis-server`, and tell; returns whether it is there."""
     try:
         if find_installed_redis_server() is None and can_install():
-            install()
+            install("redis-server")
         server = find_redis_server()
     except RedisServerMissing as missing:
-        in_ci = bool(os.environ.get("CI"))
-        fate = "cannot run" if in_ci else "will be skipped"
+        fate = "cannot run" if in_ci() else "will be skipped"
         print(f"redis: the integration tests (marked real_redis) {fate}: {missing}")
-        return int(in_ci)
+        return False
     version = ".".join(map(str, version_of(server) or ()))
     print(f"redis: the integration tests run on {server} (version {version})")
-    return 0
+    return True
+
+
+def find_prometheus() -> bool:
+    """The same for `prometheus` and `promtool`, which come together."""
+
+    def missing() -> list[str]:
+        return [name for name in ("prometheus", "promtool") if shutil.which(name) is None]
+
+    if missing() and can_install():
+        install("prometheus")
+    if missing():
+        fate = "cannot run" if in_ci() else "will be skipped"
+        print(f"prometheus: the tests of deploy/ {fate}: there is no {' and no '.join(missing())}")
+        return False
+    print(f"prometheus: the tests of deploy/ run on {shutil.which('prometheus')}")
+    return True
 
 
 def can_install() -> bool:
@@ -52,12 +78,12 @@ def can_install() -> bool:
     return debian and os.geteuid() == 0 and os.access(_POLICY.parent, os.W_OK)
 
 
-def install() -> None:
+def install(package: str) -> None:
     """Install Debian's package; if that fails, say so and go on without."""
-    print("redis: installing the package redis-server (its service is not started)", flush=True)
+    print(f"{package}: installing the package (its service is not started)", flush=True)
     commands = (
         ["apt-get", "update"],
-        ["apt-get", "install", "-y", "--no-install-recommends", "redis-server"],
+        ["apt-get", "install", "-y", "--no-install-recommends", package],
     )
     with services_stay_off():
         for command in commands:
@@ -71,7 +97,7 @@ def install() -> None:
                 env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
             )
     if done.returncode != 0:
-        print(f"redis: could not install it:\n{done.stdout.strip()}")
+        print(f"{package}: could not install it:\n{done.stdout.strip()}")
 
 
 @contextmanager
