@@ -101,6 +101,11 @@ class Keys:
         """Stream: what became of the last jobs that ended."""
         return self.base + "outcomes"
 
+    @property
+    def callbacks(self) -> str:
+        """Sorted set: ended jobs still to be told by HTTP, by the Unix time of the next try."""
+        return self.base + "callbacks"
+
     def worker(self, name: str) -> str:
         """Hash: what a worker last told of itself; expires soon after."""
         return f"{self.base}worker:{name}"

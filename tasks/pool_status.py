@@ -169,6 +169,7 @@ class PoolStatus:
         accounts: by name.
         workers: the processes that are there, by name.
         events: what happened lately, newest first.
+        callbacks: ended jobs that are still to be told by HTTP.
     """
 
     at: float
@@ -185,6 +186,7 @@ class PoolStatus:
     accounts: tuple[AccountStatus, ...]
     workers: tuple[WorkerStatus, ...]
     events: tuple[Event, ...]
+    callbacks: int = 0
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -215,6 +217,7 @@ class PoolStatus:
                 for name, told in sorted((found["workers"] or {}).items())
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
+            callbacks=found["callbacks"],
         )
 
     def account(self, name: str) -> AccountStatus | None:

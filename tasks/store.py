@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tasks.callbacks import Callbacks
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
@@ -48,6 +49,7 @@ class JobStore(RecordReader):
 
     Attributes:
         pool: what all workers share beside the jobs.
+        callbacks: the ended jobs that somebody is still to be told of.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class JobStore(RecordReader):
         keys = keys or Keys()
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
+        self.callbacks = Callbacks(self._scripts)
 
     def enqueue(
         self,

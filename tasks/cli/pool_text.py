@@ -50,6 +50,8 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
     yield fact("Waiting", _waiting(pool))
     if pool.oldest_at:
         yield fact("Oldest", f"enqueued {moment(pool.oldest_at, pool.at)}, waits for its turn")
+    if pool.callbacks:
+        yield fact("Callbacks", f"{_counted(pool.callbacks, 'job')} still to be told")
     yield ""
     yield from _accounts(pool)
     yield ""

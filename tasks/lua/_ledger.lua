@@ -29,6 +29,8 @@
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
 --   batches          zset    the names of all batches, by the time at which they began
+--   callbacks        zset    ended jobs that are still to be told by HTTP, by the time of the
+--                            next try
 --   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
 --   batch_pending:<name>  set  the ids of those that have not ended
 --   <queue>          list    the Celery queue, newest message first
@@ -70,6 +72,7 @@ local function worker_key(name) return BASE .. 'worker:' .. name end
 local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
+local CALLBACKS = BASE .. 'callbacks'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
 local BATCHES = BASE .. 'batches'
 local function batch_key(name) return BASE .. 'batch:' .. name end
@@ -126,6 +129,7 @@ expect('string', GENERATION)
 expect('hash', ENDPOINT)
 expect('hash', HEALTH)
 expect('hash', COUNTS)
+expect('zset', CALLBACKS)
 
 local function read_hash(key)
   local flat = redis.pcall('HGETALL', key)

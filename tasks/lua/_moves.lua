@@ -28,6 +28,7 @@ end
 
 -- state -> a terminal one; touches this job alone
 local function close(id, job, state, outcome, message, status)
+  want_callback(id)
   redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until', 'queued_at',
              'history', 'cancel_requested', 'seen', 'place',
              'image_sha256')

@@ -213,3 +213,8 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
     )
     assert max(map(len, told)) <= 80
     assert {"b" * 40, "x" * 70} < set(told)
+
+
+def test_callbacks_that_are_still_to_be_sent_are_told() -> None:
+    assert "Callbacks 3 jobs still to be told" in lines(replace(POOL, callbacks=3))
+    assert not [line for line in lines(POOL) if "allback" in line]
