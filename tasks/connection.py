@@ -31,7 +31,9 @@ _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
 
 
-def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redis:
+def connect(
+    redis_url: str, *, retries: int = 3, connections: int = 500, patience: float = _ANSWER_SECONDS
+) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
 
     Every call of the ledger may be repeated without harm, so a cut connection
@@ -43,6 +45,7 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redi
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
         connections: at most so many; a thread needs one while it calls, or
             while it waits for a job.
+        patience: seconds for an answer, and for a connection to be made.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
@@ -55,7 +58,7 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 500) -> Redi
         redis_url,
         max_connections=connections,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
-        **_options(redis_url),
+        **_options(redis_url, patience),
     )
 
 
@@ -69,12 +72,12 @@ def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
     return AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
 
 
-def _options(redis_url: str) -> dict[str, Any]:
+def _options(redis_url: str, patience: float = _ANSWER_SECONDS) -> dict[str, Any]:
     # A Unix socket has no such thing, and redis-py would trip over it.
-    tcp = {"socket_keepalive": True, "socket_connect_timeout": 3}
+    tcp = {"socket_keepalive": True, "socket_connect_timeout": min(3.0, patience)}
     return {
         "decode_responses": True,
-        "socket_timeout": _ANSWER_SECONDS,
+        "socket_timeout": patience,
         "health_check_interval": 10,
         **({} if redis_url.startswith("unix:") else tcp),
     }

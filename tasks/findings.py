@@ -88,7 +88,7 @@ class Outcome:
             entry=entry,
             job_id=fields["job"],
             state=JobState(fields["state"]),
-            outcome=OutcomeCode(fields["outcome"]),
+            outcome=OutcomeCode.read(fields["outcome"]),
             chatbot_id=fields["chatbot_id"],
             account=fields["account"],
             created_at=float(fields["created_at"]),

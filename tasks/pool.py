@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.pool_status import PoolStatus, spell
+from tasks.worker_status import REMEMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tasks.rate import Rate
     from tasks.scripts import Scripts
+    from tasks.worker_status import Beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,38 @@ class Pool:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    def register(self, breaker: BreakerPolicy, accounts: Iterable[Registration]) -> None:
+    def register(
+        self,
+        breaker: BreakerPolicy,
+        accounts: Iterable[Registration],
+        *,
+        callbacks: bool = False,
+    ) -> None:
         """Tell what a worker was set to; the last to tell is believed.
 
         An account that is paused because its key was refused goes on if this key is another.
+
+        Args:
+            breaker: when the endpoint counts as down.
+            accounts: those that it has a key of.
+            callbacks: whether it tells somebody by HTTP of jobs that ended.
         """
         told: list[str | float] = []
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
             told += [each.account, *limit, each.fingerprint]
-        self._scripts.call(
-            "register", breaker.failures, breaker.share, breaker.window, breaker.pause, *told
-        )
+        policy = (breaker.failures, breaker.share, breaker.window, breaker.pause)
+        self._scripts.call("register", *policy, "1" if callbacks else "", *told)
+
+    def beat(self, beat: Beat) -> None:
+        """Tell that a worker is there; forgotten by itself half a minute after the last time."""
+        fields = {name: getattr(beat, name) for name in ("host", "pid", "version", "slots", "busy")}
+        flat = (part for pair in fields.items() for part in pair)
+        self._scripts.call("beat", beat.name, REMEMBERED, beat.age, beat.poll_age, *flat)
+
+    def leave(self, worker: str) -> None:
+        """Tell that a worker is there no more."""
+        self._scripts.call("beat", worker, 0)
 
     def report_failure(self, job_id: str, sentence: str) -> bool:
         """The endpoint failed the job's request; returns whether that counts as an attempt.

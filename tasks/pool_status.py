@@ -1,4 +1,4 @@
-"""How the pool stands: the endpoint's breaker, pauses, accounts, what happened lately.
+"""How the pool stands: the endpoint's breaker, pauses, accounts, workers, what happened lately.
 
 Pure values; `pool.py` reads them.
 """
@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.codes import JobState, WaitReason
+from tasks.codes import Growing, JobState, OutcomeCode, WaitReason
+from tasks.worker_status import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ class BreakerState(StrEnum):
     """One is on its way, to see whether it is back."""
 
 
-class EventKind(StrEnum):
+class EventKind(Growing):
     """What may happen to the pool."""
 
     BREAKER_OPENED = "breaker_opened"
@@ -67,7 +68,7 @@ class Event:
         """Read what the scripts wrote."""
         return cls(
             at=stored["at"],
-            kind=EventKind(stored["what"]),
+            kind=EventKind.read(stored["what"]),
             reason=stored["reason"],
             by=stored["by"],
             account=stored.get("account"),
@@ -157,6 +158,7 @@ class PoolStatus:
         queued: messages on the queue.
         running: jobs in the hands of workers.
         waiting: how many jobs wait, by reason; those that none waits for are left out.
+        ended: how many jobs ended since the ledger began, by outcome.
         oldest_at: Unix seconds; when the oldest job was enqueued that only waits for a worker
             or for the turn of its account; None if there is none.
         breaker: whether requests go to the endpoint.
@@ -165,13 +167,16 @@ class PoolStatus:
         next_probe_at: Unix seconds; when the endpoint is tried again, unless it is closed.
         pause: of everything.
         accounts: by name.
+        workers: the processes that are there, by name.
         events: what happened lately, newest first.
+        callbacks: ended jobs that are still to be told by HTTP.
     """
 
     at: float
     queued: int
     running: int
     waiting: Mapping[WaitReason, int]
+    ended: Mapping[OutcomeCode, int]
     oldest_at: float | None
     breaker: BreakerState
     breaker_reason: str
@@ -179,7 +184,9 @@ class PoolStatus:
     next_probe_at: float | None
     pause: Pause | None
     accounts: tuple[AccountStatus, ...]
+    workers: tuple[WorkerStatus, ...]
     events: tuple[Event, ...]
+    callbacks: int = 0
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -193,6 +200,9 @@ class PoolStatus:
             queued=found["queued"],
             running=_count(found, JobState.RUNNING),
             waiting=_waiting(found, accounts),
+            ended={
+                code: ended for code in OutcomeCode if (ended := _count(found, f"ended:{code}"))
+            },
             oldest_at=found.get("oldest_at"),
             breaker=BreakerState(endpoint.get("breaker", BreakerState.CLOSED)),
             breaker_reason=endpoint.get("breaker_reason", ""),
@@ -202,7 +212,12 @@ class PoolStatus:
             accounts=tuple(
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
             ),
+            workers=tuple(
+                WorkerStatus.decode(name, told)
+                for name, told in sorted((found["workers"] or {}).items())
+            ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
+            callbacks=found["callbacks"],
         )
 
     def account(self, name: str) -> AccountStatus | None:
@@ -225,7 +240,7 @@ def _waiting(
     waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
     for stored in accounts.values():
         first, rest = (
-            (WaitReason(stored["gate"]),) * 2
+            (WaitReason.read(stored["gate"]),) * 2
             if "gate" in stored
             else (WaitReason.RATE_LIMITED, WaitReason.BACKLOG)
         )

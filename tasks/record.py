@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 from tasks.attempt import Attempt
 from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.job import DEFAULT_ACCOUNT, Fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+FORM = 1
+"""The version of the record's form that this release writes and reads; see docs/contract.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class JobRecord:
         created_at: when it was enqueued.
         started_at: when it was claimed last.
         finished_at: when it ended.
-        version: of the record's form.
+        version: of the record's form; see `FORM`.
 
     The other fields are those of `UploadJob`.
     """
@@ -88,13 +92,13 @@ class JobRecord:
         return cls(
             id=job_id,
             state=JobState(stored["state"]),
-            outcome=OutcomeCode(outcome) if outcome else None,
+            outcome=OutcomeCode.read(outcome) if outcome else None,
             message=stored.get("message", ""),
             http_status=int(status) if status else None,
             chatbot_id=stored["chatbot_id"],
             image=stored["image"],
-            account=stored["account"],
-            fit=stored["fit"],
+            account=stored.get("account", DEFAULT_ACCOUNT),
+            fit=stored.get("fit", Fit.STRICT.value),
             sha256=stored.get("sha256"),
             idempotency_key=stored.get("idempotency_key"),
             not_before=number("not_before"),
@@ -102,7 +106,7 @@ class JobRecord:
             batch=stored.get("batch"),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
-            wait_reason=WaitReason(reason) if reason else None,
+            wait_reason=WaitReason.read(reason) if reason else None,
             wait_until=number("wait_until"),
             image_sha256=stored.get("image_sha256") or None,
             attempts_used=int(stored.get("attempts_used", "0")),

@@ -10,7 +10,7 @@ from tasks.codes import WaitReason
 from tasks.connection import translated
 from tasks.errors import BatchNotFound, JobNotFound, LedgerRefused
 from tasks.findings import Outcome, Page
-from tasks.record import JobRecord
+from tasks.record import FORM, JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +54,7 @@ class RecordReader:
         return decode(job_id, self._as_it_waits_now(job_id, stored))
 
     def find(self, wanted: Wanted, limit: int, cursor: str | None) -> Page:
-        """Look through all jobs, those enqueued last first.
+        """Look through all jobs, those enqueued last first, but for those of an unknown form.
 
         Args:
             wanted: which.
@@ -65,7 +65,9 @@ class RecordReader:
         while at and len(records) < limit:
             at, *found = self._call("find", at, _LOOKED_AT, limit - len(records), *wanted.encode())
             for job_id, flat in found:
-                records.append(decode(job_id, self._as_it_waits_now(job_id, pairs(flat))))
+                stored = pairs(flat)
+                if _is_known(stored):
+                    records.append(decode(job_id, self._as_it_waits_now(job_id, stored)))
         return Page(tuple(records), at or None)
 
     def batch(self, batch_id: str) -> BatchStatus:
@@ -133,7 +135,7 @@ class RecordReader:
 
     def _as_it_waits_now(self, job_id: str, stored: dict[str, str]) -> dict[str, str]:
         reason = stored.get("wait_reason")
-        if reason is None or not WaitReason(reason).is_of_account:
+        if reason is None or not WaitReason.read(reason).is_of_account:
             return stored
         now = self._call("look", job_id)
         return stored | dict(zip(("wait_reason", "message", "wait_until"), now, strict=False))
@@ -148,10 +150,24 @@ def decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
     Raises:
         LedgerRefused: it is of a form that this release does not know.
     """
+    if not _is_known(stored):
+        raise unknown_form(job_id, stored["version"])
     try:
         return JobRecord.decode(job_id, stored)
     except (KeyError, ValueError) as error:
         raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
+
+
+def unknown_form(job_id: str, version: str) -> LedgerRefused:
+    """What is said of a record that only another release can read."""
+    return LedgerRefused(
+        f"the record of job {job_id} is of form {version or 'none'}; this release knows form "
+        f"{FORM} only, a newer one is needed"
+    )
+
+
+def _is_known(stored: Mapping[str, str]) -> bool:
+    return stored.get("version") in {None, str(FORM)}
 
 
 def pairs(flat: list[str]) -> dict[str, str]:

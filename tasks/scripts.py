@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 
 from tasks.broker import envelope
 from tasks.connection import translated
+from tasks.record import FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +39,12 @@ NAMES = (
     "pause",
     "resume",
     "survey",
+    "beat",
     "find",
     "sweep",
+    "take_callbacks",
+    "postpone_callback",
+    "end_callback",
 )
 # In this order: what is defined is used further down.
 _SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers")
@@ -137,6 +142,7 @@ def _render(shared: str, keys: Keys, retention: Retention) -> str:
         "BASE": _lua_string(keys.base),
         "QUEUE": _lua_string(keys.queue),
         "ENVELOPE": _lua_string(envelope(keys.queue)),
+        "FORM": _lua_string(str(FORM)),
         "SUCCEEDED": str(retention.succeeded),
         "FAILED": str(retention.failed),
         "SUPERSEDED": str(retention.superseded),

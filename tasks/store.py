@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tasks.callbacks import Callbacks
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
+from tasks.job import DEFAULT_ACCOUNT, Fit
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record_reader import RecordReader, decode, pairs
+from tasks.record import FORM
+from tasks.record_reader import RecordReader, decode, pairs, unknown_form
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
 
-_FORM = "1"
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
 
 
@@ -47,6 +49,7 @@ class JobStore(RecordReader):
 
     Attributes:
         pool: what all workers share beside the jobs.
+        callbacks: the ended jobs that somebody is still to be told of.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class JobStore(RecordReader):
         keys = keys or Keys()
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
+        self.callbacks = Callbacks(self._scripts)
 
     def enqueue(
         self,
@@ -100,13 +104,18 @@ class JobStore(RecordReader):
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
     ) -> bool:
         """Record a job that cannot be carried out as failed; False if its id was known."""
-        form = {"version": _FORM, "chatbot_id": "", "image": "", "account": "", "fit": ""}
+        form = {"version": str(FORM), "chatbot_id": "", "image": "", "account": "", "fit": ""}
         return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
 
     def claim(
         self, lease: Lease, seconds: float, worker: str
     ) -> Claimed | Ended | Leased | Waiting | Unknown:
-        """Take a queued job for `seconds`."""
+        """Take a queued job for `seconds`.
+
+        Raises:
+            LedgerRefused: the record is of a form that this release does not know. The job is
+                left as it is, for a worker that knows it.
+        """
         reply = self._call("claim", *lease, seconds, worker)
         match reply[0]:
             case "claimed":
@@ -117,6 +126,8 @@ class JobStore(RecordReader):
                 return _waiting(reply)
             case "leased":
                 return Leased()
+            case "unknown_form":
+                raise unknown_form(lease.job_id, reply[1])
             case _:
                 return Unknown()
 
@@ -286,9 +297,7 @@ def _new_job(
     stored = _encode(job)
     if replay_of:
         stored["replay_of"] = replay_of
-    if job.expires_at is None:
-        stored["lifetime"] = str(lifetime)
-    return [job_id, job.idempotency_key or "", window, *_flat(stored)]
+    return [job_id, job.idempotency_key or "", window, lifetime, *_flat(stored)]
 
 
 def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
@@ -297,11 +306,11 @@ def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script'
 
 def _encode(job: UploadJob) -> dict[str, str]:
     stored = {
-        "version": _FORM,
+        "version": str(FORM),
         "chatbot_id": job.chatbot_id,
         "image": job.image,
-        "account": job.account,
-        "fit": job.fit,
+        "account": None if job.account == DEFAULT_ACCOUNT else job.account,
+        "fit": None if job.fit == Fit.STRICT else job.fit,
         "batch": job.batch,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
@@ -320,4 +329,4 @@ def _flat(stored: Mapping[str, str]) -> list[str]:
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))
+    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.growth.fill import claim, finish
+from benchmarks.growth.fill import claim, finish, grown
 from benchmarks.processes import Sink, Workers, environment, produce
 from sandbox.redis_server import RedisServer
 from tasks import UploadClient
@@ -93,14 +94,14 @@ def _bytes(redis: Redis) -> int:
 def _times(redis: Redis, jobs: int) -> dict[str, float]:
     client, store, rng = UploadClient(redis=redis), JobStore(redis), Random(1)
     probes = [client.enqueue(f"probe-{n}", "media:0.jpg").id for n in range(_CLAIMS)]
-    known = [f"grown-{rng.randrange(jobs)}" if jobs else rng.choice(probes) for _ in range(_ASKED)]
+    known = [grown(rng.randrange(jobs)) if jobs else rng.choice(probes) for _ in range(_ASKED)]
     leases: list[Lease] = []
     times = {
         "status": [_ms(lambda job_id=job_id: client.status(job_id)) for job_id in known],
         "claim": [
             _ms(lambda job_id=job_id: leases.append(claim(store, job_id))) for job_id in probes
         ],
-        "tick": [_tick(client, store) for _ in range(_TICKS)],
+        "tick": [_tick(redis, client, store) for _ in range(_TICKS)],
     }
     for lease in leases:
         finish(store, lease)
@@ -113,13 +114,16 @@ def _times(redis: Redis, jobs: int) -> dict[str, float]:
     }
 
 
-def _tick(client: UploadClient, store: JobStore) -> float:
+def _tick(redis: Redis, client: UploadClient, store: JobStore) -> float:
+    redis.delete(store.keys.queue)  # messages of jobs that were claimed without them
     soon = time.time() + 1
-    ids = [client.enqueue(f"due-{n}", "media:0.jpg", not_before=soon).id for n in range(_DUE)]
+    for n in range(_DUE):
+        client.enqueue(f"due-{n}", "media:0.jpg", not_before=soon)
     time.sleep(max(0.0, soon + 0.1 - time.time()))
     took = _ms(lambda: store.take_due(_DUE))
-    for job_id in ids:
-        finish(store, claim(store, job_id))
+    for _ in range(_DUE):  # in the ledger's order: that of random ids, as all are due at once
+        message = json.loads(str(redis.rpop(store.keys.queue)))
+        finish(store, claim(store, message["headers"]["id"]))
     return took
 
 

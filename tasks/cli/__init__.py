@@ -17,6 +17,7 @@ from tasks.cli.batch import batch
 from tasks.cli.bulk import enqueue_many
 from tasks.cli.commands import COMMANDS
 from tasks.cli.exits import Exit, exit_for
+from tasks.cli.health import health
 from tasks.cli.operator import OPERATOR_COMMANDS
 from tasks.errors import FaceliftError, InvalidSettings
 
@@ -64,7 +65,7 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS):
+for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, health):
     cli.add_command(_command)
 
 

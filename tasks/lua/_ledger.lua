@@ -22,10 +22,15 @@
 --   health           hash    answers and failures of the endpoint by time, for the breaker
 --   events           list    changes of breaker and pauses (JSON), newest first
 --   news             list    those among them that no worker has logged yet, newest first
---   counts           hash    jobs by state, those that wait by their reason
+--   workers          zset    the workers that are there, by the time at which they are forgotten
+--   worker:<name>    hash    what a worker last told of itself
+--   counts           hash    jobs by state, those that wait by their reason; and how many ever
+--                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
 --   batches          zset    the names of all batches, by the time at which they began
+--   callbacks        zset    ended jobs that are still to be told by HTTP, by the time of the
+--                            next try
 --   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
 --   batch_pending:<name>  set  the ids of those that have not ended
 --   <queue>          list    the Celery queue, newest message first
@@ -39,6 +44,7 @@
 local BASE = @BASE@
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
+local FORM = @FORM@      -- version of the records that this release can carry out
 local RETENTION = { succeeded = @SUCCEEDED@, failed = @FAILED@, superseded = @SUPERSEDED@,
                     cancelled = @CANCELLED@, expired = @EXPIRED@ }
 local HISTORY = 32       -- attempts kept in a record
@@ -61,9 +67,12 @@ local ENDPOINT = BASE .. 'endpoint'
 local HEALTH = BASE .. 'health'
 local EVENTS = BASE .. 'events'
 local NEWS = BASE .. 'news'
+local WORKERS = BASE .. 'workers'
+local function worker_key(name) return BASE .. 'worker:' .. name end
 local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
+local CALLBACKS = BASE .. 'callbacks'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
 local BATCHES = BASE .. 'batches'
 local function batch_key(name) return BASE .. 'batch:' .. name end
@@ -97,8 +106,11 @@ local function expect_chatbot(chatbot)
   expect('string', busy_key(chatbot))
 end
 
--- An account as variables can spell it: they know no `-`.
-local function account_of(job) return (string.gsub(string.lower(job.account), '-', '_')) end
+-- An account as variables can spell it: they know no `-`. Records leave out the default one.
+local DEFAULT_ACCOUNT = 'default'
+local function account_of(job)
+  return (string.gsub(string.lower(job.account or DEFAULT_ACCOUNT), '-', '_'))
+end
 
 local function expect_account(name)
   expect('hash', account_key(name))
@@ -117,9 +129,14 @@ expect('string', GENERATION)
 expect('hash', ENDPOINT)
 expect('hash', HEALTH)
 expect('hash', COUNTS)
+expect('zset', CALLBACKS)
 
 local function read_hash(key)
-  local flat = redis.call('HGETALL', key)
+  local flat = redis.pcall('HGETALL', key)
+  if flat.err then
+    expect('hash', key)         -- says it better, if that is what is wrong
+    redis.call('HGETALL', key)  -- fails as it did
+  end
   local hash = {}
   for i = 1, #flat, 2 do hash[flat[i]] = flat[i + 1] end
   return hash
@@ -127,7 +144,6 @@ end
 
 -- The record as a table, or nil.
 local function load(id)
-  expect('hash', job_key(id))
   local job = read_hash(job_key(id))
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
@@ -150,9 +166,9 @@ local function did(job, token)
   return job.state ~= 'running' and job.lease_token == token
 end
 
-local function note_attempt(id, attempt)
-  local n = redis.call('HINCRBY', job_key(id), 'history', 1)
-  redis.call('HSET', job_key(id), 'attempt:' .. n, attempt)
+local function note_attempt(id, job, attempt)
+  local n = tonumber(job.history or 0) + 1
+  redis.call('HSET', job_key(id), 'history', n, 'attempt:' .. n, attempt)
   if n > HISTORY then redis.call('HDEL', job_key(id), 'attempt:' .. (n - HISTORY)) end
 end
 

@@ -54,10 +54,13 @@ class Ledger:
         *,
         key: str = "key-1",
         breaker: BreakerPolicy | None = None,
+        callbacks: bool = False,
     ) -> None:
         """As a worker does that was set to this."""
         self.store.pool.register(
-            breaker or BreakerPolicy(), [Registration(account, rate, fingerprint=key)]
+            breaker or BreakerPolicy(),
+            [Registration(account, rate, fingerprint=key)],
+            callbacks=callbacks,
         )
 
     def take_message(self) -> str:

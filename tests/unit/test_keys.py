@@ -9,8 +9,10 @@ from fakeredis import FakeRedis, FakeServer
 
 from tasks.job import UploadJob
 from tasks.keys import Keys
+from tasks.pool import BreakerPolicy
 from tasks.replies import Claimed, Lease
 from tasks.store import JobStore
+from tasks.worker_status import Beat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,16 +49,20 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "health": {keys.health},
         "events": {keys.events},
         "news": {keys.news},
+        "workers": {keys.workers},
+        "worker": {keys.worker("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
         "batches": {keys.batches},
+        "callbacks": {keys.callbacks},
         "batch": {keys.batch("logos")},
         "batch_pending": {keys.batch_pending("logos")},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
     store = JobStore(redis, keys=keys)
+    store.pool.register(BreakerPolicy(), [], callbacks=True)
     for number, name in enumerate(jobs):
         job = UploadJob(
             chatbot_id=CHATBOT + name,
@@ -70,6 +76,18 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.pool.report_failure(jobs[0], "Broken.")
     store.cancel(jobs[-1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
+    store.pool.beat(
+        Beat(
+            name="host:1",
+            host="host",
+            pid=1,
+            version="0",
+            age=1.0,
+            poll_age=1.0,
+            slots=1,
+            busy=0,
+        )
+    )
     assert set(redis.keys("*")) == set().union(*named.values())
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from worker.supervisor import Supervisor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 SOON = 10.0
 
 SUPERVISE = """
-import logging, sys
-from worker import supervisor
+import sys
+from worker import logs, supervisor
 
 supervisor._LONG_ENOUGH, supervisor._LONGEST_PAUSE = 0.5, 0.4
-logging.basicConfig(format="%(message)s", stream=sys.stdout)
+logs.configure_logging()
 child, story, processes, patience, first_pause = sys.argv[1:]
 command = [sys.executable, "-S", "-c", child, story]
 sys.exit(supervisor.Supervisor(
@@ -87,6 +89,11 @@ class Supervised:
         return self.process.wait(SOON)
 
 
+def pauses(supervised: Supervised) -> list[float]:
+    """What it waited after each process that ended."""
+    return [float(line.rpartition("pause=")[2]) for line in supervised.log.splitlines()]
+
+
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
     made: list[Supervised] = []
@@ -130,7 +137,7 @@ def test_process_that_ends_unasked_is_followed_by_another(
         """
     )
     supervised.until("ends", "start")
-    assert f"ended with {code}; another starts in 0.1 s" in supervised.log
+    assert f"exit_code={code} pause=0.100" in supervised.log
     supervised.signal(signal.SIGTERM)
     assert supervised.exit_code() == 0
 
@@ -140,8 +147,7 @@ def test_pause_doubles_up_to_a_limit_while_processes_end_soon(
 ) -> None:
     supervised = supervise("tell('ends'); sys.exit(1)")
     supervised.until(*["ends"] * 5)
-    pauses = [line.split()[-2] for line in supervised.log.splitlines()]
-    assert pauses[:4] == ["0.1", "0.2", "0.4", "0.4"]
+    assert pauses(supervised)[:4] == [0.1, 0.2, 0.4, 0.4]
 
 
 def test_pause_is_short_again_after_a_process_that_lived_long(
@@ -155,8 +161,7 @@ def test_pause_is_short_again_after_a_process_that_lived_long(
         """
     )
     supervised.until(*["ends"] * 4)
-    pauses = [line.split()[-2] for line in supervised.log.splitlines()]
-    assert pauses[:3] == ["0.1", "0.2", "0.1"]
+    assert pauses(supervised)[:3] == [0.1, 0.2, 0.1]
 
 
 def test_process_that_cannot_start_because_of_its_settings_ends_them_all(
@@ -241,9 +246,47 @@ def test_signal_during_a_pause_ends_it_without_starting_another(
 ) -> None:
     supervised = supervise("tell('ends'); sys.exit(1)", first_pause=30)
     deadline = time.monotonic() + SOON
-    while "another starts in 30 s" not in supervised.log:
+    while "pause=30.000" not in supervised.log:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     supervised.signal(signal.SIGTERM)
     assert supervised.exit_code() == 0
     assert supervised.story == ["ends"]
+
+
+def test_each_place_has_its_environment_and_its_end_is_told(tmp_path: Path) -> None:
+    ended: list[int] = []
+    child = "import os, sys; open(sys.argv[1] + os.environ['PLACE'], 'a'); sys.exit(0)"
+    supervisor = Supervisor(
+        (sys.executable, "-S", "-c", child, f"{tmp_path}/"),
+        2,
+        1.0,
+        environment=lambda place: {"PLACE": str(place)},
+        on_end=ended.append,
+    )
+    deadline = time.monotonic() + SOON
+    while len(ended) < 2:
+        assert time.monotonic() < deadline
+        for place in range(2):
+            supervisor._look_after(place)
+    assert sorted(ended) == [0, 1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+    assert (supervisor.wanted, supervisor.restarts) == (2, 2)
+
+
+def test_processes_that_run_are_told_until_a_signal_comes() -> None:
+    supervisor = Supervisor((sys.executable, "-S", "-c", "import time; time.sleep(60)"), 1, 1.0)
+    before = supervisor.running
+    assert before == ()
+    supervisor._look_after(0)
+    process = supervisor._slots[0].process
+    assert process is not None
+    try:
+        (child,) = supervisor.running
+        assert child.pid == process.pid
+        assert 0 <= child.age < SOON
+        supervisor._on_signal()
+        assert supervisor.running == ()
+    finally:
+        process.kill()
+        process.wait()
