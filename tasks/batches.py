@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasks.batch_status import BatchStatus
     from tasks.store import JobStore
 
-_EVERY = 0.2
+_EVERY = 0.2  # seconds
 _MOST_LISTED = 1_000
 
 

@@ -2,8 +2,9 @@
 
 Reading is in `record_reader.py`. Every method is one round trip and one atomic
 step; what it moves from which state to which is told in the head of its script
-in `lua/`. A method that takes a lease token changes nothing unless that token
-holds the job's lease.
+in `lua/`. Only `enqueue_each` and `cancel_batch` take a step for each of many jobs.
+A method that takes a lease token changes nothing unless that token holds the job's
+lease.
 """
 
 from __future__ import annotations

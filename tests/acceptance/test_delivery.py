@@ -301,6 +301,14 @@ def test_celery_task_with_bad_fields_is_recorded_as_invalid(
     assert told in record.message
 
 
+def test_celery_task_with_bad_fields_counts_in_its_batch(
+    client: UploadClient, stranger: Celery, raw: Any
+) -> None:
+    task_id = send(stranger, chatbot_id="bot-1", batch="logos")
+    eventually(lambda: raw.exists("{facelift}:job:" + task_id), "nothing was recorded")
+    assert client.batch("logos").codes == {"invalid_job": 1}
+
+
 def test_key_stays_in_the_worker(
     client: UploadClient,
     endpoint: EndpointProcess,
