@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.codes import OutcomeCode
 from tasks.errors import IdempotencyConflict, InvalidJob
 from tasks.job import UploadJob, check_job_id
+from worker.run import Report, Verdict, ended_before
 
 if TYPE_CHECKING:
     from tasks.client import UploadClient
@@ -27,8 +28,10 @@ class Intake:
         self._client = client
         self._store = store
 
-    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        """Record the job; returns in a sentence what came of it.
+    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Report:
+        """Record the job; returns what came of it.
+
+        That is also what Flower shows under the task's id, which is the job's id too.
 
         Raises:
             LedgerUnavailable, LedgerRefused: nothing was recorded.
@@ -37,14 +40,18 @@ class Intake:
             job_id = check_job_id(task_id)
         except InvalidJob as error:
             log.warning("message dropped: as a task id, %s", error)
-            return f"Dropped: {error}."
+            return Report(Verdict.FAILED, f"Dropped: {error}.")
         try:
             record = self._client.enqueue_job(_make_job(args, kwargs), job_id)
         except (InvalidJob, IdempotencyConflict) as error:
             log.warning("job=%s refused: %s", job_id, error)
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
-            return f"Refused: {error}."
-        return f"Recorded as {record.id}."
+            return Report(Verdict.FAILED, f"Refused: {error}.")
+        if record.id != job_id:
+            return Report(Verdict.DELIVERED, f"Recorded before, as {record.id}.")
+        if record.state.is_terminal:
+            return ended_before(record.state)
+        return Report(Verdict.WAITS, "Recorded.")
 
 
 def _make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
