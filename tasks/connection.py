@@ -30,17 +30,24 @@ _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
 
 
-def connect(redis_url: str, *, retries: int = 3, connections: int = 50) -> Redis:
+def connect(
+    redis_url: str,
+    *,
+    retries: int = 3,
+    connections: int = 50,
+    answer_within: float = _ANSWER_SECONDS,
+) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
 
     Every call of the ledger may be repeated without harm, so a cut connection
     is tried again before the caller hears of it. A Redis that takes connections
-    and answers nothing costs 5 s a try.
+    and answers nothing costs `answer_within` a try.
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
         connections: at most so many; a thread needs one only while it calls.
+        answer_within: seconds.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
@@ -50,12 +57,15 @@ def connect(redis_url: str, *, retries: int = 3, connections: int = 50) -> Redis
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
     # A Unix socket has no such thing, and redis-py would trip over it.
-    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": 3}
+    tcp: dict[str, Any] = {
+        "socket_keepalive": True,
+        "socket_connect_timeout": min(3, answer_within),
+    }
     return Redis.from_url(
         redis_url,
         decode_responses=True,
         max_connections=connections,
-        socket_timeout=_ANSWER_SECONDS,
+        socket_timeout=answer_within,
         health_check_interval=10,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
         **({} if redis_url.startswith("unix:") else tcp),
