@@ -1,21 +1,22 @@
-"""The producer's side: enqueue, ask what became of it, cancel, replay.
+"""The producer's side: enqueue, cancel, replay.
 
-What an operator does, pause and resume, is in `operator.py`.
+Asking what became of jobs is in `observer.py`; what an operator does, pause and resume, in
+`operator.py`.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import time
 import uuid
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.connection import DEFAULT_REDIS_URL, connect
 from tasks.durations import parse_duration, show_duration
-from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings, WaitTimeout
+from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings
 from tasks.job import UploadJob, check_job_id
 from tasks.keys import DEFAULT_PREFIX, Keys
+from tasks.observer import Observer
 from tasks.operator import Operator
 from tasks.store import JobStore
 from tasks.urls import check_redis_url
@@ -36,11 +37,9 @@ DEFAULT_DEADLINE = DEFAULT_WINDOW = "24h"
 DURATION_BOUNDS = (1.0, 30.0 * _DAY)
 """Seconds; what a deadline or an idempotency window that is set may be."""
 
-_POLL_FIRST, _POLL_LONGEST = 0.02, 0.5
 
-
-class UploadClient(Operator):
-    """Enqueues uploads, reads their records, pauses and resumes.
+class UploadClient(Observer, Operator):
+    """Enqueues uploads, tells what became of them, pauses and resumes.
 
     Thread-safe; keep one and share it.
 
@@ -71,7 +70,8 @@ class UploadClient(Operator):
             raise InvalidSettings([f"FACELIFT_KEY_PREFIX {problem}"]) from None
         self._redis = redis if redis is not None else connect(redis_url)
         self._store = JobStore(self._redis, keys=keys)
-        super().__init__(self._store.pool)
+        Observer.__init__(self, self._store)
+        Operator.__init__(self, self._store.pool)
         self._lifetime = lifetime
         self._idempotency_window = math.ceil(idempotency_window)
 
@@ -154,46 +154,6 @@ class UploadClient(Operator):
         )
         if not is_new:
             _compare(job, record)
-        return record
-
-    def status(self, job_id: str) -> JobRecord:
-        """Where the job stands.
-
-        Raises:
-            JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable: Redis cannot be reached.
-        """
-        return self._store.get(check_job_id(job_id))
-
-    def wait(
-        self,
-        job_id: str,
-        timeout: float = 60.0,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> JobRecord:
-        """Wait until the job has ended.
-
-        Args:
-            job_id: the job.
-            timeout: seconds to wait at most.
-            sleep: how to pass time.
-            monotonic: how to tell time.
-
-        Raises:
-            WaitTimeout: it has not ended by then; it goes on.
-            JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable: Redis cannot be reached.
-        """
-        deadline = monotonic() + timeout
-        pause = _POLL_FIRST
-        while not (record := self.status(job_id)).state.is_terminal:
-            left = deadline - monotonic()
-            if not left > 0:  # also when it is no number
-                raise WaitTimeout(record, timeout)
-            sleep(min(pause, left))
-            pause = min(pause * 1.5, _POLL_LONGEST)
         return record
 
     def cancel(self, job_id: str) -> Cancellation:

@@ -104,6 +104,17 @@ class WaitReason(StrEnum):
     NEWER_UPLOAD = "newer_upload"
     """A newer upload of its chatbot goes first, and supersedes it if it succeeds."""
 
+    @property
+    def is_of_account(self) -> bool:
+        """Whether the job waits in the lane of its account, which all its jobs share."""
+        return self in {
+            WaitReason.BACKLOG,
+            WaitReason.RATE_LIMITED,
+            WaitReason.ACCOUNT_PAUSED,
+            WaitReason.ALL_PAUSED,
+            WaitReason.ENDPOINT_DOWN,
+        }
+
 
 class Decision(StrEnum):
     """What was decided after an attempt."""

@@ -34,7 +34,7 @@ def connect(
     redis_url: str,
     *,
     retries: int = 3,
-    connections: int = 50,
+    connections: int = 500,
     answer_within: float = _ANSWER_SECONDS,
 ) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
@@ -46,7 +46,8 @@ def connect(
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
-        connections: at most so many; a thread needs one only while it calls.
+        connections: at most so many; a thread needs one while it calls, or
+            while it waits for a job.
         answer_within: seconds.
 
     Raises:

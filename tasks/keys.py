@@ -81,6 +81,21 @@ class Keys:
         """List: those among the events that no worker has logged yet."""
         return self.base + "news"
 
+    @property
+    def counts(self) -> str:
+        """Hash: jobs by state, those that wait by their reason."""
+        return self.base + "counts"
+
+    @property
+    def jobs(self) -> str:
+        """Stream: the ids of all jobs, in the order in which they were enqueued."""
+        return self.base + "jobs"
+
+    @property
+    def outcomes(self) -> str:
+        """Stream: what became of the last jobs that ended."""
+        return self.base + "outcomes"
+
     def account(self, name: str) -> str:
         """Hash: an account's rate, and what paused it."""
         return f"{self.base}account:{name}"
@@ -104,6 +119,10 @@ class Keys:
     def busy(self, chatbot_id: str) -> str:
         """String: the one running job of a chatbot; gone when there is none."""
         return f"{self.base}busy:{chatbot_id}"
+
+    def changes(self, job_id: str) -> str:
+        """Channel, not a key: told the state that the job came into, at each change."""
+        return f"{self.base}changes:{job_id}"
 
     def idempotency(self, key: str) -> str:
         """String: what was enqueued under an idempotency key; expires with its window."""

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+from tasks.codes import JobState, WaitReason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -153,6 +155,10 @@ class PoolStatus:
     Attributes:
         at: Unix seconds; when this was.
         queued: messages on the queue.
+        running: jobs in the hands of workers.
+        waiting: how many jobs wait, by reason; those that none waits for are left out.
+        oldest_at: Unix seconds; when the oldest job was enqueued that only waits for a worker
+            or for the turn of its account; None if there is none.
         breaker: whether requests go to the endpoint.
         breaker_reason: why, for a person; empty if it never opened.
         breaker_since: Unix seconds; None if it never opened.
@@ -164,6 +170,9 @@ class PoolStatus:
 
     at: float
     queued: int
+    running: int
+    waiting: Mapping[WaitReason, int]
+    oldest_at: float | None
     breaker: BreakerState
     breaker_reason: str
     breaker_since: float | None
@@ -182,6 +191,9 @@ class PoolStatus:
         return cls(
             at=now,
             queued=found["queued"],
+            running=_count(found, JobState.RUNNING),
+            waiting=_waiting(found, accounts),
+            oldest_at=found.get("oldest_at"),
             breaker=BreakerState(endpoint.get("breaker", BreakerState.CLOSED)),
             breaker_reason=endpoint.get("breaker_reason", ""),
             breaker_since=float(since) if since else None,
@@ -200,3 +212,23 @@ class PoolStatus:
     def as_dict(self) -> dict[str, object]:
         """The same under the same names, ready for JSON."""
         return asdict(self)
+
+
+def _count(found: Mapping[str, Any], what: str) -> int:
+    return max(0, int((found["counts"] or {}).get(what, 0)))  # below if keys were edited by hand
+
+
+def _waiting(
+    found: Mapping[str, Any], accounts: Mapping[str, Mapping[str, Any]]
+) -> dict[WaitReason, int]:
+    """Jobs by what they wait for now; what those in lanes began to wait for is no matter."""
+    waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
+    for stored in accounts.values():
+        first, rest = (
+            (WaitReason(stored["gate"]),) * 2
+            if "gate" in stored
+            else (WaitReason.RATE_LIMITED, WaitReason.BACKLOG)
+        )
+        for reason, jobs in ((first, min(stored["waiting"], 1)), (rest, stored["waiting"] - 1)):
+            waiting[reason] = waiting.get(reason, 0) + max(0, jobs)
+    return {reason: jobs for reason, jobs in waiting.items() if jobs}

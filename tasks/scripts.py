@@ -38,9 +38,11 @@ NAMES = (
     "pause",
     "resume",
     "survey",
+    "find",
+    "sweep",
 )
 # In this order: what is defined is used further down.
-_SHARED = ("_ledger", "_pool", "_turns", "_moves", "_answers")
+_SHARED = ("_ledger", "_track", "_pool", "_turns", "_moves", "_answers")
 
 _DAY = 86_400
 

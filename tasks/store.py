@@ -1,22 +1,23 @@
 """The ledger: one method a script, and nothing else writes.
 
-Every method is one round trip and one atomic step; what it moves from which
-state to which is told in the head of its script in `lua/`. A method that takes
-a lease token changes nothing unless that token holds the job's lease.
+Reading is in `record_reader.py`. Every method is one round trip and one atomic
+step; what it moves from which state to which is told in the head of its script
+in `lua/`. A method that takes a lease token changes nothing unless that token
+holds the job's lease.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
-from tasks.errors import JobNotFound, LedgerRefused
+from tasks.errors import JobNotFound
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record import JobRecord
+from tasks.record_reader import RecordReader, decode, pairs
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
@@ -28,19 +29,13 @@ if TYPE_CHECKING:
     from tasks.attempt import Attempt
     from tasks.codes import OutcomeCode
     from tasks.job import UploadJob
+    from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
 
 _FORM = "1"
-_TURN_OF_ACCOUNT = {
-    WaitReason.BACKLOG,
-    WaitReason.RATE_LIMITED,
-    WaitReason.ACCOUNT_PAUSED,
-    WaitReason.ALL_PAUSED,
-    WaitReason.ENDPOINT_DOWN,
-}
 
 
-class JobStore:
+class JobStore(RecordReader):
     """The ledger on one Redis.
 
     Args:
@@ -61,9 +56,8 @@ class JobStore:
         retention: Retention | None = None,
         now: Callable[[], float] | None = None,
     ) -> None:
-        self.keys = keys or Keys()
-        self._redis = redis
-        self._scripts = Scripts(redis, self.keys, retention or Retention(), now)
+        keys = keys or Keys()
+        super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
 
     def enqueue(
@@ -93,7 +87,7 @@ class JobStore:
         reply = self._call(
             "enqueue", job_id, job.idempotency_key or "", idempotency_window, *_flat(stored)
         )
-        return reply[0] == "created", _decode(reply[1], _pairs(reply[2]))
+        return reply[0] == "created", decode(reply[1], pairs(reply[2]))
 
     def refuse(
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
@@ -109,7 +103,7 @@ class JobStore:
         reply = self._call("claim", *lease, seconds, worker)
         match reply[0]:
             case "claimed":
-                return Claimed(_decode(lease.job_id, _pairs(reply[1])))
+                return Claimed(decode(lease.job_id, pairs(reply[1])))
             case "ended":
                 return Ended(JobState(reply[1]))
             case "waiting":
@@ -208,21 +202,17 @@ class JobStore:
         events = tuple(Event.decode(json.loads(event)) for event in news)
         return Tick(float(next_due) if next_due else None, events, *map(int, counts))
 
-    def get(self, job_id: str) -> JobRecord:
-        """Read a record. What its account's turn waits for is told as it is now.
+    def sweep(self, cursor: str | None, count: int) -> str | None:
+        """Strike jobs from the index whose records are gone.
 
-        Raises:
-            JobNotFound: no record under this id.
-            LedgerRefused: the record is of a form that this release does not know.
+        Args:
+            cursor: where to go on; None for the beginning.
+            count: how many entries are looked at.
+
+        Returns:
+            Where to go on; None at the end.
         """
-        with translated():
-            stored = cast("dict[str, str]", self._redis.hgetall(self.keys.job(job_id)))
-        if not stored:
-            raise JobNotFound(job_id)
-        if stored.get("wait_reason") in _TURN_OF_ACCOUNT:
-            now = self._call("look", job_id)
-            stored |= dict(zip(("wait_reason", "message", "wait_until"), now, strict=False))
-        return _decode(job_id, stored)
+        return self._call("sweep", cursor or "-", count) or None
 
     def ping(self) -> None:
         """Ask whether Redis answers, and takes writes.
@@ -248,9 +238,6 @@ class JobStore:
         answer = heard.encode() if heard else ""
         return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
 
-    def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
-        return self._scripts.call(script, *arguments)
-
 
 def _encode(job: UploadJob) -> dict[str, str]:
     stored = {
@@ -267,23 +254,12 @@ def _encode(job: UploadJob) -> dict[str, str]:
     return {name: value for name, value in stored.items() if value is not None}
 
 
-def _decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
-    try:
-        return JobRecord.decode(job_id, stored)
-    except (KeyError, ValueError) as error:
-        raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
-
-
 def _seconds(time: float | None) -> str | None:
     return None if time is None else f"{time:.3f}"
 
 
 def _flat(stored: Mapping[str, str]) -> list[str]:
     return [part for pair in stored.items() for part in pair]
-
-
-def _pairs(flat: list[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _waiting(reply: list[str]) -> Waiting:

@@ -36,6 +36,7 @@ from worker.executor import Executor
 from worker.image_limits import image_limits
 from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
+from worker.janitor import Janitor
 from worker.lease import LeaseKeeper
 from worker.logs import configure_logging
 from worker.loop import Loop
@@ -151,6 +152,7 @@ class Worker:
             Loop("registration", self.registrar.tick),
             Loop("key watch", self.accounts.tick),
             Loop("dispatcher", Dispatcher(store).tick),
+            Loop("janitor", Janitor(store).tick),
             Loop("poll watch", watch.tick),
             Loop("events", self.celery.events.tick),
         )

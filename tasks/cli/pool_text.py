@@ -44,8 +44,11 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
     yield fact("Endpoint", _breaker(pool))
     if pool.pause:
         yield fact("All jobs", describe_pause(pool.pause, pool.at))
-    messages = "1 message" if pool.queued == 1 else f"{pool.queued} messages"
-    yield fact("Queue", messages)
+    yield fact("Queue", _counted(pool.queued, "message"))
+    yield fact("Running", _counted(pool.running, "job"))
+    yield fact("Waiting", _waiting(pool))
+    if pool.oldest_at:
+        yield fact("Oldest", f"enqueued {moment(pool.oldest_at, pool.at)}, waits for its turn")
     yield ""
     yield from _accounts(pool)
     if pool.events:
@@ -53,6 +56,15 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
         yield "Lately"
         for event in pool.events:
             yield _event(event, pool.at)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _waiting(pool: PoolStatus) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in pool.waiting.items())
+    return _counted(sum(pool.waiting.values()), "job") + (reasons and f": {reasons}")
 
 
 def _breaker(pool: PoolStatus) -> str:

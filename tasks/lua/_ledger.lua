@@ -22,7 +22,12 @@
 --   health           hash    answers and failures of the endpoint by time, for the breaker
 --   events           list    changes of breaker and pauses (JSON), newest first
 --   news             list    those among them that no worker has logged yet, newest first
+--   counts           hash    jobs by state, those that wait by their reason
+--   jobs             stream  the ids of all jobs, in the order in which they were enqueued
+--   outcomes         stream  what became of the last jobs that ended
 --   <queue>          list    the Celery queue, newest message first
+--
+-- Besides there is a channel for each job, changes:<id>, which tells the state it came into.
 --
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
 -- clock, which is the one clock of all producers and workers.
@@ -52,6 +57,10 @@ local ENDPOINT = BASE .. 'endpoint'
 local HEALTH = BASE .. 'health'
 local EVENTS = BASE .. 'events'
 local NEWS = BASE .. 'news'
+local COUNTS = BASE .. 'counts'
+local JOBS = BASE .. 'jobs'
+local OUTCOMES = BASE .. 'outcomes'
+local function changes_channel(id) return BASE .. 'changes:' .. id end
 
 local now
 if ARGV[1] ~= '' then
@@ -93,6 +102,7 @@ expect('zset', AGENDA)
 expect('string', GENERATION)
 expect('hash', ENDPOINT)
 expect('hash', HEALTH)
+expect('hash', COUNTS)
 
 local function read_hash(key)
   local flat = redis.call('HGETALL', key)
@@ -109,20 +119,6 @@ local function load(id)
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
   return job
-end
-
--- A new record out of ARGV from `first` on: field, value, ...
-local function create(id, first)
-  for i = first, #ARGV, 2 do
-    if ARGV[i] == 'chatbot_id' then expect_chatbot(ARGV[i + 1]) end
-    if ARGV[i] == 'account' then expect_account(account_of({ account = ARGV[i + 1] })) end
-  end
-  redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
-  return load(id)
-end
-
-local function is_pending(state)
-  return state == 'queued' or state == 'running' or state == 'waiting'
 end
 
 -- Whether the caller holds the job's lease.

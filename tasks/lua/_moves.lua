@@ -1,4 +1,15 @@
--- How a job comes into the line of its chatbot, and how it ends.
+-- How a job comes into being and into the line of its chatbot, and how it ends.
+
+-- A new record out of ARGV from `first` on: field, value, ...
+local function create(id, first)
+  for i = first, #ARGV, 2 do
+    if ARGV[i] == 'chatbot_id' then expect_chatbot(ARGV[i + 1]) end
+    if ARGV[i] == 'account' then expect_account(account_of({ account = ARGV[i + 1] })) end
+  end
+  list(id)
+  redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
+  return load(id)
+end
 
 -- The newest pending job of a chatbot goes on if it waited for its turn.
 local function advance(chatbot)
@@ -22,6 +33,8 @@ local function close(id, job, state, outcome, message, status)
   redis.call('ZREM', lane_key(account_of(job)), id)
   redis.call('EXPIRE', job_key(id), RETENTION[state])
   let_go(id, job)
+  enter(id, job, state)
+  tell_outcome(id, job, state, outcome)
 end
 
 -- state -> a terminal one; older pictures are superseded, the next in line goes on

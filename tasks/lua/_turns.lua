@@ -29,6 +29,7 @@ local function wait(id, job, reason, message, at)
   redis.call('HSET', job_key(id), 'state', 'waiting', 'wait_reason', reason,
              'wait_until', seconds(at), 'message', message)
   redis.call('ZADD', AGENDA, seconds(at), id)
+  enter(id, job, 'waiting', reason)
 end
 
 -- Each message has its own delivery tag; Celery keeps unacknowledged ones by it.
@@ -42,9 +43,10 @@ local function send(id)
 end
 
 -- state -> queued
-local function queue(id)
+local function queue(id, job)
   redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until')
   redis.call('HSET', job_key(id), 'state', 'queued', 'message', 'On its way to a worker.')
+  enter(id, job, 'queued')
   send(id)
 end
 
@@ -98,6 +100,12 @@ local function next_slot(name)
   return nil
 end
 
+local function outage()
+  local endpoint = pool(ENDPOINT)
+  return 'endpoint_down', 'The endpoint is down; it is tried every few seconds. '
+         .. (endpoint.breaker_reason or ''), tonumber(endpoint.breaker_until)
+end
+
 -- What keeps the jobs of an account from the endpoint: a reason, a sentence and when it may
 -- be over; or nil.
 local function closed_gate(id, name)
@@ -109,10 +117,7 @@ local function closed_gate(id, name)
   if tonumber(it.quiet_until or 0) > now then
     return 'rate_limited', 'The endpoint asked for a pause.', tonumber(it.quiet_until)
   end
-  if not passes(id) then
-    return 'endpoint_down', 'The endpoint is down; it is tried every few seconds. '
-           .. (everything.breaker_reason or ''), tonumber(everything.breaker_until)
-  end
+  if not passes(id) then return outage() end
   return nil
 end
 
@@ -163,9 +168,9 @@ local function settle(id, job)
   end
   if not reason then
     reserve(id, name, UNCLAIMED)
-    queue(id)
+    queue(id, job)
   elseif not job.seen and redis.call('LLEN', QUEUE) < EARLY then
-    queue(id)  -- a bad picture is told at once, also while its account is paused
+    queue(id, job)  -- a bad picture is told at once, also while its account is paused
   else
     line_up(id, job, reason, message, at)
   end
@@ -202,7 +207,7 @@ local function release(name)
         wait(id, job, in_turn, message, NEVER)
       else
         reserve(id, name, UNCLAIMED)
-        queue(id)
+        queue(id, job)
       end
     end
   end

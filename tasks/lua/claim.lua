@@ -42,6 +42,7 @@ local lease_until = seconds(now + lease)
 redis.call('HDEL', job_key(id), 'queued_at')
 redis.call('HSET', job_key(id), 'state', 'running', 'worker', worker, 'started_at', seconds(now),
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
+enter(id, job, 'running')
 redis.call('SET', busy_key(job.chatbot_id), id)
 redis.call('ZADD', AGENDA, lease_until, id)
 redis.call('ZADD', slots_key(name), 'XX', string.format('%.0f', CLAIMED), id)

@@ -11,6 +11,9 @@ local before = redis.call('ZRANK', lane_key(name), id)
 if not before then return {} end
 
 local reason, message, at = closed_gate(id, name)
+if not reason and not is_closed() then
+  reason, message, at = outage()  -- one of them goes as the probe, the others wait on
+end
 if not reason then
   local limit, window = rate(name)
   at = next_slot(name)

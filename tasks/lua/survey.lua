@@ -1,20 +1,30 @@
 -- How the pool is: breaker, pauses, accounts, what lies on the queue, what happened lately.
 --
 -- ARGV: now, how many events at most (from 1)
--- Replies: JSON: at, queued, endpoint (hash), accounts (name -> hash, with waiting and used),
---          events (newest first)
+-- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
+--          job on the queue or first in a lane), accounts (name -> hash, with waiting, used and
+--          gate, which is why its jobs wait if all of them do), events (newest first)
 
 expect('set', ACCOUNTS)
 expect('list', EVENTS)
 expect('list', QUEUE)
 local found = { at = now, queued = redis.call('LLEN', QUEUE), endpoint = pool(ENDPOINT),
-                accounts = {}, events = {} }
+                counts = pool(COUNTS), accounts = {}, events = {} }
+
+local function note_oldest(id)
+  local at = id and tonumber(redis.call('HGET', job_key(id), 'created_at') or nil)
+  if at then found.oldest_at = math.min(found.oldest_at or at, at) end
+end
+
+note_oldest(string.match(redis.call('LINDEX', QUEUE, -1) or '', '"id": ?"([^"]+)"'))
 for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
   expect_account(name)
   local it = account(name)
   it.waiting = redis.call('ZCARD', lane_key(name))
   it.used = redis.call('ZCOUNT', slots_key(name), seconds(now), '+inf') + foreign(name)
   it.limit = rate(name) or 0
+  it.gate = closed_gate('', name) or (not is_closed() and 'endpoint_down') or nil
+  note_oldest(redis.call('ZRANGE', lane_key(name), 0, 0)[1])
   found.accounts[name] = it
 end
 for _, event in ipairs(redis.call('LRANGE', EVENTS, 0, tonumber(ARGV[2]) - 1)) do

@@ -2,40 +2,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tasks.client import UploadClient
-from tasks.codes import JobState
-from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused, WaitTimeout
+from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused
 from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.redis_server import RedisServer
-    from tests.ledger.driver import Ledger
 
 SHA256 = "0123456789abcdef" * 4
-
-
-@dataclass
-class Time:
-    """Passes when somebody sleeps; `meanwhile` happens then."""
-
-    meanwhile: Callable[[], object] = lambda: None
-    now: float = 0.0
-    naps: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-        self.meanwhile()
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 def test_an_enqueued_job_is_answered_with_its_record(client: UploadClient, redis: Any) -> None:
@@ -132,46 +112,6 @@ def test_a_job_that_nobody_enqueued_is_not_found(client: UploadClient) -> None:
         client.status("nobody")
     with pytest.raises(JobNotFound):
         client.wait("nobody")
-
-
-def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger) -> None:
-    job = client.enqueue("bot", "media:a.png").id
-    lease = worker.claim_and_admit(job)
-    time = Time()
-    time.meanwhile = lambda: worker.deliver(lease) if len(time.naps) == 3 else None
-    record = client.wait(job, 60, sleep=time.sleep, monotonic=time.monotonic)
-    assert (record.state, record.outcome) == ("succeeded", "delivered")
-    assert len(time.naps) == 3
-
-
-def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Ledger) -> None:
-    job = client.enqueue("bot", "media:a.png").id
-    worker.fail(worker.claim_and_admit(job))
-    time = Time()
-    assert client.wait(job, 0, sleep=time.sleep, monotonic=time.monotonic).state == "failed"
-    assert time.naps == []
-
-
-@pytest.mark.parametrize("timeout", [0, 0.01, 5, 60])
-def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(
-    client: UploadClient, timeout: float
-) -> None:
-    job = client.enqueue("bot", "media:a.png").id
-    time = Time()
-    with pytest.raises(WaitTimeout, match=f"is still queued after {timeout:g} s") as caught:
-        client.wait(job, timeout, sleep=time.sleep, monotonic=time.monotonic)
-    assert caught.value.record.state is JobState.QUEUED
-    assert time.now == pytest.approx(timeout)
-
-
-def test_waiting_asks_often_at_first_and_twice_a_second_later(client: UploadClient) -> None:
-    job = client.enqueue("bot", "media:a.png").id
-    time = Time()
-    with pytest.raises(WaitTimeout):
-        client.wait(job, 60, sleep=time.sleep, monotonic=time.monotonic)
-    assert time.naps[0] == 0.02
-    assert time.naps[:-1] == sorted(time.naps[:-1])
-    assert max(time.naps) == 0.5
 
 
 def test_scripts_that_redis_forgot_are_sent_anew(client: UploadClient, redis: Any) -> None:

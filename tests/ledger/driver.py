@@ -137,9 +137,10 @@ class Ledger:
         self.redis.delete(self.store.keys.queue)
 
     def leftovers(self) -> set[str]:
-        """Keys of the ledger besides records, the counter, and what is known of the pool."""
+        """Keys of the ledger besides records, what lists them, and what is known of the pool."""
         keys = self.store.keys
         kept = {keys.generation, keys.accounts, keys.endpoint, keys.health, keys.events, keys.news}
+        kept |= {keys.counts, keys.jobs, keys.outcomes}
         return {
             key
             for key in self.redis.keys(keys.base + "*")

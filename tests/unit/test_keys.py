@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHATBOT = "bot:{1} ä"  # a chatbot's name may look like part of a key
-NO_SCRIPTS = {"prefix", "base", "probe"}  # the probe is set and gone without a script
+# The probe is set and gone without a script; `changes` is a channel.
+NO_SCRIPTS = {"prefix", "base", "probe", "changes"}
 PREFIXES = ["facelift", "a", "9_-" + "x" * 29]
 
 
@@ -29,11 +30,11 @@ def redis() -> Iterator[FakeRedis]:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
     keys = Keys(prefix)
-    jobs = [f"job-{number}" for number in range(20)]  # more than the queue takes of one account
+    jobs = [f"job-{number}" for number in range(21)]  # more than the queue takes of one account
     named = {
         "job": {keys.job(job) for job in jobs},
         "agenda": {keys.agenda},
-        "line": {keys.line(CHATBOT + job) for job in jobs},
+        "line": {keys.line(CHATBOT + job) for job in jobs[:-1]},
         "busy": {keys.busy(CHATBOT + jobs[0])},
         "generation": {keys.generation},
         "idempotency": {keys.idempotency("k:1")},
@@ -46,6 +47,9 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "health": {keys.health},
         "events": {keys.events},
         "news": {keys.news},
+        "counts": {keys.counts},
+        "jobs": {keys.jobs},
+        "outcomes": {keys.outcomes},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
@@ -60,6 +64,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
     assert isinstance(store.claim(Lease(jobs[0], "t"), 15, "w"), Claimed)
     store.pool.report_failure(jobs[0], "Broken.")
+    store.cancel(jobs[-1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
     assert set(redis.keys("*")) == set().union(*named.values())
 

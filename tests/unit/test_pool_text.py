@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.cli.pool_text import describe_pool
+from tasks.codes import WaitReason
 from tasks.pool_status import (
     AccountStatus,
     BreakerState,
@@ -31,6 +32,9 @@ ACCOUNT = AccountStatus(
 POOL = PoolStatus(
     at=NOW,
     queued=16,
+    running=1,
+    waiting={WaitReason.RETRY: 2, WaitReason.BACKLOG: 1200},
+    oldest_at=NOW - 90,
     breaker=BreakerState.CLOSED,
     breaker_reason="",
     breaker_since=None,
@@ -62,9 +66,22 @@ def test_a_pool_that_is_well_is_told_in_a_few_lines() -> None:
         "Pool      2025-11-24 16:00:00 UTC",
         "Endpoint  breaker closed: requests are let through",
         "Queue     16 messages",
+        "Running   1 job",
+        "Waiting   1202 jobs: 2 retry, 1200 backlog",
+        "Oldest    enqueued 15:58:30, waits for its turn",
         "",
         "Account  Used              Waiting  State",
         "default  37 of 100 in 10s     1200  ok",
+    ]
+
+
+def test_a_pool_without_work_says_so() -> None:
+    idle = replace(POOL, queued=0, running=0, waiting={}, oldest_at=None)
+    assert lines(idle)[2:6] == [
+        "Queue     0 messages",
+        "Running   0 jobs",
+        "Waiting   0 jobs",
+        "",
     ]
 
 

@@ -1,0 +1,30 @@
+-- What can be seen of the jobs without reading every record: how many are in which state, the
+-- index of all of them, the stream of outcomes, and a word on a channel at each change.
+
+local OUTCOMES_KEPT = 100000
+
+local function is_pending(state)
+  return state == 'queued' or state == 'running' or state == 'waiting'
+end
+
+-- A job comes into a state; those that wait are counted by their reason.
+local function enter(id, job, state, reason)
+  local before, after = job.wait_reason or job.state, reason or state
+  if before == after then return end
+  if is_pending(job.state) then redis.call('HINCRBY', COUNTS, before, -1) end
+  if is_pending(state) then redis.call('HINCRBY', COUNTS, after, 1) end
+  job.state, job.wait_reason = state, reason
+  redis.call('PUBLISH', changes_channel(id), state)
+end
+
+local function list(id)
+  expect('stream', JOBS)
+  redis.call('XADD', JOBS, '*', 'job', id)
+end
+
+local function tell_outcome(id, job, state, outcome)
+  expect('stream', OUTCOMES)
+  redis.call('XADD', OUTCOMES, 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'state', state,
+             'outcome', outcome, 'chatbot_id', job.chatbot_id, 'account', job.account,
+             'created_at', job.created_at, 'finished_at', seconds(now))
+end

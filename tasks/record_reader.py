@@ -1,0 +1,130 @@
+"""Reads the ledger: a record, many of them, what ended, what changes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from tasks.codes import WaitReason
+from tasks.connection import translated
+from tasks.errors import JobNotFound, LedgerRefused
+from tasks.findings import Outcome, Page
+from tasks.record import JobRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from redis import Redis
+
+    from tasks.findings import Wanted
+    from tasks.keys import Keys
+    from tasks.scripts import Scripts
+
+_NEWEST = "+"
+_PATIENCE = 5.0  # seconds
+_LOOKED_AT = 1_000  # entries of the index in one call: some milliseconds of Redis' time
+
+
+class RecordReader:
+    """The ledger on one Redis, as far as it can be read.
+
+    Args:
+        redis: a client made with `decode_responses=True`; safe to share among threads.
+        keys: tells ledgers on one Redis apart.
+        scripts: of the ledger.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts) -> None:
+        self.keys = keys
+        self._redis = redis
+        self._scripts = scripts
+
+    def get(self, job_id: str) -> JobRecord:
+        """Read a record. What its account's turn waits for is told as it is now.
+
+        Raises:
+            JobNotFound: no record under this id.
+            LedgerRefused: the record is of a form that this release does not know.
+        """
+        with translated():
+            stored = cast("dict[str, str]", self._redis.hgetall(self.keys.job(job_id)))
+        if not stored:
+            raise JobNotFound(job_id)
+        return decode(job_id, self._as_it_waits_now(job_id, stored))
+
+    def find(self, wanted: Wanted, limit: int, cursor: str | None) -> Page:
+        """Look through all jobs, those enqueued last first.
+
+        Args:
+            wanted: which.
+            limit: how many at most.
+            cursor: of the page before; None for the first.
+        """
+        at, records = cursor or _NEWEST, list[JobRecord]()
+        while at and len(records) < limit:
+            at, *found = self._call("find", at, _LOOKED_AT, limit - len(records), *wanted.encode())
+            for job_id, flat in found:
+                records.append(decode(job_id, self._as_it_waits_now(job_id, pairs(flat))))
+        return Page(tuple(records), at or None)
+
+    def outcomes(self, after: str, count: int, block: float) -> list[Outcome]:
+        """What became of the jobs that ended after an entry of the stream, oldest first.
+
+        Args:
+            after: the entry; `0` for all that are there, `$` for those to come.
+            count: how many at most.
+            block: seconds to wait for the first of them.
+        """
+        wait = max(1, int(1_000 * block))  # for ever, if it were 0
+        with translated():
+            reply: Any = self._redis.xread({self.keys.outcomes: after}, count=count, block=wait)
+        return [Outcome.decode(entry, fields) for _, found in reply for entry, fields in found]
+
+    def last_outcome(self) -> str:
+        """The newest entry of the stream of outcomes; `0-0` if it is empty."""
+        with translated():
+            newest: Any = self._redis.xrevrange(self.keys.outcomes, count=1)
+        return str(newest[0][0]) if newest else "0-0"
+
+    @contextmanager
+    def listening(self, job_id: str) -> Iterator[Callable[[float], None]]:
+        """Hear of the job's changes inside the block.
+
+        What it yields waits for one at most so many seconds; it may return early.
+        """
+        with translated(), self._redis.pubsub() as channel:  # type: ignore[no-untyped-call] # redis-py's
+            channel.subscribe(self.keys.changes(job_id))
+            channel.get_message(timeout=_PATIENCE)  # that we are listening
+
+            def wait(seconds: float) -> None:
+                with translated():
+                    channel.get_message(timeout=seconds)
+
+            yield wait
+
+    def _as_it_waits_now(self, job_id: str, stored: dict[str, str]) -> dict[str, str]:
+        reason = stored.get("wait_reason")
+        if reason is None or not WaitReason(reason).is_of_account:
+            return stored
+        now = self._call("look", job_id)
+        return stored | dict(zip(("wait_reason", "message", "wait_until"), now, strict=False))
+
+    def _call(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
+        return self._scripts.call(script, *arguments)
+
+
+def decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
+    """Read a record's hash.
+
+    Raises:
+        LedgerRefused: it is of a form that this release does not know.
+    """
+    try:
+        return JobRecord.decode(job_id, stored)
+    except (KeyError, ValueError) as error:
+        raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
+
+
+def pairs(flat: list[str]) -> dict[str, str]:
+    """A hash as a script replies it."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,189 @@
+"""Asking after jobs, and being told of them, on the fake Redis and on the real one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.codes import JobState
+from tasks.errors import InvalidJob, JobNotFound, WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.client import UploadClient
+    from tests.ledger.driver import Ledger
+
+SOON = 20.0
+
+
+class Clock:
+    """Passes by `step` at each look."""
+
+    def __init__(self, step: float) -> None:
+        self.now = 0.0
+        self._step = step
+
+    def __call__(self) -> float:
+        self.now += self._step
+        return self.now
+
+
+def listeners(redis: Any, channel: str) -> int:
+    return int(redis.pubsub_numsub(channel)[0][1])
+
+
+def until_listened_to(redis: Any, channel: str) -> None:
+    deadline = time.monotonic() + SOON
+    while not listeners(redis, channel):
+        assert time.monotonic() < deadline, "nobody listens"
+        time.sleep(0.005)
+
+
+def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger, redis: Any) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    lease = worker.claim_and_admit(job)
+    channel = client._store.keys.changes(job)
+
+    def deliver() -> None:
+        until_listened_to(redis, channel)
+        worker.deliver(lease)
+
+    ending = threading.Thread(target=deliver)
+    ending.start()
+    record = client.wait(job, SOON)
+    ending.join()
+    assert (record.state, record.outcome) == ("succeeded", "delivered")
+    assert listeners(redis, channel) == 0
+
+
+def test_waiting_is_woken_and_does_not_ask_again_and_again(
+    client: UploadClient, worker: Ledger, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    lease = worker.claim_and_admit(job)
+    asked = 0
+    status = client.status
+
+    def counting(job_id: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return status(job_id)
+
+    monkeypatch.setattr(client, "status", counting)
+    ended: list[Any] = []
+    waiting = threading.Thread(target=lambda: ended.append(client.wait(job, SOON)))
+    waiting.start()
+    until_listened_to(redis, client._store.keys.changes(job))
+    time.sleep(0.3)  # polling would ask in this time
+    assert asked <= 2  # before and after it began to listen
+    worker.deliver(lease)
+    waiting.join(SOON)
+    assert [record.state for record in ended] == ["succeeded"]
+
+
+def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Ledger) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    worker.fail(worker.claim_and_admit(job))
+    assert client.wait(job, 0).state == "failed"
+
+
+def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(client: UploadClient) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    clock = Clock(0.4)
+    with pytest.raises(WaitTimeout, match="is still queued after 1 s") as caught:
+        client.wait(job, 1, monotonic=clock)
+    assert caught.value.record.state is JobState.QUEUED
+    assert 1 <= clock.now < 2
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_waiting_for_no_time_asks_once(client: UploadClient, timeout: float) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    with pytest.raises(WaitTimeout):
+        client.wait(job, timeout)
+
+
+def test_what_was_not_told_is_found_out_all_the_same(
+    client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.observer._LONGEST_SILENCE", 0.05)
+    job = client.enqueue("bot", "media:a.png").id
+    lease = worker.claim_and_admit(job)
+    records: Iterator[Any] = client.watch(job, SOON)
+    assert next(records).state == "running"
+    monkeypatch.setattr(
+        client._records.keys.__class__, "changes", lambda _, job_id: f"elsewhere:{job_id}"
+    )
+    worker.deliver(lease)
+    assert [record.state for record in records] == ["succeeded"]
+
+
+def test_a_job_that_nobody_enqueued_is_not_waited_for(client: UploadClient) -> None:
+    with pytest.raises(JobNotFound):
+        client.wait("nobody")
+
+
+def test_watching_tells_each_state_the_job_comes_into(client: UploadClient, worker: Ledger) -> None:
+    job = client.enqueue("bot", "media:a.png").id
+    records = client.watch(job, SOON)
+    seen = [next(records).state]
+    lease = worker.claim_and_admit(job)
+    seen.append(next(records).state)
+    worker.postpone(lease, 60)
+    seen.append(next(records).state)
+    client.cancel(job)
+    seen += [record.state for record in records]
+    assert seen == ["queued", "running", "waiting", "cancelled"]
+
+
+def test_the_history_of_a_chatbot_is_its_jobs_the_newest_first(client: UploadClient) -> None:
+    jobs = [client.enqueue("bot", f"media:{name}.png").id for name in "abc"]
+    client.enqueue("other", "media:a.png")
+    assert [record.id for record in client.history("bot")] == jobs[::-1]
+    assert [record.id for record in client.history("bot", limit=1)] == jobs[-1:]
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"state": "done"}, "state: must be one of queued, running"),
+        ({"code": "nope"}, "code: must be one of delivered"),
+        ({"limit": 0}, "limit: must be a whole number from 1 to 1000"),
+        ({"limit": 1001}, "limit: must be"),
+        ({"account": "A"}, "account: must be"),
+        ({"since": 1e12}, "since: must be Unix seconds"),
+        ({"cursor": "x"}, "cursor: must be that of a page"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused(
+    client: UploadClient, asked: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidJob, match=problem):
+        client.find(**asked)
+
+
+def test_outcomes_are_told_as_they_come(client: UploadClient, worker: Ledger) -> None:
+    before = client.enqueue("bot-0", "media:a.png").id
+    client.cancel(before)
+    outcomes = client.outcomes(after="0", timeout=SOON)
+    assert next(outcomes).job_id == before
+    jobs = [client.enqueue(f"bot-{number}", "media:a.png").id for number in range(3)]
+    for job in jobs:
+        worker.deliver(worker.claim_and_admit(job))
+    told = [next(outcomes) for _ in jobs]
+    assert [outcome.job_id for outcome in told] == jobs
+    assert [each.job_id for each in client.outcomes(told[1].entry, timeout=0)] == jobs[2:]
+
+
+def test_outcomes_from_now_on_leave_out_the_past(client: UploadClient) -> None:
+    client.cancel(client.enqueue("bot", "media:a.png").id)
+    assert list(client.outcomes(timeout=0)) == []
+
+
+def test_outcomes_after_what_is_no_entry_are_refused(client: UploadClient) -> None:
+    with pytest.raises(InvalidJob, match="after: must be an entry of the stream"):
+        next(client.outcomes("yesterday"))

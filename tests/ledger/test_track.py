@@ -1,0 +1,140 @@
+"""What can be seen of the jobs without reading every record: counts, index, outcomes, changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.findings import Wanted
+from tasks.rate import Rate
+
+if TYPE_CHECKING:
+    from tests.ledger.driver import Ledger
+
+ANY = Wanted()
+
+
+def found(ledger: Ledger, wanted: Wanted = ANY, limit: int = 50) -> list[str]:
+    return [record.id for record in ledger.store.find(wanted, limit, None).records]
+
+
+def test_jobs_are_found_those_enqueued_last_first(ledger: Ledger) -> None:
+    jobs = [ledger.enqueue(f"bot-{number}") for number in range(3)]
+    assert found(ledger) == jobs[::-1]
+
+
+def test_pages_hold_every_job_once(ledger: Ledger) -> None:
+    jobs = [ledger.enqueue(f"bot-{number}") for number in range(7)]
+    seen, cursor = list[str](), None
+    for size in (3, 3, 3):
+        page = ledger.store.find(ANY, size, cursor)
+        seen += [record.id for record in page.records]
+        cursor = page.cursor
+    assert cursor is None
+    assert seen == jobs[::-1]
+
+
+def test_jobs_are_found_by_what_is_known_of_them(ledger: Ledger) -> None:
+    refused = ledger.enqueue("ann", account="acme-eu")
+    ledger.fail(ledger.claim_and_admit(refused))
+    ledger.now += 10
+    queued = ledger.enqueue("bob")
+    assert found(ledger, Wanted(state=JobState.FAILED)) == [refused]
+    assert found(ledger, Wanted(state=JobState.QUEUED)) == [queued]
+    assert found(ledger, Wanted(account="acme_eu")) == [refused]
+    assert found(ledger, Wanted(chatbot_id="bob")) == [queued]
+    assert found(ledger, Wanted(code=OutcomeCode.CHATBOT_NOT_FOUND)) == [refused]
+    assert found(ledger, Wanted(since=ledger.now)) == [queued]
+    assert found(ledger, Wanted(before=ledger.now)) == [refused]
+    assert found(ledger, Wanted(chatbot_id="bob", state=JobState.FAILED)) == []
+
+
+def test_jobs_that_match_are_found_behind_many_that_do_not(ledger: Ledger) -> None:
+    first = ledger.enqueue("ann")
+    for number in range(1_100):  # more than one call looks at
+        ledger.store.cancel(ledger.enqueue("bob", job_id=f"other-{number}"))
+    assert found(ledger, Wanted(chatbot_id="ann")) == [first]
+
+
+def test_a_job_whose_record_expired_is_struck_from_the_index(ledger: Ledger) -> None:
+    gone, kept = ledger.enqueue("ann"), ledger.enqueue("bob")
+    ledger.redis.delete(ledger.store.keys.job(gone))
+    assert found(ledger) == [kept]
+    assert ledger.redis.xlen(ledger.store.keys.jobs) == 2
+    cursor = ledger.store.sweep(None, 1)
+    assert cursor is not None
+    assert ledger.store.sweep(cursor, 5) is None
+    assert ledger.redis.xlen(ledger.store.keys.jobs) == 1
+    assert found(ledger) == [kept]
+
+
+def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
+    delivered = ledger.enqueue("ann", account="acme-eu")
+    ledger.deliver(ledger.claim_and_admit(delivered))
+    cancelled = ledger.enqueue("bob")
+    ledger.now += 5
+    ledger.store.cancel(cancelled)
+    first, second = ledger.store.outcomes("0", 10, 0.01)
+    assert (first.job_id, first.state, first.outcome) == (delivered, "succeeded", "delivered")
+    assert (first.chatbot_id, first.account) == ("ann", "acme-eu")
+    assert (second.job_id, second.outcome) == (cancelled, "cancelled")
+    assert second.finished_at - second.created_at == pytest.approx(5)
+    assert ledger.store.outcomes(first.entry, 10, 0.01) == [second]
+    assert ledger.store.outcomes(second.entry, 10, 0.01) == []
+
+
+def test_picture_that_was_superseded_is_told_too(ledger: Ledger) -> None:
+    older, newer = ledger.enqueue("ann"), ledger.enqueue("ann")
+    ledger.deliver(ledger.claim_and_admit(newer))
+    told = {each.job_id: each.state for each in ledger.store.outcomes("0", 10, 0.01)}
+    assert told == {older: "superseded", newer: "succeeded"}
+
+
+def test_each_change_of_a_job_is_told_on_its_channel(ledger: Ledger) -> None:
+    job = ledger.enqueue("ann")
+    with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.subscribe(ledger.store.keys.changes(job))
+        channel.get_message(timeout=1)
+        ledger.postpone(ledger.claim_and_admit(job), 5)
+        ledger.tick(6)
+        ledger.deliver(ledger.claim_and_admit(job))
+        told = [channel.get_message(timeout=1)["data"] for _ in range(5)]
+    assert told == ["running", "waiting", "queued", "running", "succeeded"]
+
+
+def test_the_pool_counts_what_runs_and_what_waits_by_reason(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    ledger.claim_and_admit(ledger.enqueue("running"))
+    for number in range(12):  # the first few are looked at before their turn
+        ledger.enqueue(f"bot-{number}")
+    ledger.enqueue("later", not_before=ledger.now + 60)
+    failed = ledger.enqueue("elsewhere", account="other")
+    ledger.postpone(ledger.claim_and_admit(failed))
+    ledger.enqueue("running")
+    pool = ledger.store.pool.survey()
+    assert pool.running == 1
+    assert pool.waiting == {
+        WaitReason.SCHEDULED: 1,
+        WaitReason.RETRY: 1,
+        WaitReason.CHATBOT_BUSY: 1,
+        WaitReason.RATE_LIMITED: 1,
+        WaitReason.BACKLOG: 4,
+    }
+    ledger.store.pool.pause("default", by="ana", reason="", until=None)
+    assert ledger.store.pool.survey().waiting[WaitReason.ACCOUNT_PAUSED] == 5
+
+
+def test_the_oldest_job_is_the_one_that_only_waits_for_its_turn(ledger: Ledger) -> None:
+    assert ledger.store.pool.survey().oldest_at is None
+    ledger.register(Rate(1, 10))
+    ledger.enqueue("later", not_before=ledger.now + 60)
+    ledger.now += 1
+    begun = ledger.now
+    for number in range(12):
+        ledger.enqueue(f"bot-{number}")
+        ledger.now += 1
+    assert ledger.store.pool.survey().oldest_at == begun
+    ledger.lose_messages()
+    assert ledger.store.pool.survey().oldest_at == begun + 8  # the first in the lane
