@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from celery import Celery
 
@@ -28,6 +30,7 @@ def _open_ledger() -> tuple[UploadClient, Celery]:
     celery = Celery("facelift", set_as_current=False)
     celery.conf.update(
         broker_url=broker_url(redis_url),
+        broker_use_ssl=_tls(redis_url),  # Flower's page of queues does not read the URL's
         task_default_queue=key_prefix,
         accept_content=["json"],
         # As the workers have them, for the same reasons.
@@ -41,6 +44,16 @@ def _open_ledger() -> tuple[UploadClient, Celery]:
         },
     )
     return UploadClient(redis=redis, key_prefix=key_prefix), celery
+
+
+def _tls(redis_url: str) -> dict[str, Any] | None:
+    parts = urlsplit(redis_url)
+    if parts.scheme != "rediss":
+        return None
+    options: dict[str, Any] = {"ssl_cert_reqs": "required"} | dict(parse_qsl(parts.query))
+    if "ssl_check_hostname" in options:
+        options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
+    return options
 
 
 try:

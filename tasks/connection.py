@@ -28,6 +28,7 @@ _WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationEr
 _NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
+_NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no code in a script
 
 
 def connect(
@@ -88,6 +89,8 @@ def translated() -> Iterator[None]:
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         raise LedgerUnavailable(f"Redis cannot be reached: {error}") from error
     except exceptions.RedisError as error:
+        if str(error).startswith(_NO_PERMISSION):
+            raise LedgerRefused(f"Redis refuses these credentials: {error}") from error
         if isinstance(error, _NOT_NOW) or _NOT_NOW_CODE.search(str(error)):
             raise LedgerUnavailable(f"Redis does not take this now: {error}") from error
         if isinstance(error, exceptions.OutOfMemoryError) or _FULL_CODE.search(str(error)):
