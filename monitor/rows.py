@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = {"args": "Chatbot", "kwargs": "Image", "result": "Outcome"}
 """Flower's columns that show a job, and their headings."""
 
-SHOWN = "uuid,state,args,kwargs,result,received,runtime,worker"
+SHOWN = "uuid,state,args,kwargs,result,received"
 """Flower's `tasks_columns`, in their order."""
 
 _STATES = {
@@ -43,8 +43,8 @@ def outcome_of(record: JobRecord) -> str:
         case JobState.RUNNING:
             return f"running, attempt {record.attempts_used + 1}"
         case JobState.WAITING:
-            until = "" if _next_look(record) is None else f" until {_next_look(record)}"
-            return f"waits{until} ({record.wait_reason}): {record.message}"
+            until = f" until {_next_look(record, short=True)}" if _next_look(record) else ""
+            return f"{record.wait_reason}{until}: {record.message}"
         case _:
             # What was delivered has no more to say than that, unless it was changed to fit.
             is_plain = record.outcome in {OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED}
@@ -81,8 +81,10 @@ def _show(task: Any, record: JobRecord) -> None:  # noqa: ANN401 - Flower's
     task.root_id = task.parent_id = task.root = task.parent = None
 
 
-def _next_look(record: JobRecord) -> str | None:
+def _next_look(record: JobRecord, *, short: bool = False) -> str | None:
     # Until its deadline: then it waits for something to happen.
     if record.wait_until is None or record.wait_until >= record.expires_at:
         return None
-    return f"{datetime.fromtimestamp(record.wait_until, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    at = datetime.fromtimestamp(record.wait_until, UTC)
+    is_today = short and at.date() == datetime.now(UTC).date()
+    return f"{at:%H:%M:%S} UTC" if is_today else f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -85,18 +86,10 @@ def test_task_that_nobody_knows_stays_as_it_is() -> None:
     [
         ({"state": "queued"}, "queued"),
         ({"state": "running"}, "running, attempt 1"),
+        (WAITING, "retry: The endpoint answered 500."),
         (
             {**WAITING, "wait_until": "1764000060"},
-            "waits until 2025-11-24 16:01:00 UTC (retry): The endpoint answered 500.",
-        ),
-        (
-            {
-                "state": "waiting",
-                "wait_reason": "newer_upload",
-                "message": "Not now.",
-                "wait_until": "1764086400",
-            },
-            "waits (newer_upload): Not now.",
+            "retry until 2025-11-24 16:01:00 UTC: The endpoint answered 500.",
         ),
         (
             {"state": "succeeded", "outcome": "delivered", "message": "OK", "http_status": "200"},
@@ -107,6 +100,17 @@ def test_task_that_nobody_knows_stays_as_it_is() -> None:
 )
 def test_outcome_is_one_line(stored: dict[str, str], text: str) -> None:
     assert outcome_of(record(**stored)) == text
+
+
+def test_next_time_is_short_when_it_is_today() -> None:
+    now = time.time()
+    text = outcome_of(record(**WAITING, wait_until=f"{now}", expires_at=f"{now + 1}"))
+    assert re.fullmatch(r"retry until \d\d:\d\d:\d\d UTC: The endpoint answered 500\.", text)
+
+
+def test_next_time_is_told_unless_it_is_the_deadline() -> None:
+    assert shown(record(**WAITING, wait_until="1764000060")).eta == "2025-11-24 16:01:00 UTC"
+    assert shown(record(**WAITING, wait_until="1764086400")).eta is None
 
 
 @pytest.mark.parametrize(
