@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from tasks.attempt import Attempt
 from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.job import DEFAULT_ACCOUNT, Fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,8 +93,8 @@ class JobRecord:
             http_status=int(status) if status else None,
             chatbot_id=stored["chatbot_id"],
             image=stored["image"],
-            account=stored["account"],
-            fit=stored["fit"],
+            account=stored.get("account", DEFAULT_ACCOUNT),
+            fit=stored.get("fit", Fit.STRICT.value),
             sha256=stored.get("sha256"),
             idempotency_key=stored.get("idempotency_key"),
             not_before=number("not_before"),

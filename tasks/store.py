@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
+from tasks.job import DEFAULT_ACCOUNT, Fit
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
@@ -244,8 +245,8 @@ def _encode(job: UploadJob) -> dict[str, str]:
         "version": _FORM,
         "chatbot_id": job.chatbot_id,
         "image": job.image,
-        "account": job.account,
-        "fit": job.fit,
+        "account": None if job.account == DEFAULT_ACCOUNT else job.account,
+        "fit": None if job.fit == Fit.STRICT else job.fit,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _seconds(job.not_before),

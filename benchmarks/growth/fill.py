@@ -1,14 +1,15 @@
 """`python -m benchmarks.growth.fill KIND FIRST COUNT`: put jobs into the ledger.
 
 KIND is `finished` (every script of a delivered job runs, without a worker and an endpoint),
-`waiting` (scheduled for tomorrow) or `queued`. Job ids are `grown-N`.
+`waiting` (scheduled for tomorrow) or `queued`. Job ids are as long as those that clients make.
 """
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
-import uuid
+from uuid import UUID
 
 from benchmarks import job
 from tasks import UploadClient
@@ -30,7 +31,7 @@ def main(kind: str, first: int, count: int) -> None:
     client, store = UploadClient(redis=redis, lifetime=7 * _DAY), JobStore(redis)
     not_before = time.time() + _DAY if kind == "waiting" else None
     for number in range(first, first + count):
-        job_id = f"grown-{number}"
+        job_id = grown(number)
         client.enqueue(
             f"5QHA6VB-{number:012}",
             f"media:bots/{number}.jpg",
@@ -45,9 +46,14 @@ def main(kind: str, first: int, count: int) -> None:
         redis.delete(store.keys.queue)
 
 
+def grown(number: int) -> str:
+    """The id of the job of that number."""
+    return str(UUID(int=number))
+
+
 def claim(store: JobStore, job_id: str) -> Lease:
     """What a worker writes when it takes a job."""
-    lease = Lease(job_id, uuid.uuid4().hex)
+    lease = Lease(job_id, secrets.token_hex(8))
     match store.claim(lease, _LEASE, "worker-1:4711"):
         case Claimed():
             return lease

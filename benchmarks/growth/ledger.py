@@ -9,7 +9,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.growth.fill import claim, finish
+from benchmarks.growth.fill import claim, finish, grown
 from benchmarks.processes import Sink, Workers, environment, produce
 from sandbox.redis_server import RedisServer
 from tasks import UploadClient
@@ -93,7 +93,7 @@ def _bytes(redis: Redis) -> int:
 def _times(redis: Redis, jobs: int) -> dict[str, float]:
     client, store, rng = UploadClient(redis=redis), JobStore(redis), Random(1)
     probes = [client.enqueue(f"probe-{n}", "media:0.jpg").id for n in range(_CLAIMS)]
-    known = [f"grown-{rng.randrange(jobs)}" if jobs else rng.choice(probes) for _ in range(_ASKED)]
+    known = [grown(rng.randrange(jobs)) if jobs else rng.choice(probes) for _ in range(_ASKED)]
     leases: list[Lease] = []
     times = {
         "status": [_ms(lambda job_id=job_id: client.status(job_id)) for job_id in known],

@@ -89,8 +89,11 @@ local function expect_chatbot(chatbot)
   expect('string', busy_key(chatbot))
 end
 
--- An account as variables can spell it: they know no `-`.
-local function account_of(job) return (string.gsub(string.lower(job.account), '-', '_')) end
+-- An account as variables can spell it: they know no `-`. Records leave out the default one.
+local DEFAULT_ACCOUNT = 'default'
+local function account_of(job)
+  return (string.gsub(string.lower(job.account or DEFAULT_ACCOUNT), '-', '_'))
+end
 
 local function expect_account(name)
   expect('hash', account_key(name))

@@ -2,10 +2,10 @@
 
 -- A new record out of ARGV from `first` on: field, value, ...
 local function create(id, first)
-  for i = first, #ARGV, 2 do
-    if ARGV[i] == 'chatbot_id' then expect_chatbot(ARGV[i + 1]) end
-    if ARGV[i] == 'account' then expect_account(account_of({ account = ARGV[i + 1] })) end
-  end
+  local job = {}
+  for i = first, #ARGV, 2 do job[ARGV[i]] = ARGV[i + 1] end
+  expect_chatbot(job.chatbot_id)
+  expect_account(account_of(job))
   list(id)
   redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
   return load(id)

@@ -25,6 +25,6 @@ end
 local function tell_outcome(id, job, state, outcome)
   expect('stream', OUTCOMES)
   redis.call('XADD', OUTCOMES, 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'state', state,
-             'outcome', outcome, 'chatbot_id', job.chatbot_id, 'account', job.account,
+             'outcome', outcome, 'chatbot_id', job.chatbot_id, 'account', job.account or DEFAULT_ACCOUNT,
              'created_at', job.created_at, 'finished_at', seconds(now))
 end

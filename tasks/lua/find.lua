@@ -24,8 +24,8 @@ for _, entry in ipairs(entries) do
   local at, id = entry[1], entry[2][2]
   local told = redis.pcall('HMGET', job_key(id), 'created_at', 'state', 'account', 'chatbot_id',
                            'outcome')
-  local job = { created_at = told[1], state = told[2], account = told[3], chatbot_id = told[4],
-                outcome = told[5] }
+  local job = { created_at = told[1], state = told[2], account = told[3] or nil,
+                chatbot_id = told[4], outcome = told[5] }
   if job.created_at then
     if since and tonumber(job.created_at) < since then return { '', unpack(found) } end
     if matches(job) then

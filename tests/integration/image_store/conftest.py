@@ -7,6 +7,8 @@ import os
 import ssl
 from typing import TYPE_CHECKING
 
+import botocore.loaders
+import botocore.session
 import pytest
 import trustme
 from moto.core.authorization import enable_iam_authentication
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.endpoint.wire import Serve, Talk
+
+
+@pytest.fixture(scope="session", autouse=True)
+def botocore_reads_its_models_once() -> Iterator[None]:
+    """It reads them anew for each store, and most of a test's time is that."""
+    with pytest.MonkeyPatch.context() as patch:
+        loader = botocore.loaders.create_loader()
+        patch.setattr(botocore.session, "create_loader", lambda *_: loader)
+        yield
 
 
 @pytest.fixture(scope="session")
