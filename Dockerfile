@@ -76,14 +76,8 @@ FROM base AS worker
 COPY --from=worker-venv /opt/facelift /opt/facelift
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# Healthy means consuming: within the last minute Redis was asked for the next job
-# from this container's address. A worker asks every second, unless all its slots
-# are busy; none stays so for much longer than a request may take.
+# Healthy means consuming: within the last 20 s each of its processes told that it asks
+# Redis for jobs, or that all its slots are busy.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os; from tasks.connection import DEFAULT_REDIS_URL, connect; \
-redis = connect(os.environ.get('FACELIFT_REDIS_URL') or DEFAULT_REDIS_URL, retries=0); \
-host = lambda client: client['addr'].rpartition(':')[0]; \
-mine = host(redis.client_info()); \
-exit(not any(c['cmd'] == 'brpop' and int(c['idle']) < 60 and host(c) == mine \
-for c in redis.client_list()))"]
+    CMD ["facelift", "health"]
 CMD ["facelift", "worker"]

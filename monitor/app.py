@@ -26,7 +26,7 @@ _ANSWER_SECONDS = 0.5
 def _open_ledger() -> tuple[UploadClient, Celery]:
     redis_url = os.environ.get("FACELIFT_REDIS_URL", "").strip() or DEFAULT_REDIS_URL
     key_prefix = os.environ.get("FACELIFT_KEY_PREFIX", "").strip() or DEFAULT_PREFIX
-    redis = connect(redis_url, retries=0, answer_within=_ANSWER_SECONDS)
+    redis = connect(redis_url, retries=0, patience=_ANSWER_SECONDS)
     celery = Celery("facelift", set_as_current=False)
     celery.conf.update(
         broker_url=broker_url(redis_url),

@@ -32,11 +32,7 @@ _NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no c
 
 
 def connect(
-    redis_url: str,
-    *,
-    retries: int = 3,
-    connections: int = 500,
-    answer_within: float = _ANSWER_SECONDS,
+    redis_url: str, *, retries: int = 3, connections: int = 500, patience: float = _ANSWER_SECONDS
 ) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
 
@@ -49,7 +45,7 @@ def connect(
         retries: how often a call is tried again; the waits between grow from 0.1 to 1 s.
         connections: at most so many; a thread needs one while it calls, or
             while it waits for a job.
-        answer_within: seconds.
+        patience: seconds for an answer, and for a connection to be made.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
@@ -59,15 +55,12 @@ def connect(
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
     # A Unix socket has no such thing, and redis-py would trip over it.
-    tcp: dict[str, Any] = {
-        "socket_keepalive": True,
-        "socket_connect_timeout": min(3, answer_within),
-    }
+    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": min(3.0, patience)}
     return Redis.from_url(
         redis_url,
         decode_responses=True,
         max_connections=connections,
-        socket_timeout=answer_within,
+        socket_timeout=patience,
         health_check_interval=10,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
         **({} if redis_url.startswith("unix:") else tcp),

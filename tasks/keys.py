@@ -82,8 +82,13 @@ class Keys:
         return self.base + "news"
 
     @property
+    def workers(self) -> str:
+        """Sorted set: the workers that are there, by the Unix time at which they are forgotten."""
+        return self.base + "workers"
+
+    @property
     def counts(self) -> str:
-        """Hash: jobs by state, those that wait by their reason."""
+        """Hash: jobs by state, those that wait by their reason; all that ever ended, by outcome."""
         return self.base + "counts"
 
     @property
@@ -95,6 +100,10 @@ class Keys:
     def outcomes(self) -> str:
         """Stream: what became of the last jobs that ended."""
         return self.base + "outcomes"
+
+    def worker(self, name: str) -> str:
+        """Hash: what a worker last told of itself; expires soon after."""
+        return f"{self.base}worker:{name}"
 
     def account(self, name: str) -> str:
         """Hash: an account's rate, and what paused it."""

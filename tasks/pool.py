@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.pool_status import PoolStatus, spell
+from tasks.worker_status import REMEMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tasks.rate import Rate
     from tasks.scripts import Scripts
+    from tasks.worker_status import Beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,16 @@ class Pool:
         self._scripts.call(
             "register", breaker.failures, breaker.share, breaker.window, breaker.pause, *told
         )
+
+    def beat(self, beat: Beat) -> None:
+        """Tell that a worker is there; forgotten by itself half a minute after the last time."""
+        fields = {name: getattr(beat, name) for name in ("host", "pid", "version", "slots", "busy")}
+        flat = (part for pair in fields.items() for part in pair)
+        self._scripts.call("beat", beat.name, REMEMBERED, beat.age, beat.poll_age, *flat)
+
+    def leave(self, worker: str) -> None:
+        """Tell that a worker is there no more."""
+        self._scripts.call("beat", worker, 0)
 
     def report_failure(self, job_id: str, sentence: str) -> bool:
         """The endpoint failed the job's request; returns whether that counts as an attempt.

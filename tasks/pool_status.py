@@ -1,4 +1,4 @@
-"""How the pool stands: the endpoint's breaker, pauses, accounts, what happened lately.
+"""How the pool stands: the endpoint's breaker, pauses, accounts, workers, what happened lately.
 
 Pure values; `pool.py` reads them.
 """
@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.codes import JobState, WaitReason
+from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.worker_status import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,6 +158,7 @@ class PoolStatus:
         queued: messages on the queue.
         running: jobs in the hands of workers.
         waiting: how many jobs wait, by reason; those that none waits for are left out.
+        ended: how many jobs ended since the ledger began, by outcome.
         oldest_at: Unix seconds; when the oldest job was enqueued that only waits for a worker
             or for the turn of its account; None if there is none.
         breaker: whether requests go to the endpoint.
@@ -165,6 +167,7 @@ class PoolStatus:
         next_probe_at: Unix seconds; when the endpoint is tried again, unless it is closed.
         pause: of everything.
         accounts: by name.
+        workers: the processes that are there, by name.
         events: what happened lately, newest first.
     """
 
@@ -172,6 +175,7 @@ class PoolStatus:
     queued: int
     running: int
     waiting: Mapping[WaitReason, int]
+    ended: Mapping[OutcomeCode, int]
     oldest_at: float | None
     breaker: BreakerState
     breaker_reason: str
@@ -179,6 +183,7 @@ class PoolStatus:
     next_probe_at: float | None
     pause: Pause | None
     accounts: tuple[AccountStatus, ...]
+    workers: tuple[WorkerStatus, ...]
     events: tuple[Event, ...]
 
     @classmethod
@@ -193,6 +198,9 @@ class PoolStatus:
             queued=found["queued"],
             running=_count(found, JobState.RUNNING),
             waiting=_waiting(found, accounts),
+            ended={
+                code: ended for code in OutcomeCode if (ended := _count(found, f"ended:{code}"))
+            },
             oldest_at=found.get("oldest_at"),
             breaker=BreakerState(endpoint.get("breaker", BreakerState.CLOSED)),
             breaker_reason=endpoint.get("breaker_reason", ""),
@@ -201,6 +209,10 @@ class PoolStatus:
             pause=Pause.decode(endpoint, now),
             accounts=tuple(
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
+            ),
+            workers=tuple(
+                WorkerStatus.decode(name, told)
+                for name, told in sorted((found["workers"] or {}).items())
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
         )

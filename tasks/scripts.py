@@ -38,6 +38,7 @@ NAMES = (
     "pause",
     "resume",
     "survey",
+    "beat",
     "find",
     "sweep",
 )

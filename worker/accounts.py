@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from worker.api_keys import normalise, read_key_file
+from worker.logs import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,7 +156,7 @@ class Accounts:
                 if changed:
                     self._untold.add(name)
         if changed:
-            log.info("account=%s keys changed in the file of %s", name, account.variable)
+            log.info("keys changed", extra=fields(account=name, variable=account.variable))
         return changed
 
 

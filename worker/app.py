@@ -11,12 +11,15 @@ import os
 import socket
 import sys
 import time
+from importlib.metadata import version
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.apps import worker as celery_worker
 from celery.exceptions import Reject
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from prometheus_client import REGISTRY
 
 from tasks.client import UploadClient
 from tasks.connection import connect
@@ -33,13 +36,15 @@ from worker.departure import Departure
 from worker.dispatcher import Dispatcher
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.executor import Executor
+from worker.heartbeat import Heartbeat
 from worker.image_limits import image_limits
 from worker.image_store import NetworkLimits, open_stores
 from worker.intake import Intake
 from worker.janitor import Janitor
 from worker.lease import LeaseKeeper
-from worker.logs import configure_logging
+from worker.logs import LogFormat, configure_logging, fields, say_json
 from worker.loop import Loop
+from worker.metrics import Metrics
 from worker.poll_watch import PollWatch
 from worker.recorder import Recorder
 from worker.registration import Registrar
@@ -65,16 +70,19 @@ class Worker:
 
     Args:
         settings: validated.
-        name: this process, in records and logs.
+        host: where this process runs.
+        pid: its number there.
 
     Raises:
         InvalidSettings: an image store cannot be opened.
     """
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, host: str, pid: int) -> None:
         self._settings = settings
+        name = f"{host}:{pid}"
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
+        metrics = Metrics(REGISTRY)
         redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
         store = JobStore(
             redis,
@@ -126,6 +134,7 @@ class Worker:
                     pause_cap=settings.pause_cap,
                 ),
                 rng=Random(),
+                metrics=metrics,
             ),
             longest_request=settings.request_timeout,
             worker=name,
@@ -145,27 +154,48 @@ class Worker:
             last_poll=last_poll,
             on_stuck=self.departure.go,
         )
+        self.heartbeat = Heartbeat(
+            store.pool,
+            metrics,
+            name=name,
+            host=host,
+            pid=pid,
+            version=version("facelift"),
+            slots=settings.concurrency,
+            busy=lambda: self.leases.count,
+            last_poll=last_poll,
+        )
         self.celery = self._build_celery(
             celery_settings(redis_url, keys.queue, settings.concurrency)
         )
         self._loops = (
             Loop("registration", self.registrar.tick),
             Loop("key watch", self.accounts.tick),
-            Loop("dispatcher", Dispatcher(store).tick),
+            Loop("dispatcher", Dispatcher(store, metrics).tick),
+            Loop("heartbeat", self.heartbeat.tick),
             Loop("janitor", Janitor(store).tick),
             Loop("poll watch", watch.tick),
             Loop("events", self.celery.events.tick),
         )
 
+    def set_up_logging(self, loglevel: int | str = "INFO", **_: object) -> None:
+        """Log in our way; `loglevel` is Celery's `--loglevel`."""
+        form = self._settings.log_format
+        configure_logging(loglevel, form)
+        if form is LogFormat.JSON:
+            celery_worker.safe_say = say_json
+
     def start(self, **_: object) -> None:
         """Start what runs beside the jobs."""
         settings = self._settings
         log.info(
-            "ready: %d at once, accounts %s, image stores %s, endpoint %s",
-            settings.concurrency,
-            ", ".join(sorted(settings.api_keys)),
-            ", ".join(sorted(settings.image_stores)),
-            settings.endpoint_url,
+            "ready: takes jobs",
+            extra=fields(
+                slots=settings.concurrency,
+                accounts=",".join(sorted(settings.api_keys)),
+                stores=",".join(sorted(settings.image_stores)),
+                endpoint=settings.endpoint_url,
+            ),
         )
         for loop in self._loops:
             loop.start()
@@ -175,6 +205,7 @@ class Worker:
         self.departure.finish()
         for loop in self._loops:
             loop.stop()
+        self.heartbeat.leave()
         self.leases.stop()
         self.executor.endpoint.close()
 
@@ -182,7 +213,7 @@ class Worker:
         try:
             return self.executor.run(job_id)
         except FaceliftError as error:
-            log.warning("job=%s left to the agenda: %s", job_id, error)
+            log.warning("left to the agenda", extra=fields(job=job_id, reason=str(error)))
             # Or a Redis that refuses would see the whole queue drained for nothing.
             time.sleep(_AFTER_REFUSAL)
             return Report(Verdict.WAITS, str(error))
@@ -231,7 +262,7 @@ def _compose(environ: Mapping[str, str]) -> Worker:
     settings = load(environ)
     for warning in unknown_variables(environ):
         print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
-    return Worker(settings, name=f"{socket.gethostname()}:{os.getpid()}")
+    return Worker(settings, socket.gethostname(), os.getpid())
 
 
 try:
@@ -242,7 +273,8 @@ except InvalidSettings as invalid:
     raise SystemExit(2) from None
 
 app = _worker.celery
-setup_logging.connect(configure_logging)
+set_up_logging = _worker.set_up_logging
+setup_logging.connect(set_up_logging)
 worker_ready.connect(_worker.start)
 worker_shutting_down.connect(_worker.departure.on_signal)
 worker_shutdown.connect(_worker.stop)

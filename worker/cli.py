@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import click
+
+from tasks.connection import connect
+from tasks.keys import Keys
+from tasks.store import JobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.settings import Settings
 
 
 @click.command()
@@ -43,7 +55,6 @@ def worker(processes: int, concurrency: int | None, log_level: str, *, show_sett
     # Heavy, and not needed for --help.
     from worker.logs import configure_logging  # noqa: PLC0415
     from worker.settings import catalogue, load  # noqa: PLC0415
-    from worker.supervisor import Supervisor  # noqa: PLC0415
 
     if show_settings:
         for doc in catalogue():
@@ -53,11 +64,41 @@ def worker(processes: int, concurrency: int | None, log_level: str, *, show_sett
     if concurrency:
         os.environ["FACELIFT_CONCURRENCY"] = str(concurrency)
     settings = load(os.environ)
-    configure_logging(log_level.upper())
+    configure_logging(log_level.upper(), settings.log_format)
     # -P: a folder named `worker` or `tasks` where we are started is not ours.
-    command = (sys.executable, "-P", "-m", "worker", log_level)
-    sys.exit(Supervisor(command, processes, settings.request_timeout + _PATIENCE).run())
+    sys.exit(_supervise(settings, (sys.executable, "-P", "-m", "worker", log_level), processes))
+
+
+def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:
+    from worker.supervisor import Supervisor  # noqa: PLC0415 - as above
+
+    patience = settings.request_timeout + _PATIENCE
+    if settings.metrics_port is None:
+        return Supervisor(command, processes, patience).run()
+
+    from worker.observe.collectors import PoolCollector, SupervisorCollector  # noqa: PLC0415 - the same
+    from worker.observe.health import Doctor  # noqa: PLC0415 - the same
+    from worker.observe.processes import Processes  # noqa: PLC0415 - the same
+    from worker.observe.server import serving  # noqa: PLC0415 - the same
+
+    with (
+        connect(settings.redis_url.get_secret_value(), retries=0, patience=_PROBE) as redis,
+        Processes() as counted,
+    ):
+        store = JobStore(redis, keys=Keys(settings.key_prefix))
+        supervisor = Supervisor(
+            command, processes, patience, environment=counted.environment, on_end=counted.ended
+        )
+        collectors = (
+            counted,
+            SupervisorCollector(supervisor, version("facelift")),
+            PoolCollector(store.pool),
+        )
+        doctor = Doctor(store, socket.gethostname(), lambda: supervisor.running, processes)
+        with serving(settings.metrics_host, settings.metrics_port, collectors, doctor):
+            return supervisor.run()
 
 
 # A process hands back what is left 5 s after a request's limit; then it is killed.
 _PATIENCE = 15
+_PROBE = 1.0  # seconds that a probe or a scrape waits for Redis

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tasks.errors import FaceliftError
+from worker.logs import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ class Departure:
     def _hand_back(self, leases: list[Lease]) -> None:
         try:
             handed_back = sum(self._store.hand_back(lease) for lease in leases)
-            log.warning("jobs handed back: %d of %d", handed_back, len(leases))
+            log.warning("jobs handed back", extra=fields(jobs=handed_back, held=len(leases)))
         except FaceliftError as error:
             log.warning("jobs not handed back, their leases will run out: %s", error)
 

@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from tasks.pool_status import EventKind
+from worker.logs import fields
 
 if TYPE_CHECKING:
     from tasks.store import JobStore
+    from worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -25,30 +27,42 @@ class Dispatcher:
 
     Args:
         store: the ledger.
+        metrics: counts what was found.
         batch: jobs looked at in one round trip.
         longest_pause: seconds; a job that becomes due by surprise waits no longer.
     """
 
-    def __init__(self, store: JobStore, *, batch: int = 200, longest_pause: float = 0.5) -> None:
+    def __init__(
+        self, store: JobStore, metrics: Metrics, *, batch: int = 200, longest_pause: float = 0.5
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._batch = batch
         self._longest_pause = longest_pause
 
     def tick(self) -> float:
         """Look once; returns the seconds until the next look."""
         done = self._store.take_due(self._batch)
+        self._metrics.looked(done)
         for event in done.events:
             level = logging.WARNING if event.kind in _BAD_NEWS else logging.INFO
-            account = f" account={event.account}" if event.account else ""
-            log.log(level, "%s%s by=%s %s", event.kind, account, event.by, event.reason)
+            log.log(
+                level,
+                event.kind,
+                extra=fields(account=event.account, by=event.by, reason=event.reason or None),
+            )
         if done.rescued:
-            log.warning("jobs rescued from lost workers: %d", done.rescued)
+            log.warning("jobs rescued from lost workers", extra=fields(jobs=done.rescued))
         if done.set_aside:
-            log.error("jobs set aside, each lost too many workers: %d", done.set_aside)
+            log.error(
+                "jobs set aside, each lost too many workers", extra=fields(jobs=done.set_aside)
+            )
         if done.resent:
-            log.warning("jobs whose message was lost, sent again: %d", done.resent)
+            log.warning("jobs whose message was lost, sent again", extra=fields(jobs=done.resent))
         if done.expired:
-            log.warning("jobs expired before they could be delivered: %d", done.expired)
+            log.warning(
+                "jobs expired before they could be delivered", extra=fields(jobs=done.expired)
+            )
         if done.next_due is None:
             return self._longest_pause
         return min(done.next_due, self._longest_pause)

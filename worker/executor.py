@@ -26,6 +26,7 @@ from worker.errors import (
     RetryableFailure,
 )
 from worker.image_fit import fit, read_limit, room_for
+from worker.logs import fields
 from worker.run import Report, Run, Verdict, ended_before, waits
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Executor:
         except FaceliftError:  # the ledger's
             raise
         except Exception as error:
-            log.exception("job=%s a defect of ours, or of this machine", run.record.id)
+            log.exception("a defect of ours, or of this machine", extra=fields(job=run.record.id))
             return self.recorder.failure(
                 run,
                 RetryableFailure(

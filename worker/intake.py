@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.codes import OutcomeCode
 from tasks.errors import IdempotencyConflict, InvalidJob
 from tasks.job import UploadJob, check_job_id
+from worker.logs import fields
 from worker.run import Report, Verdict, ended_before
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Intake:
         try:
             record = self._client.enqueue_job(_make_job(args, kwargs), job_id)
         except (InvalidJob, IdempotencyConflict) as error:
-            log.warning("job=%s refused: %s", job_id, error)
+            log.warning("job refused", extra=fields(job=job_id, reason=str(error)))
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
             return Report(Verdict.FAILED, f"Refused: {error}.")
         if record.id != job_id:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tasks.attempt import Attempt
 from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
 from worker.backoff import GiveUp, decide
-from worker.errors import DeliveryFailed, RateLimited, RetryableFailure
+from worker.errors import DeliveryFailed, ImageRejected, RateLimited, RetryableFailure
+from worker.logs import at, fields
 from worker.run import Report, Verdict
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.store import JobStore
     from worker.backoff import RetryPolicy
     from worker.errors import Failure
+    from worker.metrics import Metrics
     from worker.run import Run
 
 log = logging.getLogger(__name__)
@@ -31,22 +33,32 @@ class Recorder:
         store: the ledger.
         policy: backoff and attempts.
         rng: chance, for the jitter.
+        metrics: counts it.
     """
 
     store: JobStore
     policy: RetryPolicy
     rng: Random
+    metrics: Metrics
 
     def success(self, run: Run, sentence: str, http_status: int) -> Report:
         """The endpoint took the picture."""
-        attempt = _attempt(run, OutcomeCode.DELIVERED, http_status, Decision.SUCCEED, sentence)
+        code = OutcomeCode.DELIVERED
+        attempt = self._attempt(run, code, http_status, Decision.SUCCEED, sentence)
         kept = self.store.finish(
-            run.lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, sentence, attempt, heard=run.heard
+            run.lease, JobState.SUCCEEDED, code, sentence, attempt, heard=run.heard
         )
-        return Report(Verdict.DELIVERED, sentence) if kept else self.lost(run)
+        if not kept:
+            return self.lost(run)
+        record = run.record
+        since = max(record.created_at, record.not_before or 0.0)
+        self.metrics.delivered(attempt.duration, max(0.0, run.now - since))
+        return Report(Verdict.DELIVERED, sentence)
 
     def failure(self, run: Run, failure: Failure) -> Report:
         """A step did not succeed; the policy decides what that means for the job."""
+        if isinstance(failure, ImageRejected):
+            self.metrics.rejected(failure.code)
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
         throttles = run.heard.gate.throttles if run.heard else 0
@@ -63,7 +75,8 @@ class Recorder:
 
     def lost(self, run: Run) -> Report:
         """Somebody else has the job; nothing is written."""
-        log.warning("job=%s lease lost; another worker has it", run.record.id)
+        self.metrics.lease_lost()
+        log.warning("lease lost; another worker has it", extra=fields(job=run.record.id))
         return Report(Verdict.DROPPED, "The lease was lost; another worker has the job.")
 
     def _counts(self, run: Run, failure: Failure) -> bool:
@@ -73,7 +86,7 @@ class Recorder:
         return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
 
     def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
-        attempt = _attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)
+        attempt = self._attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)
         kept = self.store.finish(
             run.lease, JobState.FAILED, code, sentence, attempt, heard=run.heard
         )
@@ -81,7 +94,7 @@ class Recorder:
 
     def _postpone(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
         reason = _wait_reason(failure, counts=counts)
-        attempt = _attempt(
+        attempt = self._attempt(
             run,
             failure.code,
             failure.http_status,
@@ -96,6 +109,45 @@ class Recorder:
         )
         return Report(Verdict.WAITS, failure.sentence, until) if kept else self.lost(run)
 
+    def _attempt(
+        self,
+        run: Run,
+        code: OutcomeCode,
+        http_status: int | None,
+        decision: Decision,
+        reason: str,
+        *,
+        next_at: float | None = None,
+        counted: bool = True,
+    ) -> Attempt:
+        attempt = Attempt(
+            started_at=run.started_at,
+            duration=run.duration,
+            code=code,
+            http_status=http_status,
+            decision=decision,
+            reason=reason,
+            next_at=next_at,
+            counted=counted,
+        )
+        self.metrics.attempt(attempt)
+        log.log(
+            logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
+            "attempt",
+            extra=fields(
+                job=run.record.id,
+                chatbot=run.record.chatbot_id,
+                account=run.record.account,
+                attempt=run.record.attempts[-1].number + 1 if run.record.attempts else 1,
+                code=code,
+                status=http_status,
+                duration=attempt.duration,
+                decision=decision,
+                next_at=None if next_at is None else at(next_at),
+            ),
+        )
+        return attempt
+
 
 def _wait_reason(failure: Failure, *, counts: bool) -> WaitReason:
     if isinstance(failure, RateLimited):
@@ -103,39 +155,3 @@ def _wait_reason(failure: Failure, *, counts: bool) -> WaitReason:
     if isinstance(failure, DeliveryFailed) and not counts:
         return WaitReason.ENDPOINT_DOWN
     return WaitReason.RETRY
-
-
-def _attempt(
-    run: Run,
-    code: OutcomeCode,
-    http_status: int | None,
-    decision: Decision,
-    reason: str,
-    *,
-    next_at: float | None = None,
-    counted: bool = True,
-) -> Attempt:
-    attempt = Attempt(
-        started_at=run.started_at,
-        duration=run.duration,
-        code=code,
-        http_status=http_status,
-        decision=decision,
-        reason=reason,
-        next_at=next_at,
-        counted=counted,
-    )
-    log.log(
-        logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
-        "job=%s chatbot=%s account=%s attempt=%d code=%s status=%s duration=%.3f decision=%s%s",
-        run.record.id,
-        run.record.chatbot_id,
-        run.record.account,
-        run.record.attempts[-1].number + 1 if run.record.attempts else 1,
-        code,
-        http_status or "-",
-        attempt.duration,
-        decision,
-        "" if next_at is None else f" next_in={next_at - run.now:.1f}s",
-    )
-    return attempt

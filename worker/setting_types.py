@@ -16,7 +16,8 @@ from tasks.durations import parse_duration
 from tasks.keys import Keys
 from tasks.rate import Rate
 from tasks.urls import check_redis_url, split_url
-from worker.account_rates import read_rate
+from worker.account_rates import OFF, read_rate
+from worker.logs import LogFormat
 
 FormatName = Literal["png", "jpeg", "webp", "gif"]
 
@@ -24,6 +25,7 @@ _STORE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _STORE_URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
 _HOST = re.compile(r"[a-z0-9._:-]+")
 _SINGLE_LABEL = re.compile(r"[a-z][a-z0-9_-]*")  # a leading digit could be an address in disguise
+_LAST_PORT = 65_535
 _PRIVATE_DOMAINS = (".localhost", ".local", ".internal", ".svc")
 
 
@@ -95,6 +97,29 @@ def _image_formats(value: object) -> object:
     return tuple(names)
 
 
+def _log_format(value: object) -> object:
+    if value not in (known := [form.value for form in LogFormat]):
+        raise ValueError(f"must be {' or '.join(known)}")
+    return value
+
+
+def _port(value: object) -> object:
+    if value == OFF:
+        return None
+    if not (isinstance(value, str) and value.isascii() and value.isdecimal()) or not (
+        1 <= int(value) <= _LAST_PORT
+    ):
+        raise ValueError(f"must be a port from 1 to {_LAST_PORT}, or {OFF}")
+    return int(value)
+
+
+def _host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address, such as 127.0.0.1 or 0.0.0.0") from None
+
+
 def _rate_limit(value: object) -> object:
     return read_rate(value) if isinstance(value, str) else value
 
@@ -108,4 +133,7 @@ EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 ImageStores = Annotated[dict[str, str], BeforeValidator(_image_stores)]
 AccountRates = dict[str, Rate | None]
 RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
+Port = Annotated[int | None, BeforeValidator(_port)]
+Host = Annotated[str, AfterValidator(_host)]
+LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

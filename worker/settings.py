@@ -36,9 +36,12 @@ from worker.setting_types import (
     Duration,
     EndpointUrl,
     FormatName,
+    Host,
     ImageFormats,
     ImageStores,
     KeyPrefix,
+    LogForm,
+    Port,
     RateLimit,
     RedisUrl,
     read_duration,
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
     from worker.setting_docs import SettingDoc
 
 _PREFIX = "FACELIFT_"
-_READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER",)
+_READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE")
 _OF_ACCOUNTS = ("api_keys", "account_rates")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
@@ -191,6 +194,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     lease: Duration = _setting(
         "15s", "time without a heartbeat after which a job goes to another", low="3s", high="1h"
+    )
+    log_format: LogForm = _setting(
+        "text", "how the log is written: text, for a person, or json, one object a line"
+    )
+    metrics_port: Port = _setting(
+        "off", "port of /metrics, /livez and /readyz, from 1 to 65535; or off"
+    )
+    metrics_host: Host = _setting(
+        "127.0.0.1", "address that this port is bound to; 0.0.0.0 for all of the machine's"
     )
     concurrency: int = _setting("100", "jobs at once in each process", low=1, high=500)
 

@@ -11,12 +11,13 @@ import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from worker.logs import fields
 from worker.loop import Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,18 @@ _LOOK = 0.1
 _LONG_ENOUGH = 60.0
 _LONGEST_PAUSE = 30.0
 _BY_SIGNAL = 128
+
+
+class Child(NamedTuple):
+    """A process that runs.
+
+    Attributes:
+        pid: its number.
+        age: seconds since it was started.
+    """
+
+    pid: int
+    age: float
 
 
 class Supervisor:
@@ -36,12 +49,30 @@ class Supervisor:
         patience: seconds a process has to end after a signal, before it is killed.
         first_pause: seconds until a process that ended is followed by another; twice as
             long each time that one ends within a minute, up to half a minute.
+        environment: what the process in each place, from 0 on, has in its environment besides.
+        on_end: called with its place when a process has ended unasked.
+
+    Attributes:
+        wanted: how many processes there are to be.
+        restarts: how many ended unasked.
     """
 
     def __init__(
-        self, command: Sequence[str], processes: int, patience: float, *, first_pause: float = 1.0
+        self,
+        command: Sequence[str],
+        processes: int,
+        patience: float,
+        *,
+        first_pause: float = 1.0,
+        environment: Callable[[int], Mapping[str, str]] = lambda _: {},
+        on_end: Callable[[int], object] = lambda _: None,
     ) -> None:
-        self._slots = [_Slot(command, first_pause) for _ in range(processes)]
+        self._slots = [
+            _Slot(command, environment(place), first_pause) for place in range(processes)
+        ]
+        self._on_end = on_end
+        self.wanted = processes
+        self.restarts = 0
         self._patience = patience
         self._signals = 0
 
@@ -55,11 +86,27 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         while not self._signals:
-            if EX_SETTINGS in [slot.look_after() for slot in self._slots]:
+            if EX_SETTINGS in [self._look_after(place) for place in range(self.wanted)]:
                 self._see_off()
                 return EX_SETTINGS
             time.sleep(_LOOK)
         return self._see_off()
+
+    @property
+    def running(self) -> tuple[Child, ...]:
+        """The processes that run; none any more once they were told to end. For any thread."""
+        if self._signals:
+            return ()
+        found = [(slot.process, slot.started_at) for slot in self._slots]
+        now = time.monotonic()
+        return tuple(Child(process.pid, now - since) for process, since in found if process)
+
+    def _look_after(self, place: int) -> int | None:
+        code = self._slots[place].look_after()
+        if code is not None:
+            self.restarts += 1
+            self._on_end(place)
+        return code
 
     def _on_signal(self, *_: object) -> None:
         self._signals += 1  # no more: a process may just be being started
@@ -76,7 +123,9 @@ class Supervisor:
             time.sleep(_LOOK)
             for process in list(running):
                 if process.poll() is None and time.monotonic() > kill_at:
-                    log.error("worker process %d does not end; killed", process.pid)
+                    log.error(
+                        "worker process does not end; killed", extra=fields(child=process.pid)
+                    )
                     process.kill()
                     process.wait()
                 if process.returncode is not None:
@@ -89,11 +138,14 @@ class Supervisor:
 class _Slot:
     """The place of one worker process; when that ends, another takes it."""
 
-    def __init__(self, command: Sequence[str], first_pause: float) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], first_pause: float
+    ) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
         self._command = command
+        self._environment = environment
         self._first_pause = self._pause = first_pause
-        self._started_at = 0.0
         self._start_at = float("-inf")
 
     def look_after(self) -> int | None:
@@ -102,18 +154,22 @@ class _Slot:
         if self.process is None:
             if now >= self._start_at:
                 # A session of its own: Ctrl-C in a terminal is for the supervisor only.
-                self.process = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603 - our own
-                self._started_at = now
+                self.started_at = now
+                self.process = subprocess.Popen(  # noqa: S603 - our own
+                    self._command,
+                    env=os.environ | self._environment,
+                    start_new_session=True,
+                )
             return None
         if self.process.poll() is None:
             return None
         code = _exit_code(self.process)
-        if now - self._started_at > _LONG_ENOUGH:
+        if now - self.started_at > _LONG_ENOUGH:
             self._pause = self._first_pause
         if code != EX_SETTINGS:
             log.error(
-                "worker process %d ended with %d; another starts in %g s",
-                *(self.process.pid, code, self._pause),
+                "worker process ended; another starts",
+                extra=fields(child=self.process.pid, exit_code=code, pause=self._pause),
             )
         self.process = None
         self._start_at = now + self._pause

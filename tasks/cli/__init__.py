@@ -14,6 +14,7 @@ import click
 
 from tasks.cli.commands import COMMANDS
 from tasks.cli.exits import Exit, exit_for
+from tasks.cli.health import health
 from tasks.cli.operator import OPERATOR_COMMANDS
 from tasks.errors import FaceliftError, InvalidSettings
 
@@ -61,7 +62,7 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, *OPERATOR_COMMANDS):
+for _command in (*COMMANDS, *OPERATOR_COMMANDS, health):
     cli.add_command(_command)
 
 

@@ -9,12 +9,13 @@ from tasks.durations import show_duration
 from tasks.pool_status import BreakerState, EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tasks.pool_status import AccountStatus, Event, Pause, PoolStatus
+    from tasks.worker_status import WorkerStatus
 
-_NAME = 20
-_STATE = 30
+_ACCOUNT, _WORKER = 20, 40  # names up to so long share a column
+_TEXT = 30
 _EVENTS = {
     EventKind.BREAKER_OPENED: "breaker opened",
     EventKind.BREAKER_CLOSED: "breaker closed",
@@ -51,6 +52,8 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
         yield fact("Oldest", f"enqueued {moment(pool.oldest_at, pool.at)}, waits for its turn")
     yield ""
     yield from _accounts(pool)
+    yield ""
+    yield from _workers(pool)
     if pool.events:
         yield ""
         yield "Lately"
@@ -87,16 +90,47 @@ def _accounts(pool: PoolStatus) -> Iterator[str]:
     for account in pool.accounts:
         state = _state(account, pool.at)
         rows.append((account.name, _used(account), str(account.waiting), state))
-    name = max(len(row[0]) for row in rows if len(row[0]) <= _NAME)
     used = max(len(row[1]) for row in rows)
     waiting = max(len(row[2]) for row in rows)
-    for row in rows:
-        called = row[0]
-        if len(called) > _NAME:  # a line of its own, for the others' sake
+    yield from _table(
+        ((row[0], f"{row[1]:<{used}}  {row[2]:>{waiting}}", row[3]) for row in rows), _ACCOUNT
+    )
+
+
+def _workers(pool: PoolStatus) -> Iterator[str]:
+    if not pool.workers:
+        yield "No worker is running."
+        return
+    rows = [
+        ("Worker", "Busy", "Last poll"),
+        *(
+            (each.name, f"{each.busy} of {each.slots}", _poll(each, pool.at))
+            for each in pool.workers
+        ),
+    ]
+    busy = max(len(row[1]) for row in rows)
+    yield from _table(((row[0], f"{row[1]:<{busy}}", row[2]) for row in rows), _WORKER)
+
+
+def _table(rows: Iterable[tuple[str, str, str]], longest: int) -> Iterator[str]:
+    """Rows of a name, cells that are of one width already, and a text that may be long."""
+    rows = list(rows)
+    width = max(len(name) for name, _, _ in rows if len(name) <= longest)
+    for name, cells, text in rows:
+        called = name
+        if len(called) > longest:  # a line of its own, for the others' sake
             yield called
             called = ""
-        head = f"{called:<{name}}  {row[1]:<{used}}  {row[2]:>{waiting}}  "
-        yield filled(head, row[3], min(len(head), WIDTH - _STATE))
+        head = f"{called:<{width}}  {cells}  "
+        yield filled(head, text, min(len(head), WIDTH - _TEXT))
+
+
+def _poll(worker: WorkerStatus, now: float) -> str:
+    if trouble := worker.trouble(now):
+        return trouble
+    if worker.busy >= worker.slots:
+        return "all its slots are busy"
+    return f"{max(now - worker.last_poll_at, 0):.0f} s ago"
 
 
 def _used(account: AccountStatus) -> str:

@@ -22,7 +22,10 @@
 --   health           hash    answers and failures of the endpoint by time, for the breaker
 --   events           list    changes of breaker and pauses (JSON), newest first
 --   news             list    those among them that no worker has logged yet, newest first
---   counts           hash    jobs by state, those that wait by their reason
+--   workers          zset    the workers that are there, by the time at which they are forgotten
+--   worker:<name>    hash    what a worker last told of itself
+--   counts           hash    jobs by state, those that wait by their reason; and how many ever
+--                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
 --   <queue>          list    the Celery queue, newest message first
@@ -57,6 +60,8 @@ local ENDPOINT = BASE .. 'endpoint'
 local HEALTH = BASE .. 'health'
 local EVENTS = BASE .. 'events'
 local NEWS = BASE .. 'news'
+local WORKERS = BASE .. 'workers'
+local function worker_key(name) return BASE .. 'worker:' .. name end
 local COUNTS = BASE .. 'counts'
 local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'

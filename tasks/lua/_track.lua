@@ -23,6 +23,7 @@ local function list(id)
 end
 
 local function tell_outcome(id, job, state, outcome)
+  redis.call('HINCRBY', COUNTS, 'ended:' .. outcome, 1)
   expect('stream', OUTCOMES)
   redis.call('XADD', OUTCOMES, 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'state', state,
              'outcome', outcome, 'chatbot_id', job.chatbot_id, 'account', job.account or DEFAULT_ACCOUNT,

@@ -1,15 +1,18 @@
--- How the pool is: breaker, pauses, accounts, what lies on the queue, what happened lately.
+-- How the pool is: breaker, pauses, accounts, workers, what lies on the queue, what happened
+-- lately.
 --
 -- ARGV: now, how many events at most (from 1)
 -- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
 --          job on the queue or first in a lane), accounts (name -> hash, with waiting, used and
---          gate, which is why its jobs wait if all of them do), events (newest first)
+--          gate, which is why its jobs wait if all of them do), workers (name -> hash), events
+--          (newest first)
 
 expect('set', ACCOUNTS)
 expect('list', EVENTS)
 expect('list', QUEUE)
+expect('zset', WORKERS)
 local found = { at = now, queued = redis.call('LLEN', QUEUE), endpoint = pool(ENDPOINT),
-                counts = pool(COUNTS), accounts = {}, events = {} }
+                counts = pool(COUNTS), accounts = {}, workers = {}, events = {} }
 
 local function note_oldest(id)
   local at = id and tonumber(redis.call('HGET', job_key(id), 'created_at') or nil)
@@ -26,6 +29,11 @@ for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
   it.gate = closed_gate('', name) or (not is_closed() and 'endpoint_down') or nil
   note_oldest(redis.call('ZRANGE', lane_key(name), 0, 0)[1])
   found.accounts[name] = it
+end
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, seconds(now), '+inf')) do
+  expect('hash', worker_key(name))
+  local told = read_hash(worker_key(name))
+  if next(told) then found.workers[name] = told end
 end
 for _, event in ipairs(redis.call('LRANGE', EVENTS, 0, tonumber(ARGV[2]) - 1)) do
   table.insert(found.events, cjson.decode(event))

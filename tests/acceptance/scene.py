@@ -66,6 +66,7 @@ class Scene:
             **in_files(self.server.folder),  # its append-only file: all that ever was in it
             **in_command_lines(),
             "worker's log": self.workers.log,
+            "worker's log as text": (self.folder / "text.log").read_text(),
             "Flower's log": (self.folder / "flower.log").read_text(),
             "Celery's events": self._heard,
             **{f"Flower {page}": self.flower.get(page) for page in self._pages()},

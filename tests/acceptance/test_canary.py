@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import sys
@@ -49,6 +50,22 @@ def send_unless_defect(self, request, **options):
 HTTPAdapter.send = send_unless_defect
 """
 
+# What goes into the log as JSON goes into a file as text besides.
+BOTH_FORMS = """
+import logging
+from worker import logs
+
+configure = logs.configure_logging
+
+def configure_both(*arguments):
+    configure(*arguments)
+    text = logging.FileHandler(pathlib.Path(__file__).with_name("text.log"))
+    text.setFormatter(logs.Text())
+    logging.getLogger().addHandler(text)
+
+logs.configure_logging = configure_both
+"""
+
 
 def echo(key: str) -> dict[str, dict[str, Any]]:
     """Behaviours by chatbot: answers that give the key away, in every part that is read."""
@@ -83,13 +100,14 @@ def played(
     server: RedisServer, environment: dict[str, str], endpoint: EndpointProcess, folder: Path
 ) -> Iterator[Scene]:
     """The scene after everything has happened that may happen to a job."""
-    (folder / "sitecustomize.py").write_text(DEFECT)
+    (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
     (folder / "key").write_text(IN_FILE)
     settings = environment | {
         "FACELIFT_REDIS_URL": server.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
+        "FACELIFT_LOG_FORMAT": "json",
         "FACELIFT_BREAKER_FAILURES": "2",
         "FACELIFT_BREAKER_PAUSE": "200ms",
         "FACELIFT_READ_TIMEOUT": "1s",
@@ -153,6 +171,17 @@ def test_api_keys_are_nowhere_but_in_the_worker(scene: Scene) -> None:
     assert scene.places_that_show(IN_VARIABLE, IN_FILE) == set()
 
 
+def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:
+    told = [json.loads(line) for line in scene.workers.log.splitlines()]
+    assert {"time", "level", "message", "logger", "pid"} <= set.intersection(*map(set, told))
+    (defect,) = (each for each in told if each["message"].startswith("a defect of ours"))
+    assert defect["job"] in scene.jobs
+    assert defect["traceback"].endswith("RuntimeError: a defect")
+    attempts = [each for each in told if each["message"] == "attempt"]
+    assert {"chatbot", "account", "attempt", "code", "duration", "decision"} <= set(attempts[0])
+    assert {each["job"] for each in attempts} == set(scene.jobs)
+
+
 @pytest.mark.parametrize("disguise", sorted(disguises(PLANTED)))
 def test_search_sees_through_every_disguise(disguise: str) -> None:
     spelling = disguises(PLANTED)[disguise]
@@ -194,6 +223,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
         *(f"Redis key {name}" for name in (*types, PLANTED, "{facelift}:job:" + job)),
         f"command line of {process.pid}",
         "worker's log",
+        "worker's log as text",
         "Celery's events",
         "Flower /api/tasks",
         "Flower /task/planted",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,19 @@ def test_every_wrong_setting_is_told_at_once(tmp_path: Path) -> None:
             "FACELIFT_LEASE",
         ]
         assert "Traceback" not in done.stderr
+
+
+def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {"FACELIFT_KEY_PREFIX": "lines", "FACELIFT_LOG_FORMAT": "json"}
+    with worker(tmp_path / "log", environment) as process:
+        (child,) = process.children
+        child.kill()
+        eventually(lambda: process.log.count("ready:") == 2, "no other process starts")
+    told = [json.loads(line)["message"] for line in process.log.splitlines()]
+    assert "worker process ended; another starts" in told
+    assert told[-1] == "worker: Warm shutdown (MainProcess)"
 
 
 def test_sigterm_finishes_what_is_in_flight(

@@ -138,3 +138,21 @@ def test_the_oldest_job_is_the_one_that_only_waits_for_its_turn(ledger: Ledger) 
     assert ledger.store.pool.survey().oldest_at == begun
     ledger.lose_messages()
     assert ledger.store.pool.survey().oldest_at == begun + 8  # the first in the lane
+
+
+def test_every_end_is_counted_for_ever_by_its_outcome(ledger: Ledger) -> None:
+    ledger.postpone(ledger.claim_and_admit(ledger.enqueue("ann")))
+    ledger.deliver(ledger.claim_and_admit(ledger.enqueue("ann")))
+    ledger.store.cancel(ledger.enqueue("bob"))
+    ledger.fail(ledger.claim_and_admit(ledger.enqueue("cid")))
+    ledger.store.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "dan"})
+    ledger.enqueue("eve", expires_at=ledger.now + 5)
+    ledger.tick(10)
+    assert ledger.store.pool.survey().ended == {
+        OutcomeCode.DELIVERED: 1,
+        OutcomeCode.SUPERSEDED: 1,
+        OutcomeCode.CANCELLED: 1,
+        OutcomeCode.CHATBOT_NOT_FOUND: 1,
+        OutcomeCode.INVALID_JOB: 1,
+        OutcomeCode.EXPIRED: 1,
+    }

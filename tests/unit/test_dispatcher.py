@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from tasks.pool_status import Event, EventKind
 from tasks.replies import Tick
 from worker.dispatcher import Dispatcher
+from worker.metrics import Metrics
 
 if TYPE_CHECKING:
     from tasks.store import JobStore
@@ -27,7 +29,7 @@ class Agenda:
 
 
 def dispatcher(agenda: Agenda, **options: Any) -> Dispatcher:
-    return Dispatcher(cast("JobStore", agenda), **options)
+    return Dispatcher(cast("JobStore", agenda), Metrics(), **options)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +54,10 @@ def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -
 @pytest.mark.parametrize(
     ("done", "level", "words"),
     [
-        ({"rescued": 3}, "WARNING", "rescued from lost workers: 3"),
-        ({"set_aside": 1}, "ERROR", "set aside, each lost too many workers: 1"),
-        ({"resent": 2}, "WARNING", "message was lost, sent again: 2"),
-        ({"expired": 4}, "WARNING", "expired before they could be delivered: 4"),
+        ({"rescued": 3}, "WARNING", "rescued from lost workers"),
+        ({"set_aside": 3}, "ERROR", "set aside, each lost too many workers"),
+        ({"resent": 3}, "WARNING", "message was lost, sent again"),
+        ({"expired": 3}, "WARNING", "expired before they could be delivered"),
     ],
 )
 def test_what_an_operator_should_know_is_told(
@@ -65,6 +67,17 @@ def test_what_an_operator_should_know_is_told(
     (told,) = caplog.records
     assert told.levelname == level
     assert words in told.getMessage()
+    assert vars(told)["fields"] == {"jobs": 3}
+
+
+def test_what_happened_to_the_pool_is_told_with_whom_and_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    event = Event(1.0, EventKind.ACCOUNT_PAUSED, "New key.", "ana", "shop")
+    dispatcher(Agenda(IDLE._replace(events=(event,)))).tick()
+    (told,) = caplog.records
+    assert (told.levelname, told.getMessage()) == ("WARNING", "account_paused")
+    assert vars(told)["fields"] == {"account": "shop", "by": "ana", "reason": "New key."}
 
 
 def test_everyday_work_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

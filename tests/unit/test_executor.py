@@ -21,6 +21,7 @@ from worker.errors import DeliveryRefused
 from worker.executor import Executor
 from worker.image import ImageLimits
 from worker.lease import LeaseKeeper
+from worker.metrics import Metrics
 from worker.recorder import Recorder
 from worker.run import Report, Verdict
 
@@ -80,7 +81,9 @@ def run(endpoint: Any, accounts: Accounts = KEY, **job: Any) -> tuple[Report, Jo
             accounts=accounts,
             image_limits=ImageLimits(),
             endpoint=endpoint,
-            recorder=Recorder(store=ledger.store, policy=RetryPolicy(), rng=Random(1)),
+            recorder=Recorder(
+                store=ledger.store, policy=RetryPolicy(), rng=Random(1), metrics=Metrics()
+            ),
             longest_request=30,
             worker="w",
         )

@@ -11,6 +11,7 @@ from tasks.job import UploadJob
 from tasks.keys import Keys
 from tasks.replies import Claimed, Lease
 from tasks.store import JobStore
+from tasks.worker_status import Beat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,8 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "health": {keys.health},
         "events": {keys.events},
         "news": {keys.news},
+        "workers": {keys.workers},
+        "worker": {keys.worker("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
@@ -66,6 +69,18 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.pool.report_failure(jobs[0], "Broken.")
     store.cancel(jobs[-1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
+    store.pool.beat(
+        Beat(
+            name="host:1",
+            host="host",
+            pid=1,
+            version="0",
+            age=1.0,
+            poll_age=1.0,
+            slots=1,
+            busy=0,
+        )
+    )
     assert set(redis.keys("*")) == set().union(*named.values())
 
 

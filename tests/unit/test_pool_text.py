@@ -16,6 +16,7 @@ from tasks.pool_status import (
     Pause,
     PoolStatus,
 )
+from tasks.worker_status import WorkerStatus
 
 NOW = 1_764_000_000.0  # 2025-11-24 16:00:00 UTC
 DAY = 86_400
@@ -29,11 +30,23 @@ ACCOUNT = AccountStatus(
     pause=None,
     quiet_until=None,
 )
+WORKER = WorkerStatus(
+    name="host-1:7",
+    host="host-1",
+    pid=7,
+    version="0.1.0",
+    since=NOW - DAY,
+    seen_at=NOW - 3,
+    last_poll_at=NOW - 4,
+    slots=100,
+    busy=3,
+)
 POOL = PoolStatus(
     at=NOW,
     queued=16,
     running=1,
     waiting={WaitReason.RETRY: 2, WaitReason.BACKLOG: 1200},
+    ended={},
     oldest_at=NOW - 90,
     breaker=BreakerState.CLOSED,
     breaker_reason="",
@@ -41,6 +54,7 @@ POOL = PoolStatus(
     next_probe_at=None,
     pause=None,
     accounts=(ACCOUNT,),
+    workers=(WORKER,),
     events=(),
 )
 DOWN = replace(
@@ -72,6 +86,9 @@ def test_a_pool_that_is_well_is_told_in_a_few_lines() -> None:
         "",
         "Account  Used              Waiting  State",
         "default  37 of 100 in 10s     1200  ok",
+        "",
+        "Worker    Busy      Last poll",
+        "host-1:7  3 of 100  4 s ago",
     ]
 
 
@@ -86,7 +103,8 @@ def test_a_pool_without_work_says_so() -> None:
 
 
 def test_a_pool_that_no_worker_has_joined_says_so() -> None:
-    assert lines(replace(POOL, accounts=()))[-1] == "No worker has told of an account yet."
+    told = lines(replace(POOL, accounts=(), workers=()))
+    assert told[-3:] == ["No worker has told of an account yet.", "", "No worker is running."]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +135,20 @@ def test_a_pause_of_everything_is_told_beside_the_accounts() -> None:
     assert " ".join(" ".join(told[2:4]).split()) == (
         "All jobs paused by ana@host since 15:59:00, until 2025-11-26 16:00:00 UTC: new key"
     )
-    assert told[-1].endswith("1200  ok")
+    assert told[-4].endswith("1200  ok")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"busy": 100, "last_poll_at": NOW - 90}, "100 of 100 all its slots are busy"),
+        ({"last_poll_at": NOW - 90}, "3 of 100 has room, but asked for no job for 87 s"),
+        ({"seen_at": NOW - 25, "last_poll_at": NOW - 26}, "3 of 100 not heard of for 25 s"),
+    ],
+)
+def test_a_worker_is_told_as_it_stands(changes: dict[str, object], told: str) -> None:
+    worker = replace(WORKER, **changes)  # type: ignore[arg-type] # whatever a test wants
+    assert told in " ".join(describe_pool(replace(POOL, workers=(worker,))).split())
 
 
 @pytest.mark.parametrize(
@@ -162,8 +193,18 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
         for name in ("short", "a" * 20, "b" * 40)
     ]
     event = Event(NOW, EventKind.ACCOUNT_PAUSED, pause.reason, pause.by, "b" * 40)
+    workers = [
+        replace(WORKER, name=name, slots=500, busy=400, seen_at=NOW - 29, last_poll_at=NOW - 1e6)
+        for name in ("w:7", "w" * 40, "x" * 70)
+    ]
     told = lines(
-        replace(DOWN, breaker_reason="word " * 40, accounts=tuple(accounts), events=(event,))
+        replace(
+            DOWN,
+            breaker_reason="word " * 40,
+            accounts=tuple(accounts),
+            workers=tuple(workers),
+            events=(event,),
+        )
     )
     assert max(map(len, told)) <= 80
-    assert "b" * 40 in told
+    assert {"b" * 40, "x" * 70} < set(told)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 SOON = 10.0
 
 SUPERVISE = """
-import logging, sys
-from worker import supervisor
+import sys
+from worker import logs, supervisor
 
 supervisor._LONG_ENOUGH, supervisor._LONGEST_PAUSE = 0.5, 0.4
-logging.basicConfig(format="%(message)s", stream=sys.stdout)
+logs.configure_logging()
 child, story, processes, patience, first_pause = sys.argv[1:]
 command = [sys.executable, "-S", "-c", child, story]
 sys.exit(supervisor.Supervisor(
@@ -87,6 +87,11 @@ class Supervised:
         return self.process.wait(SOON)
 
 
+def pauses(supervised: Supervised) -> list[float]:
+    """What it waited after each process that ended."""
+    return [float(line.rpartition("pause=")[2]) for line in supervised.log.splitlines()]
+
+
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
     made: list[Supervised] = []
@@ -130,7 +135,7 @@ def test_process_that_ends_unasked_is_followed_by_another(
         """
     )
     supervised.until("ends", "start")
-    assert f"ended with {code}; another starts in 0.1 s" in supervised.log
+    assert f"exit_code={code} pause=0.100" in supervised.log
     supervised.signal(signal.SIGTERM)
     assert supervised.exit_code() == 0
 
@@ -140,8 +145,7 @@ def test_pause_doubles_up_to_a_limit_while_processes_end_soon(
 ) -> None:
     supervised = supervise("tell('ends'); sys.exit(1)")
     supervised.until(*["ends"] * 5)
-    pauses = [line.split()[-2] for line in supervised.log.splitlines()]
-    assert pauses[:4] == ["0.1", "0.2", "0.4", "0.4"]
+    assert pauses(supervised)[:4] == [0.1, 0.2, 0.4, 0.4]
 
 
 def test_pause_is_short_again_after_a_process_that_lived_long(
@@ -155,8 +159,7 @@ def test_pause_is_short_again_after_a_process_that_lived_long(
         """
     )
     supervised.until(*["ends"] * 4)
-    pauses = [line.split()[-2] for line in supervised.log.splitlines()]
-    assert pauses[:3] == ["0.1", "0.2", "0.1"]
+    assert pauses(supervised)[:3] == [0.1, 0.2, 0.1]
 
 
 def test_process_that_cannot_start_because_of_its_settings_ends_them_all(
@@ -241,7 +244,7 @@ def test_signal_during_a_pause_ends_it_without_starting_another(
 ) -> None:
     supervised = supervise("tell('ends'); sys.exit(1)", first_pause=30)
     deadline = time.monotonic() + SOON
-    while "another starts in 30 s" not in supervised.log:
+    while "pause=30.000" not in supervised.log:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     supervised.signal(signal.SIGTERM)

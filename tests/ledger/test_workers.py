@@ -1,0 +1,103 @@
+"""Workers tell that they are there; those that stopped telling are forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.worker_status import BEAT, REMEMBERED, Beat, WorkerStatus
+from tests.ledger.driver import START
+
+if TYPE_CHECKING:
+    from tests.ledger.driver import Ledger
+
+FIRST = Beat(
+    name="host-1:7",
+    host="host-1",
+    pid=7,
+    version="0.1.0",
+    age=60.0,
+    poll_age=0.5,
+    slots=100,
+    busy=3,
+)
+SECOND = replace(FIRST, name="host-2:7", host="host-2")
+
+
+def names(ledger: Ledger) -> list[str]:
+    return [worker.name for worker in ledger.store.pool.survey().workers]
+
+
+def test_a_worker_is_known_as_it_told(ledger: Ledger) -> None:
+    ledger.store.pool.beat(FIRST)
+    ledger.now += 2
+    (worker,) = ledger.store.pool.survey().workers
+    assert worker == WorkerStatus(
+        name="host-1:7",
+        host="host-1",
+        pid=7,
+        version="0.1.0",
+        since=START - 60,
+        seen_at=START,
+        last_poll_at=START - 0.5,
+        slots=100,
+        busy=3,
+    )
+
+
+def test_the_last_beat_is_believed(ledger: Ledger) -> None:
+    ledger.store.pool.beat(FIRST)
+    ledger.now += BEAT
+    ledger.store.pool.beat(replace(FIRST, age=65.0, poll_age=0.1, busy=100))
+    (worker,) = ledger.store.pool.survey().workers
+    assert (worker.since, worker.seen_at, worker.busy) == (START - 60, START + BEAT, 100)
+
+
+def test_a_worker_that_stopped_telling_is_forgotten(ledger: Ledger) -> None:
+    ledger.store.pool.beat(FIRST)
+    ledger.now += REMEMBERED - 1
+    ledger.store.pool.beat(SECOND)
+    assert names(ledger) == ["host-1:7", "host-2:7"]
+    ledger.now += 2
+    assert names(ledger) == ["host-2:7"]
+
+
+def test_a_worker_that_leaves_is_forgotten_at_once(ledger: Ledger) -> None:
+    ledger.store.pool.beat(FIRST)
+    ledger.store.pool.beat(SECOND)
+    ledger.store.pool.leave("host-1:7")
+    assert names(ledger) == ["host-2:7"]
+    ledger.store.pool.leave("host-2:7")
+    assert ledger.leftovers() == set()
+
+
+def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
+    keys = ledger.store.keys
+    ledger.store.pool.beat(FIRST)
+    ledger.store.pool.beat(SECOND)
+    for key in (keys.workers, keys.worker("host-1:7"), keys.worker("host-2:7")):
+        assert 0 < ledger.redis.ttl(key) <= REMEMBERED
+    ledger.now += REMEMBERED + 1
+    ledger.store.pool.beat(FIRST)
+    assert ledger.redis.zrange(keys.workers, 0, -1) == ["host-1:7"]
+
+
+@pytest.mark.parametrize(
+    ("busy", "poll_age", "silent", "trouble"),
+    [
+        (3, 0.5, 20, None),
+        (100, 90, 5, None),
+        (99, 20, 5, None),
+        (99, 21, 0, "has room, but asked for no job for 21 s"),
+        (100, 0.5, 21, "not heard of for 21 s"),
+    ],
+)
+def test_a_worker_consumes_if_it_polls_or_is_full_and_is_heard_of(
+    ledger: Ledger, busy: int, poll_age: float, silent: float, trouble: str | None
+) -> None:
+    ledger.store.pool.beat(replace(FIRST, busy=busy, poll_age=poll_age))
+    ledger.now += silent
+    pool = ledger.store.pool.survey()
+    assert [worker.trouble(pool.at) for worker in pool.workers] == [trouble]
