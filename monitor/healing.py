@@ -8,7 +8,6 @@ such a task as started, or as to be retried, for ever.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ from monitor.rows import outcome_of, state_of
 if TYPE_CHECKING:
     from monitor.records import Records
     from tasks.record import JobRecord
-
-log = logging.getLogger(__name__)
 
 _EVERY = 5_000  # milliseconds
 _SETTLED = 5.0  # seconds within which an event may still be on its way

@@ -38,7 +38,7 @@ def connect(
 
     Every call of the ledger may be repeated without harm, so a cut connection
     is tried again before the caller hears of it. A Redis that takes connections
-    and answers nothing costs `answer_within` a try.
+    and answers nothing costs `patience` a try.
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.

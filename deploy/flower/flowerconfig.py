@@ -1,7 +1,7 @@
 """Flower's configuration: `celery -A monitor.app flower --conf=deploy/flower/flowerconfig.py`.
 
-Flower takes every name in this file that is one of its options. What is set here wins over
-`FLOWER_…` variables, so of these two ways only `FLOWER_READ_ONLY` is asked for.
+Flower takes every name in this file that is one of its options, hence the underscores. What
+is set here wins over the variables `FLOWER_…`; of those, `FLOWER_READ_ONLY` is heeded.
 """
 
 import os as _os
