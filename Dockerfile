@@ -21,6 +21,8 @@ COPY tasks tasks
 COPY worker worker
 COPY monitor monitor
 COPY sandbox sandbox
+COPY testkit testkit
+COPY pytest_facelift.py ./
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 
 

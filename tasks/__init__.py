@@ -6,9 +6,15 @@ speaks to the endpoint: that is the `worker` package.
 """
 
 from tasks.attempt import Attempt
+from tasks.batch_status import BatchStatus
+from tasks.batches import BatchCancellation
 from tasks.client import UploadClient
 from tasks.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
+from tasks.enqueuer import Enqueued
 from tasks.errors import (
+    BatchNotFound,
+    BatchTimeout,
+    EnqueueInterrupted,
     FaceliftError,
     IdempotencyConflict,
     InvalidJob,
@@ -24,8 +30,14 @@ from tasks.record import JobRecord
 
 __all__ = [
     "Attempt",
+    "BatchCancellation",
+    "BatchNotFound",
+    "BatchStatus",
+    "BatchTimeout",
     "Cancellation",
     "Decision",
+    "EnqueueInterrupted",
+    "Enqueued",
     "FaceliftError",
     "IdempotencyConflict",
     "InvalidJob",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks.codes import Decision, OutcomeCode
@@ -66,18 +66,18 @@ class Attempt:
             number=number,
             started_at=stored["started_at"],
             duration=stored["duration"],
-            code=OutcomeCode(stored["code"]),
+            code=OutcomeCode.read(stored["code"]),
             http_status=stored.get("http_status"),
-            decision=Decision(stored["decision"]),
+            decision=Decision.read(stored["decision"]),
             reason=stored["reason"],
             next_at=stored.get("next_at"),
             counted=stored["counted"],
         )
 
     def _stored(self) -> dict[str, object]:
-        stored = {name: value for name, value in asdict(self).items() if value is not None}
-        del stored["number"]
-        return stored
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        del told["number"]
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def _to_json(stored: Mapping[str, object]) -> str:

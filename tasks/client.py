@@ -1,19 +1,20 @@
 """The producer's side: enqueue, cancel, replay.
 
-Asking what became of jobs is in `observer.py`; what an operator does, pause and resume, in
-`operator.py`.
+Asking what became of jobs is in `observer.py`, of batches in `batches.py`; what an operator
+does, pause and resume, in `operator.py`.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import uuid
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from tasks.batches import Batches
 from tasks.connection import DEFAULT_REDIS_URL, connect
 from tasks.durations import parse_duration, show_duration
-from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings
+from tasks.enqueuer import Enqueuer
+from tasks.errors import InvalidJob, InvalidSettings
 from tasks.job import UploadJob, check_job_id
 from tasks.keys import DEFAULT_PREFIX, Keys
 from tasks.observer import Observer
@@ -22,12 +23,13 @@ from tasks.store import JobStore
 from tasks.urls import check_redis_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from redis import Redis
 
     from tasks.codes import Cancellation
+    from tasks.enqueuer import Enqueued
     from tasks.record import JobRecord
 
 _T = TypeVar("_T")
@@ -38,7 +40,7 @@ DURATION_BOUNDS = (1.0, 30.0 * _DAY)
 """Seconds; what a deadline or an idempotency window that is set may be."""
 
 
-class UploadClient(Observer, Operator):
+class UploadClient(Observer, Batches, Operator):
     """Enqueues uploads, tells what became of them, pauses and resumes.
 
     Thread-safe; keep one and share it.
@@ -71,9 +73,11 @@ class UploadClient(Observer, Operator):
         self._redis = redis if redis is not None else connect(redis_url)
         self._store = JobStore(self._redis, keys=keys)
         Observer.__init__(self, self._store)
+        Batches.__init__(self, self._store)
         Operator.__init__(self, self._store.pool)
-        self._lifetime = lifetime
-        self._idempotency_window = math.ceil(idempotency_window)
+        self._enqueuer = Enqueuer(
+            self._store, lifetime=lifetime, idempotency_window=math.ceil(idempotency_window)
+        )
 
     @classmethod
     def from_env(cls) -> Self:
@@ -85,22 +89,7 @@ class UploadClient(Observer, Operator):
         Raises:
             InvalidSettings: with every problem there is.
         """
-        problems = []
-
-        def read(variable: str, default: str, check: Callable[[str], _T]) -> _T | None:
-            try:
-                return check(os.environ.get(variable, "").strip() or default)
-            except ValueError as problem:
-                problems.append(f"{variable} {problem}")
-                return None
-
-        redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
-        keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
-        lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _duration)
-        window = read("FACELIFT_IDEMPOTENCY_WINDOW", DEFAULT_WINDOW, _duration)
-        if redis_url is None or keys is None or lifetime is None or window is None:
-            raise InvalidSettings(problems)
-        return cls(redis_url, key_prefix=keys.prefix, lifetime=lifetime, idempotency_window=window)
+        return cls(**settings_from_env())
 
     def enqueue(
         self,
@@ -113,6 +102,7 @@ class UploadClient(Observer, Operator):
         not_before: float | datetime | None = None,
         expires_at: float | datetime | None = None,
         fit: str = "strict",
+        batch: str | None = None,
         job_id: str | None = None,
     ) -> JobRecord:
         """Have `image` put onto the chatbot. Returns once that is recorded for good.
@@ -127,6 +117,7 @@ class UploadClient(Observer, Operator):
             expires_at: the same; not delivered by then, it ends as `expired`.
             fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
                 picture that would be refused square, small enough and still.
+            batch: a name that many jobs share, to follow or cancel them as one.
             job_id: a name of your own; safe to send again after an error.
 
         Raises:
@@ -143,18 +134,35 @@ class UploadClient(Observer, Operator):
             idempotency_key=idempotency_key,
             sha256=sha256,
             fit=fit,
+            batch=batch,
             **times,
         )
         return self.enqueue_job(job, job_id)
 
     def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
         """The same for a job that was made and checked before."""
-        is_new, record = self._record(
-            job, check_job_id(job_id) if job_id is not None else str(uuid.uuid4())
-        )
-        if not is_new:
-            _compare(job, record)
-        return record
+        return self._enqueuer.one(job, job_id)
+
+    def enqueue_many(
+        self, jobs: Iterable[UploadJob], *, job_ids: Iterable[str] | None = None
+    ) -> list[Enqueued]:
+        """Enqueue many jobs in few round trips, in the order given.
+
+        Each is recorded for good by itself: what comes of one changes nothing for the others.
+
+        Args:
+            jobs: made and checked before.
+            job_ids: one for each job, to send them again after an error; new ones by default.
+
+        Returns:
+            For each job its record, whether it is new, and the conflict if it was not enqueued.
+
+        Raises:
+            InvalidJob: an id is not what it must be; nothing was enqueued.
+            EnqueueInterrupted: Redis went or said no halfway. It holds how far it got and the
+                ids; enqueue all again with `job_ids=error.job_ids`, and there will be one of each.
+        """
+        return self._enqueuer.many(jobs, job_ids)
 
     def cancel(self, job_id: str) -> Cancellation:
         """Have the job not delivered, if that is still possible; the answer says whether.
@@ -188,28 +196,46 @@ class UploadClient(Observer, Operator):
             sha256=ended.sha256,
             fit=ended.fit,
         )
-        return self._record(job, str(uuid.uuid4()), replay_of=job_id)[1]
+        return self._enqueuer.one(job, replay_of=job_id)
 
     def close(self) -> None:
         """Close the connections to Redis."""
         self._redis.close()
-
-    def _record(
-        self, job: UploadJob, job_id: str, replay_of: str | None = None
-    ) -> tuple[bool, JobRecord]:
-        return self._store.enqueue(
-            job,
-            job_id,
-            lifetime=self._lifetime,
-            idempotency_window=self._idempotency_window,
-            replay_of=replay_of,
-        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def settings_from_env() -> dict[str, Any]:
+    """What a client is made with, from the variables that producers share with the workers.
+
+    Raises:
+        InvalidSettings: with every problem there is.
+    """
+    problems = []
+
+    def read(variable: str, default: str, check: Callable[[str], _T]) -> _T | None:
+        try:
+            return check(os.environ.get(variable, "").strip() or default)
+        except ValueError as problem:
+            problems.append(f"{variable} {problem}")
+            return None
+
+    redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
+    keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
+    lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _duration)
+    window = read("FACELIFT_IDEMPOTENCY_WINDOW", DEFAULT_WINDOW, _duration)
+    if redis_url is None or keys is None or lifetime is None or window is None:
+        raise InvalidSettings(problems)
+    return {
+        "redis_url": redis_url,
+        "key_prefix": keys.prefix,
+        "lifetime": lifetime,
+        "idempotency_window": window,
+    }
 
 
 def _duration(text: str) -> float:
@@ -221,19 +247,3 @@ def _duration(text: str) -> float:
             f"such as {DEFAULT_DEADLINE}"
         )
     return seconds
-
-
-def _compare(job: UploadJob, record: JobRecord) -> None:
-    for field in (
-        "idempotency_key",
-        "chatbot_id",
-        "image",
-        "account",
-        "sha256",
-        "not_before",
-        "fit",
-    ):
-        if getattr(job, field) != getattr(record, field):
-            raise IdempotencyConflict(field, getattr(job, field), record)
-    if job.expires_at is not None and job.expires_at != record.expires_at:
-        raise IdempotencyConflict("expires_at", job.expires_at, record)

@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+
+class Growing(StrEnum):
+    """Words to which later releases may add."""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The word in a record; one that a newer release wrote is kept as it stands there."""
+        try:
+            return cls(text)
+        except ValueError:
+            word = str.__new__(cls, text)
+            word._name_, word._value_ = text.upper(), text
+            return word
 
 
 class JobState(StrEnum):
@@ -28,7 +43,7 @@ class JobState(StrEnum):
         return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
 
 
-class OutcomeCode(StrEnum):
+class OutcomeCode(Growing):
     """Why a job ended, or why an attempt did not succeed. Stable: scripts may rely on it."""
 
     DELIVERED = "delivered"
@@ -82,7 +97,7 @@ class OutcomeCode(StrEnum):
     WORKER_LOST = "worker_lost"
 
 
-class WaitReason(StrEnum):
+class WaitReason(Growing):
     """What a waiting job waits for."""
 
     SCHEDULED = "scheduled"
@@ -116,7 +131,7 @@ class WaitReason(StrEnum):
         }
 
 
-class Decision(StrEnum):
+class Decision(Growing):
     """What was decided after an attempt."""
 
     SUCCEED = "succeed"

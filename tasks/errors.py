@@ -3,9 +3,12 @@
 FaceliftError
 ├── InvalidJob            a field is not what it must be; nothing was done
 ├── IdempotencyConflict   the same key or id was enqueued before, for something else
+├── EnqueueInterrupted    Redis went or said no halfway through many jobs
 ├── InvalidSettings       an environment variable is missing or wrong
 ├── JobNotFound           no record under this id: never enqueued, or expired since
+├── BatchNotFound         no job was enqueued with this batch's name, or all expired since
 ├── WaitTimeout           the job has not ended yet; `record` is where it stands
+├── BatchTimeout          some jobs of the batch have not; `status` is how it stands
 ├── LedgerUnavailable     Redis cannot be reached, or is loading or failing over
 └── LedgerRefused         Redis answered and said no: credentials, rights, memory, type
 
@@ -18,6 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tasks.batch_status import BatchStatus
+    from tasks.enqueuer import Enqueued
     from tasks.record import JobRecord
 
 
@@ -57,6 +62,23 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818
         self.record = record
 
 
+class EnqueueInterrupted(FaceliftError):  # noqa: N818
+    """Redis went or said no while many jobs were enqueued.
+
+    Those of `done` are enqueued or in conflict; of the others some may be. Enqueue all of them
+    again with these `job_ids`, and there will be one of each.
+
+    Attributes:
+        done: what came of the first jobs.
+        job_ids: of all jobs, in order.
+    """
+
+    def __init__(self, done: list[Enqueued], job_ids: list[str], cause: FaceliftError) -> None:
+        super().__init__(f"only the first {len(done)} of {len(job_ids)} are surely done: {cause}")
+        self.done = done
+        self.job_ids = job_ids
+
+
 class InvalidSettings(FaceliftError):  # noqa: N818
     """Settings are missing or wrong.
 
@@ -77,6 +99,16 @@ class JobNotFound(FaceliftError):  # noqa: N818
         self.job_id = job_id
 
 
+class BatchNotFound(FaceliftError):  # noqa: N818
+    """No job was enqueued with this batch's name, or all records of them have expired."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(
+            f"no batch {batch_id!r}: nothing was enqueued in it, or its records expired"
+        )
+        self.batch_id = batch_id
+
+
 class WaitTimeout(FaceliftError):  # noqa: N818
     """The job has not ended within the time given; it goes on.
 
@@ -87,6 +119,21 @@ class WaitTimeout(FaceliftError):  # noqa: N818
     def __init__(self, record: JobRecord, timeout: float) -> None:
         super().__init__(f"job {record.id} is still {record.state} after {timeout:g} s")
         self.record = record
+
+
+class BatchTimeout(FaceliftError):  # noqa: N818
+    """Some jobs of the batch have not ended within the time given; they go on.
+
+    Attributes:
+        status: how the batch stood at the last look.
+    """
+
+    def __init__(self, status: BatchStatus, timeout: float) -> None:
+        super().__init__(
+            f"{status.pending} of {status.total} jobs of batch {status.id} have not ended "
+            f"after {timeout:g} s"
+        )
+        self.status = status
 
 
 class LedgerUnavailable(FaceliftError):  # noqa: N818

@@ -25,6 +25,7 @@ class Wanted:
         code: what became of them.
         since: Unix seconds; enqueued then or later.
         before: Unix seconds; enqueued earlier.
+        batch: to which they belong.
     """
 
     state: JobState | None = None
@@ -33,11 +34,13 @@ class Wanted:
     code: OutcomeCode | None = None
     since: float | None = None
     before: float | None = None
+    batch: str | None = None
 
     def encode(self) -> list[str | float]:
         """In the order in which the script `find` takes them, '' for any."""
         account = None if self.account is None else spell(self.account)
-        asked = (self.state, account, self.chatbot_id, self.code, self.since, self.before)
+        by_what = (self.state, account, self.chatbot_id, self.code)
+        asked = (*by_what, self.since, self.before, self.batch)
         return ["" if each is None else each for each in asked]
 
 
@@ -85,7 +88,7 @@ class Outcome:
             entry=entry,
             job_id=fields["job"],
             state=JobState(fields["state"]),
-            outcome=OutcomeCode(fields["outcome"]),
+            outcome=OutcomeCode.read(fields["outcome"]),
             chatbot_id=fields["chatbot_id"],
             account=fields["account"],
             created_at=float(fields["created_at"]),

@@ -25,7 +25,7 @@ DEFAULT_ACCOUNT = "default"
 
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_JOB_ID = _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
@@ -95,6 +95,7 @@ class UploadJob:
         expires_at: Unix seconds; a job not delivered by then ends as `expired`.
         fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
             picture that would be refused square, small enough and still; see docs/images.md.
+        batch: a name that many jobs share, to follow or cancel them as one.
 
     Raises:
         InvalidJob: a field is not what it must be; it names the field.
@@ -108,6 +109,7 @@ class UploadJob:
     not_before: float | None = None
     expires_at: float | None = None
     fit: str = Fit.STRICT.value
+    batch: str | None = None
 
     def __post_init__(self) -> None:
         check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
@@ -126,6 +128,8 @@ class UploadJob:
             raise InvalidJob("expires_at", "must be later than not_before")
         if self.fit not in tuple(Fit):
             raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {_show(self.fit)}")
+        if self.batch is not None:
+            check_batch(self.batch)
 
     @classmethod
     def from_fields(cls, given: dict[str, Any]) -> Self:
@@ -161,6 +165,20 @@ def check_job_id(job_id: object) -> str:
             f"must be 1 to 64 of letters, digits, _ and -, such as a UUID, not {_show(job_id)}",
         )
     return job_id
+
+
+def check_batch(batch: object) -> str:
+    """Return `batch` if it can be the name of one.
+
+    Raises:
+        InvalidJob: it cannot.
+    """
+    if not isinstance(batch, str) or not _BATCH.fullmatch(batch):
+        raise InvalidJob(
+            "batch",
+            f"must be 1 to 64 of letters, digits, _ and -, such as logos-2026, not {_show(batch)}",
+        )
+    return batch
 
 
 def check_account(account: object) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from tasks.codes import JobState, OutcomeCode
 from tasks.errors import InvalidJob, WaitTimeout
 from tasks.findings import Wanted
-from tasks.job import check_account, check_job_id, check_time
+from tasks.following import Patience, follow
+from tasks.job import check_account, check_batch, check_job_id, check_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T", bound=StrEnum)
 
-# A change may go untold: Redis forgets its listeners when a connection is cut.
-_LONGEST_SILENCE = 5.0
 _MOST_ON_A_PAGE = 1_000
 _MOST_AT_ONCE = 500
 _LONGEST_WAIT = 2.0  # of one call; Redis has 5 s to answer
@@ -94,19 +93,13 @@ class Observer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable: Redis cannot be reached.
         """
-        deadline = monotonic() + timeout
-        yield (record := self.status(job_id))
-        if record.state.is_terminal:
-            return
-        with self._records.listening(job_id) as wait:
-            while not record.state.is_terminal:
-                if (now := self.status(job_id)) != record:
-                    yield (record := now)
-                    continue
-                left = deadline - monotonic()
-                if not left > 0:  # also when it is no number
-                    raise WaitTimeout(record, timeout)
-                wait(min(left, _LONGEST_SILENCE))
+        return follow(
+            lambda: self.status(job_id),
+            lambda record: record.state.is_terminal,
+            lambda: self._records.listening(self._records.keys.changes(job_id)),
+            Patience(timeout, monotonic=monotonic),
+            lambda record: WaitTimeout(record, timeout),
+        )
 
     def find(
         self,
@@ -117,6 +110,7 @@ class Observer:
         code: str | None = None,
         since: float | datetime | None = None,
         before: float | datetime | None = None,
+        batch: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -131,6 +125,7 @@ class Observer:
             code: what became of them, such as `image_not_square`.
             since: Unix seconds or a time with its zone; enqueued then or later.
             before: the same; enqueued earlier.
+            batch: to which they belong.
             limit: how many at most, from 1 to 1,000.
             cursor: of the page before; None for the first.
 
@@ -147,6 +142,7 @@ class Observer:
             code=_one_of("code", OutcomeCode, code),
             since=check_time("since", since),
             before=check_time("before", before),
+            batch=None if batch is None else check_batch(batch),
         )
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidJob("cursor", "must be that of a page")

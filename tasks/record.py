@@ -16,6 +16,9 @@ from tasks.job import DEFAULT_ACCOUNT, Fit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FORM = 1
+"""The version of the record's form that this release writes and reads; see docs/contract.md."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
@@ -40,7 +43,7 @@ class JobRecord:
         created_at: when it was enqueued.
         started_at: when it was claimed last.
         finished_at: when it ended.
-        version: of the record's form.
+        version: of the record's form; see `FORM`.
 
     The other fields are those of `UploadJob`.
     """
@@ -58,6 +61,7 @@ class JobRecord:
     idempotency_key: str | None
     not_before: float | None
     expires_at: float
+    batch: str | None
     replay_of: str | None
     superseded_by: str | None
     wait_reason: WaitReason | None
@@ -88,7 +92,7 @@ class JobRecord:
         return cls(
             id=job_id,
             state=JobState(stored["state"]),
-            outcome=OutcomeCode(outcome) if outcome else None,
+            outcome=OutcomeCode.read(outcome) if outcome else None,
             message=stored.get("message", ""),
             http_status=int(status) if status else None,
             chatbot_id=stored["chatbot_id"],
@@ -99,9 +103,10 @@ class JobRecord:
             idempotency_key=stored.get("idempotency_key"),
             not_before=number("not_before"),
             expires_at=float(stored["expires_at"]),
+            batch=stored.get("batch"),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
-            wait_reason=WaitReason(reason) if reason else None,
+            wait_reason=WaitReason.read(reason) if reason else None,
             wait_until=number("wait_until"),
             image_sha256=stored.get("image_sha256") or None,
             attempts_used=int(stored.get("attempts_used", "0")),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from tasks.batch_status import BatchStatus
 from tasks.codes import WaitReason
 from tasks.connection import translated
-from tasks.errors import JobNotFound, LedgerRefused
+from tasks.errors import BatchNotFound, JobNotFound, LedgerRefused
 from tasks.findings import Outcome, Page
-from tasks.record import JobRecord
+from tasks.record import FORM, JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,7 @@ class RecordReader:
         return decode(job_id, self._as_it_waits_now(job_id, stored))
 
     def find(self, wanted: Wanted, limit: int, cursor: str | None) -> Page:
-        """Look through all jobs, those enqueued last first.
+        """Look through all jobs, those enqueued last first, but for those of an unknown form.
 
         Args:
             wanted: which.
@@ -64,8 +65,36 @@ class RecordReader:
         while at and len(records) < limit:
             at, *found = self._call("find", at, _LOOKED_AT, limit - len(records), *wanted.encode())
             for job_id, flat in found:
-                records.append(decode(job_id, self._as_it_waits_now(job_id, pairs(flat))))
+                stored = pairs(flat)
+                if _is_known(stored):
+                    records.append(decode(job_id, self._as_it_waits_now(job_id, stored)))
         return Page(tuple(records), at or None)
+
+    def batch(self, batch_id: str) -> BatchStatus:
+        """How many jobs of a batch are where.
+
+        Raises:
+            BatchNotFound: there is none of this name.
+            LedgerRefused: it is of a form that this release does not know.
+        """
+        with translated():
+            stored = cast("dict[str, str]", self._redis.hgetall(self.keys.batch(batch_id)))
+        if not stored:
+            raise BatchNotFound(batch_id)
+        try:
+            return BatchStatus.decode(batch_id, stored)
+        except (KeyError, ValueError) as error:
+            raise LedgerRefused(f"the batch {batch_id} cannot be read: {error!r}") from error
+
+    def batches(self, limit: int) -> list[BatchStatus]:
+        """How the last batches stand, those that began last first."""
+        with translated():
+            names: Any = self._redis.zrevrange(self.keys.batches, 0, limit - 1)
+        found = []
+        for name in names:
+            with suppress(BatchNotFound):  # forgotten, and not yet struck from the index
+                found.append(self.batch(name))
+        return found
 
     def outcomes(self, after: str, count: int, block: float) -> list[Outcome]:
         """What became of the jobs that ended after an entry of the stream, oldest first.
@@ -87,24 +116,26 @@ class RecordReader:
         return str(newest[0][0]) if newest else "0-0"
 
     @contextmanager
-    def listening(self, job_id: str) -> Iterator[Callable[[float], None]]:
-        """Hear of the job's changes inside the block.
+    def listening(self, channel: str) -> Iterator[Callable[[float], None]]:
+        """Hear of changes inside the block, as `channel` is told of them.
 
         What it yields waits for one at most so many seconds; it may return early.
         """
-        with translated(), self._redis.pubsub() as channel:  # type: ignore[no-untyped-call] # redis-py's
-            channel.subscribe(self.keys.changes(job_id))
-            channel.get_message(timeout=_PATIENCE)  # that we are listening
+        with translated(), self._redis.pubsub() as listener:  # type: ignore[no-untyped-call] # redis-py's
+            listener.subscribe(channel)
+            listener.get_message(timeout=_PATIENCE)  # that we are listening
 
             def wait(seconds: float) -> None:
                 with translated():
-                    channel.get_message(timeout=seconds)
+                    told = listener.get_message(timeout=seconds)
+                    while told:  # one look is enough for all that was told meanwhile
+                        told = listener.get_message()
 
             yield wait
 
     def _as_it_waits_now(self, job_id: str, stored: dict[str, str]) -> dict[str, str]:
         reason = stored.get("wait_reason")
-        if reason is None or not WaitReason(reason).is_of_account:
+        if reason is None or not WaitReason.read(reason).is_of_account:
             return stored
         now = self._call("look", job_id)
         return stored | dict(zip(("wait_reason", "message", "wait_until"), now, strict=False))
@@ -119,10 +150,24 @@ def decode(job_id: str, stored: Mapping[str, str]) -> JobRecord:
     Raises:
         LedgerRefused: it is of a form that this release does not know.
     """
+    if not _is_known(stored):
+        raise unknown_form(job_id, stored["version"])
     try:
         return JobRecord.decode(job_id, stored)
     except (KeyError, ValueError) as error:
         raise LedgerRefused(f"the record of job {job_id} cannot be read: {error!r}") from error
+
+
+def unknown_form(job_id: str, version: str) -> LedgerRefused:
+    """What is said of a record that only another release can read."""
+    return LedgerRefused(
+        f"the record of job {job_id} is of form {version or 'none'}; this release knows form "
+        f"{FORM} only, a newer one is needed"
+    )
+
+
+def _is_known(stored: Mapping[str, str]) -> bool:
+    return stored.get("version") in {None, str(FORM)}
 
 
 def pairs(flat: list[str]) -> dict[str, str]:

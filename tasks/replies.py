@@ -6,7 +6,7 @@ Pure values; `store.py` makes them out of what the scripts reply.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -109,12 +109,9 @@ class Heard:
 
     def encode(self) -> str:
         """As JSON, without what is not known."""
-        told = {
-            "answered": self.answered,
-            "fingerprint": self.fingerprint,
-            **asdict(self.gate),
-            **asdict(self.quota),
-        }
+        told: dict[str, object] = {"answered": self.answered, "fingerprint": self.fingerprint}
+        for part in (self.gate, self.quota):
+            told |= {field.name: getattr(part, field.name) for field in fields(part)}
         known = {name: value for name, value in told.items() if value is not None}
         return json.dumps(known, separators=(",", ":"))
 

@@ -12,9 +12,10 @@ from redis.exceptions import NoScriptError
 
 from tasks.broker import envelope
 from tasks.connection import translated
+from tasks.record import FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from redis import Redis
 
@@ -41,9 +42,12 @@ NAMES = (
     "beat",
     "find",
     "sweep",
+    "take_callbacks",
+    "postpone_callback",
+    "end_callback",
 )
 # In this order: what is defined is used further down.
-_SHARED = ("_ledger", "_track", "_pool", "_turns", "_moves", "_answers")
+_SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers")
 
 _DAY = 86_400
 
@@ -95,12 +99,38 @@ class Scripts:
             LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
             LedgerRefused: Redis said no.
         """
-        now = "" if self._now is None else f"{self._now():.6f}"
+        now = self._time()
         with translated():
             try:
                 return self._redis.evalsha(self._hashes[name], 0, now, *arguments)
             except NoScriptError:
                 return self._redis.eval(self._sources[name], 0, now, *arguments)
+
+    def call_each(self, name: str, calls: Sequence[Sequence[str | float]]) -> Iterator[Any]:
+        """Run a script for each list of arguments, in one round trip; yields what each replies.
+
+        Raises:
+            LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
+            LedgerRefused: Redis said no to the one whose reply would be next.
+        """
+        now = self._time()
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            # The first call carries the script, so that the others find it.
+            pipeline.eval(self._sources[name], 0, now, *calls[0])
+            for arguments in calls[1:]:
+                pipeline.evalsha(self._hashes[name], 0, now, *arguments)
+            replies = pipeline.execute(raise_on_error=False)
+        for arguments, reply in zip(calls, replies, strict=True):
+            if isinstance(reply, NoScriptError):  # Redis has forgotten it meanwhile
+                yield self.call(name, *arguments)
+            elif isinstance(reply, Exception):
+                with translated():
+                    raise reply
+            else:
+                yield reply
+
+    def _time(self) -> str:
+        return "" if self._now is None else f"{self._now():.6f}"
 
 
 def _source(name: str) -> str:
@@ -112,6 +142,7 @@ def _render(shared: str, keys: Keys, retention: Retention) -> str:
         "BASE": _lua_string(keys.base),
         "QUEUE": _lua_string(keys.queue),
         "ENVELOPE": _lua_string(envelope(keys.queue)),
+        "FORM": _lua_string(str(FORM)),
         "SUCCEEDED": str(retention.succeeded),
         "FAILED": str(retention.failed),
         "SUPERSEDED": str(retention.superseded),

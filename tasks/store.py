@@ -9,8 +9,9 @@ holds the job's lease.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tasks.callbacks import Callbacks
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
@@ -18,12 +19,13 @@ from tasks.job import DEFAULT_ACCOUNT, Fit
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record_reader import RecordReader, decode, pairs
+from tasks.record import FORM
+from tasks.record_reader import RecordReader, decode, pairs, unknown_form
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from redis import Redis
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
 
-_FORM = "1"
+_CANCELLED_AT_ONCE = 200  # jobs in a round trip
 
 
 class JobStore(RecordReader):
@@ -47,6 +49,7 @@ class JobStore(RecordReader):
 
     Attributes:
         pool: what all workers share beside the jobs.
+        callbacks: the ended jobs that somebody is still to be told of.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class JobStore(RecordReader):
         keys = keys or Keys()
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
+        self.callbacks = Callbacks(self._scripts)
 
     def enqueue(
         self,
@@ -82,25 +86,36 @@ class JobStore(RecordReader):
         Returns:
             Whether it is new, and the record under this id or idempotency key.
         """
-        stored = _encode(job) | ({"replay_of": replay_of} if replay_of else {})
-        if job.expires_at is None:
-            stored["lifetime"] = str(lifetime)
-        reply = self._call(
-            "enqueue", job_id, job.idempotency_key or "", idempotency_window, *_flat(stored)
-        )
-        return reply[0] == "created", decode(reply[1], pairs(reply[2]))
+        arguments = _new_job(job, job_id, lifetime, idempotency_window, replay_of)
+        return _enqueued(self._call("enqueue", *arguments))
+
+    def enqueue_each(
+        self,
+        jobs: Iterable[tuple[UploadJob, str]],
+        *,
+        lifetime: float,
+        idempotency_window: int,
+    ) -> Iterator[tuple[bool, JobRecord]]:
+        """The same for some jobs and their ids; one round trip, and a step of its own for each."""
+        calls = [_new_job(job, job_id, lifetime, idempotency_window) for job, job_id in jobs]
+        return map(_enqueued, self._scripts.call_each("enqueue", calls))
 
     def refuse(
         self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
     ) -> bool:
         """Record a job that cannot be carried out as failed; False if its id was known."""
-        form = {"version": _FORM, "chatbot_id": "", "image": "", "account": "", "fit": ""}
+        form = {"version": str(FORM), "chatbot_id": "", "image": "", "account": "", "fit": ""}
         return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
 
     def claim(
         self, lease: Lease, seconds: float, worker: str
     ) -> Claimed | Ended | Leased | Waiting | Unknown:
-        """Take a queued job for `seconds`."""
+        """Take a queued job for `seconds`.
+
+        Raises:
+            LedgerRefused: the record is of a form that this release does not know. The job is
+                left as it is, for a worker that knows it.
+        """
         reply = self._call("claim", *lease, seconds, worker)
         match reply[0]:
             case "claimed":
@@ -111,6 +126,8 @@ class JobStore(RecordReader):
                 return _waiting(reply)
             case "leased":
                 return Leased()
+            case "unknown_form":
+                raise unknown_form(lease.job_id, reply[1])
             case _:
                 return Unknown()
 
@@ -197,6 +214,39 @@ class JobStore(RecordReader):
             raise JobNotFound(job_id)
         return Cancellation(reply)
 
+    def cancel_batch(self, batch_id: str) -> tuple[int, int]:
+        """Cancel what has not ended of a batch, each job in a step of its own.
+
+        Returns:
+            How many jobs are cancelled by this, and how many a worker runs.
+        """
+        cancelled, requested = 0, set[str]()
+        while True:
+            before = cancelled, len(requested)
+            # Each pass sees what was there all the time; what is cancelled may bring others in.
+            for job_ids in self._pending_of_batch(batch_id):
+                replies = self._scripts.call_each("cancel", [[job_id] for job_id in job_ids])
+                for job_id, reply in zip(job_ids, replies, strict=True):
+                    if reply == Cancellation.CANCELLED:
+                        cancelled += 1
+                    elif reply == Cancellation.REQUESTED:
+                        requested.add(job_id)
+            if (cancelled, len(requested)) == before:
+                return before
+
+    def _pending_of_batch(self, batch_id: str) -> Iterator[list[str]]:
+        cursor = 0
+        while True:
+            with translated():
+                found: Any = self._redis.sscan(
+                    self.keys.batch_pending(batch_id), cursor, count=_CANCELLED_AT_ONCE
+                )
+            cursor, job_ids = found
+            if job_ids:
+                yield list(job_ids)
+            if not cursor:
+                return
+
     def take_due(self, limit: int) -> Tick:
         """Look at up to `limit` jobs whose time has come."""
         next_due, news, *counts = self._call("take_due", limit)
@@ -240,13 +290,28 @@ class JobStore(RecordReader):
         return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
 
 
+def _new_job(
+    job: UploadJob, job_id: str, lifetime: float, window: int, replay_of: str | None = None
+) -> list[str | float]:
+    """What `enqueue.lua` is told of a job."""
+    stored = _encode(job)
+    if replay_of:
+        stored["replay_of"] = replay_of
+    return [job_id, job.idempotency_key or "", window, lifetime, *_flat(stored)]
+
+
+def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
+    return reply[0] == "created", decode(reply[1], pairs(reply[2]))
+
+
 def _encode(job: UploadJob) -> dict[str, str]:
     stored = {
-        "version": _FORM,
+        "version": str(FORM),
         "chatbot_id": job.chatbot_id,
         "image": job.image,
         "account": None if job.account == DEFAULT_ACCOUNT else job.account,
         "fit": None if job.fit == Fit.STRICT else job.fit,
+        "batch": job.batch,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _seconds(job.not_before),
@@ -264,4 +329,4 @@ def _flat(stored: Mapping[str, str]) -> list[str]:
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))
+    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))

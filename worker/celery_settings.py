@@ -54,6 +54,7 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
             "socket_keepalive": True,
             "max_connections": concurrency + 20,
             "priority_steps": [0],
+            "slots": concurrency,
             # Only `facelift.enqueue`, which takes milliseconds, waits for it.
             "visibility_timeout": _VISIBILITY_TIMEOUT,
         },

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tasks.codes import OutcomeCode
-from tasks.errors import IdempotencyConflict, InvalidJob
-from tasks.job import UploadJob, check_job_id
+from tasks.errors import IdempotencyConflict, InvalidJob, LedgerRefused
+from tasks.job import UploadJob, check_batch, check_job_id
+from tasks.record import FORM
 from worker.logs import fields
 from worker.run import Report, Verdict, ended_before
 
@@ -35,7 +37,8 @@ class Intake:
         That is also what Flower shows under the task's id, which is the job's id too.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: nothing was recorded.
+            LedgerUnavailable, LedgerRefused: nothing was recorded; the latter also for a
+                message of a form that this release does not know.
         """
         try:
             job_id = check_job_id(task_id)
@@ -43,7 +46,7 @@ class Intake:
             log.warning("message dropped: as a task id, %s", error)
             return Report(Verdict.FAILED, f"Dropped: {error}.")
         try:
-            record = self._client.enqueue_job(_make_job(args, kwargs), job_id)
+            record = self._client.enqueue_job(make_job(args, kwargs), job_id)
         except (InvalidJob, IdempotencyConflict) as error:
             log.warning("job refused", extra=fields(job=job_id, reason=str(error)))
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
@@ -55,15 +58,33 @@ class Intake:
         return Report(Verdict.WAITS, "Recorded.")
 
 
-def _make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
+def make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
+    """The job that a message asks for.
+
+    Raises:
+        InvalidJob: it cannot be a job.
+        LedgerRefused: the message is of a form that this release does not know.
+    """
     if args:
         raise InvalidJob("args", "must be empty: a job's fields are keyword arguments")
-    return UploadJob.from_fields(kwargs)
+    fields = dict(kwargs)
+    form = fields.pop("version", FORM)
+    if isinstance(form, int) and form > FORM:
+        raise LedgerRefused(
+            f"the message is of form {form}; this release knows form {FORM} only, "
+            "a newer one is needed"
+        )
+    if form != FORM or isinstance(form, bool):
+        raise InvalidJob("version", f"must be {FORM}, the number, or left out")
+    return UploadJob.from_fields(fields)
 
 
 def _printable(kwargs: dict[str, Any]) -> dict[str, str]:
     """What can be told of a job that could not be made, for whoever looks it up."""
-    return {
+    told = {
         name: str(kwargs.get(name, ""))[:200].encode("ascii", "backslashreplace").decode()
         for name in ("chatbot_id", "image", "account")
     }
+    with suppress(InvalidJob):
+        told["batch"] = check_batch(kwargs.get("batch"))
+    return told

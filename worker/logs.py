@@ -10,6 +10,7 @@ import json
 import logging
 import logging.config
 import os
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LEVELS = {
-    "celery.app.trace": "WARNING",  # tells of every task what the attempt's line tells better
+    "celery.app.trace": "ERROR",  # tells of every task what a line of ours tells better
     "celery.worker.strategy": "WARNING",
+    "urllib3.connectionpool": "INFO",  # tells paths and queries, which may hold a secret
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }
-_PLAIN = frozenset("-_.:/@%+,")
+_PLAIN = re.compile(r"[\w.:/@%+,-]+")
 
 
 class LogFormat(StrEnum):
@@ -143,9 +145,7 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    if text and all(each.isalnum() or each in _PLAIN for each in text):
-        return text
-    return json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _without_needless_traceback(record: logging.LogRecord) -> logging.LogRecord:

@@ -25,7 +25,7 @@ _STORE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _STORE_URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
 _HOST = re.compile(r"[a-z0-9._:-]+")
 _SINGLE_LABEL = re.compile(r"[a-z][a-z0-9_-]*")  # a leading digit could be an address in disguise
-_LAST_PORT = 65_535
+_PORT, _LAST_PORT = re.compile(r"[1-9][0-9]{0,4}"), 65_535
 _PRIVATE_DOMAINS = (".localhost", ".local", ".internal", ".svc")
 
 
@@ -98,19 +98,19 @@ def _image_formats(value: object) -> object:
 
 
 def _log_format(value: object) -> object:
-    if value not in (known := [form.value for form in LogFormat]):
+    found = str(value).lower()
+    if found not in (known := [form.value for form in LogFormat]):
         raise ValueError(f"must be {' or '.join(known)}")
-    return value
+    return found
 
 
 def _port(value: object) -> object:
-    if value == OFF:
+    text = str(value).lower()
+    if text == OFF:
         return None
-    if not (isinstance(value, str) and value.isascii() and value.isdecimal()) or not (
-        1 <= int(value) <= _LAST_PORT
-    ):
+    if not _PORT.fullmatch(text) or int(text) > _LAST_PORT:
         raise ValueError(f"must be a port from 1 to {_LAST_PORT}, or {OFF}")
-    return int(value)
+    return int(text)
 
 
 def _host(value: str) -> str:

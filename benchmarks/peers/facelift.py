@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import job
-from tasks import UploadClient
+from tasks import UploadClient, UploadJob
 
 client = UploadClient(job.REDIS)
 
@@ -13,8 +13,8 @@ def enqueue(bot: str, picture: str) -> None:
     client.enqueue(bot, f"media:{picture}")
 
 
-if hasattr(client, "enqueue_many"):
-
-    def enqueue_many(jobs: list[tuple[str, str]]) -> None:
-        """Many at once."""
-        client.enqueue_many([(bot, f"media:{picture}") for bot, picture in jobs])
+def enqueue_many(jobs: list[tuple[str, str]]) -> None:
+    """Many at once."""
+    client.enqueue_many(
+        [UploadJob(chatbot_id=bot, image=f"media:{picture}") for bot, picture in jobs]
+    )

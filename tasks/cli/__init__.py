@@ -1,6 +1,7 @@
 """The `facelift` command.
 
-A producer's commands are in `commands.py`, an operator's in `operator.py`.
+A producer's commands are in `commands.py`, for many jobs in `bulk.py` and `batch.py`, an
+operator's in `operator.py`.
 Packages that `tasks` may not import add theirs by the entry point group
 `facelift.commands`.
 """
@@ -12,6 +13,8 @@ from typing import Any
 
 import click
 
+from tasks.cli.batch import batch
+from tasks.cli.bulk import enqueue_many
 from tasks.cli.commands import COMMANDS
 from tasks.cli.exits import Exit, exit_for
 from tasks.cli.health import health
@@ -62,7 +65,7 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, *OPERATOR_COMMANDS, health):
+for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, health):
     cli.add_command(_command)
 
 

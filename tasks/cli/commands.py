@@ -7,64 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tasks.cli.exits import exit_of, exit_of_cancelling
+from tasks.cli.options import Moment, fit_option, json_option, timeout_option
 from tasks.cli.pool_text import describe_pool
 from tasks.cli.text import describe, describe_cancellation
 from tasks.client import UploadClient
 from tasks.errors import WaitTimeout
-from tasks.job import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tasks.record import JobRecord
-
-
-class _Moment(click.ParamType[float]):
-    """Unix seconds, or a date and time with its zone."""
-
-    name = "time"
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        if not isinstance(value, str):
-            return value
-        try:
-            return float(value)
-        except ValueError:
-            pass
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(
-                f"{value!r} is neither Unix seconds nor a time such as 2026-01-31T18:00:00Z",
-                param,
-                ctx,
-            )
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-
-
-def _timeout(default: float) -> Callable[[Any], Any]:
-    return click.option(
-        "--timeout",
-        type=click.FloatRange(min=0),
-        default=default,
-        show_default=True,
-        metavar="SECONDS",
-        help="Wait no longer than this; the job goes on.",
-    )
 
 
 @click.command()
@@ -73,27 +28,22 @@ def _timeout(default: float) -> Callable[[Any], Any]:
 @click.option("--account", default="default", show_default=True, help="Whose API key to use.")
 @click.option("--idempotency-key", help="The same key again gives the same job.")
 @click.option("--sha256", help="What the image's bytes must hash to.")
-@click.option(
-    "--fit",
-    type=click.Choice([fit.value for fit in Fit]),
-    default=Fit.STRICT.value,
-    show_default=True,
-    help="Whether a picture that would be refused is cropped or padded instead.",
-)
+@fit_option
 @click.option(
     "--not-before",
-    type=_Moment(),
+    type=Moment(),
     help="Start no earlier. Unix seconds or ISO 8601 (UTC unless it says).",
 )
 @click.option(
     "--expires-at",
-    type=_Moment(),
+    type=Moment(),
     help="Give up then. Unix seconds or ISO 8601 (UTC unless it says).",
 )
+@click.option("--batch", metavar="NAME", help="A name for many jobs, to follow them as one.")
 @click.option("--job-id", help="A name of your own; enqueueing it again is harmless.")
 @click.option("--wait", is_flag=True, help="Wait for the outcome, as `facelift wait` does.")
-@_timeout(60)
-@_as_json
+@timeout_option(60)
+@json_option
 def enqueue(
     chatbot_id: str,
     image: str,
@@ -118,7 +68,7 @@ def enqueue(
 
 @click.command()
 @click.argument("job_id", required=False)
-@_as_json
+@json_option
 def status(job_id: str | None, *, as_json: bool) -> None:
     """Show where a job stands; without JOB_ID, the pool.
 
@@ -142,8 +92,8 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job_id")
-@_timeout(60)
-@_as_json
+@timeout_option(60)
+@json_option
 def wait(job_id: str, *, timeout: float, as_json: bool) -> None:
     """Wait until a job has ended, then show it."""
     with UploadClient.from_env() as client:
@@ -152,7 +102,7 @@ def wait(job_id: str, *, timeout: float, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job_id")
-@_as_json
+@json_option
 def cancel(job_id: str, *, as_json: bool) -> None:
     """Have a job not delivered, if that is still possible.
 
@@ -171,7 +121,7 @@ def cancel(job_id: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job_id")
-@_as_json
+@json_option
 def replay(job_id: str, *, as_json: bool) -> None:
     """Enqueue what an ended job was about once more. Prints the new job's id."""
     with UploadClient.from_env() as client:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Self
 
 from tasks.codes import JobState
 from tasks.errors import (
+    BatchNotFound,
+    BatchTimeout,
+    EnqueueInterrupted,
     IdempotencyConflict,
     InvalidJob,
     InvalidSettings,
@@ -17,6 +20,7 @@ from tasks.errors import (
 )
 
 if TYPE_CHECKING:
+    from tasks.batch_status import BatchStatus
     from tasks.errors import FaceliftError
     from tasks.record import JobRecord
 
@@ -29,11 +33,11 @@ class Exit(IntEnum):
     OK = 0, "delivered, or done"
     ERROR = 1, "an error of another kind"
     USAGE = 2, "bad usage or bad input"
-    FAILED = 3, "the job failed or expired, or a picture is refused"
-    NOT_FOUND = 4, "no such job"
+    FAILED = 3, "the job, or one of the batch, failed or expired; or a picture is refused"
+    NOT_FOUND = 4, "no such job or batch"
     NO_REDIS = 5, "Redis cannot be reached, or refuses"
-    PENDING = 6, "the job has not ended yet"
-    SET_ASIDE = 7, "the job was superseded or cancelled"
+    PENDING = 6, "the job, or one of the batch, has not ended yet"
+    SET_ASIDE = 7, "the job, or one of the batch, was superseded or cancelled"
 
     def __new__(cls, code: int, meaning: str) -> Self:
         """A member is its code and knows its meaning."""
@@ -48,9 +52,12 @@ _BY_ERROR: dict[type[FaceliftError], Exit] = {
     InvalidSettings: Exit.USAGE,
     IdempotencyConflict: Exit.USAGE,
     JobNotFound: Exit.NOT_FOUND,
+    BatchNotFound: Exit.NOT_FOUND,
+    EnqueueInterrupted: Exit.NO_REDIS,
     LedgerUnavailable: Exit.NO_REDIS,
     LedgerRefused: Exit.NO_REDIS,
     WaitTimeout: Exit.PENDING,
+    BatchTimeout: Exit.PENDING,
 }
 
 _BY_STATE = {
@@ -70,6 +77,14 @@ def exit_for(error: FaceliftError) -> Exit:
 def exit_of(record: JobRecord) -> Exit:
     """The exit code of where a job stands."""
     return _BY_STATE.get(record.state, Exit.PENDING)
+
+
+def exit_of_batch(status: BatchStatus) -> Exit:
+    """The exit code of where a batch stands: that of the job which fared worst."""
+    if not status.is_complete:
+        return Exit.PENDING
+    found = {_BY_STATE[state] for state in status.states}
+    return next(code for code in (Exit.FAILED, Exit.SET_ASIDE, Exit.OK) if code in found)
 
 
 def exit_of_cancelling(record: JobRecord) -> Exit:

@@ -47,6 +47,8 @@ def _lines(record: JobRecord) -> Iterator[str]:
     else:
         after = record.finished_at - record.created_at
         yield fact("Ended", f"{date(record.finished_at)}, {after:.1f} s later")
+    if record.batch:
+        yield fact("Batch", record.batch)
     if record.replay_of:
         yield fact("Replays", record.replay_of)
     if record.superseded_by:

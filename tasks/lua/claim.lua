@@ -6,6 +6,7 @@
 --          {'ended', state}              terminal: a duplicate, or past its deadline just now
 --          {'leased'}                    somebody runs it
 --          {'waiting', reason, message, until}  not its turn
+--          {'unknown_form', version}     a newer release's: for a worker that knows it
 
 local id, token, lease, worker = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local job = load(id)
@@ -19,6 +20,11 @@ if tonumber(job.expires_at) <= now then
 end
 
 local name = account_of(job)
+if job.version ~= FORM then
+  let_go(id, job)  -- it keeps no other from its turn; the agenda sends it again
+  release(name)
+  return { 'unknown_form', job.version or '' }
+end
 if job.state == 'queued' then
   local reason, message = obstacle(id, job)
   if reason then
@@ -33,8 +39,8 @@ if job.state == 'queued' then
     end
   end
 end
-job = load(id)
 if job.state == 'waiting' then
+  job = load(id)
   return { 'waiting', job.wait_reason, job.message, job.wait_until }
 end
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of sample images, with `good.png` and `other.png` among them."""
+    """A folder of sample images; `good.png`, `other.png` and `bots/42.png` can be delivered."""
     folder = tmp_path_factory.mktemp("media")
     samples = [sample.name for sample in write_samples(folder) if sample.expected == "delivered"]
     pictures = [name for name in samples if name.endswith(".png")]
     shutil.copy(folder / pictures[0], folder / "good.png")
     shutil.copy(folder / pictures[1], folder / "other.png")
+    (folder / "bots").mkdir()
+    shutil.copy(folder / pictures[0], folder / "bots" / "42.png")
     return folder
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import requests
 from redis import Redis
 
 from tasks import UploadClient
@@ -25,12 +26,18 @@ class Scene:
     """Everything that a key could get into."""
 
     def __init__(
-        self, server: RedisServer, workers: WorkerProcess, flower: Flower, folder: Path
+        self,
+        server: RedisServer,
+        workers: WorkerProcess,
+        flower: Flower,
+        folder: Path,
+        metrics: int,
     ) -> None:
         self.server = server
         self.workers = workers
         self.flower = flower
         self.folder = folder
+        self.metrics = f"http://127.0.0.1:{metrics}/metrics"
         self.redis: Any = Redis.from_url(server.url)
         self.client = UploadClient(server.url)
         self.jobs: list[str] = []
@@ -67,6 +74,7 @@ class Scene:
             **in_command_lines(),
             "worker's log": self.workers.log,
             "worker's log as text": (self.folder / "text.log").read_text(),
+            "metrics": requests.get(self.metrics, timeout=10).text,
             "Flower's log": (self.folder / "flower.log").read_text(),
             "Celery's events": self._heard,
             **{f"Flower {page}": self.flower.get(page) for page in self._pages()},

@@ -1,4 +1,4 @@
-"""API keys stay in the worker: whatever happens, none is found anywhere else."""
+"""Secrets stay in the worker: whatever happens, none is found anywhere else."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import pytest
 from celery import Celery
 
 from sandbox.endpoint.process import EndpointProcess
-from sandbox.redis_server import RedisServer
+from sandbox.redis_server import RedisServer, _free_port
 from tests.acceptance.flower import Flower
+from tests.acceptance.hook import Hook
 from tests.acceptance.scene import Scene
 from tests.acceptance.traces import disguises, shows
 from tests.acceptance.world import COMMAND, eventually, worker
@@ -33,21 +34,25 @@ def make_key() -> str:
 
 IN_VARIABLE, IN_FILE, PLANTED = make_key(), make_key(), make_key()
 
+SIGNING_KEY = secrets.token_bytes(32)
+SIGNING_SECRET = b64encode(SIGNING_KEY).decode()  # behind whsec_
+IN_URL = secrets.token_urlsafe(20)
+
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
 import pathlib
-from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
 
-send = HTTPAdapter.send
+send = HTTPConnectionPool.urlopen
 defect = pathlib.Path(__file__).with_name("defect")
 
-def send_unless_defect(self, request, **options):
+def send_unless_defect(self, *args, **options):
     if defect.exists():
         defect.unlink()
         raise RuntimeError("a defect")
-    return send(self, request, **options)
+    return send(self, *args, **options)
 
-HTTPAdapter.send = send_unless_defect
+HTTPConnectionPool.urlopen = send_unless_defect
 """
 
 # What goes into the log as JSON goes into a file as text besides.
@@ -97,17 +102,25 @@ def echo(key: str) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def played(
-    server: RedisServer, environment: dict[str, str], endpoint: EndpointProcess, folder: Path
+    server: RedisServer,
+    environment: dict[str, str],
+    endpoint: EndpointProcess,
+    hook: Hook,
+    folder: Path,
 ) -> Iterator[Scene]:
     """The scene after everything has happened that may happen to a job."""
     (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
     (folder / "key").write_text(IN_FILE)
+    metrics = _free_port()
     settings = environment | {
         "FACELIFT_REDIS_URL": server.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
+        "FACELIFT_CALLBACK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
+        "FACELIFT_CALLBACK_SECRET": f"whsec_{SIGNING_SECRET}",
         "FACELIFT_LOG_FORMAT": "json",
+        "FACELIFT_METRICS_PORT": str(metrics),
         "FACELIFT_BREAKER_FAILURES": "2",
         "FACELIFT_BREAKER_PAUSE": "200ms",
         "FACELIFT_READ_TIMEOUT": "1s",
@@ -117,10 +130,11 @@ def played(
     command = (*COMMAND, "--log-level", "debug")
     with worker(folder / "worker.log", settings, command) as workers:
         flower = Flower(server.url, folder / "flower.log")
-        scene = Scene(server, workers, flower, folder)
+        scene = Scene(server, workers, flower, folder, metrics)
         try:
             flower.until_ready()
             play(scene, endpoint)
+            hear(scene, hook)
             yield scene
         finally:
             flower.stop()
@@ -154,21 +168,46 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
     assert scene.client.status(crash).crashes == 1
 
 
+def hear(scene: Scene, hook: Hook) -> None:
+    """A receiver of callbacks that gives away what it knows."""
+    hook.reason = f"{SIGNING_SECRET} {IN_URL}"
+    hook.answer("echo", 500, 302, 410, Location=f"/{SIGNING_SECRET}/{IN_URL}", Echo=SIGNING_SECRET)
+    scene.enqueue("echo")
+    eventually(lambda: "callback given up" in scene.workers.log, "it is not given up")
+    assert hook.verify(hook.told("echo")[-1])
+    assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
+    hook.go_down()
+    scene.enqueue("unheard")
+    eventually(lambda: "the receiver is not available" in scene.workers.log, "no try failed")
+    hook.come_back()
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    made = Hook(SIGNING_SECRET)
+    yield made
+    made.go_down()
+
+
 @pytest.fixture(scope="module")
 def scene(
-    redis_binary: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    redis_binary: Path,
+    environment: dict[str, str],
+    hook: Hook,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("canary")
     with (
         RedisServer(folder / "redis", binary=redis_binary) as server,
         EndpointProcess(api_keys=[IN_VARIABLE, IN_FILE]) as endpoint,
-        played(server, environment, endpoint, folder) as made,
+        played(server, environment, endpoint, hook, folder) as made,
     ):
         yield made
 
 
-def test_api_keys_are_nowhere_but_in_the_worker(scene: Scene) -> None:
-    assert scene.places_that_show(IN_VARIABLE, IN_FILE) == set()
+def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
+    of_callbacks = (SIGNING_SECRET, SIGNING_KEY.hex(), IN_URL)
+    assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_callbacks) == set()
 
 
 def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:
@@ -206,6 +245,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
     ):
         dispatcher.send("task-received", uuid="planted", name=PLANTED)
     eventually(lambda: "planted" in scene.flower.get("/api/tasks"), "Flower did not hear of it")
+    scene.redis.sadd("{facelift}:accounts", PLANTED)  # the metrics have a label for it
     scene.redis.set("string", PLANTED)
     scene.redis.hset("hash", PLANTED, "")
     scene.redis.rpush("list", "", PLANTED)
@@ -224,6 +264,7 @@ def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
         f"command line of {process.pid}",
         "worker's log",
         "worker's log as text",
+        "metrics",
         "Celery's events",
         "Flower /api/tasks",
         "Flower /task/planted",

@@ -110,7 +110,7 @@ def test_waiting_for_no_time_asks_once(client: UploadClient, timeout: float) -> 
 def test_what_was_not_told_is_found_out_all_the_same(
     client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.observer._LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr("tasks.following._LONGEST_SILENCE", 0.05)
     job = client.enqueue("bot", "media:a.png").id
     lease = worker.claim_and_admit(job)
     records: Iterator[Any] = client.watch(job, SOON)

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery.worker import state
 from kombu import connection as kombu_connection
 from kombu import entity, messaging
 from redis import Redis
 
 from tasks.client import UploadClient
 from tasks.job import ENQUEUE_TASK
+from worker import transport
 from worker.transport import Transport
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ def connection(redis_server: RedisServer) -> Iterator[Any]:
         yield made
 
 
-def take(connection: Any) -> Any:
-    """One message, with its channel."""
+def take_some(connection: Any) -> list[Any]:
+    """What one poll brings: messages, with their channel."""
     taken: list[Any] = []
     channel = connection.channel()
     consumer = Consumer(
@@ -53,7 +55,12 @@ def take(connection: Any) -> Any:
     )
     with consumer:
         connection.drain_events(timeout=5)
-    return taken[0]
+    return taken
+
+
+def take(connection: Any) -> Any:
+    """The first of them."""
+    return take_some(connection)[0]
 
 
 def enqueue(redis_server: RedisServer) -> str:
@@ -115,3 +122,46 @@ def test_clients_for_publishing_share_one_for_their_pool(raw: Any, connection: A
     with channel.conn_or_acquire() as fresh:
         assert fresh is not first
         assert fresh.ping()
+
+
+@pytest.fixture
+def backlog(redis_server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs on a queue that more than one message lies on, however slow this machine is."""
+    monkeypatch.setattr(transport, "_BACKLOG", 60.0)
+    raw.ping()
+    with UploadClient(redis_server.url) as client:
+        return [client.enqueue(f"bot-{n}", "media:a.png").id for n in range(6)]
+
+
+@pytest.mark.parametrize(("slots", "more"), [(0, 0), (2, 0), (5, 3), (100, 5)])
+def test_of_a_backlog_as_many_messages_are_taken_as_slots_are_free(
+    redis_server: RedisServer,
+    backlog: list[str],
+    slots: int,
+    more: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state, "reserved_requests", {"one", "another"})
+    options = {"slots": slots}
+    with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
+        taken = [message.headers["id"] for message in take_some(connection)]
+    assert taken == backlog[: 1 + more]
+
+
+def test_of_a_queue_that_was_empty_one_message_is_taken(
+    redis_server: RedisServer, backlog: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_BACKLOG", 0.0)  # as if the poll had waited for long
+    options = {"slots": 100}
+    with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
+        assert [message.headers["id"] for message in take_some(connection)] == backlog[:1]
+
+
+def test_an_entry_that_is_not_json_does_not_keep_a_backlog(
+    redis_server: RedisServer, raw: Any, backlog: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    raw.linsert("facelift", "before", raw.lindex("facelift", -2), "{")  # third to be taken
+    options = {"slots": 100}
+    with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
+        assert [message.headers["id"] for message in take_some(connection)] == backlog
+    assert caplog.messages[0].startswith("message dropped: it is not JSON")

@@ -30,6 +30,7 @@ class Job:
     crashes: int = 0
     cancel_requested: bool = False
     superseded_by: str | None = None
+    batch: str | None = None
 
 
 @dataclass
@@ -43,8 +44,15 @@ class Model:
 
     # What the world does.
 
-    def enqueue(self, job_id: str, chatbot: str, expires: float, not_before: float | None) -> None:
-        job = self.jobs[job_id] = Job(job_id, chatbot, expires)
+    def enqueue(
+        self,
+        job_id: str,
+        chatbot: str,
+        expires: float,
+        not_before: float | None,
+        batch: str | None,
+    ) -> None:
+        job = self.jobs[job_id] = Job(job_id, chatbot, expires, batch=batch)
         if not_before is not None and not_before > self.now:
             self._wait(job, "scheduled", not_before)
         else:

@@ -30,6 +30,7 @@ REPLIES = {Claimed: "claimed", Ended: "ended", Leased: "leased", Waiting: "waiti
 GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
 chatbots = st.sampled_from(["ann", "bob"])
+batches = st.sampled_from([None, "one", "two"])
 seconds = st.sampled_from([1, 4, 11, 16, 16, 40])
 acts = st.sampled_from(["admit", "succeed", "fail", "postpone", "hand_back", "heartbeat"])
 
@@ -62,18 +63,19 @@ class Promises(RuleBasedStateMachine):
         chatbot=chatbots,
         lives=st.sampled_from([30, 10_000]),
         starts_in=st.sampled_from([None, None, None, 20]),
+        batch=batches,
     )
-    def enqueue(self, chatbot: str, lives: int, starts_in: int | None) -> None:
+    def enqueue(self, chatbot: str, lives: int, starts_in: int | None, batch: str | None) -> None:
         expires = self.model.now + lives
         not_before = None if starts_in is None else self.model.now + starts_in
-        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before)
-        self.model.enqueue(job, chatbot, expires, not_before)
+        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before, batch=batch)
+        self.model.enqueue(job, chatbot, expires, not_before, batch)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
     def enqueue_again(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(list(self.model.jobs)))
-        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job)
+        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job, batch="one")
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
@@ -206,18 +208,32 @@ class Promises(RuleBasedStateMachine):
     @invariant()
     def every_job_is_counted_where_it_stands(self) -> None:
         jobs = self.model.jobs.values()
-        stand = Counter(str(job.reason or job.state) for job in jobs if job.state in PENDING)
-        counted = self.redis.hgetall(self.ledger.store.keys.counts)
-        assert {what: int(count) for what, count in counted.items() if count != "0"} == stand
+        stand = Counter(
+            str(job.reason or job.state) if job.state in PENDING else "ended" for job in jobs
+        )
+        counted = Counter[str]()
+        for what, count in self.redis.hgetall(self.ledger.store.keys.counts).items():
+            counted[what.partition(":")[0]] += int(count)
+        assert +counted == stand
 
     @invariant()
-    def each_job_is_listed_once_and_its_outcome_told_once(self) -> None:
-        keys = self.ledger.store.keys
-        listed = [fields["job"] for _, fields in self.redis.xrange(keys.jobs)]
-        told = [(fields["job"], fields["state"]) for _, fields in self.redis.xrange(keys.outcomes)]
-        ended = [job for job in self.model.jobs.values() if job.state not in PENDING]
-        assert listed == list(self.model.jobs)
-        assert sorted(told) == sorted((job.id, str(job.state)) for job in ended)
+    def what_a_batch_counts_is_where_its_jobs_stand(self) -> None:
+        store = self.ledger.store
+        for batch in ("one", "two"):
+            jobs = [job for job in self.model.jobs.values() if job.batch == batch]
+            if not jobs:
+                assert not self.redis.exists(store.keys.batch(batch))
+                continue
+            status = store.batch(batch)
+            pending = {job.id for job in jobs if job.state in PENDING}
+            records = [self.records[job.id] for job in jobs]
+            codes = Counter(record.outcome for record in records if record.outcome)
+            assert status.total == len(jobs)
+            assert status.states == Counter(str(job.state) for job in jobs)
+            assert status.codes == codes
+            assert self.redis.smembers(store.keys.batch_pending(batch)) == pending
+            assert (status.finished_at is None) == bool(pending)
+            assert self.redis.ttl(store.keys.batch(batch)) > 0
 
     @invariant()
     def two_uploads_of_a_chatbot_are_never_in_flight(self) -> None:
@@ -249,8 +265,16 @@ class Promises(RuleBasedStateMachine):
                 else:
                     self.ledger.store.admit(lease, LEASE, REQUEST)
         self.ledger_equals_model()
+        self.each_job_is_listed_once_and_its_outcome_told_once()
         assert all(self.ledger.state(job).is_terminal for job in self.model.jobs)
         assert self.ledger.leftovers() == set()
+
+    def each_job_is_listed_once_and_its_outcome_told_once(self) -> None:
+        keys = self.ledger.store.keys
+        listed = [fields["job"] for _, fields in self.redis.xrange(keys.jobs)]
+        told = [(fields["job"], fields["state"]) for _, fields in self.redis.xrange(keys.outcomes)]
+        assert listed == list(self.model.jobs)
+        assert sorted(told) == sorted((job.id, str(job.state)) for job in self.model.jobs.values())
 
 
 def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
@@ -258,7 +282,7 @@ def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=150,
+            max_examples=100,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -27,7 +27,7 @@ def problems(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
 
 def test_nothing_needs_to_be_set() -> None:
     with UploadClient.from_env() as client:
-        assert client._lifetime == 86_400
+        assert client._enqueuer._lifetime == 86_400
         assert client._store.keys.prefix == "facelift"
         assert client._redis.connection_pool.connection_kwargs["port"] == 6379
 
@@ -36,7 +36,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
         monkeypatch.setenv(f"FACELIFT_{name}", " ")
     with UploadClient.from_env() as client:
-        assert client._lifetime == 86_400
+        assert client._enqueuer._lifetime == 86_400
 
 
 def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,8 +45,8 @@ def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIFT_DEADLINE", "30")
     monkeypatch.setenv("FACELIFT_IDEMPOTENCY_WINDOW", "90500ms")
     with UploadClient.from_env() as client:
-        assert client._lifetime == 30
-        assert client._idempotency_window == 91
+        assert client._enqueuer._lifetime == 30
+        assert client._enqueuer._idempotency_window == 91
         assert client._store.keys.prefix == "shop"
         assert client._redis.connection_pool.connection_kwargs["host"] == "redis.example"
 
@@ -57,7 +57,7 @@ def test_a_deadline_means_the_same_to_producers_and_workers(
 ) -> None:
     monkeypatch.setenv("FACELIFT_DEADLINE", text)
     with UploadClient.from_env() as client:
-        assert client._lifetime == load(WORKERS | {"FACELIFT_DEADLINE": text}).deadline
+        assert client._enqueuer._lifetime == load(WORKERS | {"FACELIFT_DEADLINE": text}).deadline
 
 
 @pytest.mark.parametrize(

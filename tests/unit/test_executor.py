@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fakeredis import FakeRedis
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from tasks.codes import OutcomeCode
-from tests.ledger.driver import Ledger
+from tests.ledger.driver import START, Ledger
 from tests.pictures import draw, encode
 from worker import image_fit
 from worker.accounts import Accounts
@@ -70,7 +71,14 @@ class Endpoint:
         return Receipt(200, "Done.", confirmed=True)
 
 
-def run(endpoint: Any, accounts: Accounts = KEY, **job: Any) -> tuple[Report, JobRecord]:
+def run(
+    endpoint: Any,
+    accounts: Accounts = KEY,
+    *,
+    metrics: Metrics | None = None,
+    later: float = 0.0,
+    **job: Any,
+) -> tuple[Report, JobRecord]:
     with FakeRedis(decode_responses=True) as redis:
         ledger = Ledger(redis)
         leases = LeaseKeeper(ledger.store, 15)
@@ -82,15 +90,41 @@ def run(endpoint: Any, accounts: Accounts = KEY, **job: Any) -> tuple[Report, Jo
             image_limits=ImageLimits(),
             endpoint=endpoint,
             recorder=Recorder(
-                store=ledger.store, policy=RetryPolicy(), rng=Random(1), metrics=Metrics()
+                store=ledger.store,
+                policy=RetryPolicy(),
+                rng=Random(1),
+                metrics=metrics or Metrics(),
             ),
             longest_request=30,
             worker="w",
         )
         job_id = ledger.enqueue(**job)
+        ledger.tick(later)
         report = executor.run(job_id)
         leases.stop()
         return report, ledger.get(job_id)
+
+
+def test_what_became_of_a_job_is_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    run(Endpoint(), image="media:good.png", metrics=metrics)
+    run(Endpoint(), image="media:wide.png", metrics=metrics)
+    value = registry.get_sample_value
+    assert value("facelift_attempts_total", {"code": "delivered", "status": "200"}) == 1
+    assert value("facelift_delivery_seconds_count") == 1
+    assert value("facelift_image_rejections_total", {"code": "image_not_square"}) == 1
+
+
+@pytest.mark.parametrize(("not_before", "waited"), [(None, 60.0), (START + 50, 10.0)])
+def test_delivery_is_timed_from_when_the_job_could_first_start(
+    not_before: float | None, waited: float
+) -> None:
+    registry = CollectorRegistry()
+    image = "media:good.png"
+    run(Endpoint(), image=image, metrics=Metrics(registry), later=60, not_before=not_before)
+    total = registry.get_sample_value("facelift_enqueue_to_delivery_seconds_sum")
+    assert total == pytest.approx(waited, abs=5)
 
 
 @pytest.mark.parametrize("path", ["good.png", "bots/42.png"])

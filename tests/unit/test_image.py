@@ -369,7 +369,10 @@ def test_many_threads_get_the_answers_of_one() -> None:
         assert list(pool.map(answer, cases)) == [answer(data) for data in cases]
 
 
-def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("small", "most_at_once"), [(0, 1), (4_000_000, 4)])
+def test_large_pictures_are_decoded_one_at_a_time_and_small_ones_four(
+    monkeypatch: pytest.MonkeyPatch, small: int, most_at_once: int
+) -> None:
     at_once = most = 0
 
     class Slow:
@@ -389,6 +392,7 @@ def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
         def load(self) -> None: ...
 
     monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: Slow())
-    with ThreadPoolExecutor(4) as pool:
+    monkeypatch.setattr(image_module, "_SMALL", small)
+    with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: validate(BASELINE, LIMITS), range(8)))
-    assert most == 1
+    assert most == most_at_once

@@ -9,6 +9,7 @@ from fakeredis import FakeRedis, FakeServer
 
 from tasks.job import UploadJob
 from tasks.keys import Keys
+from tasks.pool import BreakerPolicy
 from tasks.replies import Claimed, Lease
 from tasks.store import JobStore
 from tasks.worker_status import Beat
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHATBOT = "bot:{1} ä"  # a chatbot's name may look like part of a key
-# The probe is set and gone without a script; `changes` is a channel.
-NO_SCRIPTS = {"prefix", "base", "probe", "changes"}
+# The probe is set and gone without a script; `changes` and `batch_changes` are channels.
+NO_SCRIPTS = {"prefix", "base", "probe", "changes", "batch_changes"}
 PREFIXES = ["facelift", "a", "9_-" + "x" * 29]
 
 
@@ -53,16 +54,22 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
+        "batches": {keys.batches},
+        "callbacks": {keys.callbacks},
+        "batch": {keys.batch("logos")},
+        "batch_pending": {keys.batch_pending("logos")},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
     store = JobStore(redis, keys=keys)
+    store.pool.register(BreakerPolicy(), [], callbacks=True)
     for number, name in enumerate(jobs):
         job = UploadJob(
             chatbot_id=CHATBOT + name,
             image="media:a.png",
             account="acme-eu",
             idempotency_key=None if number else "k:1",
+            batch="logos",
         )
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
     assert isinstance(store.claim(Lease(jobs[0], "t"), 15, "w"), Claimed)

@@ -317,6 +317,28 @@ def test_svg_is_told_why_never() -> None:
     assert problem.startswith("FACELIFT_IMAGE_FORMATS can never have svg: an SVG may carry scripts")
 
 
+@pytest.mark.parametrize(("text", "port"), [("9464", 9464), ("65535", 65_535), ("Off", None)])
+def test_metrics_have_a_port_or_none(text: str, port: int | None) -> None:
+    assert loaded(METRICS_PORT=text).metrics_port == port
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "right"),
+    [
+        *(
+            ("METRICS_PORT", text, "a port from 1 to 65535, or off")
+            for text in ("0", "65536", "-1", "http", "0x1f", "9464/tcp", "٩")
+        ),
+        ("METRICS_HOST", "localhost", "an IP address, such as 127.0.0.1 or 0.0.0.0"),
+        ("LOG_FORMAT", "logfmt", "text or json"),
+    ],
+)
+def test_wrong_way_to_be_observed_is_told_what_would_be_right(
+    variable: str, text: str, right: str
+) -> None:
+    assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
+
+
 def test_settings_for_images_need_no_others_and_look_at_no_others() -> None:
     given = {"FACELIFT_IMAGE_FIT_FORMATS": "gif", "FACELIFT_BACKOFF_CAP": "never"}
     settings = load_for_images(given)
@@ -512,7 +534,12 @@ def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None
     assert {f"FACELIFT_{name.upper()}" for name in Settings.model_fields} - {
         "FACELIFT_API_KEYS",
         "FACELIFT_ACCOUNT_RATES",
-    } == {name for name in docs if "_API_KEY" not in name and "<" not in name}
+        "FACELIFT_CALLBACK_SECRETS",
+    } == {
+        name
+        for name in docs
+        if "_API_KEY" not in name and "_SECRET" not in name and "<" not in name
+    }
     assert docs["FACELIFT_BACKOFF_CAP"].default == "5min"
     assert "from 1ms to 1d" in docs["FACELIFT_BACKOFF_CAP"].meaning
     assert docs["FACELIFT_IMAGE_STORES"].default is None

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from worker.supervisor import Supervisor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -250,3 +252,41 @@ def test_signal_during_a_pause_ends_it_without_starting_another(
     supervised.signal(signal.SIGTERM)
     assert supervised.exit_code() == 0
     assert supervised.story == ["ends"]
+
+
+def test_each_place_has_its_environment_and_its_end_is_told(tmp_path: Path) -> None:
+    ended: list[int] = []
+    child = "import os, sys; open(sys.argv[1] + os.environ['PLACE'], 'a'); sys.exit(0)"
+    supervisor = Supervisor(
+        (sys.executable, "-S", "-c", child, f"{tmp_path}/"),
+        2,
+        1.0,
+        environment=lambda place: {"PLACE": str(place)},
+        on_end=ended.append,
+    )
+    deadline = time.monotonic() + SOON
+    while len(ended) < 2:
+        assert time.monotonic() < deadline
+        for place in range(2):
+            supervisor._look_after(place)
+    assert sorted(ended) == [0, 1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+    assert (supervisor.wanted, supervisor.restarts) == (2, 2)
+
+
+def test_processes_that_run_are_told_until_a_signal_comes() -> None:
+    supervisor = Supervisor((sys.executable, "-S", "-c", "import time; time.sleep(60)"), 1, 1.0)
+    before = supervisor.running
+    assert before == ()
+    supervisor._look_after(0)
+    process = supervisor._slots[0].process
+    assert process is not None
+    try:
+        (child,) = supervisor.running
+        assert child.pid == process.pid
+        assert 0 <= child.age < SOON
+        supervisor._on_signal()
+        assert supervisor.running == ()
+    finally:
+        process.kill()
+        process.wait()

@@ -14,16 +14,15 @@ from worker.endpoint.answer import Answer, judge
 from worker.endpoint.faults import FAULTS, cause, translate
 from worker.endpoint.form import upload_request
 from worker.endpoint.limits import RequestLimits
-from worker.endpoint.transport import Environment, ThreadAdapter
+from worker.endpoint.transport import Environment, Way
 from worker.endpoint.watchdog import Watchdog
 from worker.errors import DeliveryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import PreparedRequest
-
     from worker.endpoint.answer import Receipt
+    from worker.endpoint.form import UploadRequest
     from worker.image import ValidImage
 
 _PATH = "/api/v1/upload-chatbot-profile-picture"
@@ -62,7 +61,7 @@ class EndpointClient:
         self._environment = Environment.read(self._url)
         self._watchdog = Watchdog(limits, monotonic)
         self._thread = threading.local()
-        self._adapters: weakref.WeakSet[ThreadAdapter] = weakref.WeakSet()
+        self._ways: weakref.WeakSet[Way] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def deliver(
@@ -97,7 +96,6 @@ class EndpointClient:
                 "without spaces.",
             )
         request = upload_request(
-            self._url,
             image,
             chatbot_id=chatbot_id,
             file_name=file_name,
@@ -115,35 +113,33 @@ class EndpointClient:
         """Close all threads' connections; for when no delivery is under way."""
         self._watchdog.stop()
         with self._lock:
-            for adapter in self._adapters:
-                adapter.close()
+            for way in self._ways:
+                way.close()
 
-    def _exchange(self, request: PreparedRequest) -> Answer:
-        limits = self._limits
+    def _exchange(self, request: UploadRequest) -> Answer:
+        most = self._limits.response_bytes
         body = bytearray()
-        with self._adapter().send(
-            request,
-            stream=True,
-            timeout=(limits.connect, limits.read),
-            proxies=self._environment.proxies,
-        ) as response:
-            try:
-                while (more := limits.response_bytes - len(body)) > 0:
-                    # Unlike `read`, it takes what is there, whatever size a chunk claims to have.
-                    piece = response.raw.read1(more, decode_content=False)
-                    if not piece:
-                        break
-                    body += piece
-            except FAULTS:
-                if response.status_code // 100 == 2:  # noqa: PLR2004 - 2xx
-                    raise
-                # A no is a no, and a pause a pause, with or without its explanation.
-        return Answer(response.status_code, response.headers, bytes(body))
+        response = self._way().post(request)
+        try:
+            while (more := most - len(body)) > 0:
+                # Unlike `read`, it takes what is there, whatever size a chunk claims to have.
+                piece = response.read1(more, decode_content=False)
+                if not piece:
+                    break
+                body += piece
+        except FAULTS:
+            if response.status // 100 == 2:  # noqa: PLR2004 - 2xx
+                raise
+            # A no is a no, and a pause a pause, with or without its explanation.
+        finally:
+            response.close()  # with its connection, unless all was read
+            response.release_conn()
+        return Answer(response.status, response.headers, bytes(body))
 
-    def _adapter(self) -> ThreadAdapter:
-        adapter: ThreadAdapter | None = getattr(self._thread, "adapter", None)
-        if adapter is None:
-            adapter = self._thread.adapter = ThreadAdapter(self._environment)
+    def _way(self) -> Way:
+        way: Way | None = getattr(self._thread, "way", None)
+        if way is None:
+            way = self._thread.way = Way(self._url, self._environment, self._limits)
             with self._lock:
-                self._adapters.add(adapter)
-        return adapter
+                self._ways.add(way)
+        return way

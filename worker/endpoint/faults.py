@@ -1,4 +1,4 @@
-"""Why there is no answer: what requests, urllib3 and the system raise, translated once.
+"""Why there is no answer: what urllib3 and the system raise, translated once.
 
 No sentence holds an exception's own text: that may quote headers and addresses.
 """
@@ -11,7 +11,6 @@ from socket import gaierror
 from ssl import SSLError
 from typing import TYPE_CHECKING
 
-import requests.exceptions as of_requests
 import urllib3.exceptions as of_urllib3
 
 from tasks.codes import OutcomeCode
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from worker.endpoint.limits import RequestLimits
 
 FAULTS = (OSError, ValueError, HTTPException, of_urllib3.HTTPError)
-"""What may be raised on the way to an answer; requests' own exceptions are OSErrors."""
+"""What may be raised on the way to an answer. That of requests, which finds it, are OSErrors."""
 
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], OutcomeCode, str], ...] = (
     (
@@ -34,30 +33,30 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], OutcomeCode, str], ...] 
         "{host} had not answered in full after {limits.total:g} s",
     ),
     (
-        (of_requests.ProxyError,),
+        (of_urllib3.ProxyError,),
         OutcomeCode.CONNECTION_FAILED,
         "The proxy could not be reached, or does not connect to {host}",
     ),
     ((gaierror,), OutcomeCode.DNS_FAILED, "The name {host} could not be resolved"),
     (
-        (of_requests.ConnectTimeout,),
+        (of_urllib3.NewConnectionError,),
+        OutcomeCode.CONNECTION_FAILED,
+        "No connection to {host} could be made",
+    ),
+    (
+        (of_urllib3.ConnectTimeoutError,),
         OutcomeCode.TIMEOUT,
         "{host} took no connection within {limits.connect:g} s",
     ),
     (
-        (TimeoutError, of_requests.Timeout, of_urllib3.ReadTimeoutError),
+        (TimeoutError, of_urllib3.TimeoutError),
         OutcomeCode.TIMEOUT,
         "{host} did not answer in time",
     ),
     (
-        (SSLError, of_requests.SSLError, of_urllib3.SSLError),
+        (SSLError, of_urllib3.SSLError),
         OutcomeCode.TLS_FAILED,
         "No trusted TLS connection to {host} could be made",
-    ),
-    (
-        (of_urllib3.NewConnectionError,),
-        OutcomeCode.CONNECTION_FAILED,
-        "No connection to {host} could be made",
     ),
     (
         (ConnectionError, of_urllib3.IncompleteRead),
@@ -65,19 +64,12 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], OutcomeCode, str], ...] 
         "The connection to {host} was lost before the answer was complete",
     ),
     (
-        (
-            HTTPException,
-            of_urllib3.DecodeError,
-            of_urllib3.InvalidHeader,
-            of_requests.ChunkedEncodingError,
-            of_requests.ContentDecodingError,
-            of_requests.InvalidJSONError,
-        ),
+        (HTTPException, of_urllib3.DecodeError, of_urllib3.InvalidHeader),
         OutcomeCode.MALFORMED_RESPONSE,
         "What {host} answered is no whole HTTP response",
     ),
     (
-        (of_requests.ConnectionError, of_urllib3.ProtocolError),
+        (of_urllib3.ProtocolError,),
         OutcomeCode.CONNECTION_LOST,
         "The connection to {host} was lost",
     ),
@@ -119,7 +111,7 @@ def cause(error: Exception, api_key: str) -> Exception | None:
 
 
 def _unwrap(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it was made of, which requests and urllib3 often put into `args`."""
+    """`error` and what it was made of, which urllib3 often puts into `args`."""
     inner: BaseException | None = error
     while inner is not None:
         yield inner

@@ -2,75 +2,82 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from requests import Request
+from urllib3.fields import format_multipart_header_param
 
 from worker.errors import LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from requests import PreparedRequest
+    from collections.abc import Callable, Iterator
 
     from worker.image import ValidImage
 
-_USER_AGENT = f"facelift/{version('facelift')}"
+BLOCK = 65_536
+"""Bytes that are sent at once; whether they still may be is asked before each."""
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",  # what is not compressed cannot be a bomb
+    "User-Agent": f"facelift/{version('facelift')}",
+}
 _NAME_LENGTH = 100
 
 
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """What is sent.
+
+    Attributes:
+        headers: all but those that the connection adds by itself.
+        body: block by block, for as long as it may be sent; raises LeaseLost when it may not.
+    """
+
+    headers: dict[str, str]
+    body: Iterator[memoryview]
+
+
 def upload_request(
-    url: str,
     image: ValidImage,
     *,
     chatbot_id: str,
     file_name: str,
     api_key: str,
     may_send: Callable[[], bool],
-) -> PreparedRequest:
+) -> UploadRequest:
     """The request as ENDPOINT.md has it [S, R]."""
-    request = Request(
-        "POST",
-        url,
-        headers={
-            "Authorization": f"Bearer {api_key}",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",  # what is not compressed cannot be a bomb
-            "User-Agent": _USER_AGENT,
-        },
-        data={"chatbotId": chatbot_id},
-        files={"profilePictureFile": (safe_name(file_name, image), image.data, image.content_type)},
-    ).prepare()
-    body = _GuardedBody(cast("bytes", request.body), may_send)
-    request.body = body  # type: ignore[assignment]  # the stubs forget that a file may be a body
-    return request
+    boundary = secrets.token_hex(16)
+    name = format_multipart_header_param("filename", safe_name(file_name, image))
+    before = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="chatbotId"\r\n\r\n{chatbot_id}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="profilePictureFile"; {name}\r\n'
+        f"Content-Type: {image.content_type}\r\n\r\n"
+    )
+    body = b"".join((before.encode(), image.data, f"\r\n--{boundary}--\r\n".encode()))
+    headers = _HEADERS | {
+        "Authorization": f"Bearer {api_key}",
+        "Content-Type": f"multipart/form-data; boundary={boundary}",
+        "Content-Length": str(len(body)),
+    }
+    return UploadRequest(headers, _guarded(body, may_send))
 
 
-class _GuardedBody:
-    """A body to read from, block by block, for as long as it may be sent."""
-
-    def __init__(self, body: bytes, may_send: Callable[[], bool]) -> None:
-        self._body = BytesIO(body)
-        self._may_send = may_send
-
-    def read(self, size: int = -1) -> bytes:
-        """The next block.
-
-        Raises:
-            LeaseLost: it may not be sent any more.
-        """
-        if not self._may_send():
-            raise LeaseLost("the lease was lost before the picture was sent")
-        return self._body.read(size)
+def _guarded(body: bytes, may_send: Callable[[], bool]) -> Iterator[memoryview]:
+    with memoryview(body) as view:
+        for at in range(0, len(body), BLOCK):
+            if not may_send():
+                raise LeaseLost("the lease was lost before the picture was sent")
+            yield view[at : at + BLOCK]
 
 
 def safe_name(file_name: str, image: ValidImage) -> str:
     """The base name of a stored path, without unprintable characters, its suffix a true one.
 
-    Quotes and what is not ASCII are encoded by urllib3, as HTML 5 has it.
+    Quotes are encoded by urllib3, as HTML 5 has it.
     """
     name = PurePosixPath("".join(filter(str.isprintable, file_name)).replace("\\", "/"))
     right = image.format.suffix

@@ -1,7 +1,8 @@
 """How bytes get to the endpoint and back: connections, and whom they trust.
 
-Used without a `requests.Session`: what that adds (redirects, cookies, `.netrc`,
-the environment read anew for each request) is what must not happen here.
+requests finds the way once, through proxies and all; each request then is urllib3's alone. What
+requests adds to one (redirects, cookies, `.netrc`, the environment read anew) is what must not
+happen here, and takes as long as all the rest.
 """
 
 from __future__ import annotations
@@ -10,23 +11,27 @@ import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from requests import Session
+from requests import Request, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from worker.endpoint.form import BLOCK
 from worker.endpoint.watchdog import current_exchange
 
 if TYPE_CHECKING:
     from socket import socket
 
-    from urllib3 import HTTPResponse
+    from urllib3 import BaseHTTPResponse, HTTPResponse
 
-_BLOCK = 65_536  # sent at once; whether we still may is asked before each
+    from worker.endpoint.form import UploadRequest
+    from worker.endpoint.limits import RequestLimits
+
+_ONCE = Retry(total=False)
 
 # Its warnings quote headers that it cannot parse, and those may quote our key.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -111,17 +116,53 @@ class Environment:
         return cls(dict(found["proxies"] or {}), trust)
 
 
-class ThreadAdapter(HTTPAdapter):
+class Way:
     """One thread's way to the endpoint, by a connection that it keeps. Tries once.
 
     Args:
+        url: of the upload.
         environment: as it is when the worker starts.
+        limits: of each request.
+
+    Raises:
+        OSError, ValueError, HTTPError: an address, the endpoint's or a proxy's, cannot be one.
     """
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._trust = environment.trust
-        self.poolmanager.connection_pool_kw |= {"ssl_context": self._trust, "blocksize": _BLOCK}
+    def __init__(self, url: str, environment: Environment, limits: RequestLimits) -> None:
+        finder, request = _Finder(environment.trust), Request("POST", url).prepare()
+        proxies = environment.proxies
+        pool = finder.get_connection_with_tls_context(request, verify=True, proxies=proxies)
+        self._pool = cast("HTTPConnectionPool", pool)
+        self._target = finder.request_url(request, proxies)
+        self._timeout = Timeout(connect=limits.connect, read=limits.read)
+
+    def post(self, request: UploadRequest) -> BaseHTTPResponse:
+        """Send the request; the response's body is still to be read."""
+        return self._pool.urlopen(
+            "POST",
+            self._target,
+            body=request.body,  # type: ignore[arg-type]  # the hints forget memoryviews
+            headers=request.headers,
+            retries=_ONCE,
+            redirect=False,
+            assert_same_host=False,
+            timeout=self._timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+
+class _Finder(HTTPAdapter):
+    """How requests finds the way, with our connections."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1)
+        self._trust = trust
+        self.poolmanager.connection_pool_kw |= {"ssl_context": trust, "blocksize": BLOCK}
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - as in requests
@@ -133,6 +174,3 @@ class ThreadAdapter(HTTPAdapter):
         )
         manager.pool_classes_by_scheme = _POOLS
         return manager
-
-    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
-        """Nothing: the shared context verifies, and needs no certificates loaded anew."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import lru_cache
 from urllib.parse import quote
 
 _LONGEST = 200
@@ -12,9 +13,7 @@ _SHORTEST_DISGUISE = 8
 
 def presentable(text: str, api_key: str) -> str:
     """`text` on one line, no longer than 200 characters, without the key."""
-    printable = "".join(
-        character for character in " ".join(text.split()) if character.isprintable()
-    )
+    printable = "".join(filter(str.isprintable, " ".join(text.split())))
     redacted = _spellings(api_key).sub("[API key]", printable)
     return redacted if len(redacted) <= _LONGEST else redacted[: _LONGEST - 1] + "…"
 
@@ -24,6 +23,7 @@ def shows(api_key: str, text: str) -> bool:
     return _spellings(api_key).search(text) is not None
 
 
+@lru_cache(maxsize=64)
 def _spellings(api_key: str) -> re.Pattern[str]:
     """Matches the key as it is, percent-encoded, or inside something in base64."""
     spellings = {api_key, quote(api_key, safe="")}

@@ -14,6 +14,8 @@ from worker.image_store.refusals import missing, outside, too_large, unavailable
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Not blocking, so that a pipe with nobody at its other end cannot hold a thread.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ELSEWHERE = {"", os.curdir, os.pardir}
+_IS_LINK = {errno.ELOOP, errno.ENOTDIR}  # or it is no folder, which resolving finds out as well
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 _UNREADABLE = {
     errno.EACCES: "may not be read by the worker",
@@ -27,9 +29,9 @@ _UNREADABLE = {
 class FolderStore:
     """Reads the regular files below `root`.
 
-    Symbolic links are followed while they stay below `root`. The way to the file is resolved
-    first, and then walked from a handle on `root`, name by name and following no link: who
-    exchanges a folder for a link in between gets nothing.
+    The way to the file is walked from a handle on `root`, name by name and following no link.
+    Where there are links, it is resolved first, and must stay below `root`: who exchanges a
+    folder for a link in between gets nothing.
 
     Args:
         root: the folder; must be there when the store is opened.
@@ -71,7 +73,7 @@ class FolderStore:
         except OSError as error:
             raise unavailable("its folder cannot be opened", error.strerror) from error
         try:
-            file = _open_below(root, *self._resolve(path))
+            file = self._open(root, path)
             try:
                 return _read(file, path, limit)
             finally:
@@ -88,6 +90,16 @@ class FolderStore:
             raise missing(path) from error
         finally:
             os.close(root)
+
+    def _open(self, root: int, path: str) -> int:
+        names = path.split("/")
+        if _ELSEWHERE.isdisjoint(names):
+            try:
+                return _open_below(root, *names)
+            except OSError as error:
+                if error.errno not in _IS_LINK:
+                    raise
+        return _open_below(root, *self._resolve(path))
 
     def _is_unmounted(self, root: int) -> bool:
         """Whether the root has become an empty folder of another file system."""
@@ -124,8 +136,10 @@ def _read(file: int, path: str, limit: int) -> bytes:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode):
         raise unreadable(path, "is not a regular file")
-    with os.fdopen(file, "rb", closefd=False) as stream:
-        data = stream.read(limit + 1)
+    # As large as it says at first: room for `limit` bytes would cost more than to fill it.
+    data = os.read(file, min(status.st_size, limit) + 1)
+    while len(data) <= limit and (more := os.read(file, limit + 1 - len(data))):
+        data += more
     if len(data) <= limit:
         return data
     raise too_large(path, limit, max(len(data), status.st_size))

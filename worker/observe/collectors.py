@@ -14,7 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from tasks.codes import WaitReason
+from tasks.codes import OutcomeCode, WaitReason
 from tasks.errors import FaceliftError
 from tasks.pool_status import BreakerState
 
@@ -97,13 +97,16 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
     ended = CounterMetricFamily(
         "facelift_pool_jobs_ended", "Jobs that ended, by outcome.", labels=["outcome"]
     )
-    for outcome, jobs in sorted(status.ended.items()):
-        ended.add_metric([outcome], jobs)
+    for outcome in OutcomeCode:  # those that never were too: a rate needs a 0 to begin with
+        ended.add_metric([outcome], status.ended.get(outcome, 0))
     yield ended
+    yield _gauge(
+        "pool_pending_callbacks", "Jobs that ended and are still to be told.", status.callbacks
+    )
     yield _gauge("pool_workers", "Worker processes that are there.", len(status.workers))
     yield _gauge(
         "pool_consuming_workers",
-        "Those among them that consume.",
+        "Worker processes that are there and consume.",
         sum(worker.trouble(status.at) is None for worker in status.workers),
     )
     yield _family(

@@ -14,7 +14,8 @@ from requests.exceptions import InvalidSchema
 
 from tasks.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, IMPATIENT, LARGE, always, deliver, failure
-from worker.endpoint.transport import Environment, ThreadAdapter
+from worker.endpoint.limits import RequestLimits
+from worker.endpoint.transport import Environment, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,7 +192,10 @@ def test_a_proxy_that_does_not_work_is_a_failed_connection_without_its_password(
     assert "canary" not in "".join(traceback.format_exception(error))
 
 
-def test_a_proxy_whose_connections_cannot_be_watched_is_refused() -> None:
-    adapter = ThreadAdapter(Environment.read("http://endpoint.invalid"))
+def test_a_proxy_whose_connections_cannot_be_watched_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "socks5h://127.0.0.1:1080")
+    url = "http://endpoint.invalid"
     with pytest.raises(InvalidSchema, match="watched"):
-        adapter.proxy_manager_for("socks5h://127.0.0.1:1080")
+        Way(url, Environment.read(url), RequestLimits())

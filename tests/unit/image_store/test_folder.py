@@ -167,7 +167,7 @@ def test_exchanging_a_name_for_a_link_between_check_and_open_leads_nowhere(
         return names
 
     monkeypatch.setattr(store, "_resolve", resolve_and_exchange)
-    refusal(store, "bots/42.png")
+    refusal(store, "./bots/42.png")  # of another form than a plain path, hence resolved
     assert (root / "bots" / "42.png").read_bytes() == SECRET  # the way out was there
 
 

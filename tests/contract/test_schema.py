@@ -1,0 +1,155 @@
+"""The published JSON Schemas say what the code does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tasks.attempt import Attempt
+from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
+from tasks.errors import InvalidJob
+from tasks.findings import Outcome
+from tasks.job import Fit, UploadJob
+from tasks.record import FORM, JobRecord
+from tests.contract.record import fill
+from tests.documents import DOCS
+from worker.intake import make_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.ledger.driver import Ledger
+
+JOB = {"chatbot_id": "bot", "image": "media:bots/42.png"}
+HASH = "0aF" * 21 + "b"
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((DOCS / "schema" / f"{name}.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(loaded)
+    return loaded
+
+
+def problems(name: str, document: object) -> list[str]:
+    return [error.message for error in Draft202012Validator(schema(name)).iter_errors(document)]
+
+
+def names(kind: Any) -> set[str]:
+    return {field.name for field in fields(kind)}
+
+
+def words(codes: Iterable[str]) -> list[str]:
+    return [str(code) for code in codes]
+
+
+@pytest.mark.parametrize("name", ["job", "record", "outcome"])
+def test_schema_is_of_the_form_that_this_release_writes(name: str) -> None:
+    assert schema(name)["$id"] == f"facelift/{name}/{FORM}"
+
+
+def test_job_has_the_fields_of_a_job() -> None:
+    job = schema("job")
+    assert set(job["properties"]) == names(UploadJob) | {"version"}
+    assert not job["additionalProperties"]
+    assert job["properties"]["fit"]["enum"] == words(Fit)
+    defaults = {field.name: field.default for field in fields(UploadJob)}
+    for name in ("account", "fit"):
+        assert job["properties"][name]["default"] == defaults[name]
+
+
+def test_record_has_the_fields_of_a_record() -> None:
+    record = schema("record")
+    assert set(record["properties"]) == set(record["required"]) == names(JobRecord)
+    attempt = record["properties"]["attempts"]["items"]
+    assert set(attempt["properties"]) == set(attempt["required"]) == names(Attempt)
+
+
+def test_record_has_the_words_of_a_record() -> None:
+    properties = schema("record")["properties"]
+    assert properties["state"]["enum"] == words(JobState)
+    assert properties["outcome"]["enum"] == [*words(OutcomeCode), None]
+    assert properties["wait_reason"]["enum"] == [*words(WaitReason), None]
+    attempt = properties["attempts"]["items"]["properties"]
+    assert attempt["code"]["enum"] == words(OutcomeCode)
+    assert attempt["decision"]["enum"] == words(Decision)
+
+
+def test_outcome_has_the_fields_and_words_of_an_ended_job() -> None:
+    outcome = schema("outcome")
+    properties = outcome["properties"]
+    # As an entry of the stream it is told by its place, and the job is just `job`.
+    assert set(outcome["required"]) == set(properties)
+    assert set(properties) == (names(Outcome) - {"entry", "job_id"}) | {"job"}
+    assert properties["state"]["enum"] == words(s for s in JobState if s.is_terminal)
+    assert properties["outcome"]["enum"] == words(OutcomeCode)
+
+
+def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
+    fill(ledger)
+    entries = [fields for _, fields in ledger.redis.xrange(ledger.store.keys.outcomes)]
+    assert [problems("outcome", each) for each in entries] == [[]] * len(entries) != []
+    for key in ledger.redis.scan_iter(ledger.store.keys.job("*")):
+        record = ledger.get(key.rpartition(":")[2]).as_dict()
+        assert problems("record", json.loads(json.dumps(record))) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"version": 1},
+        {"chatbot_id": "ü" * 200},
+        {"chatbot_id": " b "},
+        {"image": "m:/srv/a b.png"},
+        {"account": "acme-eu_2"},
+        {"idempotency_key": None, "sha256": None, "not_before": None, "expires_at": None},
+        {"idempotency_key": "k" * 200},
+        {"sha256": HASH},
+        {"not_before": 1, "expires_at": 99_999_999_999.5},
+        *({"fit": fit} for fit in Fit),
+    ],
+)
+def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
+    make_job((), JOB | more)
+    assert problems("job", JOB | more) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"chatbot_id": "bot"},
+        {"image": "media:a.png"},
+        JOB | {"expire_at": 1},
+        JOB | {"version": "1"},
+        JOB | {"version": 0},
+        JOB | {"chatbot_id": 7},
+        JOB | {"chatbot_id": None},
+        JOB | {"chatbot_id": " "},
+        JOB | {"chatbot_id": "a\nb"},
+        JOB | {"chatbot_id": "a\x85"},
+        JOB | {"chatbot_id": "b" * 201},
+        JOB | {"image": "a.png"},
+        JOB | {"image": "media:"},
+        JOB | {"image": "Media:a.png"},
+        JOB | {"image": "https://example.com/a.png"},
+        JOB | {"image": "media:" + "a" * 1019},
+        JOB | {"account": "Acme"},
+        JOB | {"account": None},
+        JOB | {"account": "a" * 41},
+        JOB | {"idempotency_key": ""},
+        JOB | {"sha256": HASH[:-1]},
+        JOB | {"not_before": "2026-01-31"},
+        JOB | {"not_before": True},
+        JOB | {"expires_at": 0},
+        JOB | {"expires_at": 1_764_000_000_000},
+        JOB | {"fit": "squeeze"},
+    ],
+)
+def test_job_that_is_refused_is_not_valid(given: dict[str, object]) -> None:
+    with pytest.raises(InvalidJob):
+        make_job((), given)
+    assert problems("job", given)

@@ -1,0 +1,201 @@
+"""The supervisor's port: metrics and health, whatever Redis and the processes do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from fakeredis import FakeRedis
+from prometheus_client.parser import text_string_to_metric_families
+
+from sandbox.redis_server import _free_port
+from tasks.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from tasks.store import JobStore
+from tasks.worker_status import Beat
+from worker.observe.collectors import PoolCollector, SupervisorCollector
+from worker.observe.health import Doctor
+from worker.observe.server import serving
+from worker.supervisor import Child, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = "host-1"
+
+
+class Gone:
+    """A ledger whose Redis does not serve."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.pool = self
+
+    def ping(self) -> None:
+        raise self.error
+
+    def survey(self, **_: object) -> None:
+        raise self.error
+
+
+class Ward:
+    """Two processes, their ledger, and the clocks of both."""
+
+    def __init__(self, redis: Any) -> None:
+        self.now = 1_764_000_000.0
+        self.up = 1000.0
+        self.store = JobStore(redis, now=lambda: self.now)
+        self.children = [Child(7, 500.0), Child(8, 500.0)]
+        self.doctor = Doctor(self.store, HOST, lambda: self.children, 2, lambda: self.up)
+
+    def beat(self, pid: int, *, host: str = HOST, poll_age: float = 1.0, busy: int = 0) -> None:
+        name = f"{host}:{pid}"
+        told = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
+        self.store.pool.beat(Beat(name=name, host=host, pid=pid, **told))  # type: ignore[arg-type] # as they are
+
+    def after_grace(self) -> Ward:
+        self.up += 61
+        return self
+
+
+@pytest.fixture
+def ward() -> Iterator[Ward]:
+    with FakeRedis(decode_responses=True) as redis:
+        yield Ward(redis)
+
+
+def test_worker_is_ready_once_all_its_processes_consume(ward: Ward) -> None:
+    ward.beat(7)
+    assert ward.doctor.ready() == (False, "process 8: not heard of")
+    ward.beat(8, host="host-2")
+    assert not ward.doctor.ready().is_well
+    ward.beat(8, busy=10, poll_age=100)
+    assert ward.doctor.ready() == (True, "consuming")
+
+
+def test_worker_is_not_ready_while_a_process_is_missing(ward: Ward) -> None:
+    ward.beat(7)
+    ward.children.pop()
+    assert ward.doctor.ready() == (False, "1 of 2 processes run")
+
+
+def test_process_that_does_not_consume_is_to_be_ended(ward: Ward) -> None:
+    ward.after_grace()
+    ward.beat(7)
+    ward.beat(8)
+    assert ward.doctor.live() == (True, "consuming")
+    ward.beat(8, poll_age=30)
+    told = "process 8: has room, but asked for no job for 30 s"
+    assert ward.doctor.live() == ward.doctor.ready() == (False, told)
+
+
+def test_young_process_has_time_to_begin(ward: Ward) -> None:
+    ward.after_grace()
+    ward.beat(7)
+    ward.children[1] = Child(8, 59.0)
+    assert ward.doctor.live().is_well
+    ward.children[1] = Child(8, 60.0)
+    assert ward.doctor.live() == (False, "process 8: not heard of")
+
+
+@pytest.mark.parametrize("error", [LedgerUnavailable("gone"), LedgerRefused("full")])
+def test_redis_that_does_not_serve_is_no_reason_for_a_restart(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    ward.after_grace()
+    assert not ward.doctor.live().is_well
+    with monkeypatch.context() as patched:
+        patched.setattr(ward.doctor, "_store", Gone(error))
+        assert ward.doctor.live() == (True, f"a restart would not help: {error}")
+        assert ward.doctor.ready() == (False, str(error))
+    ward.up += 59
+    assert ward.doctor.live().is_well, "processes have a minute to come back"
+    ward.up += 1
+    assert not ward.doctor.live().is_well
+
+
+@pytest.fixture
+def port(ward: Ward) -> Iterator[int]:
+    supervisor = Supervisor(["true"], 2, 1.0)
+    collectors = (SupervisorCollector(supervisor, "1.2.3"), PoolCollector(ward.store.pool))
+    number = _free_port()
+    with serving("127.0.0.1", number, collectors, ward.doctor):
+        yield number
+
+
+def get(port: int, path: str) -> requests.Response:
+    return requests.get(f"http://127.0.0.1:{port}{path}", timeout=10)
+
+
+def values(port: int) -> dict[str, float]:
+    families = text_string_to_metric_families(get(port, "/metrics").text)
+    return {
+        "/".join([each.name, *each.labels.values()]): each.value
+        for family in families
+        for each in family.samples
+    }
+
+
+def test_health_is_told_by_status_and_sentence(port: int, ward: Ward) -> None:
+    ready = get(port, "/readyz")
+    assert (ready.status_code, ready.text) == (503, "process 7: not heard of\n")
+    ward.beat(7)
+    ward.beat(8)
+    assert get(port, "/readyz?verbose").status_code == 200
+    assert get(port, "/livez").status_code == 200
+    assert get(port, "/").text == "There are /metrics, /livez, /readyz.\n"
+
+
+def test_pool_is_shown_as_it_stands(port: int, ward: Ward) -> None:
+    ward.beat(7)
+    ward.beat(8, poll_age=30)
+    ward.store.pool.pause("shop", by="ana", reason="", until=None)
+    found = values(port)
+    assert found["facelift_redis_up"] == 1
+    assert found["facelift_pool_workers"] == 2
+    assert found["facelift_pool_consuming_workers"] == 1
+    assert found["facelift_pool_account_paused/shop"] == 1
+    assert found["facelift_pool_breaker/closed"] == 1
+    assert found["facelift_pool_breaker/open"] == 0
+    assert found["facelift_pool_jobs_ended_total/delivered"] == 0
+    assert found["facelift_worker_processes_wanted"] == 2
+    assert found["facelift_info/1.2.3"] == 1
+
+
+def test_redis_that_is_away_fails_no_scrape(
+    port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ward.store.pool, "survey", Gone(LedgerUnavailable("gone")).survey)
+    found = values(port)
+    assert found["facelift_redis_up"] == 0
+    assert found["facelift_worker_processes_wanted"] == 2
+    assert not [name for name in found if name.startswith("facelift_pool_")]
+
+
+def test_defect_in_a_scrape_is_logged(
+    port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ward.store.pool, "survey", Gone(ZeroDivisionError("defect")).survey)
+    with pytest.raises(requests.ConnectionError):
+        get(port, "/metrics")
+    assert "ZeroDivisionError: defect" in caplog.text
+
+
+def test_port_that_is_taken_is_told_by_its_setting(ward: Ward) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        told = rf"FACELIFT_METRICS_PORT {taken} cannot be listened on at 127\.0\.0\.1: Address"
+        with (
+            pytest.raises(InvalidSettings, match=told),
+            serving("127.0.0.1", taken, (), ward.doctor),
+        ):
+            pass
+
+
+def test_its_thread_ends_with_it(ward: Ward) -> None:
+    before = threading.active_count()
+    with serving("127.0.0.1", _free_port(), (), ward.doctor):
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
