@@ -101,9 +101,19 @@ class Keys:
         """Stream: what became of the last jobs that ended."""
         return self.base + "outcomes"
 
+    @property
+    def callbacks(self) -> str:
+        """Sorted set: ended jobs still to be told by HTTP, by the Unix time of the next try."""
+        return self.base + "callbacks"
+
     def worker(self, name: str) -> str:
         """Hash: what a worker last told of itself; expires soon after."""
         return f"{self.base}worker:{name}"
+
+    @property
+    def batches(self) -> str:
+        """Sorted set: the names of all batches, by the Unix time at which they began."""
+        return self.base + "batches"
 
     def batch(self, name: str) -> str:
         """Hash: how many jobs of a batch are where; expires as their records do."""

@@ -59,18 +59,28 @@ class Pool:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    def register(self, breaker: BreakerPolicy, accounts: Iterable[Registration]) -> None:
+    def register(
+        self,
+        breaker: BreakerPolicy,
+        accounts: Iterable[Registration],
+        *,
+        callbacks: bool = False,
+    ) -> None:
         """Tell what a worker was set to; the last to tell is believed.
 
         An account that is paused because its key was refused goes on if this key is another.
+
+        Args:
+            breaker: when the endpoint counts as down.
+            accounts: those that it has a key of.
+            callbacks: whether it tells somebody by HTTP of jobs that ended.
         """
         told: list[str | float] = []
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
             told += [each.account, *limit, each.fingerprint]
-        self._scripts.call(
-            "register", breaker.failures, breaker.share, breaker.window, breaker.pause, *told
-        )
+        policy = (breaker.failures, breaker.share, breaker.window, breaker.pause)
+        self._scripts.call("register", *policy, "1" if callbacks else "", *told)
 
     def beat(self, beat: Beat) -> None:
         """Tell that a worker is there; forgotten by itself half a minute after the last time."""

@@ -42,6 +42,9 @@ NAMES = (
     "beat",
     "find",
     "sweep",
+    "take_callbacks",
+    "postpone_callback",
+    "end_callback",
 )
 # In this order: what is defined is used further down.
 _SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tasks.callbacks import Callbacks
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
@@ -48,6 +49,7 @@ class JobStore(RecordReader):
 
     Attributes:
         pool: what all workers share beside the jobs.
+        callbacks: the ended jobs that somebody is still to be told of.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class JobStore(RecordReader):
         keys = keys or Keys()
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
+        self.callbacks = Callbacks(self._scripts)
 
     def enqueue(
         self,
@@ -294,9 +297,7 @@ def _new_job(
     stored = _encode(job)
     if replay_of:
         stored["replay_of"] = replay_of
-    if job.expires_at is None:
-        stored["lifetime"] = str(lifetime)
-    return [job_id, job.idempotency_key or "", window, *_flat(stored)]
+    return [job_id, job.idempotency_key or "", window, lifetime, *_flat(stored)]
 
 
 def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
@@ -328,4 +329,4 @@ def _flat(stored: Mapping[str, str]) -> list[str]:
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))
+    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))

@@ -1,7 +1,8 @@
 """Every `UploadClient` on one ledger, whenever and with whatever URL it was made.
 
 Services keep a client in a module, made when that is imported and thus before any
-fixture. So it is not the making that is replaced, but what a client holds.
+fixture. So it is not the making that is replaced, but what a client holds: whatever
+it is made of reaches Redis by way of what is named below.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from tasks.client import UploadClient
-from tasks.enqueuer import Enqueuer
 from tasks.errors import BatchTimeout, WaitTimeout
+from tasks.pool import Pool
+from tasks.record_reader import RecordReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,35 +65,30 @@ def every_client(ledger: Ledger, follow: Follow) -> Iterator[None]:
             lambda status: BatchTimeout(status, timeout),
         )
 
-    held: dict[type, dict[str, object]] = {
-        UploadClient: {
-            "_redis": ledger.redis,
-            "_store": ledger,
-            "_records": ledger,
-            "_batches": ledger,
-            "_pool": ledger.pool,
-        },
-        Enqueuer: {"_store": ledger},
-    }
+    held = (
+        (UploadClient, "_redis", ledger.redis),
+        (RecordReader, "_redis", ledger.redis),
+        (RecordReader, "_scripts", ledger.scripts),
+        (RecordReader, "keys", ledger.keys),
+        (Pool, "_scripts", ledger.scripts),
+    )
     with ExitStack() as stack:
-        for kind, values in held.items():
-            for name, value in values.items():
-                instead = _Instead(name, value)
-                stack.enter_context(patch.object(kind, name, instead, create=True))
+        for kind, name, value in held:
+            stack.enter_context(patch.object(kind, name, _Instead(name, value), create=True))
         stack.enter_context(patch.object(UploadClient, "watch", watch))
         stack.enter_context(patch.object(UploadClient, "watch_batch", watch_batch))
         yield
 
 
 class _Instead:
-    """Stands before an attribute of all clients; their own are theirs again afterwards."""
+    """Stands before an attribute of all of a kind; their own are theirs again afterwards."""
 
     def __init__(self, name: str, value: object) -> None:
         self._name = name
         self._value = value
 
-    def __get__(self, client: object, owner: type) -> object:
+    def __get__(self, holder: object, kind: type) -> object:
         return self._value
 
-    def __set__(self, client: object, own: object) -> None:
-        vars(client)[self._name] = own
+    def __set__(self, holder: object, own: object) -> None:
+        vars(holder)[self._name] = own

@@ -52,6 +52,7 @@ class FaceliftJobs:
 
     def __enter__(self) -> Self:
         self._block.enter_context(every_client(self._ledger, self._follow))
+        self._ledger.keep_breaker_closed()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -78,7 +78,7 @@ def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, AccountKeys], list[
             variables[account] = name
             file = Path(environ[name]) if in_file else None
             try:
-                keys = read_key_file(file) if file else _split(environ[name])
+                keys = read_key_file(file) if file else split_keys(environ[name])
             except ValueError as problem:
                 problems.append(f"{name} {problem}")
             else:
@@ -119,10 +119,15 @@ def read_key_file(path: Path) -> tuple[SecretStr, ...]:
         raise ValueError("names a file that is empty; it must hold the key")
     if len(content) > _FILE_BYTES:
         raise ValueError(f"must name a file of at most {_FILE_BYTES} bytes")
-    return _split(content.decode("latin-1"))
+    return split_keys(content.decode("latin-1"))
 
 
-def _split(text: str) -> tuple[SecretStr, ...]:
+def split_keys(text: str) -> tuple[SecretStr, ...]:
+    """The keys in what a variable or a file holds.
+
+    Raises:
+        ValueError: there are not only keys; what would be right.
+    """
     keys = list(dict.fromkeys(filter(None, _BLANKS.split(text))))
     if any(key.lower().rstrip(":") == _SCHEME for key in keys):
         raise ValueError("must hold the bare key, without the word Bearer")

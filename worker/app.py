@@ -14,6 +14,7 @@ import time
 from importlib.metadata import version
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.apps import worker as celery_worker
@@ -31,6 +32,7 @@ from tasks.scripts import Retention
 from tasks.store import JobStore
 from worker.accounts import Accounts
 from worker.backoff import RetryPolicy
+from worker.callback import Messenger, Receiver, Signer, patience
 from worker.celery_settings import celery_settings
 from worker.departure import Departure
 from worker.dispatcher import Dispatcher
@@ -112,7 +114,9 @@ class Worker:
             ),
             self.accounts,
             settings.rate_for,
+            callbacks=bool(settings.callback_url),
         )
+        self._messenger = _open_messenger(settings, store, metrics)
         self.executor = Executor(
             store=store,
             leases=self.leases,
@@ -179,6 +183,7 @@ class Worker:
             Loop("janitor", Janitor(store).tick),
             Loop("poll watch", watch.tick),
             Loop("events", self.celery.events.tick),
+            *([Loop("callbacks", self._messenger.tick)] if self._messenger else ()),
         )
 
     def set_up_logging(self, loglevel: int | str = "INFO", **_: object) -> None:
@@ -200,6 +205,9 @@ class Worker:
                 endpoint=settings.endpoint_url,
             ),
         )
+        if self._messenger:  # the rest of the URL may be a secret
+            host = urlsplit(settings.callback_url.get_secret_value()).hostname
+            log.info("callbacks are on", extra=fields(receiver=host))
         for loop in self._loops:
             loop.start()
 
@@ -208,6 +216,8 @@ class Worker:
         self.departure.finish()
         for loop in self._loops:
             loop.stop()
+        if self._messenger:
+            self._messenger.close()
         self.heartbeat.leave()
         self.leases.stop()
         self.executor.endpoint.close()
@@ -264,6 +274,20 @@ def _open_stores(settings: Settings) -> dict[str, Any]:
         raise InvalidSettings(
             [f"FACELIFT_IMAGE_STORES {problem}" for problem in error.args]
         ) from error
+
+
+def _open_messenger(settings: Settings, store: JobStore, metrics: Metrics) -> Messenger | None:
+    url, timeout = settings.callback_url.get_secret_value(), settings.callback_timeout
+    if not url:
+        return None
+    try:
+        receiver = Receiver.from_url(url, Signer(settings.callback_secrets), timeout)
+    except ValueError as error:
+        raise InvalidSettings([f"FACELIFT_CALLBACK_URL {error}"]) from error
+    return Messenger(
+        *(store.callbacks, receiver, patience(settings.backoff_base), Random(), metrics),
+        lease=timeout + settings.lease,
+    )
 
 
 def _compose(environ: Mapping[str, str]) -> Worker:

@@ -42,6 +42,10 @@ class RetryPolicy:
         except OverflowError:
             return self.cap
 
+    def wait(self, failures: int, rng: Random) -> float:
+        """Seconds to wait now: any from nothing to the longest is equally likely."""
+        return rng.uniform(0, self.longest_wait(failures))
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -63,9 +67,8 @@ def decide(
 ) -> Retry | GiveUp:
     """What to do about `failure`.
 
-    Full jitter: any wait from nothing to the longest is equally likely, so jobs that failed
-    together do not come back together. A pause of the account (429) has none: what waits for
-    its end comes back at the account's rate.
+    With full jitter, jobs that failed together do not come back together. A pause of the
+    account (429) has none: what waits for its end comes back at the account's rate.
 
     Args:
         policy: how long, how often.
@@ -86,4 +89,4 @@ def decide(
             OutcomeCode.RETRIES_EXHAUSTED,
             f"Gave up after {tries}; the last: {failure.sentence}",
         )
-    return Retry(rng.uniform(0, policy.longest_wait(attempts_used)))
+    return Retry(policy.wait(attempts_used, rng))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LEVELS = {
     "celery.app.trace": "ERROR",  # tells of every task what a line of ours tells better
     "celery.worker.strategy": "WARNING",
+    "urllib3.connectionpool": "INFO",  # tells paths and queries, which may hold a secret
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }
 _PLAIN = re.compile(r"[\w.:/@%+,-]+")

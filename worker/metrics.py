@@ -72,6 +72,12 @@ class Metrics:
             "Jobs whose message was lost, sent again.",
             registry=registry,
         )
+        self._callbacks = Counter(
+            "facelift_callback_tries",
+            "Tries to tell a receiver of a job that ended, by result: sent, failed, given_up.",
+            ["result"],
+            registry=registry,
+        )
         self._slots = Gauge(
             "facelift_worker_slots",
             "Slots of this worker: jobs that it can have at once.",
@@ -112,6 +118,10 @@ class Metrics:
         self._rescues.inc(done.rescued)
         self._set_aside.inc(done.set_aside)
         self._resent.inc(done.resent)
+
+    def callback(self, result: str) -> None:
+        """A callback was `sent`, or `failed` and waits for another try, or was `given_up`."""
+        self._callbacks.labels(result).inc()
 
     def slots(self, slots: int, busy: int) -> None:
         """So many jobs this process can have, and has."""

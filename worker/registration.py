@@ -24,6 +24,7 @@ class Registrar:
         breaker: when the endpoint counts as down.
         accounts: whose keys it has.
         rate_for: the rate of an account.
+        callbacks: whether it sends callbacks.
     """
 
     def __init__(
@@ -32,11 +33,14 @@ class Registrar:
         breaker: BreakerPolicy,
         accounts: Accounts,
         rate_for: Callable[[str], Rate | None],
+        *,
+        callbacks: bool = False,
     ) -> None:
         self._pool = pool
         self._breaker = breaker
         self._accounts = accounts
         self._rate_for = rate_for
+        self._callbacks = callbacks
 
     def tick(self) -> float:
         """Tell; returns the seconds until the next time."""
@@ -46,5 +50,6 @@ class Registrar:
                 Registration(name, self._rate_for(name), self._accounts.fingerprint(name))
                 for name in self._accounts.names
             ],
+            callbacks=self._callbacks,
         )
         return _AGAIN

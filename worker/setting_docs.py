@@ -9,6 +9,7 @@ from tasks.durations import show_duration
 from tasks.job import DEFAULT_ACCOUNT
 from worker.account_rates import RATE_LIMIT
 from worker.api_keys import API_KEY
+from worker.callback_secret import CALLBACK_SECRET, CALLBACK_SECRET_FILE
 from worker.setting_types import IS_DURATION
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ OF_ACCOUNTS = (
     ),
 )
 """The variables that have an account in their name."""
+
+OF_SECRETS = (
+    SettingDoc(
+        CALLBACK_SECRET,
+        None,
+        "signs callbacks: whsec_ and the base64 of 24 to 64 bytes; during a change two with a "
+        "blank between, the new one first",
+    ),
+    SettingDoc(CALLBACK_SECRET_FILE, None, "instead of the secret, the file that holds it"),
+)
+"""The variables that hold a secret, or name the file that does."""
 
 
 def describe(variable: str, field: FieldInfo) -> SettingDoc:

@@ -2,7 +2,7 @@
 
 Each field of `Settings` is one environment variable: `backoff_base` is
 `FACELIFT_BACKOFF_BASE`. Only what accounts have of their own, their API keys and
-rate limits, is in several variables, one an account.
+rate limits, is in several variables, one an account; and a secret may be in a file.
 An empty variable counts as not set. Nothing here opens a store or a connection.
 
 No problem repeats a value: somebody may have put a key into the wrong variable.
@@ -14,7 +14,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from tasks.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from tasks.connection import DEFAULT_REDIS_URL
@@ -30,7 +30,8 @@ from worker.api_keys import (
     normalise,
     read_keys,
 )
-from worker.setting_docs import OF_ACCOUNTS, bounds, describe
+from worker.callback_secret import CALLBACK_SECRET, CALLBACK_SECRET_FILE, read_secrets
+from worker.setting_docs import OF_ACCOUNTS, OF_SECRETS, bounds, describe
 from worker.setting_types import (
     AccountRates,
     Duration,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "FACELIFT_"
 _READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE")
-_OF_ACCOUNTS = ("api_keys", "account_rates")
+_READ_APART = ("api_keys", "account_rates", "callback_secrets")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
 
@@ -93,12 +94,14 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     Attributes:
         api_keys: the secret keys of each account, by its normalised name.
         account_rates: the rate limits that differ from `rate_limit`, in the same way.
+        callback_secrets: what signs callbacks; two while it is being changed, the new one first.
 
     The other fields are described in place; `catalogue` lists them.
     """
 
     api_keys: dict[str, AccountKeys]
     account_rates: AccountRates = {}
+    callback_secrets: tuple[SecretStr, ...] = ()
     redis_url: RedisUrl = _setting(
         DEFAULT_REDIS_URL, "the Redis that holds ledger and queue; redis://, rediss:// or unix://"
     )
@@ -195,6 +198,12 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     lease: Duration = _setting(
         "15s", "time without a heartbeat after which a job goes to another", low="3s", high="1h"
     )
+    callback_url: SecretStr = _setting(
+        "", "receiver of a callback for each job that ended, such as https://hooks.example.com/jobs"
+    )
+    callback_timeout: Duration = _setting(
+        "10s", "time for telling the receiver of one job", low="100ms", high="1min"
+    )
     log_format: LogForm = _setting(
         "text", "how the log is written: text, for a person, or json, one object a line"
     )
@@ -231,9 +240,17 @@ def load(environ: Mapping[str, str]) -> Settings:
         InvalidSettings: with every problem there is.
     """
     api_keys, problems = read_keys(environ)
-    account_rates, more = read_rates(environ)
-    given = {"api_keys": api_keys, "account_rates": account_rates, **_given(environ)}
-    return _validated(given, problems + more)
+    account_rates, of_rates = read_rates(environ)
+    secrets, of_secrets = read_secrets(environ)
+    given = {
+        "api_keys": api_keys,
+        "account_rates": account_rates,
+        "callback_secrets": secrets,
+        **_given(environ),
+    }
+    if "callback_url" in given and not secrets and not of_secrets:
+        of_secrets = [f"{CALLBACK_SECRET} is missing: callbacks are signed with it"]
+    return _validated(given, problems + of_rates + of_secrets)
 
 
 def load_for_images(environ: Mapping[str, str]) -> Settings:
@@ -265,7 +282,7 @@ def _validated(given: dict[str, object], problems: list[str]) -> Settings:
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A warning for each FACELIFT_ variable that nobody reads, or that limits nobody."""
-    known = [*_fields(), API_KEY, *_READ_ELSEWHERE]
+    known = [*_fields(), API_KEY, CALLBACK_SECRET, CALLBACK_SECRET_FILE, *_READ_ELSEWHERE]
     warnings = []
     for name in sorted(environ):
         if (
@@ -287,6 +304,7 @@ def catalogue() -> list[SettingDoc]:
     return [
         *OF_ACCOUNTS,
         *(describe(variable, fields[name]) for variable, name in _fields().items()),
+        *OF_SECRETS,
     ]
 
 
@@ -296,7 +314,7 @@ def _variable(field: str) -> str:
 
 def _fields() -> dict[str, str]:
     """Field by variable."""
-    return {_variable(name): name for name in Settings.model_fields if name not in _OF_ACCOUNTS}
+    return {_variable(name): name for name in Settings.model_fields if name not in _READ_APART}
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:

@@ -50,6 +50,8 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
     yield fact("Waiting", _waiting(pool))
     if pool.oldest_at:
         yield fact("Oldest", f"enqueued {moment(pool.oldest_at, pool.at)}, waits for its turn")
+    if pool.callbacks:
+        yield fact("Callbacks", f"{_counted(pool.callbacks, 'job')} still to be told")
     yield ""
     yield from _accounts(pool)
     yield ""
@@ -151,7 +153,7 @@ def _state(account: AccountStatus, now: float) -> str:
 
 
 def _event(event: Event, now: float) -> str:
-    what = _EVENTS[event.kind].format(account=event.account)
+    what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
     at = moment(event.at, now)

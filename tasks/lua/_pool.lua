@@ -51,6 +51,11 @@ local function look_at_all_accounts()
   for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do look_at_account(name, now) end
 end
 
+-- If workers send callbacks, that of a job which ends is due at once.
+local function want_callback(id)
+  if pool(ENDPOINT).callbacks then redis.call('ZADD', CALLBACKS, seconds(now), id) end
+end
+
 -- Pauses
 
 local function pause(key, code, reason, who, until_)

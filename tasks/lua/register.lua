@@ -2,14 +2,14 @@
 -- refused goes on if the worker's is another.
 --
 -- ARGV: now, failures in a row that open the breaker, share of failures that does, its window
---       in seconds, seconds between its probes, then for each account:
---       name, requests (0 for no limit), in seconds, fingerprint of its key
+--       in seconds, seconds between its probes, 1 if it sends callbacks or '', then for each
+--       account: name, requests (0 for no limit), in seconds, fingerprint of its key
 -- Replies: nothing
 
 set(ENDPOINT, 'break_failures', ARGV[2], 'break_share', ARGV[3], 'break_window', ARGV[4],
-    'break_pause', ARGV[5])
+    'break_pause', ARGV[5], 'callbacks', ARGV[6])
 expect('set', ACCOUNTS)
-for i = 6, #ARGV, 4 do
+for i = 7, #ARGV, 4 do
   local name, fingerprint = ARGV[i], ARGV[i + 3]
   expect_account(name)
   local it = account(name)

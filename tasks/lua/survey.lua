@@ -5,14 +5,15 @@
 -- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
 --          job on the queue or first in a lane), accounts (name -> hash, with waiting, used and
 --          gate, which is why its jobs wait if all of them do), workers (name -> hash), events
---          (newest first)
+--          (newest first), callbacks (how many are still to be sent)
 
 expect('set', ACCOUNTS)
 expect('list', EVENTS)
 expect('list', QUEUE)
 expect('zset', WORKERS)
 local found = { at = now, queued = redis.call('LLEN', QUEUE), endpoint = pool(ENDPOINT),
-                counts = pool(COUNTS), accounts = {}, workers = {}, events = {} }
+                counts = pool(COUNTS), accounts = {}, workers = {}, events = {},
+                callbacks = redis.call('ZCARD', CALLBACKS) }
 
 local function note_oldest(id)
   local at = id and tonumber(redis.call('HGET', job_key(id), 'created_at') or nil)

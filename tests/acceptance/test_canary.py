@@ -1,4 +1,4 @@
-"""API keys stay in the worker: whatever happens, none is found anywhere else."""
+"""Secrets stay in the worker: whatever happens, none is found anywhere else."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from celery import Celery
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer, _free_port
 from tests.acceptance.flower import Flower
+from tests.acceptance.hook import Hook
 from tests.acceptance.scene import Scene
 from tests.acceptance.traces import disguises, shows
 from tests.acceptance.world import COMMAND, eventually, worker
@@ -32,6 +33,10 @@ def make_key() -> str:
 
 
 IN_VARIABLE, IN_FILE, PLANTED = make_key(), make_key(), make_key()
+
+SIGNING_KEY = secrets.token_bytes(32)
+SIGNING_SECRET = b64encode(SIGNING_KEY).decode()  # behind whsec_
+IN_URL = secrets.token_urlsafe(20)
 
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
@@ -97,7 +102,11 @@ def echo(key: str) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def played(
-    server: RedisServer, environment: dict[str, str], endpoint: EndpointProcess, folder: Path
+    server: RedisServer,
+    environment: dict[str, str],
+    endpoint: EndpointProcess,
+    hook: Hook,
+    folder: Path,
 ) -> Iterator[Scene]:
     """The scene after everything has happened that may happen to a job."""
     (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
@@ -108,6 +117,8 @@ def played(
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
+        "FACELIFT_CALLBACK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
+        "FACELIFT_CALLBACK_SECRET": f"whsec_{SIGNING_SECRET}",
         "FACELIFT_LOG_FORMAT": "json",
         "FACELIFT_METRICS_PORT": str(metrics),
         "FACELIFT_BREAKER_FAILURES": "2",
@@ -123,6 +134,7 @@ def played(
         try:
             flower.until_ready()
             play(scene, endpoint)
+            hear(scene, hook)
             yield scene
         finally:
             flower.stop()
@@ -156,21 +168,46 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
     assert scene.client.status(crash).crashes == 1
 
 
+def hear(scene: Scene, hook: Hook) -> None:
+    """A receiver of callbacks that gives away what it knows."""
+    hook.reason = f"{SIGNING_SECRET} {IN_URL}"
+    hook.answer("echo", 500, 302, 410, Location=f"/{SIGNING_SECRET}/{IN_URL}", Echo=SIGNING_SECRET)
+    scene.enqueue("echo")
+    eventually(lambda: "callback given up" in scene.workers.log, "it is not given up")
+    assert hook.verify(hook.told("echo")[-1])
+    assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
+    hook.go_down()
+    scene.enqueue("unheard")
+    eventually(lambda: "the receiver is not available" in scene.workers.log, "no try failed")
+    hook.come_back()
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    made = Hook(SIGNING_SECRET)
+    yield made
+    made.go_down()
+
+
 @pytest.fixture(scope="module")
 def scene(
-    redis_binary: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    redis_binary: Path,
+    environment: dict[str, str],
+    hook: Hook,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("canary")
     with (
         RedisServer(folder / "redis", binary=redis_binary) as server,
         EndpointProcess(api_keys=[IN_VARIABLE, IN_FILE]) as endpoint,
-        played(server, environment, endpoint, folder) as made,
+        played(server, environment, endpoint, hook, folder) as made,
     ):
         yield made
 
 
-def test_api_keys_are_nowhere_but_in_the_worker(scene: Scene) -> None:
-    assert scene.places_that_show(IN_VARIABLE, IN_FILE) == set()
+def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
+    of_callbacks = (SIGNING_SECRET, SIGNING_KEY.hex(), IN_URL)
+    assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_callbacks) == set()
 
 
 def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:

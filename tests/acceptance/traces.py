@@ -45,6 +45,7 @@ def in_redis(redis: Any) -> dict[str, str]:
         b"set": redis.smembers,
         b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
         b"stream": redis.xrange,
+        b"none": lambda _: "expired meanwhile",
     }
     return {
         f"Redis key {key.decode()}": f"{key!r} {read[redis.type(key)](key)!r}"

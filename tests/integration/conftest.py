@@ -1,4 +1,7 @@
-"""A producer and its workers' side of the ledger, on the fake Redis and on the real one."""
+"""A producer and its workers' side of the ledger, and servers that do what a test says.
+
+The ledger is on the fake Redis and on the real one.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.client import UploadClient
+from tests.integration.endpoint.wire import Server
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
     from redis import Redis
+
+    from tests.integration.endpoint.wire import Serve, Talk
 
 
 @pytest.fixture
@@ -34,3 +43,17 @@ def worker(redis: Any, client: UploadClient) -> Ledger:
     ledger = Ledger(redis)
     ledger.store = client._store
     return ledger
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers that do what a test says, byte by byte."""
+    servers: list[Server] = []
+
+    def serve(talk: Talk, tls: ssl.SSLContext | None = None) -> Server:
+        servers.append(Server(talk, tls))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEASE = 15.0
 
-SINGLE = ["agenda", "generation", "line", "busy"]
+SINGLE = ["agenda", "generation", "line", "busy", "callbacks"]
 
 
 @contextmanager

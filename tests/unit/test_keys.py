@@ -9,6 +9,7 @@ from fakeredis import FakeRedis, FakeServer
 
 from tasks.job import UploadJob
 from tasks.keys import Keys
+from tasks.pool import BreakerPolicy
 from tasks.replies import Claimed, Lease
 from tasks.store import JobStore
 from tasks.worker_status import Beat
@@ -53,12 +54,15 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
+        "batches": {keys.batches},
+        "callbacks": {keys.callbacks},
         "batch": {keys.batch("logos")},
         "batch_pending": {keys.batch_pending("logos")},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
     store = JobStore(redis, keys=keys)
+    store.pool.register(BreakerPolicy(), [], callbacks=True)
     for number, name in enumerate(jobs):
         job = UploadJob(
             chatbot_id=CHATBOT + name,

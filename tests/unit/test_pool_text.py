@@ -178,6 +178,11 @@ def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
     assert ("shop" in last) == (account is not None)
 
 
+def test_event_of_a_newer_release_is_told_by_its_name() -> None:
+    event = Event(NOW, EventKind.read("moon_rose"), "", "facelift", None)
+    assert "moon_rose" in lines(replace(POOL, events=(event,)))[-1]
+
+
 def test_what_happens_by_itself_names_nobody() -> None:
     event = Event(NOW - DAY, EventKind.BREAKER_OPENED, "Ten failed.", "facelift", None)
     assert lines(replace(POOL, events=(event,)))[-2:] == [
@@ -208,3 +213,8 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
     )
     assert max(map(len, told)) <= 80
     assert {"b" * 40, "x" * 70} < set(told)
+
+
+def test_callbacks_that_are_still_to_be_sent_are_told() -> None:
+    assert "Callbacks 3 jobs still to be told" in lines(replace(POOL, callbacks=3))
+    assert not [line for line in lines(POOL) if "allback" in line]

@@ -7,7 +7,8 @@ protocol     what every store can do
 ├── folder   file:///srv/media
 ├── https    https://cdn.example.com/pictures/
 ├── s3       s3://bucket/prefix, with botocore, which the extra `s3` brings
-├── web/     the bounded way to the last two
+├── site     the last two's way: a base URL, and bounded GETs below it
+│   └── path a job's path as part of a URL that cannot leave the base
 └── refusals what a read without a picture ends in
 """
 
@@ -16,9 +17,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.image_store.folder import FolderStore
-from worker.image_store.https import SCHEMES, HttpsStore
+from worker.image_store.https import HttpsStore
 from worker.image_store.protocol import ImageStore
-from worker.image_store.web import NetworkLimits
+from worker.image_store.site import NetworkLimits
+from worker.web import SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

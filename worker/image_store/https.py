@@ -6,17 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from worker.image_store.refusals import missing, unavailable, unreadable
-from worker.image_store.web import Reach, Site, check_base_url
+from worker.image_store.site import Site
+from worker.web import check_url, split_reaches
 
 if TYPE_CHECKING:
-    from worker.image_store.web import Answer, NetworkLimits
-
-SCHEMES = {
-    "https": frozenset({Reach.PUBLIC}),
-    "https+private": frozenset({Reach.PUBLIC, Reach.PRIVATE}),
-    "http+private": frozenset({Reach.PRIVATE}),
-}
-"""Which addresses the server may have, by how the store's URL begins."""
+    from worker.image_store.site import Answer, NetworkLimits
 
 _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {
@@ -46,10 +40,9 @@ class HttpsStore:
         Raises:
             ValueError: the URL is of another form, or cannot be used.
         """
-        scheme, _, rest = url.partition("://")
-        base = f"{scheme.partition('+')[0]}://{rest}"
-        check_base_url(base, "https://cdn.example.com/pictures/")
-        return cls(Site(base, SCHEMES[scheme], limits))
+        base, reaches = split_reaches(url)
+        check_url(base, "https://cdn.example.com/pictures/")
+        return cls(Site(base, reaches, limits))
 
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""

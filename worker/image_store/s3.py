@@ -1,6 +1,6 @@
 """A bucket of S3, or of what speaks its language (MinIO, R2, GCS), as image store.
 
-botocore says where a bucket is, finds the credentials and signs; it does not send: `web/` does,
+botocore says where a bucket is, finds the credentials and signs; it does not send: `site.py` does,
 with the bounds of every store on the network.
 """
 
@@ -20,10 +20,11 @@ from botocore.session import Session
 
 from tasks.urls import split_url
 from worker.image_store.refusals import missing, unavailable, unreadable
-from worker.image_store.web import Reach, Site, check_base_url
+from worker.image_store.site import Site
+from worker.web import Reach, check_url
 
 if TYPE_CHECKING:
-    from worker.image_store.web import Answer, NetworkLimits
+    from worker.image_store.site import Answer, NetworkLimits
 
 _OPTIONS = ("endpoint_url", "region", "profile")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")  # of AWS; GCS allows the longer ones
@@ -134,7 +135,7 @@ def _parse(url: str) -> tuple[str, str, dict[str, str]]:
         raise ValueError(f"may have, after its question mark, {', '.join(_OPTIONS)}; each once")
     if "endpoint_url" in options:
         try:
-            check_base_url(options["endpoint_url"], "https://minio.example.com:9000")
+            check_url(options["endpoint_url"], "https://minio.example.com:9000")
         except ValueError as error:
             raise ValueError(f"has an endpoint_url that {error}") from error
     if not _REGION.fullmatch(options.get("region", _REGION_OF_OTHERS)):

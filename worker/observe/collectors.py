@@ -100,6 +100,9 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
     for outcome in OutcomeCode:  # those that never were too: a rate needs a 0 to begin with
         ended.add_metric([outcome], status.ended.get(outcome, 0))
     yield ended
+    yield _gauge(
+        "pool_pending_callbacks", "Jobs that ended and are still to be told.", status.callbacks
+    )
     yield _gauge("pool_workers", "Worker processes that are there.", len(status.workers))
     yield _gauge(
         "pool_consuming_workers",

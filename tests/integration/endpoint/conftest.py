@@ -7,27 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.endpoint.wire import LIMITS, Server
+from tests.integration.endpoint.wire import LIMITS
 from worker.endpoint import EndpointClient, RequestLimits
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
-    from tests.integration.endpoint.wire import Connect, Serve, Talk
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers: list[Server] = []
-
-    def serve(talk: Talk, tls: ssl.SSLContext | None = None) -> Server:
-        servers.append(Server(talk, tls))
-        return servers[-1]
-
-    yield serve
-    for server in servers:
-        server.close()
+    from tests.integration.endpoint.wire import Connect
 
 
 @pytest.fixture(autouse=True)

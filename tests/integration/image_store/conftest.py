@@ -14,7 +14,6 @@ import trustme
 from moto.core.authorization import enable_iam_authentication
 from moto.server import ThreadedMotoServer
 
-from tests.integration.endpoint.wire import Server
 from tests.integration.image_store.backends import (
     S3,
     Backend,
@@ -27,8 +26,6 @@ from tests.integration.image_store.backends import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.integration.endpoint.wire import Serve, Talk
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,20 +65,6 @@ def environment(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws credentials"))
     return monkeypatch
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts servers that do what a test says, byte by byte."""
-    servers: list[Server] = []
-
-    def serve(talk: Talk, tls: ssl.SSLContext | None = None) -> Server:
-        servers.append(Server(talk, tls))
-        return servers[-1]
-
-    yield serve
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture(scope="session")

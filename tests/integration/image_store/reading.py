@@ -9,7 +9,8 @@ import pytest
 from tasks.codes import OutcomeCode
 from worker.errors import Failure, StoreUnavailable
 from worker.image_store import HttpsStore, ImageStore, NetworkLimits, open_stores
-from worker.image_store.web import Reach, Site
+from worker.image_store.site import Site
+from worker.web import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

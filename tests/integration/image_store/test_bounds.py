@@ -28,7 +28,7 @@ from tests.integration.image_store.reading import (
 )
 from worker.errors import Failure
 from worker.image_store import HttpsStore, NetworkLimits
-from worker.image_store.web import Site
+from worker.image_store.site import Site
 
 if TYPE_CHECKING:
     import socket

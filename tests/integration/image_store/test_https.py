@@ -24,7 +24,8 @@ from tests.integration.image_store.reading import (
     plain,
 )
 from worker.image_store import HttpsStore
-from worker.image_store.web import Reach, Site
+from worker.image_store.site import Site
+from worker.web import Reach
 
 if TYPE_CHECKING:
     import ssl
@@ -80,12 +81,12 @@ def test_a_name_that_changes_its_mind_is_checked_at_each_connection(
     server = serve(answering(WHOLE), tls)  # hangs up, so that the next read connects anew
     store = named(server, ["127.0.0.1"], ["169.254.169.254"])
     assert store.read("42.png", LIMIT) == PICTURE
-    assert "no store may have" in outage(store)
+    assert "no server may have" in outage(store)
 
 
 def test_link_local_addresses_are_refused_to_every_store(serve: Serve, tls: ssl.SSLContext) -> None:
     server = serve(always(WHOLE), tls)
-    assert "no store may have" in outage(named(server, ["169.254.169.254"]))
+    assert "no server may have" in outage(named(server, ["169.254.169.254"]))
 
 
 def test_a_name_that_cannot_be_resolved_is_an_outage(serve: Serve, tls: ssl.SSLContext) -> None:

@@ -75,7 +75,7 @@ def test_each_scheme_opens_its_kind_of_store() -> None:
         ("https://cdn.example.com/#x", "must have no user, password, query or fragment"),
         ("https://10.0.0.1/", "has an address for its host that is not public"),
         ("https://[::1]/", "has an address for its host that is not public"),
-        ("https+private://169.254.169.254/", "has an address for its host that no store may have"),
+        ("https+private://169.254.169.254/", "has an address for its host that no server may have"),
         ("http+private://8.8.8.8/", "has an address for its host that is not private"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.codes import OutcomeCode
 from worker.errors import ImageRejected
-from worker.image_store.web.path import encode_path
+from worker.image_store.path import encode_path
 
 BASE = "https://cdn.example.com/pictures/"
 

@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.image_store.web.dial import Dialler
+    from worker.web.dial import Dialler
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.image_store.web.addresses import Reach, reach_of
-from worker.image_store.web.dial import AddressRefused, Dialler
-from worker.image_store.web.lookup import Lookup, resolve
+from worker.web.addresses import Reach, reach_of
+from worker.web.dial import AddressRefused, Dialler
+from worker.web.lookup import Lookup, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def test_no_good_address_is_refused_before_anything_is_dialled() -> None:
         dial(network, "127.0.0.1", "10.0.0.1")
     with pytest.raises(AddressRefused, match="not private"):
         dial(network, V4, reaches=frozenset({Reach.PRIVATE}))
-    with pytest.raises(AddressRefused, match="no store may have"):
+    with pytest.raises(AddressRefused, match="no server may have"):
         dial(network, "169.254.169.254", reaches=frozenset(Reach))
     with pytest.raises(AddressRefused):
         dial(network)

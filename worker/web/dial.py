@@ -6,14 +6,14 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from worker.image_store.web.addresses import reach_of
-from worker.image_store.web.lookup import Lookup
+from worker.web.addresses import reach_of
+from worker.web.lookup import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.image_store.web.addresses import Reach
-    from worker.image_store.web.lookup import Resolve
+    from worker.web.addresses import Reach
+    from worker.web.lookup import Resolve
 
 _WORDS = {
     frozenset({"public"}): "its address is not public, and it was not allowed private ones",
@@ -59,7 +59,7 @@ class Dialler:
         good = [address for address in found if reach_of(address) in self._reaches]
         if not good:
             words = _WORDS.get(frozenset(reach.value for reach in self._reaches))
-            raise AddressRefused(words or "no store may have an address like its own")
+            raise AddressRefused(words or "no server may have an address like its own")
         for left in range(len(good), 0, -1):
             share = (deadline - time.monotonic()) / left
             try:

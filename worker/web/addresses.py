@@ -1,4 +1,4 @@
-"""Which addresses a store may have."""
+"""Which addresses a server may have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Reach(Enum):
 
 
 def reach_of(address: str) -> Reach | None:
-    """What kind of address it is; None if no store may ever have it.
+    """What kind of address it is; None if no server may ever have it.
 
     That is so for multicast, unspecified and reserved addresses, for link-local ones, where
     clouds keep their metadata and credentials, and for IPv6 addresses that stand for an IPv4

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING
 
 import urllib3.exceptions as of_urllib3
 
-from worker.image_store.refusals import unavailable
-from worker.image_store.web.dial import AddressRefused
+from worker.web.dial import AddressRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from worker.errors import StoreUnavailable
 
 FAULTS = (OSError, ValueError, HTTPException, of_urllib3.HTTPError)
 """What may be raised on the way to an answer."""
@@ -35,7 +32,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ConnectionRefusedError,), _UNREACHED),
     (
         (ConnectionError, IncompleteRead),
-        "the connection to it was lost before the image was complete",
+        "the connection to it was lost before its answer was complete",
     ),
     ((OSError,), _UNREACHED),
     (
@@ -46,16 +43,21 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """The first row of which an exception, or one that it stands for, is an instance."""
 
 
-def translate(error: Exception, seconds: float) -> StoreUnavailable:
-    """The failure that `error`, one of `FAULTS`, stands for; `seconds` were the limit."""
+class NoAnswer(Exception):  # noqa: N818 - names what happened, as the project's errors do
+    """There is no answer, or not the whole of it; the text says why, of the server as "it"."""
+
+
+def explain(error: Exception, seconds: float) -> NoAnswer:
+    """What `error`, one of `FAULTS`, stands for; `seconds` were the limit."""
     chain = list(_unwrap(error))
     for each in chain:
         if isinstance(each, AddressRefused):
-            return unavailable(str(each))
+            return NoAnswer(str(each))
     words = next(
         words for kinds, words in _MEANINGS if any(isinstance(each, kinds) for each in chain)
     )
-    return unavailable(words.format(seconds=seconds), _detail(chain))
+    detail = _detail(chain)
+    return NoAnswer(words.format(seconds=seconds) + (f": {detail}" if detail else ""))
 
 
 def _unwrap(error: BaseException) -> Iterator[BaseException]:

@@ -1,0 +1,10 @@
+-- A callback did not arrive: try again later, unless somebody tried since.
+--
+-- ARGV: now, job id, the try that failed, seconds until the next
+-- Replies: 1 postponed, 0 another worker has it, or it is over
+
+local id, tried = ARGV[2], ARGV[3]
+expect('hash', job_key(id))
+if redis.call('HGET', job_key(id), 'callback_tries') ~= tried then return 0 end
+redis.call('ZADD', CALLBACKS, 'XX', seconds(now + tonumber(ARGV[4])), id)
+return 1

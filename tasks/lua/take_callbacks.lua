@@ -1,0 +1,22 @@
+-- The callbacks whose time has come, the longest overdue first, for a worker to send. None is
+-- taken away: one whose worker is lost is due again once its lease has run out.
+--
+-- ARGV: now, how many at most, lease in seconds
+-- Replies: {{job id, tries with this one, now, {field, value, ...}}, ...}; of a job whose record
+--          is gone, or is a new one's under the same id, with no tries and no fields, and its
+--          callback is gone too
+
+local taken = {}
+local due = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
+for _, id in ipairs(due) do
+  local state = redis.pcall('HGET', job_key(id), 'state')
+  if type(state) == 'string' and not is_pending(state) then
+    local tries = redis.call('HINCRBY', job_key(id), 'callback_tries', 1)
+    redis.call('ZADD', CALLBACKS, seconds(now + tonumber(ARGV[3])), id)
+    taken[#taken + 1] = { id, tries, seconds(now), redis.call('HGETALL', job_key(id)) }
+  else
+    redis.call('ZREM', CALLBACKS, id)
+    taken[#taken + 1] = { id, 0, seconds(now), {} }
+  end
+end
+return taken
