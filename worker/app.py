@@ -250,7 +250,9 @@ class Worker:
             try:
                 return self.intake.receive(task.request.id, args, kwargs)
             except FaceliftError as error:
-                log.warning("job=%s left on the queue: %s", task.request.id, error)
+                log.warning(
+                    "left on the queue", extra=fields(job=task.request.id, reason=str(error))
+                )
                 time.sleep(_AFTER_REFUSAL)  # it is the next to be taken again
                 raise Reject(str(error), requeue=True) from error
 
