@@ -249,7 +249,9 @@ class Worker:
             try:
                 report = self.intake.receive(task.request.id, args, kwargs)
             except FaceliftError as error:
-                log.warning("job=%s left on the queue: %s", task.request.id, error)
+                log.warning(
+                    "left on the queue", extra=fields(job=task.request.id, reason=str(error))
+                )
                 time.sleep(_AFTER_REFUSAL)  # it is the next to be taken again
                 raise Reject(str(error), requeue=True) from error
             return self._tell(task.request.id, report)
