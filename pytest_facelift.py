@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testkit.jobs import FaceliftJobs
 
 # What the extra `testkit` brings along, and what of it either fixture needs.
-_FOR_JOBS = ("fakeredis", "lupa", "requests")
+_FOR_JOBS = ("fakeredis", "lupa", "prometheus_client", "pythonjsonlogger", "requests")
 _FOR_ENDPOINT = ("aiohttp", "PIL")
 
 

@@ -47,7 +47,7 @@ class BatchStatus:
     def decode(cls, batch_id: str, stored: Mapping[str, str]) -> Self:
         """Read a batch's hash; fields it does not know are left alone."""
         codes = {
-            OutcomeCode(name.removeprefix(_CODE)): int(count)
+            OutcomeCode.read(name.removeprefix(_CODE)): int(count)
             for name, count in sorted(stored.items())
             if name.startswith(_CODE)
         }

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.errors import BatchTimeout
+from tasks.errors import BatchTimeout, InvalidJob
 from tasks.following import Patience, follow
 from tasks.job import check_batch
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tasks.store import JobStore
 
 _EVERY = 0.2
+_MOST_LISTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,20 @@ class Batches:
             LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
         """
         return self._batches.batch(check_batch(batch_id))
+
+    def batches(self, limit: int = 20) -> tuple[BatchStatus, ...]:
+        """How the last batches stand, those that began last first.
+
+        Args:
+            limit: how many at most, from 1 to 1,000.
+
+        Raises:
+            InvalidJob: `limit` is none of these numbers.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+        """
+        if not 1 <= limit <= _MOST_LISTED:
+            raise InvalidJob("limit", f"must be a whole number from 1 to {_MOST_LISTED}")
+        return tuple(self._batches.batches(limit))
 
     def wait_batch(
         self,

@@ -89,22 +89,7 @@ class UploadClient(Observer, Batches, Operator):
         Raises:
             InvalidSettings: with every problem there is.
         """
-        problems = []
-
-        def read(variable: str, default: str, check: Callable[[str], _T]) -> _T | None:
-            try:
-                return check(os.environ.get(variable, "").strip() or default)
-            except ValueError as problem:
-                problems.append(f"{variable} {problem}")
-                return None
-
-        redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
-        keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
-        lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _duration)
-        window = read("FACELIFT_IDEMPOTENCY_WINDOW", DEFAULT_WINDOW, _duration)
-        if redis_url is None or keys is None or lifetime is None or window is None:
-            raise InvalidSettings(problems)
-        return cls(redis_url, key_prefix=keys.prefix, lifetime=lifetime, idempotency_window=window)
+        return cls(**settings_from_env())
 
     def enqueue(
         self,
@@ -222,6 +207,35 @@ class UploadClient(Observer, Batches, Operator):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def settings_from_env() -> dict[str, Any]:
+    """What a client is made with, from the variables that producers share with the workers.
+
+    Raises:
+        InvalidSettings: with every problem there is.
+    """
+    problems = []
+
+    def read(variable: str, default: str, check: Callable[[str], _T]) -> _T | None:
+        try:
+            return check(os.environ.get(variable, "").strip() or default)
+        except ValueError as problem:
+            problems.append(f"{variable} {problem}")
+            return None
+
+    redis_url = read("FACELIFT_REDIS_URL", DEFAULT_REDIS_URL, check_redis_url)
+    keys = read("FACELIFT_KEY_PREFIX", DEFAULT_PREFIX, Keys)
+    lifetime = read("FACELIFT_DEADLINE", DEFAULT_DEADLINE, _duration)
+    window = read("FACELIFT_IDEMPOTENCY_WINDOW", DEFAULT_WINDOW, _duration)
+    if redis_url is None or keys is None or lifetime is None or window is None:
+        raise InvalidSettings(problems)
+    return {
+        "redis_url": redis_url,
+        "key_prefix": keys.prefix,
+        "lifetime": lifetime,
+        "idempotency_window": window,
+    }
 
 
 def _duration(text: str) -> float:

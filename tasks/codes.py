@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 
-class _Growing(StrEnum):
+class Growing(StrEnum):
     """Words to which later releases may add."""
 
     @classmethod
@@ -43,7 +43,7 @@ class JobState(StrEnum):
         return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
 
 
-class OutcomeCode(_Growing):
+class OutcomeCode(Growing):
     """Why a job ended, or why an attempt did not succeed. Stable: scripts may rely on it."""
 
     DELIVERED = "delivered"
@@ -97,7 +97,7 @@ class OutcomeCode(_Growing):
     WORKER_LOST = "worker_lost"
 
 
-class WaitReason(_Growing):
+class WaitReason(Growing):
     """What a waiting job waits for."""
 
     SCHEDULED = "scheduled"
@@ -131,7 +131,7 @@ class WaitReason(_Growing):
         }
 
 
-class Decision(_Growing):
+class Decision(Growing):
     """What was decided after an attempt."""
 
     SUCCEED = "succeed"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from redis import Redis, exceptions
+from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import EqualJitterBackoff
 from redis.retry import Retry
 
@@ -53,17 +54,33 @@ def connect(
         check_redis_url(redis_url)
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
-    # A Unix socket has no such thing, and redis-py would trip over it.
-    tcp: dict[str, Any] = {"socket_keepalive": True, "socket_connect_timeout": min(3.0, patience)}
     return Redis.from_url(
         redis_url,
-        decode_responses=True,
         max_connections=connections,
-        socket_timeout=patience,
-        health_check_interval=10,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
-        **({} if redis_url.startswith("unix:") else tcp),
+        **_options(redis_url, patience),
     )
+
+
+def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
+    """The same for asyncio.
+
+    Args:
+        redis_url: `redis://`, `rediss://` or `unix://`.
+        connections: at most so many; a task needs one while it waits for a job.
+    """
+    return AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
+
+
+def _options(redis_url: str, patience: float = _ANSWER_SECONDS) -> dict[str, Any]:
+    # A Unix socket has no such thing, and redis-py would trip over it.
+    tcp = {"socket_keepalive": True, "socket_connect_timeout": min(3.0, patience)}
+    return {
+        "decode_responses": True,
+        "socket_timeout": patience,
+        "health_check_interval": 10,
+        **({} if redis_url.startswith("unix:") else tcp),
+    }
 
 
 @contextmanager

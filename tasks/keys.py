@@ -110,6 +110,11 @@ class Keys:
         """Hash: what a worker last told of itself; expires soon after."""
         return f"{self.base}worker:{name}"
 
+    @property
+    def batches(self) -> str:
+        """Sorted set: the names of all batches, by the Unix time at which they began."""
+        return self.base + "batches"
+
     def batch(self, name: str) -> str:
         """Hash: how many jobs of a batch are where; expires as their records do."""
         return f"{self.base}batch:{name}"

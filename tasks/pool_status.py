@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.codes import JobState, OutcomeCode, WaitReason
+from tasks.codes import Growing, JobState, OutcomeCode, WaitReason
 from tasks.worker_status import WorkerStatus
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class BreakerState(StrEnum):
     """One is on its way, to see whether it is back."""
 
 
-class EventKind(StrEnum):
+class EventKind(Growing):
     """What may happen to the pool."""
 
     BREAKER_OPENED = "breaker_opened"
@@ -68,7 +68,7 @@ class Event:
         """Read what the scripts wrote."""
         return cls(
             at=stored["at"],
-            kind=EventKind(stored["what"]),
+            kind=EventKind.read(stored["what"]),
             reason=stored["reason"],
             by=stored["by"],
             account=stored.get("account"),
@@ -240,7 +240,7 @@ def _waiting(
     waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
     for stored in accounts.values():
         first, rest = (
-            (WaitReason(stored["gate"]),) * 2
+            (WaitReason.read(stored["gate"]),) * 2
             if "gate" in stored
             else (WaitReason.RATE_LIMITED, WaitReason.BACKLOG)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from tasks.batch_status import BatchStatus
@@ -85,6 +85,16 @@ class RecordReader:
             return BatchStatus.decode(batch_id, stored)
         except (KeyError, ValueError) as error:
             raise LedgerRefused(f"the batch {batch_id} cannot be read: {error!r}") from error
+
+    def batches(self, limit: int) -> list[BatchStatus]:
+        """How the last batches stand, those that began last first."""
+        with translated():
+            names: Any = self._redis.zrevrange(self.keys.batches, 0, limit - 1)
+        found = []
+        for name in names:
+            with suppress(BatchNotFound):  # forgotten, and not yet struck from the index
+                found.append(self.batch(name))
+        return found
 
     def outcomes(self, after: str, count: int, block: float) -> list[Outcome]:
         """What became of the jobs that ended after an entry of the stream, oldest first.

@@ -297,9 +297,7 @@ def _new_job(
     stored = _encode(job)
     if replay_of:
         stored["replay_of"] = replay_of
-    if job.expires_at is None:
-        stored["lifetime"] = str(lifetime)
-    return [job_id, job.idempotency_key or "", window, *_flat(stored)]
+    return [job_id, job.idempotency_key or "", window, lifetime, *_flat(stored)]
 
 
 def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
@@ -331,4 +329,4 @@ def _flat(stored: Mapping[str, str]) -> list[str]:
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason(reply[1]), reply[2], float(reply[3]))
+    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))

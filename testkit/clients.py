@@ -1,7 +1,8 @@
 """Every `UploadClient` on one ledger, whenever and with whatever URL it was made.
 
 Services keep a client in a module, made when that is imported and thus before any
-fixture. So it is not the making that is replaced, but what a client holds.
+fixture. So it is not the making that is replaced, but what a client holds: whatever
+it is made of reaches Redis by way of what is named below.
 """
 
 from __future__ import annotations
@@ -11,47 +12,83 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from tasks.client import UploadClient
+from tasks.errors import BatchTimeout, WaitTimeout
+from tasks.pool import Pool
+from tasks.record_reader import RecordReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tasks.batch_status import BatchStatus
     from tasks.record import JobRecord
     from testkit.ledger import Ledger
 
+    Follow = Callable[
+        [Callable[[], Any], Callable[[Any], bool], float, Callable[[Any], Exception]],
+        Iterator[Any],
+    ]
+
 
 @contextmanager
-def every_client(
-    ledger: Ledger, watch: Callable[[UploadClient, str, float], Iterator[JobRecord]]
-) -> Iterator[None]:
-    """Inside the block, clients work on `ledger`, and wait for jobs by `watch`."""
+def every_client(ledger: Ledger, follow: Follow) -> Iterator[None]:
+    """Inside the block, clients work on `ledger`, and wait for jobs and batches by `follow`.
 
-    def watch_instead(
+    Args:
+        ledger: the one in memory.
+        follow: given how to look, when it is over, a timeout in seconds and the error that ends
+            it, yields what there is to see at each change.
+    """
+
+    def watch(
         client: UploadClient,
         job_id: str,
         timeout: float = 60.0,
         **_: Any,  # noqa: ANN401 - how to tell time, which is the kit's here
     ) -> Iterator[JobRecord]:
-        return watch(client, job_id, timeout)
+        return follow(
+            lambda: client.status(job_id),
+            lambda record: record.state.is_terminal,
+            timeout,
+            lambda record: WaitTimeout(record, timeout),
+        )
 
-    held = {"_redis": ledger.redis, "_store": ledger, "_records": ledger, "_pool": ledger.pool}
+    def watch_batch(
+        client: UploadClient,
+        batch_id: str,
+        timeout: float = 60.0,
+        **_: Any,  # noqa: ANN401 - the same
+    ) -> Iterator[BatchStatus]:
+        return follow(
+            lambda: client.batch(batch_id),
+            lambda status: status.is_complete,
+            timeout,
+            lambda status: BatchTimeout(status, timeout),
+        )
+
+    held = (
+        (UploadClient, "_redis", ledger.redis),
+        (RecordReader, "_redis", ledger.redis),
+        (RecordReader, "_scripts", ledger.scripts),
+        (RecordReader, "keys", ledger.keys),
+        (Pool, "_scripts", ledger.scripts),
+    )
     with ExitStack() as stack:
-        for name, value in held.items():
-            stack.enter_context(
-                patch.object(UploadClient, name, _Instead(name, value), create=True)
-            )
-        stack.enter_context(patch.object(UploadClient, "watch", watch_instead))
+        for kind, name, value in held:
+            stack.enter_context(patch.object(kind, name, _Instead(name, value), create=True))
+        stack.enter_context(patch.object(UploadClient, "watch", watch))
+        stack.enter_context(patch.object(UploadClient, "watch_batch", watch_batch))
         yield
 
 
 class _Instead:
-    """Stands before an attribute of all clients; their own are theirs again afterwards."""
+    """Stands before an attribute of all of a kind; their own are theirs again afterwards."""
 
     def __init__(self, name: str, value: object) -> None:
         self._name = name
         self._value = value
 
-    def __get__(self, client: object, owner: type) -> object:
+    def __get__(self, holder: object, kind: type) -> object:
         return self._value
 
-    def __set__(self, client: object, own: object) -> None:
-        vars(client)[self._name] = own
+    def __set__(self, holder: object, own: object) -> None:
+        vars(holder)[self._name] = own

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import threading
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from tasks.client import UploadClient
 from tasks.codes import WaitReason
-from tasks.errors import WaitTimeout
 from testkit.clients import every_client
 from testkit.ledger import Ledger
 from testkit.matching import Expected
@@ -17,10 +16,12 @@ from testkit.script import Script
 from testkit.workers import ScriptedWorkers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tasks.record import JobRecord
     from testkit.outcome import OutcomeLike
+
+_T = TypeVar("_T")
 
 # What passes by itself, unlike somebody's decision or a time that was asked for.
 _PASSING = {
@@ -50,7 +51,8 @@ class FaceliftJobs:
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(every_client(self._ledger, self._watch))
+        self._block.enter_context(every_client(self._ledger, self._follow))
+        self._ledger.keep_breaker_closed()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -185,17 +187,23 @@ class FaceliftJobs:
         self._ledger.move(self._ledger.look())
         return True
 
-    def _watch(self, client: UploadClient, job_id: str, timeout: float) -> Iterator[JobRecord]:
-        """As `UploadClient.watch`, in no time: workers go on meanwhile, and the clock moves on."""
+    def _follow(
+        self,
+        look: Callable[[], _T],
+        is_over: Callable[[_T], bool],
+        timeout: float,
+        timed_out: Callable[[_T], Exception],
+    ) -> Iterator[_T]:
+        """Yield what there is to see, in no time: workers go on, and the clock moves on."""
         deadline = self.now + timeout
-        yield (record := client.status(job_id))
-        while not record.state.is_terminal:
+        yield (seen := look())
+        while not is_over(seen):
             with self._lock:
-                is_over = not self._go_on(deadline)
-            if (now := client.status(job_id)) != record:
-                yield (record := now)
-            elif is_over:
-                raise WaitTimeout(record, timeout)
+                is_in_time = self._go_on(deadline)
+            if (now := look()) != seen:
+                yield (seen := now)
+            elif not is_in_time:
+                raise timed_out(seen)
 
     def _go_on(self, deadline: float) -> bool:
         """False if nothing is left to do by then."""

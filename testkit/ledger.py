@@ -15,6 +15,7 @@ from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from tasks.record import JobRecord
+    from tasks.scripts import Scripts
 
 _AT_ONCE = 1_000
 # The breaker is the endpoint's and the workers' affair; a test that scripts many failures
@@ -33,6 +34,15 @@ class Ledger(JobStore):
         self._moved = 0.0
         self._seen: dict[str, JobRecord] = {}
         super().__init__(self.redis, now=lambda: self.clock)
+
+    @property
+    def scripts(self) -> Scripts:
+        """What moves its jobs; its own, also within the block of another kit."""
+        own: Scripts = vars(self)["_scripts"]
+        return own
+
+    def keep_breaker_closed(self) -> None:
+        """Have failures of the endpoint be those of their jobs alone."""
         self.pool.register(_NEVER_OPENS, [])
 
     @property

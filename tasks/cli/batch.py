@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tasks.cli.batch_text import describe_batch, progress
+from tasks.cli.batch_text import describe_batch, progress, table_of_batches
 from tasks.cli.exits import Exit, exit_of_batch
 from tasks.cli.layout import WIDTH
 from tasks.cli.options import json_option, timeout_option
@@ -28,6 +28,24 @@ def batch() -> None:
 
     Jobs get it by `facelift enqueue-many` or `facelift enqueue --batch NAME`.
     """
+
+
+@batch.command("list")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many."
+)
+@json_option
+def list_batches(*, limit: int, as_json: bool) -> None:
+    """List the batches, those that began last first.
+
+    A batch is forgotten when the records of its jobs are.
+    """
+    with UploadClient.from_env() as client:
+        found = client.batches(limit)
+    if as_json:
+        click.echo(json.dumps([status.as_dict() for status in found]))
+    else:
+        click.echo(table_of_batches(found) if found else "No job was enqueued in a batch of late.")
 
 
 @batch.command()
@@ -90,7 +108,7 @@ def cancel(batch_id: str, *, as_json: bool) -> None:
         click.echo(json.dumps(status.as_dict() | told))
     else:
         click.echo(f"{done.cancelled} cancelled.")
-        if done.requested:
+        if done.requested and not status.is_complete:
             click.echo(f"{done.requested} with a worker: their pictures may still be delivered.")
     sys.exit(Exit.OK if status.is_complete else Exit.PENDING)
 

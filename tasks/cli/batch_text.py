@@ -8,7 +8,7 @@ from tasks.cli.layout import date, fact
 from tasks.codes import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tasks.batch_status import BatchStatus
     from tasks.codes import OutcomeCode
@@ -21,15 +21,35 @@ def describe_batch(status: BatchStatus) -> str:
     return "\n".join(_lines(status))
 
 
+def table_of_batches(found: Sequence[BatchStatus]) -> str:
+    """One line a batch; the name last, for it may be long."""
+    rows = [("BEGUN", "JOBS", "ENDED", "FAILED", "NAME")]
+    for status in found:
+        ended = status.total - status.pending
+        counts = (str(status.total), str(ended), str(_failed(status)))
+        rows.append((date(status.created_at), *counts, status.id))
+    begun, *widths = (max(len(row[column]) for row in rows) for column in range(4))
+    return "\n".join(
+        f"{row[0]:<{begun}}  "
+        + "".join(f"{cell:>{width}}  " for cell, width in zip(row[1:4], widths, strict=True))
+        + row[4]
+        for row in rows
+    )
+
+
 def progress(status: BatchStatus) -> str:
     """How far it is, in a line that changes only where something did."""
     ended = status.total - status.pending
     full = _BAR * ended // status.total
     width = len(str(status.total))
     bar = "#" * full + "-" * (_BAR - full)
-    failed = sum(status.states.get(state, 0) for state in (JobState.FAILED, JobState.EXPIRED))
+    failed = _failed(status)
     told = f"[{bar}]  {ended:>{width}} of {status.total}  {100 * ended // status.total:>3}%"
     return told + (f"  {failed} failed" if failed else "")
+
+
+def _failed(status: BatchStatus) -> int:
+    return sum(status.states.get(state, 0) for state in (JobState.FAILED, JobState.EXPIRED))
 
 
 def _lines(status: BatchStatus) -> Iterator[str]:

@@ -153,7 +153,7 @@ def _state(account: AccountStatus, now: float) -> str:
 
 
 def _event(event: Event, now: float) -> str:
-    what = _EVENTS[event.kind].format(account=event.account)
+    what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
     at = moment(event.at, now)

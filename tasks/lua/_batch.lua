@@ -19,7 +19,9 @@ local function count_in_batch(id, job, state)
   if is_pending(job.state) then
     redis.call('HINCRBY', key, job.state, -1)
   else  -- it is new
-    redis.call('HSETNX', key, 'created_at', seconds(now))
+    if redis.call('HSETNX', key, 'created_at', seconds(now)) == 1 then
+      redis.call('ZADD', BATCHES, seconds(now), job.batch)
+    end
     redis.call('HINCRBY', key, 'total', 1)
     if is_pending(state) then
       redis.call('HDEL', key, 'finished_at')

@@ -28,6 +28,7 @@
 --                            ended, by outcome (ended:<outcome>)
 --   jobs             stream  the ids of all jobs, in the order in which they were enqueued
 --   outcomes         stream  what became of the last jobs that ended
+--   batches          zset    the names of all batches, by the time at which they began
 --   callbacks        zset    ended jobs that are still to be told by HTTP, by the time of the
 --                            next try
 --   batch:<name>     hash    how many jobs of a batch are where, in all, by outcome
@@ -73,6 +74,7 @@ local JOBS = BASE .. 'jobs'
 local OUTCOMES = BASE .. 'outcomes'
 local CALLBACKS = BASE .. 'callbacks'
 local function changes_channel(id) return BASE .. 'changes:' .. id end
+local BATCHES = BASE .. 'batches'
 local function batch_key(name) return BASE .. 'batch:' .. name end
 local function batch_pending_key(name) return BASE .. 'batch_pending:' .. name end
 local function batch_changes_channel(name) return BASE .. 'batch_changes:' .. name end
@@ -117,6 +119,7 @@ local function expect_account(name)
 end
 
 local function expect_batch(name)
+  expect('zset', BATCHES)
   expect('hash', batch_key(name))
   expect('set', batch_pending_key(name))
 end
@@ -129,7 +132,11 @@ expect('hash', COUNTS)
 expect('zset', CALLBACKS)
 
 local function read_hash(key)
-  local flat = redis.call('HGETALL', key)
+  local flat = redis.pcall('HGETALL', key)
+  if flat.err then
+    expect('hash', key)         -- says it better, if that is what is wrong
+    redis.call('HGETALL', key)  -- fails as it did
+  end
   local hash = {}
   for i = 1, #flat, 2 do hash[flat[i]] = flat[i + 1] end
   return hash
@@ -137,7 +144,6 @@ end
 
 -- The record as a table, or nil.
 local function load(id)
-  expect('hash', job_key(id))
   local job = read_hash(job_key(id))
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
@@ -160,9 +166,9 @@ local function did(job, token)
   return job.state ~= 'running' and job.lease_token == token
 end
 
-local function note_attempt(id, attempt)
-  local n = redis.call('HINCRBY', job_key(id), 'history', 1)
-  redis.call('HSET', job_key(id), 'attempt:' .. n, attempt)
+local function note_attempt(id, job, attempt)
+  local n = tonumber(job.history or 0) + 1
+  redis.call('HSET', job_key(id), 'history', n, 'attempt:' .. n, attempt)
   if n > HISTORY then redis.call('HDEL', job_key(id), 'attempt:' .. (n - HISTORY)) end
 end
 

@@ -1,15 +1,19 @@
 -- How a job comes into being and into the line of its chatbot, and how it ends.
 
--- A new record out of ARGV from `first` on: field, value, ...
-local function create(id, first)
-  local job = {}
+-- A new record out of ARGV from `first` on: field, value, ... Unless it says when it expires,
+-- that is `lifetime` seconds after it may start.
+local function create(id, first, lifetime)
+  local job = { created_at = seconds(now) }
   for i = first, #ARGV, 2 do job[ARGV[i]] = ARGV[i + 1] end
+  job.expires_at = job.expires_at
+                   or seconds(math.max(now, tonumber(job.not_before or 0)) + lifetime)
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
   if job.batch then expect_batch(job.batch) end
   list(id)
-  redis.call('HSET', job_key(id), 'created_at', seconds(now), unpack(ARGV, first))
-  return load(id)
+  redis.call('HSET', job_key(id), 'created_at', job.created_at, 'expires_at', job.expires_at,
+             unpack(ARGV, first))
+  return job
 end
 
 -- The newest pending job of a chatbot goes on if it waited for its turn.

@@ -36,7 +36,6 @@ end
 local function send(id)
   local message = string.gsub(ENVELOPE, '@(%u+)@', {
     ID = id, TAG = id .. '.' .. string.format('%.0f', now * 1000000), SENT = seconds(now) })
-  redis.call('HSET', job_key(id), 'queued_at', seconds(now))
   redis.call('ZADD', AGENDA, seconds(now + RESEND), id)
   expect('list', QUEUE)
   redis.call('LPUSH', QUEUE, message)  -- last: if it is refused, the agenda sends it again
@@ -44,8 +43,11 @@ end
 
 -- state -> queued
 local function queue(id, job)
-  redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until')
-  redis.call('HSET', job_key(id), 'state', 'queued', 'message', 'On its way to a worker.')
+  if job.state then  -- it is not new
+    redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until')
+  end
+  redis.call('HSET', job_key(id), 'state', 'queued', 'message', 'On its way to a worker.',
+             'queued_at', seconds(now))
   enter(id, job, 'queued')
   send(id)
 end

@@ -39,8 +39,8 @@ if job.state == 'queued' then
     end
   end
 end
-job = load(id)
 if job.state == 'waiting' then
+  job = load(id)
   return { 'waiting', job.wait_reason, job.message, job.wait_until }
 end
 

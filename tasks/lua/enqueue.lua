@@ -1,7 +1,7 @@
 -- (none) -> queued | waiting: record a job and send its message, in one step.
 --
--- ARGV: now, job id, idempotency key or '', seconds it is remembered,
---       then field, value, ... of the record
+-- ARGV: now, job id, idempotency key or '', seconds it is remembered, seconds until the job
+--       expires if it does not say, then field, value, ... of the record
 -- Replies: {'created' | 'exists', job id, {field, value, ...}}; `exists` when the
 --          id, or the idempotency key, was enqueued before (the caller compares).
 
@@ -18,12 +18,7 @@ if key ~= '' then
   redis.call('SET', idempotency_key(key), id, 'EX', window)
 end
 
-local job = create(id, 5)
-if job.lifetime then
-  job.expires_at = seconds(math.max(now, tonumber(job.not_before or 0)) + tonumber(job.lifetime))
-  redis.call('HSET', job_key(id), 'expires_at', job.expires_at)
-  redis.call('HDEL', job_key(id), 'lifetime')
-end
+local job = create(id, 6, tonumber(ARGV[5]))
 if job.not_before and tonumber(job.not_before) > now then
   wait(id, job, 'scheduled', 'Scheduled for later.', tonumber(job.not_before))
 else

@@ -9,7 +9,7 @@ local job = load(id)
 if not job then return 0 end
 if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
-note_attempt(id, ARGV[8])
+note_attempt(id, job, ARGV[8])
 redis.call('HINCRBY', job_key(id), 'attempts_used', ARGV[9])
 redis.call('HSET', job_key(id), 'http_status', ARGV[7], 'seen', 1)
 job.http_status = ARGV[7]

@@ -5,7 +5,6 @@
 
 local id, outcome, message = ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', job_key(id)) == 1 then return 0 end
-local job = create(id, 5)
-redis.call('HSET', job_key(id), 'expires_at', seconds(now))
+local job = create(id, 5, 0)
 close(id, job, 'failed', outcome, message)
 return 1

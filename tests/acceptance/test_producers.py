@@ -90,6 +90,7 @@ def test_python_page(tmp_path: Path, environ: dict[str, str], endpoint: Endpoint
     told = run(tmp_path, environ, sys.executable, "producer.py")
     assert told.startswith("succeeded delivered Delivered: ")
     assert endpoint.picture(CHATBOT)
+    assert run(tmp_path, environ, sys.executable, "many.py") == "20 delivered\n"
     assert " delivered\n" in run(tmp_path, environ, sys.executable, "outcomes.py")
 
 

@@ -38,6 +38,7 @@ ENQUEUED = {
     "not_before": START,
     "expires_at": START + 3600,
     "fit": "crop",
+    "batch": "spring",
 }
 
 
@@ -77,7 +78,7 @@ def fill(ledger: Ledger) -> None:
     while ledger.messages():
         ledger.take_message()
     ledger.enqueue("bot-newer", "media:old.png", job_id="older")
-    ledger.enqueue("bot-newer", "media:new.png", job_id="newer", fit="pad")
+    ledger.enqueue("bot-newer", "media:new.png", job_id="newer", fit="pad", batch="spring")
     ledger.enqueue("bot-queued", job_id="queued", idempotency_key="k")
 
 

@@ -67,6 +67,23 @@ def test_added_words_are_told_as_they_stand_there(ledger: Ledger) -> None:
     assert (printed["wait_reason"], printed["attempts"][0]["decision"]) == ("approval", "ask")
 
 
+def test_added_events_outcomes_and_reasons_are_told_in_summaries(ledger: Ledger) -> None:
+    event = {"at": ledger.now, "what": "moon_rose", "reason": "", "by": "facelift"}
+    keys = ledger.store.keys
+    ledger.redis.lpush(keys.events, json.dumps(event))
+    ledger.redis.lpush(keys.news, json.dumps(event))
+    client = UploadClient(redis=ledger.redis)
+    assert client.pool().events[0].kind == "moon_rose"
+    assert [each.kind for each in ledger.tick().events] == ["moon_rose"]
+    ledger.deliver(ledger.claim_and_admit(ledger.enqueue(batch="spring")))
+    ledger.redis.hincrby(keys.batch("spring"), "code:image_blurred", 1)
+    assert client.batch("spring").codes == {"delivered": 1, "image_blurred": 1}
+    entry = {**ledger.redis.xrange(keys.outcomes)[0][1], "outcome": "image_blurred"}
+    ledger.redis.xadd(keys.outcomes, entry)
+    told = [each.outcome for each in client.outcomes("0", timeout=0)]
+    assert told == ["delivered", "image_blurred"]
+
+
 def test_record_of_a_newer_form_is_not_read(ledger: Ledger) -> None:
     job = as_of_form_2(ledger)
     with pytest.raises(LedgerRefused, match=f"record of job {job} is of form 2; this release"):

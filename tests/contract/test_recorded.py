@@ -75,6 +75,13 @@ def test_idempotency_key_of_that_release_is_remembered(restored: Ledger) -> None
     assert restored.enqueue("bot-queued", idempotency_key="k") == "queued"
 
 
+def test_batch_of_that_release_is_followed_on(restored: Ledger) -> None:
+    client = UploadClient(redis=restored.redis)
+    assert not client.batch("spring").is_complete
+    carry_out(restored, 30)
+    assert client.batch("spring").is_complete
+
+
 def test_message_of_that_release_is_understood(recorded: dict[str, Any]) -> None:
     for text in recorded["keys"]["facelift"]["value"]:
         headers = json.loads(text)["headers"]

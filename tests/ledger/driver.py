@@ -143,7 +143,7 @@ class Ledger:
         """Keys of the ledger besides records, what lists them, and what is known of the pool."""
         keys = self.store.keys
         kept = {keys.generation, keys.accounts, keys.endpoint, keys.health, keys.events, keys.news}
-        kept |= {keys.counts, keys.jobs, keys.outcomes}
+        kept |= {keys.counts, keys.jobs, keys.outcomes, keys.batches}
         return {
             key
             for key in self.redis.keys(keys.base + "*")

@@ -150,6 +150,23 @@ def test_the_rest_of_a_batch_is_cancelled(ledger: Ledger, monkeypatch: pytest.Mo
     assert ledger.store.cancel_batch("logos") == (0, 0)
 
 
+def test_batches_are_listed_those_that_began_last_first(ledger: Ledger) -> None:
+    for name in ("one", "two", "three", "one"):
+        ledger.enqueue(batch=name)
+        ledger.now += 1
+    assert [status.id for status in ledger.store.batches(20)] == ["three", "two", "one"]
+    assert [status.id for status in ledger.store.batches(2)] == ["three", "two"]
+
+
+def test_a_batch_that_expired_is_struck_from_the_list(ledger: Ledger) -> None:
+    for name in ("gone", "kept"):
+        ledger.enqueue(batch=name)
+    ledger.redis.delete(ledger.store.keys.batch("gone"))
+    assert [status.id for status in ledger.store.batches(20)] == ["kept"]
+    ledger.store.sweep(None, 10)
+    assert ledger.redis.zrange(ledger.store.keys.batches, 0, -1) == ["kept"]
+
+
 def test_jobs_are_found_by_their_batch(ledger: Ledger) -> None:
     ledger.enqueue("bot-1")
     job = ledger.enqueue("bot-2", batch="logos")
@@ -158,11 +175,12 @@ def test_jobs_are_found_by_their_batch(ledger: Ledger) -> None:
     assert [record.id for record in page.records] == [job]
 
 
-@pytest.mark.parametrize("key", ["batch", "batch_pending"])
+@pytest.mark.parametrize("key", ["batch", "batch_pending", "batches"])
 def test_a_key_of_another_type_refuses_the_job_before_anything_is_written(
     ledger: Ledger, key: str
 ) -> None:
-    taken = getattr(ledger.store.keys, key)("logos")
+    found = getattr(ledger.store.keys, key)
+    taken = found("logos") if callable(found) else found
     ledger.redis.set(taken, "somebody else's")
     with pytest.raises(LedgerRefused, match=f"WRONGTYPE {taken}"):
         ledger.enqueue(batch="logos")

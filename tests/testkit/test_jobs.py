@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from tasks import IdempotencyConflict, JobNotFound, UploadClient, WaitTimeout
+from tasks import IdempotencyConflict, JobNotFound, UploadClient, UploadJob, WaitTimeout
 from testkit.jobs import FaceliftJobs
 
 if TYPE_CHECKING:
@@ -352,3 +352,13 @@ def test_run_for_a_chatbot_needs_an_outcome(facelift_jobs: FaceliftJobs) -> None
         facelift_jobs.run(chatbot_id="bot")
     with pytest.raises(ValueError, match="say what the tries come to"):
         facelift_jobs.script(chatbot_id="bot")
+
+
+def test_waiting_for_a_batch_has_its_jobs_done(facelift_jobs: FaceliftJobs) -> None:
+    client = UploadClient()
+    jobs = [UploadJob(chatbot_id=f"bot-{n}", image="media:a.png", batch="logos") for n in range(3)]
+    client.enqueue_many(jobs)
+    facelift_jobs.script("image_not_square", chatbot_id="bot-1")
+    status = client.wait_batch("logos")
+    assert status.states == {"succeeded": 2, "failed": 1}
+    assert [record.chatbot_id for record in facelift_jobs.enqueued] == ["bot-0", "bot-1", "bot-2"]

@@ -54,6 +54,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
+        "batches": {keys.batches},
         "callbacks": {keys.callbacks},
         "batch": {keys.batch("logos")},
         "batch_pending": {keys.batch_pending("logos")},

@@ -178,6 +178,11 @@ def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
     assert ("shop" in last) == (account is not None)
 
 
+def test_event_of_a_newer_release_is_told_by_its_name() -> None:
+    event = Event(NOW, EventKind.read("moon_rose"), "", "facelift", None)
+    assert "moon_rose" in lines(replace(POOL, events=(event,)))[-1]
+
+
 def test_what_happens_by_itself_names_nobody() -> None:
     event = Event(NOW - DAY, EventKind.BREAKER_OPENED, "Ten failed.", "facelift", None)
     assert lines(replace(POOL, events=(event,)))[-2:] == [

@@ -1,0 +1,174 @@
+"""The client for asyncio, on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.aio import AsyncUploadClient
+from tasks.errors import BatchTimeout, InvalidSettings, JobNotFound, LedgerUnavailable, WaitTimeout
+from tasks.job import UploadJob
+from tests.ledger.driver import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from redis import Redis
+
+    from sandbox.redis_server import RedisServer
+
+SOON = 20.0
+
+
+@pytest.fixture
+def worker(real_redis: Redis) -> Ledger:
+    return Ledger(real_redis)
+
+
+@pytest.fixture
+def run(redis_server: RedisServer, worker: Ledger) -> Callable[..., Any]:
+    """Runs what is given with a client and the worker's side of the ledger."""
+    worker.store._scripts._now = None  # Redis' own clock, as the client's
+
+    async def with_client(body: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+        async with AsyncUploadClient(redis_server.url) as client:
+            return await asyncio.wait_for(body(client, worker), SOON)
+
+    return lambda body: asyncio.run(with_client(body))
+
+
+async def until_listened_to(worker: Ledger, channel: str, listeners: int = 1) -> None:
+    while worker.redis.pubsub_numsub(channel)[0][1] != listeners:  # noqa: ASYNC110 - Redis tells no event
+        await asyncio.sleep(0.005)
+
+
+def test_waiting_is_woken_by_the_end_of_the_job(run: Callable[..., Any]) -> None:
+    async def body(client: AsyncUploadClient, worker: Ledger) -> Any:
+        job = (await client.enqueue("bot", "media:a.png")).id
+        lease = worker.claim_and_admit(job)
+        waiting = asyncio.create_task(client.wait(job, SOON))
+        await until_listened_to(worker, worker.store.keys.changes(job))
+        worker.deliver(lease)
+        record = await waiting
+        await until_listened_to(worker, worker.store.keys.changes(job), 0)
+        return record, await client.status(job)
+
+    record, status = run(body)
+    assert record == status
+    assert (record.state, record.outcome) == ("succeeded", "delivered")
+
+
+def test_many_wait_without_a_thread_each(run: Callable[..., Any]) -> None:
+    async def body(client: AsyncUploadClient, worker: Ledger) -> tuple[int, Any]:
+        made = await client.enqueue_many(
+            UploadJob(chatbot_id=f"bot-{n}", image="media:a.png") for n in range(40)
+        )
+        jobs = [each.record.id for each in made]
+        waiting = [asyncio.create_task(client.wait(job, SOON)) for job in jobs]
+        for job in jobs:
+            await until_listened_to(worker, worker.store.keys.changes(job))
+        threads = threading.active_count()
+        for job in jobs:
+            await client.cancel(job)
+        return threads, [(await each).state for each in waiting]
+
+    threads, states = run(body)
+    assert threads < 20
+    assert states == ["cancelled"] * 40
+
+
+def test_watching_tells_each_state_the_job_comes_into(run: Callable[..., Any]) -> None:
+    async def body(client: AsyncUploadClient, worker: Ledger) -> list[str]:
+        job = (await client.enqueue("bot", "media:a.png")).id
+        records: AsyncIterator[Any] = client.watch(job, SOON)
+        seen = [(await anext(records)).state]
+        lease = worker.claim_and_admit(job)
+        seen.append((await anext(records)).state)
+        worker.deliver(lease)
+        return seen + [record.state async for record in records]
+
+    assert run(body) == ["queued", "running", "succeeded"]
+
+
+def test_batch_is_waited_for_and_cancelled(run: Callable[..., Any]) -> None:
+    async def body(client: AsyncUploadClient, worker: Ledger) -> Any:
+        for number in range(3):
+            await client.enqueue(f"bot-{number}", "media:a.png", batch="logos")
+        waiting = asyncio.create_task(client.wait_batch("logos", SOON))
+        await until_listened_to(worker, worker.store.keys.batch_changes("logos"))
+        done = await client.cancel_batch("logos")
+        return done.cancelled, await waiting, await client.batch("logos")
+
+    cancelled, waited, status = run(body)
+    assert cancelled == 3
+    assert waited == status
+    assert status.states == {"cancelled": 3}
+
+
+@pytest.mark.parametrize("what", ["wait", "wait_batch"])
+def test_task_that_is_cancelled_while_it_waits_gives_back_its_connection(
+    run: Callable[..., Any], what: str
+) -> None:
+    async def body(client: AsyncUploadClient, worker: Ledger) -> Any:
+        job = (await client.enqueue("bot", "media:a.png", batch="logos")).id
+        keys = worker.store.keys
+        channel = keys.changes(job) if what == "wait" else keys.batch_changes("logos")
+        named = job if what == "wait" else "logos"
+        waiting = asyncio.create_task(getattr(client, what)(named, SOON))
+        await until_listened_to(worker, channel)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await until_listened_to(worker, channel, 0)
+        pool: Any = client._redis.connection_pool
+        return len(pool._in_use_connections), (await client.status(job)).state
+
+    assert run(body) == (0, "queued")
+
+
+def test_waiting_in_vain_ends_on_time_and_gives_back_its_connection(
+    run: Callable[..., Any],
+) -> None:
+    async def body(client: AsyncUploadClient, _: Ledger) -> Any:
+        job = (await client.enqueue("bot", "media:a.png", batch="logos")).id
+        with pytest.raises(WaitTimeout, match=r"is still queued after 0\.05 s"):
+            await client.wait(job, 0.05)
+        with pytest.raises(BatchTimeout, match="1 of 1 jobs of batch logos"):
+            await client.wait_batch("logos", 0)
+        pool: Any = client._redis.connection_pool
+        return len(pool._in_use_connections)
+
+    assert run(body) == 0
+
+
+def test_job_that_nobody_enqueued_is_not_waited_for(run: Callable[..., Any]) -> None:
+    async def body(client: AsyncUploadClient, _: Ledger) -> None:
+        with pytest.raises(JobNotFound):
+            await client.wait("nobody")
+
+    run(body)
+
+
+def test_redis_that_is_gone_is_told_as_such() -> None:
+    async def body() -> None:
+        async with AsyncUploadClient("redis://127.0.0.1:1") as client:
+            with pytest.raises(LedgerUnavailable):
+                await client.status("job")
+            with pytest.raises(LedgerUnavailable):
+                async with client._listening("channel"):
+                    pass
+
+    asyncio.run(body())
+
+
+def test_client_is_made_of_the_variables_that_the_other_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FACELIFT_KEY_PREFIX", "other")
+    assert AsyncUploadClient.from_env()._keys.prefix == "other"
+    monkeypatch.setenv("FACELIFT_KEY_PREFIX", "No!")
+    with pytest.raises(InvalidSettings, match="FACELIFT_KEY_PREFIX must be"):
+        AsyncUploadClient.from_env()

@@ -1,0 +1,198 @@
+"""Jobs are read by the line; what is wrong with one is told and spoils no other."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.cli.job_lines import Defaults, JobFile, Line, read_folder
+from tasks.errors import InvalidJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULTS = Defaults(batch="logos", account="acme", fit="pad")
+HEADER = b"chatbot_id,image\n"
+
+
+def read(content: bytes, defaults: Defaults = DEFAULTS) -> list[Line]:
+    return list(JobFile(io.BytesIO(content), defaults))
+
+
+def made(content: bytes) -> list[tuple[str, str]]:
+    return [(line.job.chatbot_id, line.job.image) for line in read(content) if line.job]
+
+
+def problem(content: bytes) -> str:
+    """What is wrong with the second of three lines."""
+    good, bad, after = read(content)
+    assert good.job
+    assert after.job
+    assert bad.job is None
+    return bad.problem
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"chatbot_id,image\na,media:1.png\nb,media:2.png\n",
+        b"chatbot_id,image\na,media:1.png\nb,media:2.png",
+        b"\xef\xbb\xbfchatbot_id,image\r\na,media:1.png\r\nb,media:2.png\r\n",
+        b"\n\r\nchatbot_id,image\n\na,media:1.png\n   \nb,media:2.png\n\n",
+        b'"image","chatbot_id"\n"media:1.png","a"\nmedia:2.png,b\n',
+        b"Image ; Chatbot_ID\nmedia:1.png;a\nmedia:2.png;b\n",
+        b"chatbot_id\timage\na\tmedia:1.png\nb\tmedia:2.png\n",
+        b'{"chatbot_id": "a", "image": "media:1.png"}\n{"image":"media:2.png","chatbot_id":"b"}',
+        (
+            b'\xef\xbb\xbf{"chatbot_id":"a","image":"media:1.png"}\r\n\n'
+            b'{"chatbot_id":"b","image":"media:2.png"}'
+        ),
+    ],
+)
+def test_what_spreadsheets_and_programs_write_is_read(content: bytes) -> None:
+    assert made(content) == [("a", "media:1.png"), ("b", "media:2.png")]
+
+
+def test_quotes_hold_separators_and_quotes() -> None:
+    assert made(HEADER + b'"a,1","media:say ""hi"".png"\n') == [("a,1", 'media:say "hi".png')]
+
+
+def test_every_field_of_a_job_can_be_told() -> None:
+    sha256 = "ab" * 32
+    (line,) = read(
+        b"chatbot_id,image,account,fit,sha256,idempotency_key,not_before,expires_at,job_id\n"
+        b"a,media:1.png,shop,crop," + sha256.encode() + b",key,1764000000,2025-11-25T00:00:00Z,mine"
+    )
+    assert line.job
+    assert (line.job.account, line.job.fit, line.job.sha256) == ("shop", "crop", sha256)
+    assert (line.job.idempotency_key, line.job_id) == ("key", "mine")
+    assert (line.job.not_before, line.job.expires_at) == (1764000000, 1764028800)
+
+
+def test_what_a_line_leaves_out_is_as_was_asked_for_all() -> None:
+    for content in (
+        b"chatbot_id,image,account,fit\na,media:1.png,, \n",
+        b'{"chatbot_id": "a", "image": "media:1.png"}\n',
+    ):
+        (line,) = read(content)
+        assert line.job
+        assert (line.job.account, line.job.fit, line.job.batch) == ("acme", "pad", "logos")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"b,no-colon", "image: must be <store>:<path>, such as media:bots/42.png"),
+        (b"b", "must have 2 fields as the header, not 1"),
+        (b"b,media:1.png,x", "must have 2 fields as the header, not 3"),
+        (b",media:1.png", "chatbot_id: is missing"),
+        (b'"b,media:1.png', "has a quote that is not closed"),
+        (b"b,media:\xff.png", "is not UTF-8"),
+        (b"b,media:\x00.png", "image: must hold no control characters"),
+        (b"b,media:" + b"x" * 2_000, "image: is 2006 characters long"),
+        (b"b,media:" + b"x" * 200_000, "is longer than 65535 bytes"),
+    ],
+)
+def test_bad_line_of_a_table_is_told_and_the_next_is_read(line: bytes, told: str) -> None:
+    assert told in problem(HEADER + b"a,media:1.png\n" + line + b"\nc,media:3.png\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b'{"chatbot_id": "b"', "is not JSON: "),
+        (b"[1]", "must be a JSON object with the fields of a job"),
+        (b'{"chatbot_id": "b"}', "image: is missing"),
+        (b'{"chatbot_id": 7, "image": "media:1.png"}', "chatbot_id: must be text, not int"),
+        (b'{"chatbot_id":"b","image":"media:1.png","x":1}', "x: is not one of job_id, chatbot_id"),
+        (b'{"chatbot_id":"b","image":"media:1.png","batch":"x"}', "batch: is not one of job_id"),
+        (b'{"chatbot_id":"b","image":"media:1.png","job_id":7}', "job_id: must be 1 to 64"),
+        (b'{"chatbot_id":"b","image":"media:1.png","not_before":"soon"}', "not_before: 'soon' is"),
+        (b"[" * 60_000, "is nested too deeply"),
+    ],
+)
+def test_bad_line_of_objects_is_told_and_the_next_is_read(line: bytes, told: str) -> None:
+    good = b'{"chatbot_id": "a", "image": "media:1.png"}\n'
+    assert told in problem(good + line + b"\n" + good)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a,media:1.png\n", "line 1: must name the columns, among them chatbot_id"),
+        (b"\nchatbot_id\na\n", "line 2: must name the columns, among them image"),
+        (b"chatbot_id,image,size\n", "line 1: has a column 'size', which is not one of job_id"),
+        (b"chatbot_id,image,batch\n", "line 1: has a column 'batch'"),
+        (b"chatbot_id,image,image\n", "line 1: has two columns 'image'"),
+        (b"\xff\xfec\x00h\x00\n", "line: is not UTF-8"),
+        (b'[{"chatbot_id": "a"}]', "file: must hold one JSON object a line"),
+    ],
+)
+def test_file_that_begins_wrongly_is_refused_as_a_whole(content: bytes, told: str) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        read(content)
+    assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", HEADER])
+def test_file_without_jobs_is_no_error(content: bytes) -> None:
+    assert read(content) == []
+
+
+def test_lines_have_their_numbers_and_stand_as_they_do_in_the_file() -> None:
+    file = JobFile(io.BytesIO(HEADER + b"\n\r\na,media:1.png\r\nb,no\n"), DEFAULTS)
+    assert [(line.place, line.raw) for line in file] == [
+        ("line 4", b"a,media:1.png\r\n"),
+        ("line 5", b"b,no\n"),
+    ]
+    assert file.header == HEADER
+
+
+def test_the_id_of_a_job_is_the_same_for_the_same_line_of_the_same_batch_only() -> None:
+    content = HEADER + b"a,media:1.png\na,media:1.png\nb,media:1.png\n"
+    ids = [line.job_id for line in read(content)]
+    assert len(set(ids)) == 3  # the same again, later, may undo what stood between
+    assert [line.job_id for line in read(content)] == ids
+    assert [line.job_id for line in read(content.replace(b"\n", b"\r\n"))] == ids
+    other = Defaults(batch="other", account="acme", fit="pad")
+    assert not {line.job_id for line in read(content, other)} & set(ids)
+    mended = read(content.replace(b"b,media", b"c,media"))
+    assert [line.job_id == job_id for line, job_id in zip(mended, ids, strict=True)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_picture_of_a_folder_is_that_of_the_chatbot_after_which_it_is_named(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.png").touch()
+    (line,) = read_folder(["a.png"], tmp_path, "media", "bots/", DEFAULTS)
+    assert line.job
+    assert (line.job.chatbot_id, line.job.image) == ("a", "media:bots/a.png")
+
+
+def test_picture_that_changed_is_another_job(tmp_path: Path) -> None:
+    def job_id() -> str:
+        (line,) = read_folder(["a.png"], tmp_path, "media", "", DEFAULTS)
+        return line.job_id
+
+    (tmp_path / "a.png").write_bytes(b"1")
+    before = job_id()
+    assert job_id() == before
+    (tmp_path / "a.png").write_bytes(b"22")
+    assert job_id() != before
+
+
+def test_what_is_wrong_with_a_file_of_a_folder_is_told(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).touch()
+    lines = read_folder(["a.jpg", "a.png", "gone.png"], tmp_path, "media", "", DEFAULTS)
+    assert [line.problem for line in lines] == [
+        "",
+        "chatbot_id: 'a' has another picture here: a.jpg",
+        "cannot be read: No such file or directory",
+    ]
