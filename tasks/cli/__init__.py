@@ -19,6 +19,7 @@ from tasks.cli.commands import COMMANDS
 from tasks.cli.exits import Exit, exit_for
 from tasks.cli.health import health
 from tasks.cli.operator import OPERATOR_COMMANDS
+from tasks.cli.top import top
 from tasks.errors import FaceliftError, InvalidSettings
 
 _OURS = {"tasks", "worker", "sandbox"}
@@ -65,7 +66,7 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, health):
+for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, top, health):
     cli.add_command(_command)
 
 
