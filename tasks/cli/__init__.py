@@ -16,6 +16,7 @@ import click
 from tasks.cli.batch import batch
 from tasks.cli.bulk import enqueue_many
 from tasks.cli.commands import COMMANDS
+from tasks.cli.doctor import doctor
 from tasks.cli.exits import Exit, exit_for
 from tasks.cli.health import health
 from tasks.cli.operator import OPERATOR_COMMANDS
@@ -66,7 +67,7 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, top, health):
+for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, top, doctor, health):
     cli.add_command(_command)
 
 
