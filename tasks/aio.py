@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tasks.client import UploadClient, settings_from_env
@@ -85,8 +85,7 @@ class AsyncUploadClient:
 
     async def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:  # noqa: ASYNC109 - told in the record
         """Wait until the job has ended; see `UploadClient.wait`."""
-        async with aclosing(self.watch(job_id, timeout)) as records:
-            return await _last(records)
+        return await _last(self.watch(job_id, timeout))
 
     def watch(self, job_id: str, timeout: float = 60.0) -> AsyncGenerator[JobRecord, None]:
         """Yield the job's record at each change until it has ended; see `UploadClient.watch`."""
@@ -100,8 +99,7 @@ class AsyncUploadClient:
 
     async def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:  # noqa: ASYNC109 - told in the status
         """Wait until all jobs of the batch have ended; see `UploadClient.wait_batch`."""
-        async with aclosing(self.watch_batch(batch_id, timeout)) as found:
-            return await _last(found)
+        return await _last(self.watch_batch(batch_id, timeout))
 
     def watch_batch(
         self, batch_id: str, timeout: float = 60.0, *, every: float = 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,17 @@ def test_many_jobs_that_end_at_once_are_looked_at_as_one(
     for job in jobs[1:]:
         worker.deliver(worker.claim_and_admit(job))
     assert [status.pending for status in found] == [0]
+
+
+def test_what_was_told_meanwhile_wakes_once(client: UploadClient, redis: Any) -> None:
+    with client._store.listening("channel") as wait:
+        for _ in range(3):
+            redis.publish("channel", "succeeded")
+        redis.ping()  # so that all of them are on their way
+        wait(SOON)
+        begun = time.monotonic()
+        wait(0.2)
+        assert time.monotonic() - begun > 0.1
 
 
 def test_waiting_in_vain_tells_how_the_batch_stands(client: UploadClient, jobs: list[str]) -> None:
