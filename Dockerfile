@@ -19,6 +19,7 @@ RUN python -m venv /opt/build \
 COPY pyproject.toml README.md LICENSE ./
 COPY tasks tasks
 COPY worker worker
+COPY monitor monitor
 COPY sandbox sandbox
 COPY testkit testkit
 COPY pytest_facelift.py ./
@@ -29,18 +30,23 @@ FROM build AS flower-venv
 COPY requirements/flower.lock ./
 RUN pip --python /opt/facelift install --require-hashes --only-binary=:all: \
         --requirement flower.lock
+COPY --from=wheel /dist /dist
+RUN pip --python /opt/facelift install --no-index --no-deps /dist/*.whl
 
 FROM base AS flower
 # A new volume takes its owner from the folder it is mounted on.
 RUN install --directory --owner=facelift --group=facelift /data
 COPY --from=flower-venv /opt/facelift /opt/facelift
+COPY deploy/flower/flowerconfig.py /etc/facelift/flowerconfig.py
 USER 10001:10001
 STOPSIGNAL SIGTERM
 EXPOSE 5555
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; \
 urlopen('http://127.0.0.1:5555/healthcheck', timeout=4)"]
-CMD ["celery", "flower"]
+CMD ["celery", "--app=monitor.app", "flower", "--conf=/etc/facelift/flowerconfig.py", \
+    "--port=5555", "--persistent=True", "--db=/data/flower.db", \
+    "--state_save_interval=60000", "--purge_offline_workers=3600"]
 
 
 FROM build AS sandbox-venv

@@ -14,11 +14,12 @@ from tasks.batches import Batches
 from tasks.connection import DEFAULT_REDIS_URL, connect
 from tasks.durations import parse_duration, show_duration
 from tasks.enqueuer import Enqueuer
-from tasks.errors import InvalidJob, InvalidSettings
+from tasks.errors import IdempotencyConflict, InvalidJob, InvalidSettings
 from tasks.job import UploadJob, check_job_id
 from tasks.keys import DEFAULT_PREFIX, Keys
 from tasks.observer import Observer
 from tasks.operator import Operator
+from tasks.server_status import read_server
 from tasks.store import JobStore
 from tasks.urls import check_redis_url
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tasks.codes import Cancellation
     from tasks.enqueuer import Enqueued
     from tasks.record import JobRecord
+    from tasks.server_status import ServerStatus
 
 _T = TypeVar("_T")
 
@@ -175,14 +177,19 @@ class UploadClient(Observer, Batches, Operator):
         """
         return self._store.cancel(check_job_id(job_id))
 
-    def replay(self, job_id: str) -> JobRecord:
+    def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
         """Enqueue what an ended job was about once more, as a new job.
 
         The new one's `replay_of` is `job_id`. It has no idempotency key and may start at
         once, with a deadline of its own.
 
+        Args:
+            job_id: the job that has ended.
+            new_id: a name of your own for the new one; safe to send again after an error.
+
         Raises:
             InvalidJob: the job has not ended, or never could be carried out.
+            IdempotencyConflict: `new_id` was used before for something else.
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: as for `enqueue`.
         """
@@ -196,7 +203,20 @@ class UploadClient(Observer, Batches, Operator):
             sha256=ended.sha256,
             fit=ended.fit,
         )
-        return self._enqueuer.one(job, replay_of=job_id)
+        record = self._enqueuer.one(job, new_id, replay_of=job_id)
+        if record.replay_of != job_id:
+            raise IdempotencyConflict("replay_of", job_id, record)
+        return record
+
+    def server(self) -> ServerStatus:
+        """How Redis is set up, once it is known that it takes writes.
+
+        Raises:
+            LedgerUnavailable: it cannot be reached, or takes no writes now.
+            LedgerRefused: it is full, or these credentials may not write or ask this.
+        """
+        self._store.ping()
+        return read_server(self._redis)
 
     def close(self) -> None:
         """Close the connections to Redis."""

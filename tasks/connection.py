@@ -29,6 +29,7 @@ _WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationEr
 _NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
+_NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no code in a script
 
 
 def connect(
@@ -38,7 +39,7 @@ def connect(
 
     Every call of the ledger may be repeated without harm, so a cut connection
     is tried again before the caller hears of it. A Redis that takes connections
-    and answers nothing costs 5 s a try.
+    and answers nothing costs `patience` a try.
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
@@ -98,6 +99,8 @@ def translated() -> Iterator[None]:
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         raise LedgerUnavailable(f"Redis cannot be reached: {error}") from error
     except exceptions.RedisError as error:
+        if str(error).startswith(_NO_PERMISSION):
+            raise LedgerRefused(f"Redis refuses these credentials: {error}") from error
         if isinstance(error, _NOT_NOW) or _NOT_NOW_CODE.search(str(error)):
             raise LedgerUnavailable(f"Redis does not take this now: {error}") from error
         if isinstance(error, exceptions.OutOfMemoryError) or _FULL_CODE.search(str(error)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 # By scheme, what may follow the question mark: all that redis-py and kombu read alike.
 _OPTIONS: dict[str, dict[str, str]] = {
@@ -51,6 +51,18 @@ def check_redis_url(url: str) -> str:
                 f"{', '.join(options) or 'none'}"
             )
     return url
+
+
+def broker_url(redis_url: str) -> str:
+    """The same Redis in kombu's words."""
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":  # what kombu calls a socket's address, and its database
+        address, _, database = redis_url.removeprefix("unix").partition("?db=")
+        return f"redis+socket{address}?virtual_host={database or 0}"
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+        query = "&".join(filter(None, [parts.query, "ssl_cert_reqs=required"]))
+        return urlunsplit(parts._replace(query=query))
+    return redis_url
 
 
 def _names_a_redis(url: str, parts: SplitResult) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.apps import worker as celery_worker
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Reject
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 from prometheus_client import REGISTRY
 
@@ -52,6 +52,7 @@ from worker.recorder import Recorder
 from worker.registration import Registrar
 from worker.run import Report, Verdict
 from worker.settings import Settings, load, unknown_variables
+from worker.task_state import JobFailed, tell_celery
 from worker.transport import last_poll
 
 if TYPE_CHECKING:
@@ -64,10 +65,6 @@ log = logging.getLogger(__name__)
 # About 6 s of trying, so that an outcome survives a short absence of Redis.
 _LEDGER_RETRIES = 10
 _AFTER_REFUSAL = 1.0
-
-
-class JobFailed(Exception):  # noqa: N818 - what Celery and Flower show of a failed job
-    """The job ended without a delivery; the ledger tells why."""
 
 
 class Worker:
@@ -242,28 +239,27 @@ class Worker:
 
         @celery.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
         def upload(task: Task) -> str:
-            return _tell_celery(self._run(task.request.id))
+            return self._tell(task.request.id, self._run(task.request.id))
 
         # Late acknowledgement: until it is in the ledger, the message is all there is.
-        @celery.task(name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True)  # type: ignore[untyped-decorator] # the same
+        @celery.task(  # type: ignore[untyped-decorator] # the same
+            name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True, throws=(JobFailed,)
+        )
         def enqueue(task: Task, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
             try:
-                return self.intake.receive(task.request.id, args, kwargs)
+                report = self.intake.receive(task.request.id, args, kwargs)
             except FaceliftError as error:
-                log.warning("job=%s left on the queue: %s", task.request.id, error)
+                log.warning(
+                    "left on the queue", extra=fields(job=task.request.id, reason=str(error))
+                )
                 time.sleep(_AFTER_REFUSAL)  # it is the next to be taken again
                 raise Reject(str(error), requeue=True) from error
+            return self._tell(task.request.id, report)
 
         return celery
 
-
-def _tell_celery(report: Report) -> str:
-    """The report in Celery's terms, so that Flower shows a wait as a retry."""
-    if report.verdict is Verdict.FAILED:
-        raise JobFailed(report.sentence)
-    if report.verdict is Verdict.WAITS:
-        raise Retry(report.sentence)  # nothing is published: the job waits in the agenda
-    return report.sentence
+    def _tell(self, task_id: str, report: Report) -> str:
+        return tell_celery(report, lambda: self.celery.events.revoked(task_id))
 
 
 def _open_stores(settings: Settings) -> dict[str, Any]:

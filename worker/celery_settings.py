@@ -6,7 +6,7 @@ messages are acknowledged early, carry nothing, and may be lost or doubled.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from tasks.urls import broker_url
 
 _VISIBILITY_TIMEOUT = 120
 
@@ -20,7 +20,7 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
         concurrency: threads a process.
     """
     return {
-        "broker_url": _broker_url(redis_url),
+        "broker_url": broker_url(redis_url),
         # Outlives an entry on the queue that is no message.
         "broker_transport": "worker.transport:Transport",
         # No result backend: the ledger holds the outcome.
@@ -59,14 +59,3 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
             "visibility_timeout": _VISIBILITY_TIMEOUT,
         },
     }
-
-
-def _broker_url(redis_url: str) -> str:
-    parts = urlsplit(redis_url)
-    if parts.scheme == "unix":  # what kombu calls a socket's address, and its database
-        address, _, database = redis_url.removeprefix("unix").partition("?db=")
-        return f"redis+socket{address}?virtual_host={database or 0}"
-    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
-        query = "&".join(filter(None, [parts.query, "ssl_cert_reqs=required"]))
-        return urlunsplit(parts._replace(query=query))
-    return redis_url

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,15 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--settings", "show_settings", is_flag=True, help="List the settings, and exit.")
-def worker(processes: int, concurrency: int | None, log_level: str, *, show_settings: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="With --settings: print them as JSON.")
+def worker(
+    processes: int,
+    concurrency: int | None,
+    log_level: str,
+    *,
+    show_settings: bool,
+    as_json: bool,
+) -> None:
     """Deliver what is enqueued, until stopped.
 
     Settings come from the environment; the least is an API key and where images lie:
@@ -56,6 +66,9 @@ def worker(processes: int, concurrency: int | None, log_level: str, *, show_sett
     from worker.logs import configure_logging  # noqa: PLC0415
     from worker.settings import catalogue, load  # noqa: PLC0415
 
+    if show_settings and as_json:
+        click.echo(json.dumps([asdict(doc) for doc in catalogue()]))
+        return
     if show_settings:
         for doc in catalogue():
             default = "" if doc.default is None else f" [{doc.default}]"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from tasks.cli.exits import Exit
+from tasks.cli.options import json_option
 from tasks.job import Fit
 
 if TYPE_CHECKING:
@@ -72,11 +73,13 @@ def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
     "--crop/--pad", "crops", default=True, help="How to make it square; crop unless told."
 )
 @click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
-def fit(image: Path, output: Path | None, *, crops: bool, force: bool) -> None:
+@json_option
+def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: bool) -> None:
     """Write a picture as a job with `--fit crop` or `--fit pad` would send it.
 
     Shows before and after. A picture that can be sent as it is stays as it is. Exits with 3
-    if the picture cannot be mended.
+    if the picture cannot be mended. With --json it is an object as of `facelift check`, and
+    `written`: where to.
 
     \b
     Example:
@@ -86,6 +89,8 @@ def fit(image: Path, output: Path | None, *, crops: bool, force: bool) -> None:
 
     finding = inspect(image, _limits(), Fit.CROP if crops else Fit.PAD)
     if isinstance(finding.verdict, Exception):
+        if as_json:
+            click.echo(json.dumps(finding.as_dict() | {"written": None}))
         _fail(
             f"{_show(image)}: {finding.verdict.code}: {finding.verdict.sentence}",
             Exit.FAILED,
@@ -93,7 +98,10 @@ def fit(image: Path, output: Path | None, *, crops: bool, force: bool) -> None:
     fitted = finding.verdict
     target = output or image.with_name(f"{image.stem}-fitted{fitted.format.suffix}")
     _write(target, fitted.data, force=force)
-    click.echo("\n".join(_before_and_after(finding, fitted, target)))
+    if as_json:
+        click.echo(json.dumps(finding.as_dict() | {"written": _show(target)}))
+    else:
+        click.echo("\n".join(_before_and_after(finding, fitted, target)))
 
 
 def _limits() -> ImageLimits:

@@ -46,6 +46,14 @@ class Events(events.Events):  # type: ignore[misc] # celery is untyped
         super().__init__(app)
         self.dispatchers: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
 
+    def revoked(self, job_id: str) -> None:
+        """Tell Flower that a job was taken back; Celery tells it only of its own doing."""
+        for dispatcher in list(self.dispatchers):
+            if dispatcher.enabled:
+                dispatcher.send(
+                    "task-revoked", uuid=job_id, terminated=False, signum=None, expired=False
+                )
+
     def tick(self) -> float:
         """Have sent what is buffered; returns the seconds until the next time."""
         for dispatcher in list(self.dispatchers):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tasks.codes import OutcomeCode
 from tasks.errors import FaceliftError
 from tasks.job import Fit, ImageRef
-from tasks.replies import Claimed, Ended, Go, Heard, Quota, Waiting
+from tasks.replies import Claimed, Ended, Go, Heard, Leased, Quota, Waiting
 from worker.errors import (
     DeliveryFailed,
     DeliveryRefused,
@@ -27,7 +27,7 @@ from worker.errors import (
 )
 from worker.image_fit import fit, read_limit, room_for
 from worker.logs import fields
-from worker.run import Report, Run, Verdict
+from worker.run import Report, Run, Verdict, ended_before, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,14 +86,14 @@ class Executor:
             match claim:
                 case Claimed(record):
                     return self._carry_out(Run(record, held, self.monotonic))
-                case Waiting(_, message, until):
-                    return Report(Verdict.WAITS, message, until)
+                case Waiting(reason, message, until):
+                    return waits(reason, message, until)
                 case Ended(state):
-                    return Report(Verdict.DROPPED, f"The job has ended before: {state}.")
+                    return ended_before(state)
+                case Leased():
+                    return Report(Verdict.DROPPED, "Another worker runs the job.")
                 case _:
-                    return Report(
-                        Verdict.DROPPED, "Another worker runs the job, or nobody knows it."
-                    )
+                    return Report(Verdict.WITHDRAWN, "Nobody knows the job.")
 
     def _carry_out(self, run: Run) -> Report:
         try:
@@ -187,11 +187,11 @@ class Executor:
             case Go():
                 self.leases.renewed(run.held, asked_at)
                 return gate
-            case Waiting(_, message, until):
+            case Waiting(reason, message, until):
                 self.recorder.waiting(run)
-                return Report(Verdict.WAITS, message, until)
+                return waits(reason, message, until)
             case Ended(state):
-                return Report(Verdict.FAILED, f"The job ended before its request: {state}.")
+                return ended_before(state)
             case _:
                 raise LeaseLost
 

@@ -11,6 +11,7 @@ from tasks.errors import IdempotencyConflict, InvalidJob, LedgerRefused
 from tasks.job import UploadJob, check_batch, check_job_id
 from tasks.record import FORM
 from worker.logs import fields
+from worker.run import Report, Verdict, ended_before
 
 if TYPE_CHECKING:
     from tasks.client import UploadClient
@@ -30,8 +31,10 @@ class Intake:
         self._client = client
         self._store = store
 
-    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        """Record the job; returns in a sentence what came of it.
+    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Report:
+        """Record the job; returns what came of it.
+
+        That is also what Flower shows under the task's id, which is the job's id too.
 
         Raises:
             LedgerUnavailable, LedgerRefused: nothing was recorded; the latter also for a
@@ -41,14 +44,18 @@ class Intake:
             job_id = check_job_id(task_id)
         except InvalidJob as error:
             log.warning("message dropped: as a task id, %s", error)
-            return f"Dropped: {error}."
+            return Report(Verdict.FAILED, f"Dropped: {error}.")
         try:
             record = self._client.enqueue_job(make_job(args, kwargs), job_id)
         except (InvalidJob, IdempotencyConflict) as error:
             log.warning("job refused", extra=fields(job=job_id, reason=str(error)))
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
-            return f"Refused: {error}."
-        return f"Recorded as {record.id}."
+            return Report(Verdict.FAILED, f"Refused: {error}.")
+        if record.id != job_id:
+            return Report(Verdict.DELIVERED, f"Recorded before, as {record.id}.")
+        if record.state.is_terminal:
+            return ended_before(record.state)
+        return Report(Verdict.WAITS, "Recorded.")
 
 
 def make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:

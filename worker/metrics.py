@@ -78,6 +78,8 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        for result in ("sent", "failed", "given_up"):  # a rate needs a 0 to begin with
+            self._callbacks.labels(result)
         self._slots = Gauge(
             "facelift_worker_slots",
             "Slots of this worker: jobs that it can have at once.",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tasks.codes import JobState, WaitReason
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,8 +24,10 @@ class Verdict(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     WAITS = "waits"
+    WITHDRAWN = "withdrawn"
+    """The job was superseded or cancelled, or nobody knows it."""
     DROPPED = "dropped"
-    """A duplicate, or the job is somebody else's; nothing was changed."""
+    """Another worker has the job; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,29 @@ class Report:
     Attributes:
         verdict: the kind.
         sentence: the same for a person.
-        until: Unix seconds of the next look, when it waits.
+        until: Unix seconds of the next look, when it waits for a time.
     """
 
     verdict: Verdict
     sentence: str
     until: float | None = None
+
+
+def ended_before(state: JobState) -> Report:
+    """The report for a message whose job has ended already, or ended before its request."""
+    verdict = {
+        JobState.SUCCEEDED: Verdict.DELIVERED,
+        JobState.FAILED: Verdict.FAILED,
+        JobState.EXPIRED: Verdict.FAILED,
+    }.get(state, Verdict.WITHDRAWN)
+    return Report(verdict, f"The job has ended before: {state}.")
+
+
+def waits(reason: WaitReason, message: str, until: float) -> Report:
+    """The report for a job that is not to go on now."""
+    # The others wait for something to happen; their `until` is the job's deadline.
+    is_timed = reason in {WaitReason.RETRY, WaitReason.SCHEDULED}
+    return Report(Verdict.WAITS, message, until if is_timed else None)
 
 
 class Run:

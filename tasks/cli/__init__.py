@@ -1,7 +1,7 @@
 """The `facelift` command.
 
-A producer's commands are in `commands.py`, for many jobs in `bulk.py` and `batch.py`, an
-operator's in `operator.py`.
+One module a group of commands: `commands.py` for one job; `bulk.py`, `batch.py`, `finding.py` and
+`replaying.py` for many; `operator.py`, `top.py`, `doctor.py` and `health.py` for the pool.
 Packages that `tasks` may not import add theirs by the entry point group
 `facelift.commands`.
 """
@@ -16,9 +16,14 @@ import click
 from tasks.cli.batch import batch
 from tasks.cli.bulk import enqueue_many
 from tasks.cli.commands import COMMANDS
+from tasks.cli.completion import completion
+from tasks.cli.doctor import doctor
 from tasks.cli.exits import Exit, exit_for
+from tasks.cli.finding import list_jobs
 from tasks.cli.health import health
 from tasks.cli.operator import OPERATOR_COMMANDS
+from tasks.cli.replaying import replay
+from tasks.cli.top import top
 from tasks.errors import FaceliftError, InvalidSettings
 
 _OURS = {"tasks", "worker", "sandbox"}
@@ -65,7 +70,18 @@ def cli() -> None:
     """
 
 
-for _command in (*COMMANDS, enqueue_many, batch, *OPERATOR_COMMANDS, health):
+for _command in (
+    *COMMANDS,
+    enqueue_many,
+    batch,
+    list_jobs,
+    replay,
+    *OPERATOR_COMMANDS,
+    top,
+    doctor,
+    health,
+    completion,
+):
     cli.add_command(_command)
 
 

@@ -9,9 +9,9 @@ WIDTH = 80
 _LABEL = 10
 
 
-def fact(label: str, value: str, hang: int = 0) -> str:
-    """A value behind its label, in as many lines as it needs, the later ones `hang` further in."""
-    return filled(f"{label:<{_LABEL}}", value, _LABEL + hang)
+def fact(label: str, value: str) -> str:
+    """A value behind its label, in as many lines as it needs."""
+    return filled(f"{label:<{_LABEL}}", value, _LABEL)
 
 
 def filled(head: str, value: str, indent: int) -> str:

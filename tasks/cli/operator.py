@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from tasks.cli.layout import filled
+from tasks.cli.options import Duration, complete_account, json_option
 from tasks.cli.pool_text import describe_pause
 from tasks.client import UploadClient
-from tasks.durations import parse_duration
 from tasks.job import check_account
 
 if TYPE_CHECKING:
-    from tasks.pool_status import PoolStatus
+    from tasks.pool_status import Pause, PoolStatus
 
-_SHORTEST, _LONGEST = 1.0, 365 * 86_400.0
+_SHORTEST, _LONGEST = 1.0, 365 * 86_400.0  # seconds
 
-
-class _Duration(click.ParamType[float]):
-    """Seconds, or a number with its unit."""
-
-    name = "duration"
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        if not isinstance(value, str):
-            return value
-        seconds = parse_duration(value)
-        if seconds is None or not _SHORTEST <= seconds <= _LONGEST:
-            self.fail(f"{value!r} is no duration from 1s to 365d, such as 30min", param, ctx)
-        return seconds
-
-
-_account = click.argument("account", required=False)
+_account = click.argument("account", required=False, shell_complete=complete_account)
 _all = click.option("--all", "everything", is_flag=True, help="Everything, not one account.")
 _by = click.option("--by", metavar="NAME", help="Who wants it.  [default: this user at this host]")
 
@@ -50,17 +33,25 @@ _by = click.option("--by", metavar="NAME", help="Who wants it.  [default: this u
 @click.option(
     "--for",
     "duration",
-    type=_Duration(),
+    type=Duration(_SHORTEST, _LONGEST),
     metavar="DURATION",
     help="End the pause by itself after this time, such as 90s, 30min or 2h.",
 )
+@json_option
 def pause(
-    account: str | None, *, everything: bool, reason: str, by: str | None, duration: float | None
+    account: str | None,
+    *,
+    everything: bool,
+    reason: str,
+    by: str | None,
+    duration: float | None,
+    as_json: bool,
 ) -> None:
     """Have the jobs of an account wait, or all jobs.
 
     Uploads under way are finished. Jobs that wait keep their deadlines. It takes
-    the place of a pause that there is, also of one that Facelift began.
+    the place of a pause that there is, also of one that Facelift began. With --json it
+    prints the account, null for all, whether it was `paused_before`, and the `pause`.
 
     \b
     Examples:
@@ -77,9 +68,12 @@ def pause(
             until=None if duration is None else before.at + duration,
         )
         after = client.pool()
-    click.echo(_sentence(after, account))
-    if not is_new:
-        click.echo("It was paused before; this takes the place of that.")
+    if as_json:
+        _print_json(after, account, paused_before=not is_new)
+    else:
+        click.echo(filled("", _sentence(after, account), 2))
+        if not is_new:
+            click.echo("It was paused before; this takes the place of that.")
     if account is not None:
         found = before.account(account)
         if found is None or not found.is_registered:
@@ -90,12 +84,14 @@ def pause(
 @_account
 @_all
 @_by
-def resume(account: str | None, *, everything: bool, by: str | None) -> None:
+@json_option
+def resume(account: str | None, *, everything: bool, by: str | None, as_json: bool) -> None:
     """Let the jobs of an account go on, or those of all accounts.
 
     Ends the pause of an account whoever began it: an operator, the endpoint that
     asked for it, or Facelift because the endpoint refused the account's API key.
-    With --all the pause of everything ends; accounts paused by name stay so.
+    With --all the pause of everything ends; accounts paused by name stay so. With
+    --json it prints the same as of `facelift pause`.
 
     \b
     Examples:
@@ -112,8 +108,11 @@ def resume(account: str | None, *, everything: bool, by: str | None) -> None:
             )
         was_paused = client.resume(account, by=by)
         after = client.pool()
-    subject = _subject(account)
-    click.echo(f"{subject} is resumed." if was_paused else "There was no pause to end.")
+    if as_json:
+        _print_json(after, account, paused_before=was_paused)
+    else:
+        told = f"{_subject(account)} is resumed." if was_paused else "There was no pause to end."
+        click.echo(told)
     if account is not None and after.pause:
         _warn(_sentence(after, None))
     if account is None and (paused := [each.name for each in after.accounts if each.pause]):
@@ -129,16 +128,27 @@ def _target(account: str | None, *, everything: bool) -> str | None:
     return account
 
 
+def _print_json(pool: PoolStatus, account: str | None, *, paused_before: bool) -> None:
+    pause = _pause(pool, account)
+    told = {"account": account, "paused_before": paused_before, "pause": pause and asdict(pause)}
+    click.echo(json.dumps(told))
+
+
+def _pause(pool: PoolStatus, account: str | None) -> Pause | None:
+    found = pool if account is None else pool.account(account)
+    return found.pause if found else None
+
+
 def _subject(account: str | None) -> str:
     return "Everything" if account is None else f"Account {account}"
 
 
 def _sentence(pool: PoolStatus, account: str | None) -> str:
     """How the pause stands that was asked for."""
-    found = pool if account is None else pool.account(account)
-    if found is None or found.pause is None:  # resumed since, by another
+    pause = _pause(pool, account)
+    if pause is None:  # resumed since, by another
         return f"{_subject(account)} is not paused."
-    return f"{_subject(account)} is {describe_pause(found.pause, pool.at)}"
+    return f"{_subject(account)} is {describe_pause(pause, pool.at)}"
 
 
 def _hint(account: str, pool: PoolStatus) -> str:

@@ -42,16 +42,16 @@ def describe_pause(pause: Pause, now: float) -> str:
 
 def _lines(pool: PoolStatus) -> Iterator[str]:
     yield fact("Pool", date(pool.at))
-    yield fact("Endpoint", _breaker(pool))
+    yield fact("Endpoint", describe_breaker(pool))
     if pool.pause:
         yield fact("All jobs", describe_pause(pool.pause, pool.at))
-    yield fact("Queue", _counted(pool.queued, "message"))
-    yield fact("Running", _counted(pool.running, "job"))
-    yield fact("Waiting", _waiting(pool))
+    yield fact("Queue", counted(pool.queued, "message"))
+    yield fact("Running", counted(pool.running, "job"))
+    yield fact("Waiting", describe_waiting(pool))
     if pool.oldest_at:
         yield fact("Oldest", f"enqueued {moment(pool.oldest_at, pool.at)}, waits for its turn")
     if pool.callbacks:
-        yield fact("Callbacks", f"{_counted(pool.callbacks, 'job')} still to be told")
+        yield fact("Callbacks", f"{counted(pool.callbacks, 'job')} still to be told")
     yield ""
     yield from _accounts(pool)
     yield ""
@@ -63,16 +63,19 @@ def _lines(pool: PoolStatus) -> Iterator[str]:
             yield _event(event, pool.at)
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """So many of them: `1 job`, `2 jobs`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _waiting(pool: PoolStatus) -> str:
+def describe_waiting(pool: PoolStatus) -> str:
+    """How many jobs wait, by reason."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in pool.waiting.items())
-    return _counted(sum(pool.waiting.values()), "job") + (reasons and f": {reasons}")
+    return counted(sum(pool.waiting.values()), "job") + (reasons and f": {reasons}")
 
 
-def _breaker(pool: PoolStatus) -> str:
+def describe_breaker(pool: PoolStatus) -> str:
+    """Whether requests go to the endpoint, since when and why."""
     since = f" since {moment(pool.breaker_since, pool.at)}" if pool.breaker_since else ""
     why = f": {pool.breaker_reason}" if pool.breaker_reason else ""
     if pool.breaker is BreakerState.CLOSED:
@@ -90,8 +93,8 @@ def _accounts(pool: PoolStatus) -> Iterator[str]:
         return
     rows = [("Account", "Used", "Waiting", "State")]
     for account in pool.accounts:
-        state = _state(account, pool.at)
-        rows.append((account.name, _used(account), str(account.waiting), state))
+        state = describe_account(account, pool.at)
+        rows.append((account.name, describe_use(account), str(account.waiting), state))
     used = max(len(row[1]) for row in rows)
     waiting = max(len(row[2]) for row in rows)
     yield from _table(
@@ -106,7 +109,7 @@ def _workers(pool: PoolStatus) -> Iterator[str]:
     rows = [
         ("Worker", "Busy", "Last poll"),
         *(
-            (each.name, f"{each.busy} of {each.slots}", _poll(each, pool.at))
+            (each.name, f"{each.busy} of {each.slots}", describe_poll(each, pool.at))
             for each in pool.workers
         ),
     ]
@@ -127,7 +130,8 @@ def _table(rows: Iterable[tuple[str, str, str]], longest: int) -> Iterator[str]:
         yield filled(head, text, min(len(head), WIDTH - _TEXT))
 
 
-def _poll(worker: WorkerStatus, now: float) -> str:
+def describe_poll(worker: WorkerStatus, now: float) -> str:
+    """When a worker last asked for a job, or why it counts as not consuming."""
     if trouble := worker.trouble(now):
         return trouble
     if worker.busy >= worker.slots:
@@ -135,7 +139,8 @@ def _poll(worker: WorkerStatus, now: float) -> str:
     return f"{max(now - worker.last_poll_at, 0):.0f} s ago"
 
 
-def _used(account: AccountStatus) -> str:
+def describe_use(account: AccountStatus) -> str:
+    """What an account uses of its rate."""
     if not account.is_registered:
         return "no worker"
     if account.limit is None or account.window is None:
@@ -143,7 +148,8 @@ def _used(account: AccountStatus) -> str:
     return f"{account.used} of {account.limit} in {show_duration(account.window)}"
 
 
-def _state(account: AccountStatus, now: float) -> str:
+def describe_account(account: AccountStatus, now: float) -> str:
+    """Whether an account is paused, by whom and why."""
     states = []
     if account.pause:
         states.append(describe_pause(account.pause, now))
@@ -153,8 +159,13 @@ def _state(account: AccountStatus, now: float) -> str:
 
 
 def _event(event: Event, now: float) -> str:
+    at = moment(event.at, now)
+    return filled(f"{at:<{len(clock(now))}}  ", describe_event(event), 4)
+
+
+def describe_event(event: Event) -> str:
+    """What happened, by whom and why."""
     what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
-    at = moment(event.at, now)
-    return filled(f"{at:<{len(clock(now))}}  ", f"{what}{by}{why}", 4)
+    return f"{what}{by}{why}"

@@ -171,7 +171,72 @@ def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: 
         "Chatbot   bot-1 (account default)",
         "Image     media:a.png",
     ]
-    assert any(line.startswith("Attempts  1. ") and "200 delivered" in line for line in lines)
+
+
+def test_show_tells_a_person_what_happened_to_a_job(facelift: Facelift, worker: Ledger) -> None:
+    job = worker.enqueue()
+    worker.postpone(worker.claim_and_admit(job), 5)
+    worker.tick(5)
+    worker.deliver(worker.claim_and_admit(job))
+    said = facelift("show", job)
+    assert said.code == 0
+    told = said.out.partition("Timeline\n")[2].splitlines()
+    assert told[0].endswith("  enqueued")
+    assert "attempt 1, 0.10 s: 500 server_error: Because. Next try in" in told[1]
+    assert any("attempt 2, 0.10 s: 200 delivered: Because." in line for line in told[2:])
+    assert told[-1].endswith("  ended: succeeded")
+
+
+def test_watch_ends_with_the_job_and_its_exit_code(facelift: Facelift, worker: Ledger) -> None:
+    job = failed(worker)
+    said = facelift("watch", job)
+    assert said.code == Exit.FAILED
+    assert "  failed (chatbot_not_found): No.\n" in said.out
+    assert f"once mended: facelift replay {job}" in said.out
+
+
+def test_watch_tells_each_change_as_it_comes(facelift: Facelift, worker: Ledger) -> None:
+    job = queued(worker)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tasks.cli", "watch", job],
+        env=facelift.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        assert "  queued: " in watching.stdout.readline()
+        lease = worker.claim_and_admit(job)
+        assert "  running: " in watching.stdout.readline()
+        worker.deliver(lease)
+        assert "  succeeded (delivered): " in watching.stdout.readline()
+        assert watching.wait(30) == Exit.OK
+
+
+def test_watch_in_vain_tells_how_far_the_job_came(facelift: Facelift, worker: Ledger) -> None:
+    job = queued(worker)
+    said = facelift("watch", job, "--timeout", "0.1", "--json")
+    assert said.code == Exit.PENDING
+    assert [json.loads(line)["state"] for line in said.out.splitlines()] == ["queued"]
+    assert said.err == f"facelift: job {job} is still queued after 0.1 s\n"
+
+
+def test_a_shell_completes_job_ids_from_the_ledger(facelift: Facelift, worker: Ledger) -> None:
+    for job in ("mine-1", "mine-2", "other"):
+        worker.enqueue(job_id=job)
+    facelift.environ |= {
+        "_FACELIFT_COMPLETE": "bash_complete",
+        "COMP_WORDS": "facelift\nshow\nmi",
+        "COMP_CWORD": "2",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", "from tasks.cli import main; main()"],
+        env=facelift.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert said.stdout.splitlines() == ["plain,mine-2", "plain,mine-1"]
 
 
 def test_status_tells_a_person_what_a_job_waits_for(facelift: Facelift, worker: Ledger) -> None:

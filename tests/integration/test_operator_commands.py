@@ -162,6 +162,8 @@ def test_status_without_a_job_shows_the_pool(
         "Account  Used           Waiting  State",
         "default  1 of 20 in 2s        0  ok",
         "shop     0 of 20 in 2s        0  ok",
+        "",
+        "No worker is running.",
     ]
 
 

@@ -69,7 +69,8 @@ def test_help_says_which_commands_are_not_installed(
     load(fail_to_load)
     said = CliRunner().invoke(cli, ["--help"])
     assert said.exit_code == 0
-    assert "worker    (needs what `pip install 'facelift[worker]'` adds)" in said.output
+    told = " ".join(said.output.split())
+    assert "worker (needs what `pip install 'facelift[worker]'` adds)" in told
 
 
 @pytest.mark.parametrize("module", ["worker.gone", "tasks", "sandbox.demo.gone"])

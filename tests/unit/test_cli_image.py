@@ -162,6 +162,13 @@ def test_fit_writes_the_picture_and_shows_before_and_after() -> None:
     assert lines[5:] == ["Written  wide-fitted.png"]
 
 
+def test_fit_tells_the_same_as_json() -> None:
+    told = json.loads(facelift("fit", "wide.png", "--json").stdout)
+    assert (told["ok"], told["written"]) == (True, "wide-fitted.png")
+    told = json.loads(facelift("fit", "notes.png", "--json").stdout)
+    assert (told["outcome"], told["written"]) == ("image_not_an_image", None)
+
+
 def test_fit_pads_if_told_and_writes_where_it_is_told() -> None:
     said = facelift("fit", "--pad", "wide.png", "-o", "square.jpg")
     assert validate(Path("square.jpg").read_bytes(), ImageLimits()).side == 40

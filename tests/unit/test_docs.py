@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import pytest
 from tasks.cli.exits import Exit
 from tasks.codes import JobState, OutcomeCode, WaitReason
 from tasks.keys import Keys
+from tasks.remedies import OUTCOMES, WAITS
 from worker.settings import catalogue
 
 if TYPE_CHECKING:
@@ -43,6 +46,26 @@ def test_no_setting_is_documented_that_is_none() -> None:
 @pytest.mark.parametrize("name", [*JobState, *OutcomeCode, *WaitReason])
 def test_state_code_or_reason_is_documented(name: str) -> None:
     assert any(f"`{name}`" in row[0] for row in rows("outcomes.md"))
+
+
+def plain(cell: str) -> str:
+    """A cell without its links."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [*OUTCOMES.items(), *WAITS.items()],
+    ids=lambda value: value if isinstance(value, StrEnum) else "",
+)
+def test_what_to_do_is_documented_as_the_command_says_it(name: StrEnum, remedy: str) -> None:
+    told = [plain(row[2]) for row in rows("outcomes.md") if f"`{name}`" in row[0] and len(row) == 3]
+    assert remedy in told
+
+
+@pytest.mark.parametrize("name", [*OutcomeCode, *WaitReason])
+def test_every_outcome_and_wait_has_a_remedy(name: OutcomeCode | WaitReason) -> None:
+    assert name in (WAITS if isinstance(name, WaitReason) else OUTCOMES)
 
 
 @pytest.mark.parametrize(

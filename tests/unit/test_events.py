@@ -57,3 +57,13 @@ def test_a_dispatcher_without_a_loop_sends_by_itself(app: Any) -> None:
     with app.events.default_dispatcher() as made:
         made.send("worker-online")
     assert app.events.tick() == 0.25
+
+
+def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
+    woken: list[str] = []
+    made = dispatcher(app, woken)
+    app.events.revoked("1")
+    (event,) = made._group_buffer["task"]
+    assert (event["type"], event["uuid"]) == ("task-revoked", "1")
+    app.events.tick()
+    assert woken == ["woken"]

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import os
 import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 from pydantic import ValidationError
 
 from tasks.errors import InvalidSettings
 from tasks.rate import Rate
 from worker.api_keys import normalise
+from worker.cli import worker
 from worker.settings import Settings, catalogue, load, load_for_images, unknown_variables
 
 if TYPE_CHECKING:
@@ -549,3 +552,10 @@ def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None
 def test_the_defaults_of_the_catalogue_load_as_they_are_written() -> None:
     defaults = {doc.name: doc.default for doc in catalogue() if doc.default is not None}
     assert load(ENOUGH | defaults) == load(ENOUGH)
+
+
+def test_every_setting_is_listed_as_json() -> None:
+    said = CliRunner().invoke(worker, ["--settings", "--json"])
+    listed = json.loads(said.stdout)
+    assert [each["name"] for each in listed] == [doc.name for doc in catalogue()]
+    assert all(each["meaning"] for each in listed)

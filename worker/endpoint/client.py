@@ -109,6 +109,18 @@ class EndpointClient:
             raise translate(error, host=self._host, limits=self._limits) from cause(error, api_key)
         return judge(answer, url=self._url, api_key=api_key, now=self._now())
 
+    def reach(self) -> None:
+        """Connect as for a delivery, through a proxy and TLS too, and send nothing.
+
+        Raises:
+            DeliveryFailed: there is no way to the endpoint.
+        """
+        try:
+            with self._watchdog.watch(lambda: True):
+                self._way().reach()
+        except FAULTS as error:
+            raise translate(error, host=self._host, limits=self._limits) from cause(error, "")
+
     def close(self) -> None:
         """Close all threads' connections; for when no delivery is under way."""
         self._watchdog.stop()

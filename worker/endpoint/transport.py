@@ -151,6 +151,22 @@ class Way:
             decode_content=False,
         )
 
+    def reach(self) -> None:
+        """Make the connection that a request would go over, and close it again.
+
+        What urllib3 does before it sends, for which it has no public name.
+        """
+        pool: Any = self._pool
+        connection = pool._get_conn()  # noqa: SLF001 - see above
+        try:
+            connection.timeout = self._timeout.connect_timeout
+            if pool.proxy is not None and pool.scheme == "https":
+                pool._prepare_proxy(connection)  # noqa: SLF001 - the same
+            else:
+                connection.connect()
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()

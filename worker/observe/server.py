@@ -105,10 +105,9 @@ def serving(
     )
     try:
         server = _Server(host, port, handler)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise InvalidSettings(
-            [f"FACELIFT_METRICS_PORT {port} cannot be listened on at {host}: {reason}"]
+            [f"FACELIFT_METRICS_PORT {port} cannot be listened on at {host}: {error.strerror}"]
         ) from error
     with server:
         thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)

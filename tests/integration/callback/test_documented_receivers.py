@@ -8,28 +8,26 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 
+from tests.documents import blocks
 from tests.unit.callback.test_payload import record
 from worker.callback import Receiver, Signer
 from worker.web import NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-DOCUMENT = Path(__file__).parents[3] / "docs/callbacks.md"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def snippet(language: str) -> str:
-    (found,) = (
-        part.split("```")[0] for part in DOCUMENT.read_text("utf-8").split(f"```{language}\n")[1:]
-    )
+    (found,) = (each.text for each in blocks("callbacks.md") if each.language == language)
     return found
 
 

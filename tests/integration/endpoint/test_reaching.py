@@ -16,11 +16,13 @@ from tasks.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, IMPATIENT, LARGE, always, deliver, failure
 from worker.endpoint.limits import RequestLimits
 from worker.endpoint.transport import Environment, Way
+from worker.errors import DeliveryFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.endpoint.wire import Connect, Serve, Server
+    from worker.endpoint import EndpointClient
 
 
 def test_a_refused_connection_has_failed(connect: Connect) -> None:
@@ -199,3 +201,61 @@ def test_a_proxy_whose_connections_cannot_be_watched_is_refused(
     url = "http://endpoint.invalid"
     with pytest.raises(InvalidSchema, match="watched"):
         Way(url, Environment.read(url), RequestLimits())
+
+
+def reaching(client: EndpointClient) -> DeliveryFailed:
+    """Why there is no way to the endpoint."""
+    with pytest.raises(DeliveryFailed) as caught:
+        client.reach()
+    return caught.value
+
+
+def test_reaching_shakes_hands_and_sends_nothing(
+    serve: Serve,
+    connect: Connect,
+    tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    server = serve(always(DONE), tls)
+    connect(server.url).reach()
+    assert (server.connections, server.heads) == (1, [])
+
+
+def test_reaching_finds_what_a_delivery_would_find(
+    serve: Serve, connect: Connect, tls: ssl.SSLContext
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    clients = [
+        connect(url)
+        for url in (
+            serve(always(DONE), tls).url,
+            f"http://127.0.0.1:{port}",
+            "http://no-such-host.invalid",
+        )
+    ]
+    for client in clients:
+        found, delivered = reaching(client), failure(client)
+        assert (found.code, found.sentence) == (delivered.code, delivered.sentence)
+
+
+def test_reaching_asks_the_environments_proxy_for_the_way(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(always(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
+    monkeypatch.setenv("https_proxy", proxy.url)
+    assert reaching(connect("https://endpoint.invalid")).code is OutcomeCode.CONNECTION_FAILED
+    assert [head.split()[:2] for head in proxy.heads] == [["CONNECT", "endpoint.invalid:443"]]
+
+
+def test_reaching_takes_no_longer_than_a_delivery(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say_nothing(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        time.sleep(1.5)
+
+    monkeypatch.setenv("https_proxy", serve(say_nothing).url)
+    assert reaching(connect("https://endpoint.invalid", IMPATIENT)).code is OutcomeCode.TIMEOUT

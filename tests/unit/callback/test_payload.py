@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from tasks.codes import OutcomeCode
 from tasks.record import JobRecord
+from tests.documents import blocks
 from worker.callback.payload import encode
 
 STORED = {
@@ -59,8 +59,7 @@ def test_a_receiver_is_told_of_the_outcome_and_of_the_job() -> None:
 
 
 def test_the_document_shows_what_is_sent() -> None:
-    document = (Path(__file__).parents[3] / "docs/callbacks.md").read_text("utf-8")
-    (example,) = (part.split("```")[0] for part in document.split("```json\n")[1:])
+    (example,) = (each.text for each in blocks("callbacks.md") if each.language == "json")
     assert json.loads(example) == SAID
 
 

@@ -1,0 +1,66 @@
+"""The Celery app that Flower starts with: `celery -A monitor.app flower`.
+
+It knows the broker and no task. Settings come from the environment, as for producers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from celery import Celery
+
+from monitor.records import Records
+from tasks.client import UploadClient
+from tasks.connection import DEFAULT_REDIS_URL, connect
+from tasks.errors import InvalidSettings
+from tasks.keys import DEFAULT_PREFIX
+from tasks.urls import broker_url
+
+# The pages are made in one thread: while one waits for Redis, all others wait too.
+_ANSWER_SECONDS = 0.5
+
+
+def _open_ledger() -> tuple[UploadClient, Celery]:
+    redis_url = os.environ.get("FACELIFT_REDIS_URL", "").strip() or DEFAULT_REDIS_URL
+    key_prefix = os.environ.get("FACELIFT_KEY_PREFIX", "").strip() or DEFAULT_PREFIX
+    redis = connect(redis_url, retries=0, patience=_ANSWER_SECONDS)
+    celery = Celery("facelift", set_as_current=False)
+    celery.conf.update(
+        broker_url=broker_url(redis_url),
+        broker_use_ssl=_tls(redis_url),  # Flower's page of queues does not read the URL's
+        task_default_queue=key_prefix,
+        accept_content=["json"],
+        # As the workers have them, for the same reasons.
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "health_check_interval": 10,
+            "socket_keepalive": True,
+            "priority_steps": [0],
+        },
+    )
+    return UploadClient(redis=redis, key_prefix=key_prefix), celery
+
+
+def _tls(redis_url: str) -> dict[str, Any] | None:
+    parts = urlsplit(redis_url)
+    if parts.scheme != "rediss":
+        return None
+    options: dict[str, Any] = {"ssl_cert_reqs": "required"} | dict(parse_qsl(parts.query))
+    if "ssl_check_hostname" in options:
+        options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
+    return options
+
+
+try:
+    _client, app = _open_ledger()
+except InvalidSettings as invalid:
+    for problem in invalid.problems:
+        print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - there is no log yet
+    raise SystemExit(2) from None
+
+records = Records(_client.status)

@@ -1,0 +1,90 @@
+"""How a job looks in Flower: which field of a task's row and page says what of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.codes import JobState, OutcomeCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.records import Records
+    from tasks.record import JobRecord
+
+COLUMNS = {"args": "Chatbot", "kwargs": "Image", "result": "Outcome"}
+"""Flower's columns that show a job, and their headings."""
+
+SHOWN = "uuid,state,args,kwargs,result,received"
+"""Flower's `tasks_columns`, in their order."""
+
+_STATES = {
+    JobState.RUNNING: "STARTED",
+    JobState.WAITING: "RETRY",
+    JobState.SUCCEEDED: "SUCCESS",
+    JobState.FAILED: "FAILURE",
+    JobState.EXPIRED: "FAILURE",
+    JobState.SUPERSEDED: "REVOKED",
+    JobState.CANCELLED: "REVOKED",
+}
+
+
+def state_of(record: JobRecord) -> str | None:
+    """The job's state in Celery's terms; None while its message is on its way."""
+    return _STATES.get(record.state)
+
+
+def outcome_of(record: JobRecord) -> str:
+    """What became of the job, or what it waits for and until when, in one line."""
+    match record.state:
+        case JobState.QUEUED:
+            return "queued"
+        case JobState.RUNNING:
+            return f"running, attempt {record.attempts_used + 1}"
+        case JobState.WAITING:
+            until = f" until {_next_look(record, short=True)}" if _next_look(record) else ""
+            return f"{record.wait_reason}{until}: {record.message}"
+        case _:
+            # What was delivered has no more to say than that, unless it was changed to fit.
+            is_plain = record.outcome in {OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED}
+            is_answer = record.state in {JobState.SUCCEEDED, JobState.FAILED}
+            status = f" ({record.http_status})" if is_answer and record.http_status else ""
+            message = "" if is_plain and "fitted" not in record.message else f": {record.message}"
+            return f"{record.outcome}{status}{message}"
+
+
+def formatter(records: Records) -> Callable[[Any], Any]:
+    """Flower's `format_task`: it is given a copy of a task, to show as it likes."""
+
+    def format_task(task: Any) -> Any:  # noqa: ANN401 - Flower's
+        if record := records.get(task.uuid):
+            _show(task, record)
+        return task
+
+    return format_task
+
+
+def _show(task: Any, record: JobRecord) -> None:  # noqa: ANN401 - Flower's
+    state = state_of(record)
+    # Flower may have heard that it was received; that it started is then of another time.
+    task.state = state or ("RECEIVED" if task.state == "RECEIVED" else "PENDING")
+    task.args = record.chatbot_id
+    task.kwargs = (
+        record.image if record.account == "default" else f"{record.image} ({record.account})"
+    )
+    task.result = outcome_of(record)
+    task.retries = max(0, len(record.attempts) - 1)
+    task.eta = _next_look(record)
+    # Of an attempt before, or what the outcome says too; and where in our code tells nobody.
+    task.exception = task.traceback = None
+    task.root_id = task.parent_id = task.root = task.parent = None
+
+
+def _next_look(record: JobRecord, *, short: bool = False) -> str | None:
+    # Until its deadline: then it waits for something to happen.
+    if record.wait_until is None or record.wait_until >= record.expires_at:
+        return None
+    at = datetime.fromtimestamp(record.wait_until, UTC)
+    is_today = short and at.date() == datetime.now(UTC).date()
+    return f"{at:%H:%M:%S} UTC" if is_today else f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,163 @@
+"""Make the pictures of Flower in docs/images/ from a live run.
+
+    .venv/bin/python scripts/screenshots.py
+
+Starts a Redis, the stand-in of the endpoint, two worker processes and Flower of its own, has
+jobs end in every way, and has headless Chromium take the pictures. Look at them afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from PIL import Image
+
+from sandbox.endpoint.process import EndpointProcess
+from sandbox.redis_server import RedisServer
+from sandbox.samples import write_samples
+from tasks import UploadClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+PORT = 5599
+FLOWER = f"http://127.0.0.1:{PORT}"
+CHROMIUM = (
+    *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb"),
+    "--virtual-time-budget=4000",
+)
+
+
+@contextmanager
+def running(command: tuple[str, ...], log: Path, **environment: str) -> Iterator[None]:
+    """A process of ours, which ends with the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=output, stderr=output
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def play(client: UploadClient, endpoint: EndpointProcess) -> str:
+    """Enqueue what ends in every way; returns a job that waits for its next try."""
+    endpoint.behave("closed-shop", "status", status=404)
+    endpoint.behave("bakery", "status", status=500)
+    endpoint.behave("bookshop", "status", status=500, times=1)
+    endpoint.behave("museum", "status", status=429, headers={"Retry-After": "600"})
+    endpoint.behave("garage", "delay", seconds=60)
+    for chatbot, image in (
+        ("florist", "good.png"),
+        ("hotel", "good.png"),
+        ("dentist", "portrait.jpg"),
+        ("closed-shop", "good.png"),
+        ("museum", "good.png"),
+        ("library", "no-such-file.png"),
+        ("bookshop", "good.png"),
+    ):
+        account = "acme" if chatbot == "museum" else "default"
+        client.enqueue(chatbot, f"media:{image}", account=account)
+        time.sleep(0.3)
+    cancelled = client.enqueue("museum", "media:other.png", account="acme")
+    time.sleep(0.3)
+    client.cancel(cancelled.id)
+    client.enqueue("garage", "media:good.png")
+    return client.enqueue("bakery", "media:good.png").id
+
+
+def until_told() -> None:
+    """Wait for Flower's web server, and then for what it hears of workers."""
+    for _ in range(150):
+        try:
+            if b"facelift-" in urlopen(f"{FLOWER}/workers?json=1").read():  # noqa: S310 - http
+                return
+        except URLError:
+            pass
+        time.sleep(0.2)
+    sys.exit("screenshots: Flower hears of no worker")
+
+
+def photograph(name: str, path: str, size: str) -> None:
+    """Take one picture."""
+    target = IMAGES / f"{name}.png"
+    with tempfile.TemporaryDirectory(prefix="facelift-chromium-") as profile:
+        subprocess.run(
+            (
+                *CHROMIUM,
+                f"--user-data-dir={profile}",
+                f"--screenshot={target}",
+                f"--window-size={size}",
+                FLOWER + path,
+            ),
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    with Image.open(target) as taken:  # a third of the size, and no difference to the eye
+        few = taken.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE)
+    few.save(target, optimize=True)
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    """Set the stage, and take the pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="facelift-screenshots-"))
+    try:
+        samples = {sample.name: sample.expected for sample in write_samples(folder)}
+        good = [name for name in samples if samples[name] == "delivered" and name.endswith(".png")]
+        shutil.copy(folder / good[0], folder / "good.png")
+        shutil.copy(folder / good[1], folder / "other.png")
+        with (
+            RedisServer(folder / "redis") as redis,
+            EndpointProcess(api_keys=["key"], options=("--latency", "150ms")) as endpoint,
+            running(
+                (sys.executable, "-m", "tasks.cli", "worker", "--processes=2"),
+                folder / "worker.log",
+                FACELIFT_REDIS_URL=redis.url,
+                FACELIFT_ENDPOINT_URL=endpoint.url,
+                FACELIFT_API_KEY="key",
+                FACELIFT_API_KEY_ACME="key",
+                FACELIFT_IMAGE_STORES=f"media=file://{folder}",
+                FACELIFT_BACKOFF_BASE="30s",
+            ),
+            running(
+                (
+                    *(sys.executable, "-m", "celery", "-A", "monitor.app", "flower"),
+                    *(f"--conf={ROOT}/deploy/flower/flowerconfig.py", "--address=127.0.0.1"),
+                    f"--port={PORT}",
+                ),
+                folder / "flower.log",
+                FACELIFT_REDIS_URL=redis.url,
+            ),
+            UploadClient(redis.url) as client,
+        ):
+            until_told()
+            waiting = play(client, endpoint)
+            time.sleep(3)
+            photograph("flower-tasks", "/tasks", "1560,820")
+            photograph("flower-task", f"/task/{waiting}", "1100,1000")
+            photograph("flower-workers", "/workers", "1300,530")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""`facelift completion`: what makes a shell complete commands, options, jobs and accounts."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(_SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what makes a shell complete words.
+
+    It completes commands, options, states, codes, job ids and accounts; for the last
+    two it asks Redis. bash has to be 4.4 or newer.
+
+    \b
+    For this shell:
+      source <(facelift completion bash)
+    For those to come:
+      facelift completion bash > ~/.local/share/bash-completion/completions/facelift
+      facelift completion zsh > ~/.zfunc/_facelift      # a folder in $fpath
+      facelift completion fish > ~/.config/fish/completions/facelift.fish
+    """  # noqa: D301 - click wants the escape, not the backslash
+    made = get_completion_class(shell)
+    if made is None:  # never: click knows these three
+        raise click.UsageError(f"{shell} is not supported")
+    click.echo(made(ctx.find_root().command, {}, "facelift", "_FACELIFT_COMPLETE").source())

@@ -1,0 +1,37 @@
+"""`facelift doctor` beside a real worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.world import COMMAND, eventually
+
+if TYPE_CHECKING:
+    from sandbox.endpoint.process import EndpointProcess
+    from tasks import UploadClient
+
+
+@pytest.mark.usefixtures("shared_worker")
+def test_a_worker_that_consumes_is_found_well(
+    environment: dict[str, str], client: UploadClient, endpoint: EndpointProcess
+) -> None:
+    eventually(lambda: client.pool().workers, "no worker has told of itself")
+    done = subprocess.run(
+        [*COMMAND[:-1], "doctor", "--json"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    told = {found["check"]: (found["verdict"], found["told"]) for found in json.loads(done.stdout)}
+    assert told["Workers"][0] == "OK"
+    assert told["Workers"][1].endswith("all consuming")
+    assert told["Endpoint"][0] == told["Store media"][0] == "OK"
+    assert done.returncode == 0
+    assert endpoint.arrivals() == []

@@ -1,0 +1,114 @@
+"""The manifests in `deploy/kubernetes` are valid, and in step with what they run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from fakeredis import FakeRedis
+from jsonschema import Draft202012Validator
+
+from tasks.codes import WaitReason
+from tasks.durations import show_duration
+from tasks.store import JobStore
+from worker.observe.collectors import PoolCollector
+from worker.settings import Settings, load, unknown_variables
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+SCHEMA = json.loads(Path(__file__).with_name("scaledobject.schema.json").read_text())
+OLDEST = "1.30"
+BESIDES_THE_REQUEST = 20  # seconds to hand back what is left
+
+
+def documents(pattern: str) -> dict[str, dict[str, Any]]:
+    """By kind and name."""
+    return {
+        f"{each['kind']} {each['metadata']['name']}": each
+        for file in sorted(FOLDER.glob(pattern))
+        for each in yaml.safe_load_all(file.read_text("utf-8"))
+    }
+
+
+CORE = documents("*.yaml")
+WORKER = CORE["Deployment facelift-worker"]["spec"]["template"]["spec"]
+FLOWER = CORE["Deployment facelift-flower"]["spec"]["template"]["spec"]
+
+
+def environment(pod: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each for each in pod["containers"][0]["env"]}
+
+
+@pytest.mark.parametrize("name", CORE)
+@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
+def test_manifest_is_valid(name: str, version: str) -> None:
+    kubernetes_validate.validate(CORE[name], version, strict=True)
+
+
+def test_scaled_object_is_valid() -> None:
+    (scaled,) = documents("keda/*.yaml").values()
+    Draft202012Validator(SCHEMA).validate(scaled)
+    assert f"Deployment {scaled['spec']['scaleTargetRef']['name']}" in CORE
+
+
+def test_scaling_goes_by_metrics_that_workers_have() -> None:
+    (scaled,) = documents("keda/*.yaml").values()
+    queries = [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]]
+    asked = set(re.findall(r"facelift_[a-z_]+", " ".join(queries)))
+    with FakeRedis(decode_responses=True) as redis:
+        told = {metric.name for metric in PoolCollector(JobStore(redis).pool).collect()}
+    assert asked <= told
+    assert len(asked) == 3
+    assert set(re.findall(r'reason="(\w+)"', " ".join(queries))) <= set(WaitReason)
+
+
+def test_grace_period_is_that_of_the_longest_request() -> None:
+    request = settings_of_the_worker().request_timeout
+    assert show_duration(request) == Settings.model_fields["request_timeout"].default
+    grace = request + BESIDES_THE_REQUEST
+    assert WORKER["terminationGracePeriodSeconds"] == grace
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    assert compose["services"]["worker"]["stop_grace_period"] == f"{grace:g}s"
+
+
+def settings_of_the_worker() -> Settings:
+    """What the worker makes of its environment."""
+    told = {name: each["value"] for name, each in environment(WORKER).items() if "value" in each}
+    del told["FACELIFT_API_KEY_FILE"]  # there is none here
+    given = {"FACELIFT_REDIS_URL": "redis://redis", "FACELIFT_API_KEY": "key"}
+    environ = CORE["ConfigMap facelift"]["data"] | told | given
+    assert list(unknown_variables(environ)) == []
+    return load(environ)
+
+
+@pytest.mark.parametrize("pod", [WORKER, FLOWER], ids=["worker", "flower"])
+def test_pod_has_no_more_rights_than_it_needs(pod: dict[str, Any]) -> None:
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"livenessProbe", "readinessProbe", "resources"} <= set(container)
+
+
+def test_secrets_are_given_by_reference_and_flower_gets_no_key() -> None:
+    secrets = ("REDIS_URL", "BASIC_AUTH", "KEY_ID", "ACCESS_KEY")
+    for pod in (WORKER, FLOWER):
+        for name, each in environment(pod).items():
+            if name.endswith(secrets):
+                assert "secretKeyRef" in each["valueFrom"], name
+    assert not any(kind.startswith("Secret ") for kind in CORE)
+    assert set(environment(FLOWER)) == {"FACELIFT_REDIS_URL", "FLOWER_BASIC_AUTH"}
+    assert "facelift-worker" not in json.dumps(FLOWER)
+
+
+def test_flower_is_reached_within_the_cluster_only() -> None:
+    assert CORE["Service facelift-flower"]["spec"]["type"] == "ClusterIP"

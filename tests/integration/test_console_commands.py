@@ -1,0 +1,291 @@
+"""An operator lists jobs, replays many, and looks at the pool, by the command."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from tasks import UploadClient
+from tasks.cli import cli
+from tasks.cli.table import job_lines
+from tasks.codes import OutcomeCode
+from tasks.errors import IdempotencyConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    from tests.ledger.driver import Ledger
+
+
+BROKEN = OutcomeCode.RETRIES_EXHAUSTED
+
+
+@pytest.fixture
+def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command, on the same Redis."""
+    monkeypatch.setattr(UploadClient, "from_env", lambda: client)
+    monkeypatch.setattr(client, "close", lambda: None)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+def fail(client: UploadClient, worker: Ledger, chatbot: str, code: OutcomeCode = BROKEN) -> str:
+    job = client.enqueue(chatbot, "media:a.png").id
+    worker.fail(worker.claim_and_admit(job), code)
+    return job
+
+
+def deliver(client: UploadClient, worker: Ledger, chatbot: str) -> str:
+    job = client.enqueue(chatbot, "media:a.png").id
+    worker.deliver(worker.claim_and_admit(job))
+    return job
+
+
+def replayed(said: Result) -> list[str]:
+    """The jobs that were replayed, as the command told."""
+    assert said.exit_code == 0, said.output
+    return [line.split("\t")[1] for line in said.stdout.splitlines()]
+
+
+def test_in_a_pipe_a_job_is_a_line_with_tabs(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    failed = fail(client, worker, "bot-1")
+    queued = client.enqueue("bot-2", "media:b.png", account="shop").id
+    rows = [line.split("\t") for line in facelift("list").stdout.splitlines()]
+    assert [row[:1] + row[2:] for row in rows] == [
+        [queued, "queued", "", "bot-2", "shop", "media:b.png"],
+        [failed, "failed", "retries_exhausted", "bot-1", "default", "media:a.png"],
+    ]
+
+
+def test_list_takes_each_filter(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    failed = fail(client, worker, "bot-1")
+    queued = client.enqueue("bot-2", "media:b.png", account="shop").id
+    for options, expected in (
+        (("--state", "failed"), [failed]),
+        (("--account", "shop"), [queued]),
+        (("--chatbot", "bot-1"), [failed]),
+        (("--code", "retries_exhausted"), [failed]),
+        (("--since", "1h"), [queued, failed]),
+        (("--before", "1h"), []),
+    ):
+        found = json.loads(facelift("list", *options, "--json").stdout)["records"]
+        assert [record["id"] for record in found] == expected, options
+
+
+def test_a_page_leads_to_the_next(client: UploadClient, facelift: Callable[..., Result]) -> None:
+    jobs = [client.enqueue(f"bot-{n}", "media:a.png").id for n in range(3)]
+    first = json.loads(facelift("list", "--limit", "2", "--json").stdout)
+    second = json.loads(
+        facelift("list", "--limit", "2", "--cursor", first["cursor"], "--json").stdout
+    )
+    found = [record["id"] for page in (first, second) for record in page["records"]]
+    assert found == jobs[::-1]
+    assert second["cursor"] is None
+
+
+def test_a_table_fits_80_columns_and_shortens_no_id(
+    client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = "5QHA6VB-DIAbBhxwqxfdi"
+    fail(client, worker, long, OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED)
+    records = client.find().records
+    lines = list(job_lines(records, for_person=True, now=records[0].created_at))
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith(f"{records[0].id}  ")
+    assert lines[2].endswith("  failed image_format_not_allowed")
+    assert lines[3].split() == [long, "default"]
+    monkeypatch.setenv("COLUMNS", "140")
+    assert len(list(job_lines(records, for_person=True, now=records[0].created_at))) == 2
+
+
+def test_many_are_replayed_once_however_often_it_is_asked_for(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    jobs = [fail(client, worker, f"bot-{n}") for n in range(3)]
+    said = facelift("replay", "--code", "retries_exhausted", "--yes")
+    assert replayed(said) == jobs
+    assert replayed(facelift("replay", "--code", "retries_exhausted", "--yes")) == []
+    replays = client.find(state="queued").records
+    assert [record.replay_of for record in replays] == jobs[::-1]
+    for record in replays:  # so that nothing newer stands in the way of the old jobs
+        worker.fail(worker.claim_and_admit(record.id), OutcomeCode.IMAGE_EMPTY)
+    assert replayed(facelift("replay", "--code", "retries_exhausted", "--yes")) == []
+
+
+def test_two_runs_at_once_make_one_replay(
+    client: UploadClient,
+    worker: Ledger,
+    facelift: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = fail(client, worker, "bot")
+    replay = client.replay
+
+    def after_another_run(old: str, **options: str) -> object:
+        monkeypatch.setattr(client, "replay", replay)
+        assert replayed(facelift("replay", "--state", "failed")) == [old]
+        return replay(old, **options)
+
+    monkeypatch.setattr(client, "replay", after_another_run)
+    assert replayed(facelift("replay", "--state", "failed")) == [job]
+    assert len(client.find().records) == 2
+
+
+def test_a_run_that_is_cut_tells_how_to_do_the_others(
+    client: UploadClient,
+    worker: Ledger,
+    facelift: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = [fail(client, worker, f"bot-{n}") for n in range(3)]
+    replay = client.replay
+
+    def be_cut(job: str, **options: str) -> object:
+        if job == jobs[1]:
+            raise KeyboardInterrupt
+        return replay(job, **options)
+
+    monkeypatch.setattr(client, "replay", be_cut)
+    cut = facelift("replay", "--state", "failed", "--yes")
+    assert cut.exit_code == 1
+    assert "1 of 3 replayed; for the others, the same with --before " in cut.stderr
+    monkeypatch.setattr(client, "replay", replay)
+    new = next(record for record in client.find().records if record.replay_of == jobs[0])
+    worker.fail(worker.claim_and_admit(new.id), BROKEN)  # is not done a second time
+    before = cut.stderr.partition("--before ")[2].split()[0]
+    again = facelift("replay", "--state", "failed", "--yes", "--before", before)
+    assert replayed(again) == jobs[1:]
+
+
+def test_a_picture_that_is_out_of_date_is_not_replayed(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    fail(client, worker, "delivered-since")
+    deliver(client, worker, "delivered-since")
+    fail(client, worker, "on-its-way")
+    client.enqueue("on-its-way", "media:b.png")
+    fail(client, worker, "failed-twice")
+    newest = fail(client, worker, "failed-twice")
+    older = fail(client, worker, "newer-is-bad")
+    fail(client, worker, "newer-is-bad", OutcomeCode.IMAGE_EMPTY)
+    said = facelift("replay", "--code", "retries_exhausted", "--yes")
+    assert replayed(said) == [newest, older]
+    assert "2 jobs to replay; 3 left out: out of date\n" in said.stderr
+
+
+def test_only_what_failed_is_replayed_unless_it_is_said(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    delivered = deliver(client, worker, "bot-1")
+    failed = fail(client, worker, "bot-2")
+    client.enqueue("bot-3", "media:a.png")
+    assert replayed(facelift("replay", "--since", "1h")) == [failed]
+    assert replayed(facelift("replay", "--state", "succeeded")) == [delivered]
+
+
+def test_a_dry_run_lists_and_does_nothing(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    job = fail(client, worker, "bot")
+    said = facelift("replay", "--account", "default", "--dry-run", "--json")
+    assert [json.loads(line)["id"] for line in said.stdout.splitlines()] == [job]
+    assert len(client.find().records) == 1
+
+
+def test_many_are_not_replayed_unasked(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    for n in range(2):
+        fail(client, worker, f"bot-{n}")
+    said = facelift("replay", "--state", "failed")
+    assert said.exit_code == 2
+    assert "say --yes to replay 2 jobs, or --dry-run to see them" in said.stderr
+    assert len(client.find().records) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["replay"], "name one JOB, or choose jobs by options such as --code"),
+        (["replay", "mine", "--state", "failed"], "name one JOB, or choose jobs by options"),
+        (["replay", "--state", "failed", "--pace", "fast"], "'fast' must be requests/duration"),
+        (["replay", "--account", "A"], "facelift: account: must be"),
+        (["list", "--since", "yesterday"], "is neither a duration such as 2h, nor Unix seconds"),
+        (["list", "--state", "done"], "Invalid value for '--state'"),
+        (["list", "--limit", "1001"], "Invalid value for '--limit'"),
+        (["list", "--cursor", "x"], "facelift: cursor: must be that of a page"),
+        (["top", "--every", "0s"], "'0s' is no duration from 0.2s to 1h"),
+        (["completion", "tcsh"], "is not one of 'bash', 'zsh', 'fish'"),
+    ],
+)
+def test_bad_input_names_what_is_wrong(
+    facelift: Callable[..., Result], arguments: list[str], told: str
+) -> None:
+    said = facelift(*arguments)
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert told in said.stderr
+
+
+def test_a_new_id_is_not_taken_for_another_replay(client: UploadClient, worker: Ledger) -> None:
+    jobs = [fail(client, worker, "bot") for _ in range(2)]
+    client.replay(jobs[0], new_id="mine")
+    assert client.replay(jobs[0], new_id="mine").id == "mine"
+    with pytest.raises(IdempotencyConflict, match="replay_of"):
+        client.replay(jobs[1], new_id="mine")
+
+
+def test_show_as_json_says_what_to_do(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    job = fail(client, worker, "bot", OutcomeCode.IMAGE_EMPTY)
+    said = facelift("show", job, "--json")
+    assert said.exit_code == 3
+    assert json.loads(said.stdout)["remedy"] == "store it again"
+
+
+def test_show_tells_what_a_job_waits_for_and_until_when(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    client.pause("shop", by="ana")
+    job = client.enqueue("bot", "media:a.png", not_before=4_000_000_000, expires_at=4_100_000_000)
+    told = facelift("show", job.id).stdout
+    assert "State     waiting (scheduled, until 2096-10-02 07:06:40 UTC)" in told
+    assert "now: waiting (scheduled), for " in told
+
+
+def test_pauses_are_told_as_json(facelift: Callable[..., Result]) -> None:
+    paused = json.loads(facelift("pause", "shop", "--by", "ana", "--json").stdout)
+    assert (paused["account"], paused["paused_before"]) == ("shop", False)
+    assert paused["pause"]["by"] == "ana"
+    resumed = json.loads(facelift("resume", "shop", "--json").stdout)
+    assert resumed == {"account": "shop", "paused_before": True, "pause": None}
+
+
+def test_top_in_a_pipe_is_one_frame(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    deliver(client, worker, "bot")
+    said = facelift("top")
+    assert said.exit_code == 0
+    assert "Ended     1 job in 5 min, 1 delivered" in said.stdout
+    assert "\x1b" not in said.stdout
+
+
+def test_top_as_json_is_one_object(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    deliver(client, worker, "bot-1")
+    fail(client, worker, "bot-2")
+    told = json.loads(facelift("top", "--json").stdout)
+    assert (told["ended"], told["delivered"]) == (2, 1)
+    assert told["throughput"][-1] == pytest.approx(2 / 5)
+    assert told["pool"]["breaker"] == "closed"

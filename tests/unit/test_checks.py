@@ -1,0 +1,119 @@
+"""How `facelift doctor` judges what Redis and the pool tell of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.cli.checkup import Verdict
+from tasks.cli.pool_checks import check_pool
+from tasks.cli.redis_checks import check_redis
+from tasks.server_status import ServerStatus
+from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
+from tests.unit.test_top_frame import WORKER
+
+if TYPE_CHECKING:
+    from tasks.pool_status import PoolStatus
+
+GB = 10**9
+SERVER = ServerStatus(
+    product="redis",
+    version="7.2.4",
+    mode="standalone",
+    is_replica=False,
+    keeps_log=True,
+    log_is_well=True,
+    policy="noeviction",
+    used=GB,
+    limit=None,
+    machine=16 * GB,
+    answered_in=0.001,
+    skew=0.01,
+)
+WELL = replace(POOL, workers=(replace(WORKER, version=version("facelift")),), oldest_at=None)
+
+
+def amiss(server: ServerStatus) -> set[tuple[str, Verdict]]:
+    return {(f.check, f.verdict) for f in check_redis(server) if f.verdict is not Verdict.OK}
+
+
+def amiss_in(pool: PoolStatus, *, moves: bool = False) -> set[tuple[str, Verdict]]:
+    found = check_pool(pool, moves=moves)
+    return {(f.check, f.verdict) for f in found if f.verdict is not Verdict.OK}
+
+
+def test_a_redis_that_is_well_set_up_is_found_so() -> None:
+    assert amiss(SERVER) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "verdict"),
+    [
+        ({"version": "6.0.16"}, "Version", Verdict.FAIL),
+        ({"mode": "cluster"}, "Mode", Verdict.FAIL),
+        ({"mode": "sentinel"}, "Mode", Verdict.FAIL),
+        ({"is_replica": True}, "Mode", Verdict.FAIL),
+        ({"keeps_log": False}, "Persistence", Verdict.WARN),
+        ({"log_is_well": False}, "Persistence", Verdict.FAIL),
+        ({"policy": "allkeys-lru"}, "Eviction", Verdict.WARN),
+        ({"policy": "volatile-ttl", "limit": 8 * GB}, "Eviction", Verdict.FAIL),
+        ({"used": 13 * GB}, "Memory", Verdict.WARN),
+        ({"limit": 10**9}, "Memory", Verdict.FAIL),
+        ({"skew": -3.0}, "Clock", Verdict.WARN),
+        ({"skew": 400.0}, "Clock", Verdict.FAIL),
+        ({"answered_in": 0.2}, "Redis", Verdict.WARN),
+    ],
+)
+def test_what_is_amiss_with_redis_is_found(
+    changes: dict[str, object], check: str, verdict: Verdict
+) -> None:
+    assert amiss(replace(SERVER, **changes)) == {(check, verdict)}  # type: ignore[arg-type] # whatever a test wants
+
+
+@pytest.mark.parametrize("release", ["6.2.0", "6.2.14", "7.0", "8.0.1-rc1"])
+def test_every_redis_from_6_2_is_new_enough(release: str) -> None:
+    assert amiss(replace(SERVER, version=release)) == set()
+
+
+def test_a_pool_that_works_is_found_so() -> None:
+    assert amiss_in(WELL) == set()
+
+
+STUCK = replace(WELL, oldest_at=NOW - 90)
+ILL = replace(WELL.workers[0], seen_at=NOW - 25)
+
+
+@pytest.mark.parametrize(
+    ("pool", "check", "verdict"),
+    [
+        (replace(WELL, workers=()), "Workers", Verdict.FAIL),
+        (replace(WELL, workers=(ILL,)), "Workers", Verdict.FAIL),
+        (replace(WELL, workers=(*WELL.workers, ILL)), "Workers", Verdict.WARN),
+        (replace(WELL, workers=(replace(WORKER, version="0.0.9"),)), "Releases", Verdict.WARN),
+        (STUCK, "Queue", Verdict.FAIL),
+        (replace(WELL, breaker=DOWN.breaker), "Breaker", Verdict.WARN),
+        (replace(WELL, pause=PAUSE), "Pauses", Verdict.WARN),
+        (replace(WELL, accounts=with_account(pause=PAUSE).accounts), "Pauses", Verdict.WARN),
+    ],
+)
+def test_what_is_amiss_with_the_pool_is_found(
+    pool: PoolStatus, check: str, verdict: Verdict
+) -> None:
+    assert amiss_in(pool) == {(check, verdict)}
+
+
+def test_a_long_queue_that_moves_is_well() -> None:
+    assert amiss_in(STUCK, moves=True) == set()
+
+
+def test_a_queue_that_stands_still_because_of_a_pause_is_no_failure() -> None:
+    assert ("Queue", Verdict.WARN) in amiss_in(replace(STUCK, pause=PAUSE))
+
+
+def test_whatever_is_amiss_has_a_remedy() -> None:
+    worst = replace(SERVER, version="5", mode="cluster", keeps_log=False, policy="x", skew=999)
+    found = [*check_redis(worst), *check_pool(replace(DOWN, pause=PAUSE), moves=False)]
+    assert all(f.remedy for f in found if f.verdict is not Verdict.OK)

@@ -1,0 +1,103 @@
+"""What `facelift top` draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.cli.figures import Figures
+from tasks.cli.top_frame import View, frame
+from tasks.pool_status import Event, EventKind, Pause
+from tasks.worker_status import WorkerStatus
+from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL
+
+WORKER = WorkerStatus(
+    name="host:1",
+    host="host",
+    pid=1,
+    version="0.1.0",
+    since=NOW - 60,
+    seen_at=NOW - 1,
+    last_poll_at=NOW - 2,
+    slots=100,
+    busy=3,
+)
+BUSY = replace(
+    POOL,
+    pause=Pause("operator", "word " * 40, "ana@host", NOW - 60, None),
+    accounts=tuple(
+        replace(ACCOUNT, name=f"account_{n}", waiting=n, pause=POOL.pause) for n in range(30)
+    ),
+    workers=tuple(replace(WORKER, name=f"host:{n}") for n in range(30)),
+    events=tuple(Event(NOW - n, EventKind.ALL_PAUSED, "Because.", "ana", None) for n in range(50)),
+)
+
+
+def drawn(view: View, width: int = 80, height: int | None = 24) -> list[str]:
+    return frame(view, width, height)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
+def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
+    for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts)):
+        lines = drawn(View(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
+        assert len(lines) <= height
+        assert max(map(len, lines)) <= width
+
+
+def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missing() -> None:
+    lines = drawn(View(BUSY, Figures()), height=28)
+    assert len(lines) == 28
+    assert sum(line.startswith("account_") for line in lines) == 3
+    assert sum(line.startswith("host:") for line in lines) == 3
+    assert [line for line in lines if line.startswith("and ")] == [
+        "and 27 more",
+        "and 27 more",
+        "and 47 more",
+    ]
+
+
+def test_the_account_with_most_to_do_comes_first() -> None:
+    lines = drawn(View(BUSY, Figures()), height=None)
+    rows = [line.split()[0] for line in lines if line.startswith("account_")]
+    assert rows[:2] == ["account_29", "account_28"]
+    assert len(rows) == 30
+
+
+def test_a_worker_that_does_not_consume_comes_first() -> None:
+    ill = replace(WORKER, name="host:9", last_poll_at=NOW - 100)
+    lines = drawn(View(replace(POOL, workers=(WORKER, ill)), Figures()))
+    rows = [line for line in lines if line.startswith("host:")]
+    assert rows == [
+        "host:9  3 of 100  has room, but asked for no job for 99 s",
+        "host:1  3 of 100  2 s ago",
+    ]
+
+
+def test_a_pool_that_is_quiet_says_so() -> None:
+    lines = drawn(View(replace(POOL, accounts=(), workers=()), Figures()))
+    assert lines[-5:] == [
+        "No worker has told of an account yet.",
+        "",
+        "No worker is running.",
+        "",
+        "Nothing has happened to the pool lately.",
+    ]
+
+
+def test_a_redis_that_is_away_is_told_above_what_was_last_seen() -> None:
+    lines = drawn(View(POOL, Figures(), "Redis cannot be reached: Timeout."))
+    assert lines[1:4] == [
+        "Redis     cannot be reached: Timeout.",
+        "          trying again; what follows is of 16:00:00",
+        "Endpoint  breaker closed: requests are let through",
+    ]
+
+
+def test_a_redis_that_was_never_there_is_told() -> None:
+    assert drawn(View(None, Figures(), "Redis cannot be reached: No.")) == [
+        "facelift top",
+        "Redis     cannot be reached: No.",
+        "          trying again",
+    ]
