@@ -63,6 +63,8 @@ def _lines(status: BatchStatus) -> Iterator[str]:
     if status.finished_at is not None:
         after = status.finished_at - status.created_at
         yield fact("Ended", f"{date(status.finished_at)}, {after:.1f} s later")
+    if JobState.FAILED in status.states:
+        yield fact("See them", f"facelift list --batch {status.id} --state failed")
 
 
 def _counted(counts: Mapping[JobState, int] | Mapping[OutcomeCode, int]) -> str:

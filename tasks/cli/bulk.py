@@ -149,11 +149,12 @@ def enqueue_many(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Enqueue the jobs of a file, of standard input (-) or of a folder.
+    """Enqueue the jobs of a file or a folder.
 
-    A file is CSV, its first line naming the columns, or JSON Lines. The fields are
-    chatbot_id and image, and if need be account, fit, sha256, idempotency_key,
-    not_before, expires_at and job_id. In a folder, 42.png is the picture of chatbot 42.
+    A file, or standard input (-), is CSV, its first line naming the columns, or JSON
+    Lines. The fields are chatbot_id and image, and if need be account, fit, sha256,
+    idempotency_key, not_before, expires_at and job_id. In a folder, 42.png is the
+    picture of chatbot 42.
 
     Repeat it safely, also after Ctrl-C or an error: each line becomes one job. Bad lines
     are told and set aside while the others are enqueued; it exits with 2 then.

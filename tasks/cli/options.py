@@ -159,6 +159,7 @@ def filters(command: _F) -> _F:
                 metavar="CODE",
                 help="What became of them, such as image_not_square; see docs/outcomes.md.",
             ),
+            click.option("--batch", metavar="NAME", help="The batch to which they belong."),
             click.option(
                 "--since",
                 type=when,

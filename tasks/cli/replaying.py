@@ -141,14 +141,15 @@ def select(
     account: str | None,
     chatbot_id: str | None,
     code: str | None,
+    batch: str | None,
     since: float | None,
     before: float | None,
     limit: int | None,
 ) -> Selection:
     """Look through all jobs since then, the newest first, for those worth replaying."""
     # So that what cannot be looked for is refused in the same words as by `list`.
-    client.find(state=state, account=account, code=code, before=before, limit=1)
-    wanted = {"account": account, "code": code, "state": state}
+    client.find(state=state, account=account, code=code, batch=batch, before=before, limit=1)
+    wanted = {"account": account, "code": code, "state": state, "batch": batch}
     selection, replayed, newer = Selection(client.pool(events=1).at), set[str](), set[str]()
     cursor: str | None = None
     while True:
@@ -181,7 +182,12 @@ def _matches(record: JobRecord, wanted: dict[str, str | None], before: float | N
         return False
     if wanted["state"] is None and wanted["code"] is None and record.state not in _UNASKED:
         return False
-    found = {"account": record.account, "code": record.outcome, "state": record.state}
+    found = {
+        "account": record.account,
+        "code": record.outcome,
+        "state": record.state,
+        "batch": record.batch,
+    }
     return all(want is None or found[name] == want for name, want in wanted.items())
 
 

@@ -138,6 +138,7 @@ def test_commands_show_a_batch(
         "Outcomes  1 chatbot_not_found",
     ]
     assert lines[4].startswith("Begun     2")
+    assert lines[5:] == ["See them  facelift list --batch logos --state failed"]
     told = json.loads(facelift("batch", "show", "logos", "--json").stdout)
     assert told == json.loads(json.dumps(client.batch("logos").as_dict()))
     assert "Batch     logos\n" in facelift("status", jobs[0]).stdout
@@ -164,6 +165,18 @@ def test_command_says_that_there_is_no_batch(facelift: Callable[..., Result]) ->
     assert (done.exit_code, done.stdout) == (0, "No job was enqueued in a batch of late.\n")
 
 
+def test_commands_choose_jobs_by_their_batch(
+    client: UploadClient, worker: Ledger, jobs: list[str], facelift: Callable[..., Result]
+) -> None:
+    client.enqueue("other", "media:a.png", batch="other")
+    for job in (jobs[0], client.enqueue("another", "media:a.png").id):
+        worker.fail(worker.claim_and_admit(job))
+    shown = facelift("list", "--batch", "logos").stdout.splitlines()
+    assert [line.split("\t")[0] for line in shown] == jobs[::-1]
+    shown = facelift("replay", "--batch", "logos", "--dry-run").stdout.splitlines()
+    assert [line.split("\t")[0] for line in shown] == [jobs[0]]
+
+
 def test_command_enqueues_into_a_batch(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
@@ -188,7 +201,7 @@ def test_command_watches_a_batch_and_exits_as_its_worst_job(
         "  1 failed" if end == "fail" else ""
     )
     assert lines[1] == "Batch     logos"
-    assert lines[-1].startswith("Ended     2")
+    assert lines[6].startswith("Ended     2")
 
 
 def test_command_that_watches_in_vain_says_how_far_it_was(
