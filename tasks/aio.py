@@ -127,6 +127,7 @@ class AsyncUploadClient:
         timed_out: Callable[[_T], Exception],
     ) -> AsyncGenerator[_T, None]:
         """What `follow` does."""
+        cancels = _cancels()
         yield (seen := await look())
         if is_over(seen):
             return
@@ -138,6 +139,8 @@ class AsyncUploadClient:
                         return
                     await asyncio.sleep(patience.rest())
                 else:
+                    if _cancels() > cancels:  # and the Redis client, which connected, lost it
+                        raise asyncio.CancelledError
                     await wait(patience.wait(functools.partial(timed_out, seen)))
 
     @asynccontextmanager
@@ -163,6 +166,12 @@ class AsyncUploadClient:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+
+def _cancels() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 async def _last(found: AsyncGenerator[_T, None]) -> _T:
