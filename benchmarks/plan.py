@@ -49,20 +49,20 @@ class Plan:
 
 
 FULL = Plan(
-    repeats=5,
-    jobs=3_000,
+    repeats=3,
+    jobs=2_000,
     fewest_jobs=100,
-    latency_repeats=3,
-    latency_jobs=300,
+    latency_repeats=2,
+    latency_jobs=200,
     scale=((1, 50), (2, 50), (3, 50), (4, 50), (1, 10), (1, 25), (1, 100), (1, 200)),
-    scale_repeats=3,
-    scale_jobs=2_000,
+    scale_repeats=1,
+    scale_jobs=1_500,
     pacing_processes=(1, 2, 4, 8),
     pacing_seconds=60,
     backlog=5_000,
     outage_jobs=10_000,
     outage_seconds=60,
-    finished=(0, 10_000, 100_000, 300_000, 1_000_000),
+    finished=(0, 100_000, 300_000, 1_000_000),
     waiting=100_000,
     deliveries=3_000,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -45,8 +44,8 @@ class Screen:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines, as they are now."""
-        size = shutil.get_terminal_size()
+        """Columns and lines, as they are now; `COLUMNS` of the environment does not grow."""
+        size = os.get_terminal_size(self._input)
         return size.columns, size.lines
 
     def draw(self, lines: Sequence[str]) -> None:

@@ -215,7 +215,7 @@ worlds = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), world=worlds)
 def test_no_window_ever_holds_more_than_the_rate_allows(
     redis_client: Redis, seed: int, world: World

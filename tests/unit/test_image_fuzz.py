@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1200"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 # Few pixels, so that a flipped bit in a size makes no example slow.
 LIMITS = ImageLimits(pixel_limit=1_000_000, formats=frozenset(ImageFormat))
 STRICT_LIMITS = ImageLimits(pixel_limit=1_000_000)
