@@ -49,7 +49,7 @@ class Plan:
 
 
 FULL = Plan(
-    repeats=3,
+    repeats=2,
     jobs=2_000,
     fewest_jobs=100,
     latency_repeats=2,

@@ -1,10 +1,10 @@
 """The ledger: one method a script, and nothing else writes.
 
-Reading is in `record_reader.py`. Every method is one round trip and one atomic
-step; what it moves from which state to which is told in the head of its script
-in `lua/`. Only `enqueue_each` and `cancel_batch` take a step for each of many jobs.
-A method that takes a lease token changes nothing unless that token holds the job's
-lease.
+Reading is in `record_reader.py`, enqueueing in `record_maker.py`. Every method is
+one round trip and one atomic step; what it moves from which state to which is told
+in the head of its script in `lua/`. Only `enqueue_each` and `cancel_batch` take a
+step for each of many jobs. A method that takes a lease token changes nothing unless
+that token holds the job's lease.
 """
 
 from __future__ import annotations
@@ -16,30 +16,27 @@ from tasks.callbacks import Callbacks
 from tasks.codes import Cancellation, JobState, WaitReason
 from tasks.connection import translated
 from tasks.errors import JobNotFound
-from tasks.job import DEFAULT_ACCOUNT, Fit
 from tasks.keys import Keys
 from tasks.pool import Pool
 from tasks.pool_status import Event
-from tasks.record import FORM
-from tasks.record_reader import RecordReader, decode, pairs, unknown_form
+from tasks.record_maker import RecordMaker
+from tasks.record_reader import decode, pairs, unknown_form
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
 from tasks.scripts import Retention, Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from redis import Redis
 
     from tasks.attempt import Attempt
     from tasks.codes import OutcomeCode
-    from tasks.job import UploadJob
-    from tasks.record import JobRecord
     from tasks.replies import Heard, Lease
 
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
 
 
-class JobStore(RecordReader):
+class JobStore(RecordMaker):
     """The ledger on one Redis.
 
     Args:
@@ -65,48 +62,6 @@ class JobStore(RecordReader):
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
         self.pool = Pool(self._scripts)
         self.callbacks = Callbacks(self._scripts)
-
-    def enqueue(
-        self,
-        job: UploadJob,
-        job_id: str,
-        *,
-        lifetime: float,
-        idempotency_window: int,
-        replay_of: str | None = None,
-    ) -> tuple[bool, JobRecord]:
-        """Record a job and send its message.
-
-        Args:
-            job: what to do.
-            job_id: the job's name; known already means enqueued already.
-            lifetime: seconds until it expires, if the job does not say.
-            idempotency_window: seconds for which its idempotency key is remembered.
-            replay_of: the ended job that this one repeats.
-
-        Returns:
-            Whether it is new, and the record under this id or idempotency key.
-        """
-        arguments = _new_job(job, job_id, lifetime, idempotency_window, replay_of)
-        return _enqueued(self._call("enqueue", *arguments))
-
-    def enqueue_each(
-        self,
-        jobs: Iterable[tuple[UploadJob, str]],
-        *,
-        lifetime: float,
-        idempotency_window: int,
-    ) -> Iterator[tuple[bool, JobRecord]]:
-        """The same for some jobs and their ids; one round trip, and a step of its own for each."""
-        calls = [_new_job(job, job_id, lifetime, idempotency_window) for job, job_id in jobs]
-        return map(_enqueued, self._scripts.call_each("enqueue", calls))
-
-    def refuse(
-        self, job_id: str, code: OutcomeCode, message: str, stored: Mapping[str, str]
-    ) -> bool:
-        """Record a job that cannot be carried out as failed; False if its id was known."""
-        form = {"version": str(FORM), "chatbot_id": "", "image": "", "account": "", "fit": ""}
-        return bool(self._call("refuse", job_id, code, message, *_flat({**form, **stored})))
 
     def claim(
         self, lease: Lease, seconds: float, worker: str
@@ -289,44 +244,6 @@ class JobStore(RecordReader):
         status = "" if attempt.http_status is None else attempt.http_status
         answer = heard.encode() if heard else ""
         return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
-
-
-def _new_job(
-    job: UploadJob, job_id: str, lifetime: float, window: int, replay_of: str | None = None
-) -> list[str | float]:
-    """What `enqueue.lua` is told of a job."""
-    stored = _encode(job)
-    if replay_of:
-        stored["replay_of"] = replay_of
-    return [job_id, job.idempotency_key or "", window, lifetime, *_flat(stored)]
-
-
-def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
-    return reply[0] == "created", decode(reply[1], pairs(reply[2]))
-
-
-def _encode(job: UploadJob) -> dict[str, str]:
-    stored = {
-        "version": str(FORM),
-        "chatbot_id": job.chatbot_id,
-        "image": job.image,
-        "account": None if job.account == DEFAULT_ACCOUNT else job.account,
-        "fit": None if job.fit == Fit.STRICT else job.fit,
-        "batch": job.batch,
-        "idempotency_key": job.idempotency_key,
-        "sha256": job.sha256,
-        "not_before": _seconds(job.not_before),
-        "expires_at": _seconds(job.expires_at),
-    }
-    return {name: value for name, value in stored.items() if value is not None}
-
-
-def _seconds(time: float | None) -> str | None:
-    return None if time is None else f"{time:.3f}"
-
-
-def _flat(stored: Mapping[str, str]) -> list[str]:
-    return [part for pair in stored.items() for part in pair]
 
 
 def _waiting(reply: list[str]) -> Waiting:

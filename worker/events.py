@@ -1,7 +1,8 @@
 """Celery's events for Flower, sent a few times a second instead of one by one.
 
 A job has three of them (received, started, ended). Each by itself would wake the
-consumer's loop and be published: a quarter of a worker's time.
+consumer's loop and be published: a quarter of a worker's time. Only where the loop had
+no free slot, and so does not ask for messages, the end of a task wakes it at once.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from typing import Any
 
 from celery.app import events
 from celery.events.dispatcher import EventDispatcher
-from celery.worker import state
+from kombu.asynchronous import get_event_loop
+
+from worker.transport import is_polling
 
 _PAUSE = 0.25
 _MOST = 500  # held back at most
+_ENDS = frozenset({"task-succeeded", "task-failed", "task-retried"})
 
 
 class Dispatcher(EventDispatcher):  # type: ignore[misc] # celery is untyped
@@ -22,19 +26,23 @@ class Dispatcher(EventDispatcher):  # type: ignore[misc] # celery is untyped
 
     def __init__(self, *args: Any, on_send_buffered: Any = None, **options: Any) -> None:  # noqa: ANN401 - celery's
         self._send_soon = on_send_buffered
-        on_buffered = on_send_buffered and self._on_buffered
-        super().__init__(*args, on_send_buffered=on_buffered, **options | {"buffer_limit": _MOST})
+        super().__init__(*args, **options | {"buffer_limit": _MOST})
         self.app.events.dispatchers.add(self)
+
+    def send(self, type: str, *args: Any, **options: Any) -> None:  # noqa: A002, ANN401 - the same
+        """Hold an event back; see `EventDispatcher`."""
+        super().send(type, *args, **options)
+        if type in _ENDS and not is_polling() and (loop := get_event_loop()):
+            loop.call_soon(_wake)  # type: ignore[no-untyped-call] # kombu is untyped
 
     def send_soon(self) -> None:
         """Have the consumer's loop send what is buffered."""
         if self._send_soon and any(self._group_buffer.values()):
             self._send_soon()
 
-    def _on_buffered(self) -> None:
-        # A loop that had no free slot must hear of it when a task ends.
-        if len(state.reserved_requests) >= self.app.conf.worker_concurrency:
-            self._send_soon()
+
+def _wake() -> None:
+    """Nothing to do but to go round the loop, which then asks for messages."""
 
 
 class Events(events.Events):  # type: ignore[misc] # celery is untyped

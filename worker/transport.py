@@ -35,12 +35,18 @@ _AT_ONCE = 8  # messages; not more, so that processes share a short queue
 _BACKLOG = 0.02  # seconds; a queue that answers sooner has more
 
 _last_poll = time.monotonic()
+_is_polling = False
 _last_start = -_SHORTEST_PAUSE
 
 
 def last_poll() -> float:
     """When the queue was last polled with success, in monotonic seconds."""
     return _last_poll
+
+
+def is_polling() -> bool:
+    """Whether the queue is being asked for a message; not while all slots are busy."""
+    return _is_polling
 
 
 class QoS(redis.QoS):
@@ -116,11 +122,14 @@ class Channel(redis.Channel):
         return self._kept_client
 
     def _brpop_start(self, *args: Any) -> None:  # noqa: ANN401 - kombu's
+        global _is_polling  # noqa: PLW0603 - there is one queue a process
         self._asked_at = time.monotonic()
         super()._brpop_start(*args)  # type: ignore[no-untyped-call] # kombu is untyped
+        _is_polling = True
 
     def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
-        global _last_poll  # noqa: PLW0603 - there is one queue a process
+        global _last_poll, _is_polling  # noqa: PLW0603 - the same
+        _is_polling = False
         try:
             taken = super()._brpop_read(**options)  # type: ignore[no-untyped-call] # kombu is untyped
         except Empty:  # a poll that found nothing

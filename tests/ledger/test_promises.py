@@ -284,7 +284,7 @@ def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20 if is_fake else 100,
+            max_examples=15 if is_fake else 60,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

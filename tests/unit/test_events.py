@@ -6,16 +6,29 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from celery.worker import state
 
 from worker.events import Dispatcher
 
 
 @pytest.fixture
 def app() -> Any:
-    app = Celery("test", broker="memory://", events="worker.events:Events", set_as_current=False)
-    app.conf.worker_concurrency = 2
-    return app
+    return Celery("test", broker="memory://", events="worker.events:Events", set_as_current=False)
+
+
+class Loop:
+    """The consumer's."""
+
+    woken = 0
+
+    def call_soon(self, _: object) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    made = Loop()
+    monkeypatch.setattr("worker.events.get_event_loop", lambda: made)
+    return made
 
 
 def dispatcher(app: Any, woken: list[str]) -> Any:
@@ -45,12 +58,22 @@ def test_a_round_without_events_wakes_nobody(app: Any) -> None:
     assert made._group_buffer == {}
 
 
-def test_a_full_worker_is_woken_at_once(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "reserved_requests", {"one", "two"})
-    woken: list[str] = []
-    made = dispatcher(app, woken)
-    made.send("task-succeeded", uuid="1")
-    assert woken == ["woken"]
+@pytest.mark.parametrize("end", ["task-succeeded", "task-failed", "task-retried"])
+def test_loop_that_had_no_free_slot_is_woken_by_the_end_of_a_task(
+    app: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("worker.events.is_polling", lambda: False)
+    dispatcher(app, []).send(end, uuid="1")
+    assert loop.woken == 1
+
+
+@pytest.mark.parametrize(("polls", "event"), [(True, "task-succeeded"), (False, "task-started")])
+def test_loop_that_asks_for_messages_is_left_alone(
+    app: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, polls: object, event: str
+) -> None:
+    monkeypatch.setattr("worker.events.is_polling", lambda: polls)
+    dispatcher(app, []).send(event, uuid="1")
+    assert loop.woken == 0
 
 
 def test_a_dispatcher_without_a_loop_sends_by_itself(app: Any) -> None:
