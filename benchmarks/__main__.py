@@ -166,7 +166,7 @@ def _shown(values: Mapping[str, object]) -> str:
 
 
 @click.command()
-@click.option("--short/--full", envvar="SHORT", help="Minutes instead of hours. [env: SHORT]")
+@click.option("--short/--full", envvar="SHORT", help="Minutes instead of over an hour. [env: SHORT]")
 @click.option(
     "--only",
     envvar="ONLY",
@@ -192,7 +192,7 @@ def _shown(values: Mapping[str, object]) -> str:
 def main(*, short: bool, only: str, match: str, out: Path | None, results: Path | None) -> None:
     """Measure Facelift beside other queues, and write docs/performance.md.
 
-    The full form takes some hours on two cores; the machine should do nothing else.
+    The full form takes over an hour on two cores; the machine should do nothing else.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down
     kinds = [kind for kind in only.split(",") if kind]
