@@ -166,7 +166,9 @@ def _shown(values: Mapping[str, object]) -> str:
 
 
 @click.command()
-@click.option("--short/--full", envvar="SHORT", help="Minutes instead of over an hour. [env: SHORT]")
+@click.option(
+    "--short/--full", envvar="SHORT", help="Minutes instead of over an hour. [env: SHORT]"
+)
 @click.option(
     "--only",
     envvar="ONLY",

@@ -13,7 +13,7 @@ _TEMPLATE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 def write_page(results: Path, out: Path) -> Path:
     """Write `performance.md` and its plots into `out`; returns the page."""
-    images, places = out / "img", {}
+    images, places = out / "images", {}
     if found := load(results, "peers"):
         rows = found["rows"]
         places |= {
@@ -45,4 +45,4 @@ def write_page(results: Path, out: Path) -> Path:
 
 
 def _image(what: str, name: str) -> str:
-    return f"\n\n![{what}](img/{name}.svg)"
+    return f"\n\n![{what}](images/{name}.svg)"
