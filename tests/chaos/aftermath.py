@@ -29,9 +29,9 @@ ALL_CONSUME_WITHIN = 30.0
 
 _KEYS = Keys()
 _SAID = {
-    "rescued from lost workers": r"rescued from lost workers: (\d+)",
-    "messages sent again": r"sent again: (\d+)",
-    "handed back": r"jobs handed back: (\d+)",
+    "rescued from lost workers": r"rescued from lost workers jobs=(\d+)",
+    "messages sent again": r"sent again jobs=(\d+)",
+    "handed back": r"jobs handed back jobs=(\d+)",
     "processes ended as stuck": r"(stuck): Redis",
 }
 
