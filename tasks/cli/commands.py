@@ -15,7 +15,6 @@ import click
 
 from tasks.cli.exits import exit_of, exit_of_cancelling
 from tasks.cli.options import (
-    Moment,
     complete_account,
     complete_job,
     fit_option,
@@ -31,6 +30,7 @@ from tasks.cli.text import (
     describe_in_full,
     remedy,
 )
+from tasks.cli.values import moment
 from tasks.client import UploadClient
 from tasks.errors import WaitTimeout
 
@@ -53,12 +53,12 @@ if TYPE_CHECKING:
 @fit_option
 @click.option(
     "--not-before",
-    type=Moment(),
+    type=moment(),
     help="Start no earlier. Unix seconds or ISO 8601 (UTC unless it says).",
 )
 @click.option(
     "--expires-at",
-    type=Moment(),
+    type=moment(),
     help="Give up then. Unix seconds or ISO 8601 (UTC unless it says).",
 )
 @click.option("--batch", metavar="NAME", help="A name for many jobs, to follow them as one.")

@@ -13,9 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from tasks.cli.options import Moment
+from tasks.cli.values import read_moment
 from tasks.errors import InvalidJob
 from tasks.job import ImageRef, UploadJob, check_job_id
 
@@ -238,6 +236,6 @@ def _json(text: str) -> dict[str, Any]:
 
 def _time(field: str, text: str) -> float:
     try:
-        return float(Moment().convert(text.strip(), None, None))
-    except click.BadParameter as error:
-        raise InvalidJob(field, error.message) from None
+        return read_moment(text.strip())
+    except ValueError as problem:
+        raise InvalidJob(field, f"{text.strip()!r} {problem}") from None

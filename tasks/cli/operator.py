@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tasks.cli.layout import filled
-from tasks.cli.options import Duration, complete_account, json_option
+from tasks.cli.options import complete_account, json_option
 from tasks.cli.pool_text import describe_pause
+from tasks.cli.values import duration_within
 from tasks.client import UploadClient
 from tasks.job import check_account
 
@@ -33,7 +34,7 @@ _by = click.option("--by", metavar="NAME", help="Who wants it.  [default: this u
 @click.option(
     "--for",
     "duration",
-    type=Duration(_SHORTEST, _LONGEST),
+    type=duration_within(_SHORTEST, _LONGEST),
     metavar="DURATION",
     help="End the pause by itself after this time, such as 90s, 30min or 2h.",
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tasks.cli.values import moment_or_ago
 from tasks.client import UploadClient
 from tasks.codes import JobState, OutcomeCode
-from tasks.durations import parse_duration, show_duration
 from tasks.errors import FaceliftError
 from tasks.job import Fit
 
@@ -20,79 +18,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Callable[..., object]")
 
 _COMPLETED = 100  # jobs looked through for a completion
-
-
-class Moment(click.ParamType[float]):
-    """Unix seconds, or a date and time with its zone.
-
-    Args:
-        ago: whether a duration counts too, as so long ago.
-        now: Unix seconds.
-    """
-
-    name = "time"
-
-    def __init__(self, *, ago: bool = False, now: Callable[[], float] = time.time) -> None:
-        self._ago = ago
-        self._now = now
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        """See click's."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return float(value)
-        except ValueError:
-            pass
-        if self._ago and (duration := parse_duration(value)) is not None:
-            return self._now() - duration
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            others = "a duration such as 2h, nor Unix seconds," if self._ago else "Unix seconds"
-            self.fail(
-                f"{value!r} is neither {others} nor a time such as 2026-01-31T18:00:00Z", param, ctx
-            )
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-class Duration(click.ParamType[float]):
-    """Seconds, or a number with its unit.
-
-    Args:
-        shortest: seconds.
-        longest: the same.
-    """
-
-    name = "duration"
-
-    def __init__(self, shortest: float, longest: float) -> None:
-        self._bounds = shortest, longest
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        """See click's."""
-        if not isinstance(value, str):
-            return value
-        shortest, longest = self._bounds
-        seconds = parse_duration(value)
-        if seconds is None or not shortest <= seconds <= longest:
-            self.fail(
-                f"{value!r} is no duration from {show_duration(shortest)} to "
-                f"{show_duration(longest)}, such as 30min",
-                param,
-                ctx,
-            )
-        return seconds
 
 
 def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - what click passes
@@ -140,7 +65,7 @@ def timeout_option(default: float | None, goes_on: str = "the job goes on") -> C
 
 def filters(command: _F) -> _F:
     """Which jobs: the options by which `list` and `replay` choose."""
-    when = Moment(ago=True)
+    when = moment_or_ago()
     for option in reversed(
         (
             click.option(

@@ -18,6 +18,7 @@ import click
 from tasks.cli.options import complete_job, filters, json_option
 from tasks.cli.output import print_new
 from tasks.cli.table import is_for_person, job_lines
+from tasks.cli.values import Read
 from tasks.client import UploadClient
 from tasks.codes import JobState
 from tasks.errors import FaceliftError, InvalidJob, JobNotFound
@@ -34,23 +35,6 @@ _UNASKED = (JobState.FAILED, JobState.EXPIRED)
 """What is replayed if neither a state nor a code was asked for."""
 
 
-class _Pace(click.ParamType[Rate]):
-    name = "rate"
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        if not isinstance(value, str):
-            return value
-        try:
-            return Rate.parse(value)
-        except ValueError as problem:
-            self.fail(f"{value!r} {problem}", param, ctx)
-
-
 @click.command()
 @click.argument("job_id", metavar="[JOB]", required=False, shell_complete=complete_job)
 @filters
@@ -59,7 +43,7 @@ class _Pace(click.ParamType[Rate]):
 @click.option("--yes", is_flag=True, help="Do not ask before many are replayed.")
 @click.option(
     "--pace",
-    type=_Pace(),
+    type=Read("rate", Rate.parse),
     default="100/1s",
     show_default=True,
     metavar="RATE",

@@ -13,8 +13,9 @@ import click
 
 from tasks.cli.figures import SPAN, Figures
 from tasks.cli.layout import WIDTH
-from tasks.cli.options import Duration, json_option
+from tasks.cli.options import json_option
 from tasks.cli.top_frame import View, frame
+from tasks.cli.values import duration_within
 from tasks.client import UploadClient
 from tasks.durations import show_duration
 from tasks.errors import FaceliftError
@@ -30,7 +31,7 @@ _COLUMNS = 60
 @click.command()
 @click.option(
     "--every",
-    type=Duration(0.2, 3600),
+    type=duration_within(0.2, 3600),
     default="2s",
     show_default=True,
     metavar="DURATION",
