@@ -23,7 +23,8 @@ local function tell_outcome(id, job, state, outcome)
   redis.call('HINCRBY', COUNTS, 'ended:' .. outcome, 1)
   expect('stream', OUTCOMES)
   redis.call('XADD', OUTCOMES, 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'state', state,
-             'outcome', outcome, 'chatbot_id', job.chatbot_id, 'account', job.account or DEFAULT_ACCOUNT,
-             'created_at', job.created_at, 'finished_at', seconds(now))
+             'outcome', outcome, 'chatbot_id', job.chatbot_id,
+             'account', job.account or DEFAULT_ACCOUNT, 'created_at', job.created_at,
+             'finished_at', seconds(now))
   if job.batch then end_in_batch(id, job, state, outcome) end
 end
