@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks.pool_status import spell
 from tasks.rate import Rate
-from worker.api_keys import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -73,4 +73,4 @@ def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each variable that is set, and the account at its end."""
     for name in sorted(filter(is_rate_variable, environ)):
         if environ[name].strip():
-            yield name, normalise(name.removeprefix(_BEFORE))
+            yield name, spell(name.removeprefix(_BEFORE))

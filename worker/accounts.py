@@ -13,7 +13,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from worker.api_keys import normalise, read_key_file
+from tasks.pool_status import spell
+from worker.api_keys import read_key_file
 from worker.logs import fields
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _DIGITS = 12
 class Accounts:
     """The accounts of a worker and their keys; any number of threads may use it.
 
-    Accounts may be written as jobs have them: `normalise` is applied here.
+    Accounts may be written as jobs have them: `spell` is applied here.
 
     Args:
         given: the keys by normalised account, as read at the start.
@@ -69,14 +70,14 @@ class Accounts:
 
     def keys(self, account: str) -> tuple[str, ...]:
         """The keys to try, in this order; none if there is no such account."""
-        if (found := self._accounts.get(normalise(account))) is None:
+        if (found := self._accounts.get(spell(account))) is None:
             return ()
         with self._lock:
             return found.order(self._monotonic())
 
     def refused(self, account: str, key: str) -> None:
         """The endpoint did not know `key` (401): for 30 s it comes last."""
-        if found := self._accounts.get(normalise(account)):
+        if found := self._accounts.get(spell(account)):
             with self._lock:
                 found.refuse(key, self._monotonic())
 
@@ -87,7 +88,7 @@ class Accounts:
             Whether its keys have changed. If another thread was here first, they
             have changed already, which `keys` tells. `tick` calls `on_change`.
         """
-        name = normalise(account)
+        name = spell(account)
         return name in self._accounts and self._read(name, if_touched=True)
 
     def fingerprint(self, account: str) -> str:
@@ -99,7 +100,7 @@ class Accounts:
         left is to try keys until one fits, which for a key made at random takes
         longer than anyone has, and 48 bits would fit countless others as well.
         """
-        if (found := self._accounts.get(normalise(account))) is None:
+        if (found := self._accounts.get(spell(account))) is None:
             return ""
         with self._lock:
             newest = found.keys[0]

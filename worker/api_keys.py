@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from tasks.job import DEFAULT_ACCOUNT
+from tasks.pool_status import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,11 +50,6 @@ class AccountKeys:
 def is_key_variable(name: str) -> bool:
     """Whether a variable is meant to tell an API key."""
     return name == API_KEY or name.startswith(f"{API_KEY}_")
-
-
-def normalise(account: str) -> str:
-    """An account as variables can spell it: they know neither `-` nor case."""
-    return account.lower().replace("-", "_")
 
 
 def accounts_with_key(environ: Mapping[str, str]) -> frozenset[str]:
@@ -94,7 +90,7 @@ def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, bool]]
     """Each variable that is set, its account if it names one, and whether it names a file."""
     for name in sorted(filter(is_key_variable, environ)):
         if environ[name].strip():
-            match = _VARIABLE.fullmatch(normalise(name.removeprefix(API_KEY)))
+            match = _VARIABLE.fullmatch(spell(name.removeprefix(API_KEY)))
             account = (match and match["account"]) or DEFAULT_ACCOUNT
             if match is None or f"_{account}".endswith("_file"):
                 yield name, None, False

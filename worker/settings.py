@@ -21,13 +21,13 @@ from tasks.connection import DEFAULT_REDIS_URL
 from tasks.durations import show_duration
 from tasks.errors import InvalidSettings
 from tasks.keys import DEFAULT_PREFIX
+from tasks.pool_status import spell
 from worker.account_rates import is_rate_variable, rates_without_key, read_rates
 from worker.api_keys import (
     API_KEY,
     AccountKeys,
     accounts_with_key,
     is_key_variable,
-    normalise,
     read_keys,
 )
 from worker.callback_secret import CALLBACK_SECRET, CALLBACK_SECRET_FILE, read_secrets
@@ -230,7 +230,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
 
     def rate_for(self, account: str) -> Rate | None:
         """The rate limit of `account`; None if it is off."""
-        return self.account_rates.get(normalise(account), self.rate_limit)
+        return self.account_rates.get(spell(account), self.rate_limit)
 
 
 def load(environ: Mapping[str, str]) -> Settings:

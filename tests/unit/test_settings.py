@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from tasks.errors import InvalidSettings
+from tasks.pool_status import spell
 from tasks.rate import Rate
-from worker.api_keys import normalise
 from worker.cli import worker
 from worker.settings import Settings, catalogue, load, load_for_images, unknown_variables
 
@@ -37,7 +37,7 @@ def problems_with(**variables: str) -> list[str]:
 
 
 def key_of(settings: Settings, account: str) -> str | None:
-    found = settings.api_keys.get(normalise(account))
+    found = settings.api_keys.get(spell(account))
     return found.keys[0].get_secret_value() if found else None
 
 
