@@ -81,7 +81,7 @@ def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
         eventually(lambda: process.log.count("ready:") == 2, "no other process starts")
     told = [json.loads(line)["message"] for line in process.log.splitlines()]
     assert "worker process ended; another starts" in told
-    assert told[-1] == "worker: Warm shutdown (MainProcess)"
+    assert "worker: Warm shutdown (MainProcess)" in told
 
 
 def test_sigterm_finishes_what_is_in_flight(
