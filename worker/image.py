@@ -172,7 +172,7 @@ _large_ones = threading.BoundedSemaphore(1)
 
 
 def _decode(layout: Layout, image_format: ImageFormat) -> None:
-    """Let Pillow decode the picture, to see that it can.
+    """Let Pillow decode the picture, to see that it can; of a JPEG, what its segments say.
 
     Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
     ours came before. Few at a time in a process: it is pure computation, and a progressive JPEG of
@@ -184,7 +184,7 @@ def _decode(layout: Layout, image_format: ImageFormat) -> None:
         with turn, OPENERS[image_format](BytesIO(pixels)) as picture:
             # In one go: a busy process gets back to Python late, and the turn is held meanwhile.
             picture.decodermaxblock = len(pixels)
-            picture.draft(None, (1, 1))  # a JPEG: read all, compute an eighth; others ignore it
+            picture.draft(None, (1, 1))  # a JPEG: compute an eighth; others ignore it
             picture.load()
     except MemoryError:
         raise

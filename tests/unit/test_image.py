@@ -4,6 +4,7 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from typing import Self
 
@@ -35,6 +36,7 @@ from tests.pictures import (
 from worker import image as image_module
 from worker.errors import ImageRejected
 from worker.image import ImageFormat, ImageLimits, ValidImage, validate
+from worker.image_file import strip
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
@@ -330,6 +332,27 @@ def test_a_jpeg_that_cannot_be_decoded_is_refused(needed: str) -> None:
     refused = refusal(BASELINE[:at] + b"\xff\xfe" + BASELINE[at + 2 :])
     assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
     assert isinstance(refused.__cause__, OSError)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_passes_only_if_all_of_it_can_be_decoded(kind: str) -> None:
+    whole = JPEGS[kind]
+    for at in range(2, len(whole)):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << at % 8
+        with suppress(ImageRejected):
+            validate(bytes(flipped), LIMITS)
+            with Image.open(BytesIO(strip(bytes(flipped), ImageFormat.JPEG).file)) as picture:
+                picture.load()
+
+
+def test_a_marker_without_meaning_in_a_jpegs_coded_data_is_refused() -> None:
+    restarts = JPEGS["jpeg restarts"]
+    at = restarts.index(b"\xff\xd0")
+    assert validate(restarts[:at] + b"\xff\x01" + restarts[at:], LIMITS)
+    refused = refusal(restarts[:at] + b"\xff\x61\0\2" + restarts[at:])
+    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+    assert "its marker 61 has no meaning" in refused.sentence
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-"""JPEG, by its specification (https://www.w3.org/Graphics/JPEG/itu-t81.pdf)."""
+"""JPEG, by its specification (https://www.w3.org/Graphics/JPEG/itu-t81.pdf).
+
+Coded data have no checksum, and a decoder goes on whatever it finds in them: it warns, and fills
+up with grey. So what it accepts is decided by the segments alone, and the coded data, nearly all of
+a file and of the time to decode it, prove nothing but that they are there to their end.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
 _START, _END, _SCAN, _EXIF, _PROFILE = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
 _IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
+_RESERVED = range(0x02, 0xC0)
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they tell the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
@@ -35,10 +41,13 @@ def walk_jpeg(data: bytes) -> Layout:
     scans = 0
     needed = [data[:2]]
     for code, segment in bounded(_segments(data)):
+        if code in _RESERVED:  # in coded data, a decoder may skip it or not
+            raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
             frames.append(unpack_from(">HH", segment, 5))
         elif code == _SCAN:
             scans += 1
+            segment = segment[: _length(segment)]  # noqa: PLW2901 - the coded data follow
         elif code == _EXIF and segment.startswith(_IS_EXIF, 4):
             exif = exif or segment[10:]
         if code not in _METADATA:
@@ -46,8 +55,8 @@ def walk_jpeg(data: bytes) -> Layout:
     if len(frames) != 1 or not 0 < scans <= _MOST_SCANS:
         raise broken(f"it has {len(frames)} frames and {scans} scans")
     height, width = frames[0]
-    pixels = b"".join([*needed, bytes([0xFF, _END])])
-    return Layout(*as_shown(width, height, exif), animated=False, pixels=pixels)
+    skeleton = b"".join([*needed, bytes([0xFF, _END])])
+    return Layout(*as_shown(width, height, exif), animated=False, pixels=skeleton)
 
 
 def strip_jpeg(data: bytes) -> Essence:
@@ -73,8 +82,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if code == _START:
             raise cut_off("another picture begins before it ends")
         start = marker.start()
-        end = start + 2 + unpack_from(">H", data, start + 2)[0]
+        end = start + _length(data, start)
         marker = _MARKER.search(data, end)
         yield code, data[start : marker.start() if marker and code == _SCAN else end]
     if not marker:
         raise cut_off("its end is missing")
+
+
+def _length(data: bytes, start: int = 0) -> int:
+    """Of the segment that begins there, marker included; coded data are none of it."""
+    length: int = unpack_from(">H", data, start + 2)[0]
+    return 2 + length
