@@ -107,8 +107,11 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
         )
     if image_format is ImageFormat.PNG:
         prove_rows(layout)
-    else:
+    elif image_format is ImageFormat.JPEG:
         _decode(layout, image_format)
+    else:
+        with _small_ones if width * height <= _SMALL else _large_ones:
+            _decode(layout, image_format)
     return ValidImage(data, image_format, width)
 
 
@@ -166,25 +169,24 @@ OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
 }
 """What decodes a format: these alone, of all that Pillow has. Here a PNG needs none."""
 
+# Few at a time in a process, for decoding is pure computation, and a WebP of 40 megapixels takes
+# up to 610 MB.
 _SMALL = 4_000_000  # pixels; takes a tenth of the memory of the largest
 _small_ones = threading.BoundedSemaphore(4)
 _large_ones = threading.BoundedSemaphore(1)
 
 
 def _decode(layout: Layout, image_format: ImageFormat) -> None:
-    """Let Pillow decode the picture, to see that it can; of a JPEG, what its segments say.
+    """Let Pillow decode the picture, to see that it can.
 
     Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
-    ours came before. Few at a time in a process: it is pure computation, and a progressive JPEG of
-    40 megapixels takes up to 320 MB, a WebP twice that.
+    ours came before.
     """
-    turn = _small_ones if layout.width * layout.height <= _SMALL else _large_ones
     pixels = layout.pixels
     try:
-        with turn, OPENERS[image_format](BytesIO(pixels)) as picture:
-            # In one go: a busy process gets back to Python late, and the turn is held meanwhile.
+        with OPENERS[image_format](BytesIO(pixels)) as picture:
+            # In one go: a busy process gets back to Python late, and a turn may be held meanwhile.
             picture.decodermaxblock = len(pixels)
-            picture.draft(None, (1, 1))  # a JPEG: compute an eighth; others ignore it
             picture.load()
     except MemoryError:
         raise

@@ -349,7 +349,7 @@ def test_a_jpeg_passes_only_if_all_of_it_can_be_decoded(kind: str) -> None:
 def test_a_marker_without_meaning_in_a_jpegs_coded_data_is_refused() -> None:
     restarts = JPEGS["jpeg restarts"]
     at = restarts.index(b"\xff\xd0")
-    assert validate(restarts[:at] + b"\xff\x01" + restarts[at:], LIMITS)
+    assert validate(restarts[:at] + b"\xff\x01" + restarts[at:], LIMITS).side == SIDE
     refused = refusal(restarts[:at] + b"\xff\x61\0\2" + restarts[at:])
     assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
     assert "its marker 61 has no meaning" in refused.sentence
@@ -410,12 +410,10 @@ def test_large_pictures_are_decoded_one_at_a_time_and_small_ones_four(
             nonlocal at_once
             at_once -= 1
 
-        def draft(self, *_: object) -> None: ...
-
         def load(self) -> None: ...
 
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: Slow())
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, lambda _: Slow())
     monkeypatch.setattr(image_module, "_SMALL", small)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: validate(BASELINE, LIMITS), range(8)))
+        list(pool.map(lambda _: validate(WHOLE["webp"], ALL_FORMATS), range(8)))
     assert most == most_at_once

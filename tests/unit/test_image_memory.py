@@ -124,7 +124,7 @@ def test_a_profile_is_not_unpacked_without_bounds(
     [
         (lambda: flat_png(30_000, 30_000, 0, 1), "image_too_many_pixels", 10),
         (lambda: flat_png(6300, 6300, 6, 8, PROFILE_BOMB), "ok", 30),
-        (many_scans, "ok", 350),
+        (many_scans, "ok", 10),
         (lambda: JPEGS["jpeg thumbnail"] + bytes(900_000) + BASELINE, "ok", 10),
         (lambda: BASELINE[:-2] + 14_000 * b"\xff\xda\0\2" + b"\xff\xd9", "image_not_an_image", 10),
         (

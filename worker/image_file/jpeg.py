@@ -1,8 +1,9 @@
 """JPEG, by its specification (https://www.w3.org/Graphics/JPEG/itu-t81.pdf).
 
 Coded data have no checksum, and a decoder goes on whatever it finds in them: it warns, and fills
-up with grey. So what it accepts is decided by the segments alone, and the coded data, nearly all of
-a file and of the time to decode it, prove nothing but that they are there to their end.
+up with grey. So what it refuses is decided by the segments alone. The coded data, nearly all of a
+file and of the time to decode it, prove nothing but that they are there to their end, and the size
+decides nothing but how much memory that takes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
 _START, _END, _SCAN, _EXIF, _PROFILE = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
 _IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
 _RESERVED = range(0x02, 0xC0)
+_ONE_PIXEL = bytes([0, 1, 0, 1])
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they tell the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
@@ -45,6 +47,7 @@ def walk_jpeg(data: bytes) -> Layout:
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
             frames.append(unpack_from(">HH", segment, 5))
+            segment = segment[:5] + _ONE_PIXEL + segment[9:]  # noqa: PLW2901 - for the decoder
         elif code == _SCAN:
             scans += 1
             segment = segment[: _length(segment)]  # noqa: PLW2901 - the coded data follow

@@ -28,8 +28,8 @@ class Layout:
         width: pixels, as shown: after EXIF orientation.
         height: the same.
         animated: whether it moves.
-        pixels: what is left to prove: a PNG's compressed rows; a JPEG without its metadata, its
-            coded data and what follows its end; else the file.
+        pixels: what is left to prove: a PNG's compressed rows; of a JPEG the segments that tell
+            how to decode it, as a picture of one pixel without coded data; else the file.
         rows: for a PNG, the number and the length in bytes of its rows, pass by pass.
     """
 
