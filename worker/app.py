@@ -85,7 +85,12 @@ class Worker:
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
         metrics = Metrics(REGISTRY)
-        redis = connect(redis_url, retries=_LEDGER_RETRIES, connections=settings.concurrency + 20)
+        redis = connect(
+            redis_url,
+            retries=_LEDGER_RETRIES,
+            connections=settings.concurrency + 20,
+            thread_bound=True,
+        )
         store = JobStore(
             redis,
             keys=keys,
