@@ -36,6 +36,7 @@ _BACKLOG = 0.02  # seconds; a queue that answers sooner has more
 
 _last_poll = time.monotonic()
 _is_polling = False
+_listeners: int | None = None
 _last_start = -_SHORTEST_PAUSE
 
 
@@ -47,6 +48,23 @@ def last_poll() -> float:
 def is_polling() -> bool:
     """Whether the queue is being asked for a message; not while all slots are busy."""
     return _is_polling
+
+
+def listeners() -> int | None:
+    """How many the events reached that were published last; None if that was not told."""
+    return _listeners
+
+
+def forget_listeners() -> None:
+    """Events are to be published, and nothing is known yet of whom they reach."""
+    global _listeners  # noqa: PLW0603 - there is one publisher of events a process
+    _listeners = None
+
+
+def _count_listeners(count: int, **_: object) -> int:
+    global _listeners  # noqa: PLW0603 - the same
+    _listeners = (_listeners or 0) + count
+    return count
 
 
 class QoS(redis.QoS):
@@ -119,6 +137,7 @@ class Channel(redis.Channel):
             return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call] # kombu is untyped
         if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
             self._kept_client = super()._create_client()  # type: ignore[no-untyped-call] # the same
+            self._kept_client.set_response_callback("PUBLISH", _count_listeners)
         return self._kept_client
 
     def _brpop_start(self, *args: Any) -> None:  # noqa: ANN401 - kombu's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("real_redis")
 Connection: Any = kombu_connection.Connection
 Consumer: Any = messaging.Consumer
 Producer: Any = messaging.Producer
-
+Exchange: Any = entity.Exchange
 Queue: Any = entity.Queue
 
 QUEUE = Queue("facelift", routing_key="facelift")
@@ -165,3 +166,23 @@ def test_an_entry_that_is_not_json_does_not_keep_a_backlog(
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         assert [message.headers["id"] for message in take_some(connection)] == backlog
     assert caplog.messages[0].startswith("message dropped: it is not JSON")
+
+
+def test_redis_tells_how_many_a_published_event_reached(
+    redis_server: RedisServer, connection: Any
+) -> None:
+    events = Exchange("celeryev", type="fanout")
+    producer = Producer(connection.channel())
+
+    def publish() -> int | None:
+        transport.forget_listeners()
+        producer.publish([], exchange=events, routing_key="task.multi", declare=[events])
+        return transport.listeners()
+
+    assert publish() == 0
+    with Connection(redis_server.url) as flower, flower.channel() as channel:
+        queue = Queue("flower", exchange=events, routing_key="#", auto_delete=True)
+        with Consumer(channel, [queue], callbacks=[lambda *_: None]):
+            with suppress(TimeoutError):
+                flower.drain_events(timeout=0.2)  # subscribes
+            assert publish() == 1

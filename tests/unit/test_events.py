@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from worker import transport
 from worker.events import Dispatcher
 
 
@@ -90,3 +91,57 @@ def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
     assert (event["type"], event["uuid"]) == ("task-revoked", "1")
     app.events.tick()
     assert woken == ["woken"]
+
+
+class Producer:
+    """Redis' part: it tells how many an event reached, if it can."""
+
+    def __init__(self) -> None:
+        self.reached: int | None = 0
+        self.published: list[Any] = []
+
+    def publish(self, event: Any, **_: object) -> None:
+        self.published.append(event)
+        if self.reached is not None:
+            transport._count_listeners(self.reached)
+
+
+@pytest.fixture
+def producer() -> Producer:
+    return Producer()
+
+
+@pytest.fixture
+def publish(app: Any, producer: Producer) -> Any:
+    made = dispatcher(app, [])
+    made.producer = producer
+
+    def publish(*uuids: str) -> list[list[str]]:
+        producer.published.clear()
+        for uuid in uuids:
+            made.send("task-started", uuid=uuid)
+        made.flush()
+        return [[event["uuid"] for event in batch] for batch in producer.published]
+
+    return publish
+
+
+def test_while_nobody_watches_one_event_of_each_round_is_sent(publish: Any) -> None:
+    assert publish("1", "2") == [["1", "2"]]
+    assert publish("3", "4") == [["3"]]
+    assert publish("5") == [["5"]]
+
+
+def test_whoever_begins_to_watch_gets_all_from_then_on(publish: Any, producer: Producer) -> None:
+    publish("1", "2")
+    publish("3", "4")
+    producer.reached = 1
+    assert publish("5", "6", "7") == [["5"], ["6", "7"]]
+    assert publish("8", "9") == [["8", "9"]]
+
+
+def test_where_it_is_not_told_who_watches_all_is_sent(publish: Any, producer: Producer) -> None:
+    publish("1", "2")
+    producer.reached = None
+    assert publish("3", "4") == [["3"], ["4"]]
+    assert publish("5", "6") == [["5", "6"]]
