@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,14 @@ NAMES = (
     "postpone_callback",
     "end_callback",
 )
-# In this order: what is defined is used further down.
+# In this order: what is declared is used further down.
 _SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers")
+
+# Words, and what may look as if it held some. A field is not the variable of the same name.
+_TOKEN = re.compile(r"@[A-Z]+@|'[^'\n]*'|\s*--[^\n]*|[.:]?[A-Za-z_]\w*")
+_CONSTANT = re.compile(r"^local ([A-Z_]+) = ('[^'\n]*'|@[A-Z]+@|[\d.e]+)\n", re.MULTILINE)
+_STATEMENT = re.compile(r"^(?=[a-z])(?!end\b|else)", re.MULTILINE)
+_DECLARATION = re.compile(r"local (?:function )?(\w+)")
 
 _DAY = 86_400
 
@@ -85,8 +92,7 @@ class Scripts:
     ) -> None:
         self._redis = redis
         self._now = now
-        shared = _render("".join(map(_source, _SHARED)), keys, retention)
-        self._sources = {name: shared + _source(name) for name in NAMES}
+        self._sources = sources(keys, retention)
         self._hashes = {
             name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
             for name, source in self._sources.items()
@@ -137,20 +143,56 @@ def _source(name: str) -> str:
     return (resources.files("tasks") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def _render(shared: str, keys: Keys, retention: Retention) -> str:
-    constants = {
-        "BASE": _lua_string(keys.base),
+def sources(keys: Keys, retention: Retention) -> dict[str, str]:
+    """Each script by its name, as Redis is told it."""
+    marks = {
+        "BASE": keys.base,
         "QUEUE": _lua_string(keys.queue),
         "ENVELOPE": _lua_string(envelope(keys.queue)),
         "FORM": _lua_string(str(FORM)),
-        "SUCCEEDED": str(retention.succeeded),
-        "FAILED": str(retention.failed),
-        "SUPERSEDED": str(retention.superseded),
-        "CANCELLED": str(retention.cancelled),
-        "EXPIRED": str(retention.expired),
+        "LONGEST": str(max(astuple(retention))),
+        **{state.upper(): str(kept) for state, kept in asdict(retention).items()},
     }
     # One pass: the envelope has marks of its own, which a script fills in later.
-    return re.sub(r"@([A-Z]+)@", lambda mark: constants[mark[1]], shared)
+    return {
+        name: re.sub(r"@([A-Z]+)@", lambda mark: marks[mark[1]], source)
+        for name, source in _assembled().items()
+    }
+
+
+@cache
+def _assembled() -> dict[str, str]:
+    """Each script behind those of the shared declarations that it needs, still with marks.
+
+    Redis carries out a script from its first line at each call. There a function costs about
+    a thousand instructions to define, and each variable that it refers to costs the more, the
+    more variables any of them refers to. So a script defines no function that it cannot come
+    to, and no function refers to a constant.
+    """
+    shared = _replaced("".join(map(_source, _SHARED)), {})
+    constants = dict(_CONSTANT.findall(shared))
+    shared = _replaced(_CONSTANT.sub("", shared), constants)
+    statements = [(each, set(_TOKEN.findall(each))) for each in _STATEMENT.split(shared)]
+    assembled = {}
+    for name in NAMES:
+        source = _replaced(_source(name), constants)
+        parts, needed = [source], set(_TOKEN.findall(source))
+        for statement, tokens in reversed(statements):
+            declaration = _DECLARATION.match(statement)
+            if declaration is None or declaration[1] in needed:
+                parts.append(statement)
+                needed |= tokens
+        assembled[name] = "".join(reversed(parts))
+    return assembled
+
+
+def _replaced(source: str, constants: dict[str, str]) -> str:
+    """A source without its comments, and with the values of constants for their names."""
+
+    def instead(token: re.Match[str]) -> str:
+        return "" if token[0].lstrip().startswith("--") else constants.get(token[0], token[0])
+
+    return _TOKEN.sub(instead, source)
 
 
 def _lua_string(text: str) -> str:

@@ -5,7 +5,7 @@ local BELIEVED = 600  -- seconds for which a smaller limit that it tells is beli
 -- The endpoint asked for a pause of the account until `at`. Requests that were under way at
 -- the same time are told the same; they count once.
 local function throttle(name, at, throttles)
-  local key, it = account_key(name), account(name)
+  local key, it = ACCOUNT .. name, account(name)
   if tonumber(it.throttles or 0) == throttles then
     set(key, 'throttles', throttles + 1)
     tell('account_throttled', string.format('The endpoint asked for a pause of %.1f s.', at - now),
@@ -17,7 +17,7 @@ end
 
 -- Its rate limit headers, where they tell of less than we think.
 local function heed_limit(name, told)
-  local key, it = account_key(name), account(name)
+  local key, it = ACCOUNT .. name, account(name)
   local limit = tonumber(it.limit or 0)
   if limit == 0 then
     if told.remaining == 0 and told.reset_after then
@@ -62,9 +62,9 @@ local function heed(id, job, outcome, answer, pause_until)
   if outcome == 'unauthorized' or outcome == 'forbidden' then
     note_refusal(name, outcome, told.fingerprint)
   elseif outcome == 'delivered' then
-    if it.refusals then set(account_key(name), 'refusals', '') end
+    if it.refusals then set(ACCOUNT .. name, 'refusals', '') end
     if it.throttles and tonumber(it.quiet_until or 0) <= now then
-      set(account_key(name), 'throttles', '')
+      set(ACCOUNT .. name, 'throttles', '')
     end
   end
   heed_limit(name, told)

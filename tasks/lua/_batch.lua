@@ -1,12 +1,11 @@
 -- A batch: jobs that were given one name, counted by where they stand. It is kept in the step
 -- that changes a job's record, and for as long as the record of its last job can be there.
 
-local LONGEST = 0
-for _, kept in pairs(RETENTION) do LONGEST = math.max(LONGEST, kept) end
+local LONGEST = @LONGEST@  -- of the times for which records are kept
 
 -- A new job may outlive all others of its batch.
 local function keep_batch(job)
-  local key, pending = batch_key(job.batch), batch_pending_key(job.batch)
+  local key, pending = BATCH .. job.batch, BATCH_PENDING .. job.batch
   local needed = math.ceil(tonumber(job.expires_at) - now) + LONGEST
   local kept = math.max(needed, redis.call('TTL', key))
   redis.call('EXPIRE', key, kept)
@@ -15,7 +14,7 @@ end
 
 -- A job of a batch comes into a state.
 local function count_in_batch(id, job, state)
-  local key, pending = batch_key(job.batch), batch_pending_key(job.batch)
+  local key, pending = BATCH .. job.batch, BATCH_PENDING .. job.batch
   if is_pending(job.state) then
     redis.call('HINCRBY', key, job.state, -1)
   else  -- it is new
@@ -34,12 +33,12 @@ end
 
 -- A job of a batch has ended.
 local function end_in_batch(id, job, state, outcome)
-  local key, pending = batch_key(job.batch), batch_pending_key(job.batch)
+  local key, pending = BATCH .. job.batch, BATCH_PENDING .. job.batch
   redis.call('HINCRBY', key, 'code:' .. outcome, 1)
   redis.call('SREM', pending, id)
   if redis.call('EXISTS', pending) == 0 then
     redis.call('HSET', key, 'finished_at', seconds(now))
     redis.call('EXPIRE', key, LONGEST)
   end
-  redis.call('PUBLISH', batch_changes_channel(job.batch), state)
+  redis.call('PUBLISH', BATCH_CHANGES .. job.batch, state)
 end

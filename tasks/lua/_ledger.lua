@@ -1,6 +1,11 @@
--- What every script of the ledger shares; scripts.py puts the files that begin
--- with `_` before each of them, this one first, and fills in the constants below
--- for one ledger (key prefix). Here: the keys, the clock, the records.
+-- What every script of the ledger shares; scripts.py puts before each of them
+-- what it needs of the files that begin with `_`, this one first, and fills in
+-- the marks below for one ledger (key prefix). Here: the keys, the clock, the
+-- records.
+--
+-- It goes by statements that begin at the margin: `local` declares one name
+-- there, and one in capitals on a line of its own is a constant, whose value it
+-- puts in the place of its name. Whatever else begins there, every script gets.
 --
 -- Keys are named here and not passed in: most are found by way of a record (its
 -- chatbot, its account, the other jobs in its line). All but the queue carry one
@@ -41,7 +46,6 @@
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
 -- clock, which is the one clock of all producers and workers.
 
-local BASE = @BASE@
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
 local FORM = @FORM@      -- version of the records that this release can carry out
@@ -53,31 +57,31 @@ local RESEND = 10        -- seconds until a queued job's message is checked for 
 local RESEND_LATEST = 120
 local IN_FLIGHT = 5      -- seconds a message may be between the queue and its claim
 
-local AGENDA = BASE .. 'agenda'
-local GENERATION = BASE .. 'generation'
-local function job_key(id) return BASE .. 'job:' .. id end
-local function line_key(chatbot) return BASE .. 'line:' .. chatbot end
-local function busy_key(chatbot) return BASE .. 'busy:' .. chatbot end
-local function idempotency_key(key) return BASE .. 'idempotency:' .. key end
-local ACCOUNTS = BASE .. 'accounts'
-local function account_key(name) return BASE .. 'account:' .. name end
-local function lane_key(name) return BASE .. 'lane:' .. name end
-local function slots_key(name) return BASE .. 'slots:' .. name end
-local ENDPOINT = BASE .. 'endpoint'
-local HEALTH = BASE .. 'health'
-local EVENTS = BASE .. 'events'
-local NEWS = BASE .. 'news'
-local WORKERS = BASE .. 'workers'
-local function worker_key(name) return BASE .. 'worker:' .. name end
-local COUNTS = BASE .. 'counts'
-local JOBS = BASE .. 'jobs'
-local OUTCOMES = BASE .. 'outcomes'
-local CALLBACKS = BASE .. 'callbacks'
-local function changes_channel(id) return BASE .. 'changes:' .. id end
-local BATCHES = BASE .. 'batches'
-local function batch_key(name) return BASE .. 'batch:' .. name end
-local function batch_pending_key(name) return BASE .. 'batch_pending:' .. name end
-local function batch_changes_channel(name) return BASE .. 'batch_changes:' .. name end
+local AGENDA = '@BASE@agenda'
+local GENERATION = '@BASE@generation'
+local JOB = '@BASE@job:'
+local LINE = '@BASE@line:'
+local BUSY = '@BASE@busy:'
+local IDEMPOTENCY = '@BASE@idempotency:'
+local ACCOUNTS = '@BASE@accounts'
+local ACCOUNT = '@BASE@account:'
+local LANE = '@BASE@lane:'
+local SLOTS = '@BASE@slots:'
+local ENDPOINT = '@BASE@endpoint'
+local HEALTH = '@BASE@health'
+local EVENTS = '@BASE@events'
+local NEWS = '@BASE@news'
+local WORKERS = '@BASE@workers'
+local WORKER = '@BASE@worker:'
+local COUNTS = '@BASE@counts'
+local JOBS = '@BASE@jobs'
+local OUTCOMES = '@BASE@outcomes'
+local CALLBACKS = '@BASE@callbacks'
+local CHANGES = '@BASE@changes:'
+local BATCHES = '@BASE@batches'
+local BATCH = '@BASE@batch:'
+local BATCH_PENDING = '@BASE@batch_pending:'
+local BATCH_CHANGES = '@BASE@batch_changes:'
 
 local now
 if ARGV[1] ~= '' then
@@ -102,26 +106,27 @@ local function expect(kind, key)
 end
 
 local function expect_chatbot(chatbot)
-  expect('zset', line_key(chatbot))
-  expect('string', busy_key(chatbot))
+  expect('zset', LINE .. chatbot)
+  expect('string', BUSY .. chatbot)
 end
 
--- An account as variables can spell it: they know no `-`. Records leave out the default one.
 local DEFAULT_ACCOUNT = 'default'
+
+-- An account as variables can spell it: they know no `-`. Records leave out the default one.
 local function account_of(job)
   return (string.gsub(string.lower(job.account or DEFAULT_ACCOUNT), '-', '_'))
 end
 
 local function expect_account(name)
-  expect('hash', account_key(name))
-  expect('zset', lane_key(name))
-  expect('zset', slots_key(name))
+  expect('hash', ACCOUNT .. name)
+  expect('zset', LANE .. name)
+  expect('zset', SLOTS .. name)
 end
 
 local function expect_batch(name)
   expect('zset', BATCHES)
-  expect('hash', batch_key(name))
-  expect('set', batch_pending_key(name))
+  expect('hash', BATCH .. name)
+  expect('set', BATCH_PENDING .. name)
 end
 
 expect('zset', AGENDA)
@@ -144,7 +149,7 @@ end
 
 -- The record as a table, or nil.
 local function load(id)
-  local job = read_hash(job_key(id))
+  local job = read_hash(JOB .. id)
   if not next(job) then return nil end
   expect_chatbot(job.chatbot_id)
   expect_account(account_of(job))
@@ -168,20 +173,20 @@ end
 
 local function note_attempt(id, job, attempt)
   local n = tonumber(job.history or 0) + 1
-  redis.call('HSET', job_key(id), 'history', n, 'attempt:' .. n, attempt)
-  if n > HISTORY then redis.call('HDEL', job_key(id), 'attempt:' .. (n - HISTORY)) end
+  redis.call('HSET', JOB .. id, 'history', n, 'attempt:' .. n, attempt)
+  if n > HISTORY then redis.call('HDEL', JOB .. id, 'attempt:' .. (n - HISTORY)) end
 end
 
 -- The running job of a chatbot, or nil. A pointer to a job that does not run
 -- (somebody edited keys by hand) must not block the chatbot.
 local function holder(chatbot)
-  local id = redis.call('GET', busy_key(chatbot))
+  local id = redis.call('GET', BUSY .. chatbot)
   if not id then return nil end
-  if redis.call('HGET', job_key(id), 'state') == 'running' then return id end
-  redis.call('DEL', busy_key(chatbot))
+  if redis.call('HGET', JOB .. id, 'state') == 'running' then return id end
+  redis.call('DEL', BUSY .. chatbot)
   return nil
 end
 
 local function newest(chatbot)
-  return redis.call('ZREVRANGE', line_key(chatbot), 0, 0)[1]
+  return redis.call('ZREVRANGE', LINE .. chatbot, 0, 0)[1]
 end

@@ -11,7 +11,7 @@ local function create(id, first, lifetime)
   expect_account(account_of(job))
   if job.batch then expect_batch(job.batch) end
   list(id)
-  redis.call('HSET', job_key(id), 'created_at', job.created_at, 'expires_at', job.expires_at,
+  redis.call('HSET', JOB .. id, 'created_at', job.created_at, 'expires_at', job.expires_at,
              unpack(ARGV, first))
   return job
 end
@@ -29,15 +29,15 @@ end
 -- state -> a terminal one; touches this job alone
 local function close(id, job, state, outcome, message, status)
   want_callback(id)
-  redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until', 'queued_at',
+  redis.call('HDEL', JOB .. id, 'wait_reason', 'wait_until', 'lease_until', 'queued_at',
              'history', 'cancel_requested', 'seen', 'place',
              'image_sha256')
-  redis.call('HSET', job_key(id), 'state', state, 'outcome', outcome, 'message', message,
+  redis.call('HSET', JOB .. id, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', seconds(now))
   redis.call('ZREM', AGENDA, id)
-  redis.call('ZREM', line_key(job.chatbot_id), id)
-  redis.call('ZREM', lane_key(account_of(job)), id)
-  redis.call('EXPIRE', job_key(id), RETENTION[state])
+  redis.call('ZREM', LINE .. job.chatbot_id, id)
+  redis.call('ZREM', LANE .. account_of(job), id)
+  redis.call('EXPIRE', JOB .. id, RETENTION[state])
   let_go(id, job)
   enter(id, job, state)
   tell_outcome(id, job, state, outcome)
@@ -46,10 +46,10 @@ end
 -- state -> a terminal one; older pictures are superseded, the next in line goes on
 local function finish(id, job, state, outcome, message, status)
   if state == 'succeeded' and job.generation then
-    local older = redis.call('ZRANGEBYSCORE', line_key(job.chatbot_id), '-inf',
+    local older = redis.call('ZRANGEBYSCORE', LINE .. job.chatbot_id, '-inf',
                              '(' .. job.generation)
     for _, other in ipairs(older) do
-      redis.call('HSET', job_key(other), 'superseded_by', id)
+      redis.call('HSET', JOB .. other, 'superseded_by', id)
       close(other, load(other), 'superseded', 'superseded',
             'A newer picture of this chatbot was delivered first.')
     end
@@ -75,15 +75,15 @@ end
 local function join_line(id, job)
   local before = newest(job.chatbot_id)
   job.generation = redis.call('INCR', GENERATION)
-  redis.call('HSET', job_key(id), 'generation', job.generation)
-  redis.call('ZADD', line_key(job.chatbot_id), job.generation, id)
+  redis.call('HSET', JOB .. id, 'generation', job.generation)
+  redis.call('ZADD', LINE .. job.chatbot_id, job.generation, id)
   local older = before and load(before)
   if not older then return end
-  local lane = lane_key(account_of(older))
+  local lane = LANE .. account_of(older)
   if older.state == 'queued' or redis.call('ZREM', lane, before) == 1 then
     wait(before, older, 'newer_upload', 'A newer picture of this chatbot goes first.', NEVER)
     let_go(before, older)
     job.place = older.place or older.generation
-    redis.call('HSET', job_key(id), 'place', job.place)
+    redis.call('HSET', JOB .. id, 'place', job.place)
   end
 end

@@ -28,7 +28,7 @@ local function set(key, ...)
   end
 end
 
-local function account(name) return pool(account_key(name)) end
+local function account(name) return pool(ACCOUNT .. name) end
 
 local function know(name) redis.call('SADD', ACCOUNTS, name) end
 
@@ -83,7 +83,7 @@ end
 
 -- The endpoint says no to the account's key. Not if meanwhile there is a newer one.
 local function note_refusal(name, code, fingerprint)
-  local key = account_key(name)
+  local key = ACCOUNT .. name
   if (account(name).fingerprint or fingerprint) ~= fingerprint then return end
   local refusals = tonumber(account(name).refusals or 0) + 1
   set(key, 'refusals', refusals, 'refused_key', fingerprint)

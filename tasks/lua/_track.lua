@@ -11,7 +11,7 @@ local function enter(id, job, state, reason)
   if is_pending(state) then redis.call('HINCRBY', COUNTS, after, 1) end
   if job.batch and job.state ~= state then count_in_batch(id, job, state) end
   job.state, job.wait_reason = state, reason
-  redis.call('PUBLISH', changes_channel(id), state)
+  redis.call('PUBLISH', CHANGES .. id, state)
 end
 
 local function list(id)

@@ -6,7 +6,8 @@
 local SHARE = 16     -- messages of one account on the queue
 local EARLY = 8      -- messages on the queue below which a picture is looked at before its turn
 local CATCH_UP = 5   -- slots by which a release may lag behind and make up for it
-local UNCLAIMED, CLAIMED = 3e15, 2e15 -- scores of slots that are not used yet
+local UNCLAIMED = 3e15  -- score of a slot that a job on the queue has not used yet
+local CLAIMED = 2e15    -- the same of a job that a worker has
 local SLOTS_KEPT = 3600
 local MARGIN = 0.005 -- seconds by which the endpoint's clock may run ahead of ours in a window
 
@@ -25,8 +26,8 @@ end
 -- state -> waiting, until a time or an event
 local function wait(id, job, reason, message, at)
   at = math.min(at, tonumber(job.expires_at))
-  redis.call('HDEL', job_key(id), 'lease_until', 'queued_at')
-  redis.call('HSET', job_key(id), 'state', 'waiting', 'wait_reason', reason,
+  redis.call('HDEL', JOB .. id, 'lease_until', 'queued_at')
+  redis.call('HSET', JOB .. id, 'state', 'waiting', 'wait_reason', reason,
              'wait_until', seconds(at), 'message', message)
   redis.call('ZADD', AGENDA, seconds(at), id)
   enter(id, job, 'waiting', reason)
@@ -44,9 +45,9 @@ end
 -- state -> queued
 local function queue(id, job)
   if job.state then  -- it is not new
-    redis.call('HDEL', job_key(id), 'wait_reason', 'wait_until', 'lease_until')
+    redis.call('HDEL', JOB .. id, 'wait_reason', 'wait_until', 'lease_until')
   end
-  redis.call('HSET', job_key(id), 'state', 'queued', 'message', 'On its way to a worker.',
+  redis.call('HSET', JOB .. id, 'state', 'queued', 'message', 'On its way to a worker.',
              'queued_at', seconds(now))
   enter(id, job, 'queued')
   send(id)
@@ -71,8 +72,8 @@ local function foreign(name)
 end
 
 local function used_slots(name)
-  redis.call('ZREMRANGEBYSCORE', slots_key(name), '-inf', seconds(now))
-  return redis.call('ZCARD', slots_key(name)) + foreign(name)
+  redis.call('ZREMRANGEBYSCORE', SLOTS .. name, '-inf', seconds(now))
+  return redis.call('ZCARD', SLOTS .. name) + foreign(name)
 end
 
 -- Whether slots are to be given one at a time: soon after a recovery, and when half of them
@@ -90,13 +91,13 @@ local function next_slot(name)
   local used = used_slots(name)
   if used >= limit then
     local last = used - limit  -- to leave, until there is room
-    local at = tonumber(redis.call('ZRANGE', slots_key(name), last, last, 'WITHSCORES')[2] or NEVER)
+    local at = tonumber(redis.call('ZRANGE', SLOTS .. name, last, last, 'WITHSCORES')[2] or NEVER)
     if foreign(name) > 0 then at = math.min(at, tonumber(account(name).foreign_until)) end
     return math.min(at, now + window)
   end
   local at = tonumber(account(name).next_at or 0)
   if now < at and is_spaced(name, used, limit, window)
-     and redis.call('EXISTS', lane_key(name)) == 1 then
+     and redis.call('EXISTS', LANE .. name) == 1 then
     return at
   end
   return nil
@@ -129,20 +130,20 @@ local function hindrance(id, name)
   if reason then return reason, message, at end
   at = next_slot(name)
   if at then return 'rate_limited', 'Its account has used up its rate for the moment.', at end
-  if redis.call('ZCOUNT', slots_key(name), UNCLAIMED, UNCLAIMED) >= SHARE then
+  if redis.call('ZCOUNT', SLOTS .. name, UNCLAIMED, UNCLAIMED) >= SHARE then
     return 'backlog', 'Earlier jobs of its account go first.', now + 1
   end
   return nil
 end
 
 local function reserve(id, name, score)
-  redis.call('ZADD', slots_key(name), string.format('%.0f', score), id)
-  redis.call('EXPIRE', slots_key(name), SLOTS_KEPT)
+  redis.call('ZADD', SLOTS .. name, string.format('%.0f', score), id)
+  redis.call('EXPIRE', SLOTS .. name, SLOTS_KEPT)
   local limit, window = rate(name)
   if limit then
     local spacing = window / limit
     local from = math.max(tonumber(account(name).next_at or 0), now - CATCH_UP * spacing)
-    set(account_key(name), 'next_at', seconds(from + spacing))
+    set(ACCOUNT .. name, 'next_at', seconds(from + spacing))
   end
   if not is_closed() then make_probe(id, IN_FLIGHT) end
 end
@@ -156,7 +157,7 @@ local BRIEF = { all_paused = 'Everything is paused.', account_paused = 'Its acco
 local function line_up(id, job, reason, message, at)
   local name = account_of(job)
   wait(id, job, reason, BRIEF[reason] or message, NEVER)
-  redis.call('ZADD', lane_key(name), job.place or job.generation, id)
+  redis.call('ZADD', LANE .. name, job.place or job.generation, id)
   know(name)
   look_at_account(name, at)
 end
@@ -165,7 +166,7 @@ end
 local function settle(id, job)
   local name = account_of(job)
   local reason, message, at = hindrance(id, name)
-  if not reason and redis.call('EXISTS', lane_key(name)) == 1 then
+  if not reason and redis.call('EXISTS', LANE .. name) == 1 then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
   if not reason then
@@ -191,7 +192,7 @@ end
 -- Send what the lane of an account may send by now.
 local function release(name)
   for _ = 1, SHARE do
-    local id = redis.call('ZRANGE', lane_key(name), 0, 0)[1]
+    local id = redis.call('ZRANGE', LANE .. name, 0, 0)[1]
     if not id then
       redis.call('ZREM', AGENDA, 'account:' .. name)
       return
@@ -201,7 +202,7 @@ local function release(name)
       look_at_account(name, at)
       return
     end
-    redis.call('ZREM', lane_key(name), id)
+    redis.call('ZREM', LANE .. name, id)
     local job = load(id)
     if job and job.state == 'waiting' then  -- else somebody edited keys by hand
       local in_turn, message = obstacle(id, job)
@@ -222,15 +223,15 @@ local function request_of(token, number) return token .. ':' .. number end
 -- Give up what a job holds of its chatbot and its account. A request that it made is over,
 -- and counts from now on at the latest.
 local function let_go(id, job)
-  if redis.call('GET', busy_key(job.chatbot_id)) == id then
-    redis.call('DEL', busy_key(job.chatbot_id))
+  if redis.call('GET', BUSY .. job.chatbot_id) == id then
+    redis.call('DEL', BUSY .. job.chatbot_id)
   end
   local name = account_of(job)
-  redis.call('ZREM', slots_key(name), id)
+  redis.call('ZREM', SLOTS .. name, id)
   local _, window = rate(name)
   if window and job.lease_token then
     for number = 1, 2 do
-      redis.call('ZADD', slots_key(name), 'XX', seconds(now + window),
+      redis.call('ZADD', SLOTS .. name, 'XX', seconds(now + window),
                  request_of(job.lease_token, number))
     end
   end
@@ -239,8 +240,8 @@ end
 
 -- Take back slots of jobs that are gone: somebody edited keys by hand.
 local function heal_slots(name)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', slots_key(name), CLAIMED, UNCLAIMED)) do
-    local state = redis.call('HGET', job_key(id), 'state')
-    if state ~= 'queued' and state ~= 'running' then redis.call('ZREM', slots_key(name), id) end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', SLOTS .. name, CLAIMED, UNCLAIMED)) do
+    local state = redis.call('HGET', JOB .. id, 'state')
+    if state ~= 'queued' and state ~= 'running' then redis.call('ZREM', SLOTS .. name, id) end
   end
 end

@@ -32,19 +32,19 @@ if reason then
   return { 'waiting', reason, message, job.expires_at }
 end
 
-local is_known = redis.call('ZSCORE', slots_key(name), request)  -- the reply was lost
-local is_reserved = redis.call('ZSCORE', slots_key(name), id)
+local is_known = redis.call('ZSCORE', SLOTS .. name, request)  -- the reply was lost
+local is_reserved = redis.call('ZSCORE', SLOTS .. name, id)
 local at
 if is_reserved then
   reason, message, at = closed_gate(id, name)
 elseif not is_known then
   reason, message, at = hindrance(id, name)
-  if not reason and ARGV[6] == '1' and redis.call('EXISTS', lane_key(name)) == 1 then
+  if not reason and ARGV[6] == '1' and redis.call('EXISTS', LANE .. name) == 1 then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
 end
 if reason then
-  redis.call('HSET', job_key(id), 'seen', 1)
+  redis.call('HSET', JOB .. id, 'seen', 1)
   let_go(id, job)
   line_up(id, job, reason, message, at)
   release(name)
@@ -54,10 +54,10 @@ end
 if not is_known then
   if not is_reserved then reserve(id, name, CLAIMED) end
   local _, window = rate(name)
-  redis.call('ZREM', slots_key(name), id)
+  redis.call('ZREM', SLOTS .. name, id)
   if window then
-    redis.call('ZADD', slots_key(name), seconds(now + longest + window), request)
-    set(account_key(name), 'admitted', tonumber(account(name).admitted or 0) + 1)
+    redis.call('ZADD', SLOTS .. name, seconds(now + longest + window), request)
+    set(ACCOUNT .. name, 'admitted', tonumber(account(name).admitted or 0) + 1)
   end
   if not is_closed() then
     set(ENDPOINT, 'breaker', 'half_open')
@@ -65,7 +65,7 @@ if not is_known then
   end
 end
 local lease_until = seconds(now + lease)
-redis.call('HSET', job_key(id), 'lease_until', lease_until)
+redis.call('HSET', JOB .. id, 'lease_until', lease_until)
 redis.call('ZADD', AGENDA, lease_until, id)
 local limit = rate(name)
 return { 'go', limit and limit - used_slots(name) + foreign(name) or '',

@@ -6,16 +6,16 @@
 
 local name, kept = ARGV[2], tonumber(ARGV[3])
 expect('zset', WORKERS)
-expect('hash', worker_key(name))
+expect('hash', WORKER .. name)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', seconds(now))
 if kept == 0 then
-  redis.call('DEL', worker_key(name))
+  redis.call('DEL', WORKER .. name)
   redis.call('ZREM', WORKERS, name)
   return
 end
-redis.call('HSET', worker_key(name), 'seen_at', seconds(now),
+redis.call('HSET', WORKER .. name, 'seen_at', seconds(now),
            'since', seconds(now - tonumber(ARGV[4])),
            'last_poll_at', seconds(now - tonumber(ARGV[5])), unpack(ARGV, 6))
 redis.call('ZADD', WORKERS, seconds(now + kept), name)
-redis.call('EXPIRE', worker_key(name), kept)
+redis.call('EXPIRE', WORKER .. name, kept)
 redis.call('EXPIRE', WORKERS, kept)

@@ -12,7 +12,7 @@ local id, token, lease, worker = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local job = load(id)
 if not job then return { 'unknown' } end
 if not is_pending(job.state) then return { 'ended', job.state } end
-if owns(job, token) then return { 'claimed', redis.call('HGETALL', job_key(id)) } end
+if owns(job, token) then return { 'claimed', redis.call('HGETALL', JOB .. id) } end
 if job.state == 'running' then return { 'leased' } end
 if tonumber(job.expires_at) <= now then
   expire(id, job)
@@ -31,7 +31,7 @@ if job.state == 'queued' then
     wait(id, job, reason, message, NEVER)
     let_go(id, job)
     release(name)
-  elseif not redis.call('ZSCORE', slots_key(name), id) then
+  elseif not redis.call('ZSCORE', SLOTS .. name, id) then
     local at
     reason, message, at = hindrance(id, name)
     if reason and (job.seen or redis.call('LLEN', QUEUE) >= EARLY) then
@@ -45,12 +45,12 @@ if job.state == 'waiting' then
 end
 
 local lease_until = seconds(now + lease)
-redis.call('HDEL', job_key(id), 'queued_at')
-redis.call('HSET', job_key(id), 'state', 'running', 'worker', worker, 'started_at', seconds(now),
+redis.call('HDEL', JOB .. id, 'queued_at')
+redis.call('HSET', JOB .. id, 'state', 'running', 'worker', worker, 'started_at', seconds(now),
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
 enter(id, job, 'running')
-redis.call('SET', busy_key(job.chatbot_id), id)
+redis.call('SET', BUSY .. job.chatbot_id, id)
 redis.call('ZADD', AGENDA, lease_until, id)
-redis.call('ZADD', slots_key(name), 'XX', string.format('%.0f', CLAIMED), id)
+redis.call('ZADD', SLOTS .. name, 'XX', string.format('%.0f', CLAIMED), id)
 release(name)  -- its place on the queue is free
-return { 'claimed', redis.call('HGETALL', job_key(id)) }
+return { 'claimed', redis.call('HGETALL', JOB .. id) }

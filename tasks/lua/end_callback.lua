@@ -4,6 +4,6 @@
 -- Replies: nothing
 
 local id = ARGV[2]
-expect('hash', job_key(id))
+expect('hash', JOB .. id)
 redis.call('ZREM', CALLBACKS, id)
-redis.call('HDEL', job_key(id), 'callback_tries')
+redis.call('HDEL', JOB .. id, 'callback_tries')

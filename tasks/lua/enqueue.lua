@@ -8,14 +8,14 @@
 local id, key, window = ARGV[2], ARGV[3], ARGV[4]
 
 local function exists(known)
-  return { 'exists', known, redis.call('HGETALL', job_key(known)) }
+  return { 'exists', known, redis.call('HGETALL', JOB .. known) }
 end
 
-if redis.call('EXISTS', job_key(id)) == 1 then return exists(id) end
+if redis.call('EXISTS', JOB .. id) == 1 then return exists(id) end
 if key ~= '' then
-  local known = redis.call('GET', idempotency_key(key))
-  if known and redis.call('EXISTS', job_key(known)) == 1 then return exists(known) end
-  redis.call('SET', idempotency_key(key), id, 'EX', window)
+  local known = redis.call('GET', IDEMPOTENCY .. key)
+  if known and redis.call('EXISTS', JOB .. known) == 1 then return exists(known) end
+  redis.call('SET', IDEMPOTENCY .. key, id, 'EX', window)
 end
 
 local job = create(id, 6, tonumber(ARGV[5]))
@@ -25,4 +25,4 @@ else
   join_line(id, job)
   route(id, job)
 end
-return { 'created', id, redis.call('HGETALL', job_key(id)) }
+return { 'created', id, redis.call('HGETALL', JOB .. id) }

@@ -7,10 +7,10 @@ local lease_until = seconds(now + tonumber(ARGV[2]))
 local lost = {}
 for i = 3, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  local is_record = redis.call('TYPE', job_key(id)).ok == 'hash'
-  local held = is_record and redis.call('HMGET', job_key(id), 'state', 'lease_token') or {}
+  local is_record = redis.call('TYPE', JOB .. id).ok == 'hash'
+  local held = is_record and redis.call('HMGET', JOB .. id, 'state', 'lease_token') or {}
   if held[1] == 'running' and held[2] == token then
-    redis.call('HSET', job_key(id), 'lease_until', lease_until)
+    redis.call('HSET', JOB .. id, 'lease_until', lease_until)
     redis.call('ZADD', AGENDA, lease_until, id)
   else
     lost[#lost + 1] = token

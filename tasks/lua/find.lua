@@ -23,14 +23,14 @@ local found = {}
 local entries = redis.call('XREVRANGE', JOBS, cursor, '-', 'COUNT', most)
 for _, entry in ipairs(entries) do
   local at, id = entry[1], entry[2][2]
-  local told = redis.pcall('HMGET', job_key(id), 'created_at', 'state', 'account', 'chatbot_id',
+  local told = redis.pcall('HMGET', JOB .. id, 'created_at', 'state', 'account', 'chatbot_id',
                            'outcome', 'batch')
   local job = { created_at = told[1], state = told[2], account = told[3] or nil,
                 chatbot_id = told[4], outcome = told[5], batch = told[6] }
   if job.created_at then
     if since and tonumber(job.created_at) < since then return { '', unpack(found) } end
     if matches(job) then
-      found[#found + 1] = { id, redis.call('HGETALL', job_key(id)) }
+      found[#found + 1] = { id, redis.call('HGETALL', JOB .. id) }
       if #found == limit then return { '(' .. at, unpack(found) } end
     end
   end

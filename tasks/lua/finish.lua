@@ -11,7 +11,7 @@ if not job then return 0 end
 if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
 note_attempt(id, job, ARGV[8])
-redis.call('HINCRBY', job_key(id), 'attempts_used', ARGV[9])
+redis.call('HINCRBY', JOB .. id, 'attempts_used', ARGV[9])
 heed(id, job, outcome, ARGV[10])
 finish(id, job, state, outcome, message, status)
 return 1

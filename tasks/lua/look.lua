@@ -7,7 +7,7 @@ local id = ARGV[2]
 local job = load(id)
 if not job then return {} end
 local name = account_of(job)
-local before = redis.call('ZRANK', lane_key(name), id)
+local before = redis.call('ZRANK', LANE .. name, id)
 if not before then return {} end
 
 local reason, message, at = closed_gate(id, name)

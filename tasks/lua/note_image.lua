@@ -6,5 +6,5 @@
 local id = ARGV[2]
 local job = load(id)
 if job and is_pending(job.state) then
-  redis.call('HSETNX', job_key(id), 'image_sha256', ARGV[3])
+  redis.call('HSETNX', JOB .. id, 'image_sha256', ARGV[3])
 end

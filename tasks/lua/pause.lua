@@ -4,7 +4,7 @@
 -- Replies: 1 paused, 0 it was paused before, and is paused by this now
 
 local name, who, why, until_ = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local key = name == '' and ENDPOINT or account_key(name)
+local key = name == '' and ENDPOINT or ACCOUNT .. name
 if name ~= '' then expect_account(name) end
 local was_paused = paused_until(pool(key))
 if name ~= '' then know(name) end

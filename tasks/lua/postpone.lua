@@ -10,8 +10,8 @@ if not job then return 0 end
 if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
 note_attempt(id, job, ARGV[8])
-redis.call('HINCRBY', job_key(id), 'attempts_used', ARGV[9])
-redis.call('HSET', job_key(id), 'http_status', ARGV[7], 'seen', 1)
+redis.call('HINCRBY', JOB .. id, 'attempts_used', ARGV[9])
+redis.call('HSET', JOB .. id, 'http_status', ARGV[7], 'seen', 1)
 job.http_status = ARGV[7]
 heed(id, job, reason, ARGV[10], reason == 'rate_limited' and at)
 if job.cancel_requested then
@@ -23,7 +23,7 @@ if reason == 'rate_limited' then
   line_up(id, job, reason, message, at)
 elseif reason == 'endpoint_down' then
   job.place = redis.call('INCR', GENERATION)  -- last: it may itself be what the endpoint trips over
-  redis.call('HSET', job_key(id), 'place', job.place)
+  redis.call('HSET', JOB .. id, 'place', job.place)
   line_up(id, job, reason, message, now)
 else
   wait(id, job, reason, message, at)

@@ -4,7 +4,7 @@
 -- Replies: 1 postponed, 0 another worker has it, or it is over
 
 local id, tried = ARGV[2], ARGV[3]
-expect('hash', job_key(id))
-if redis.call('HGET', job_key(id), 'callback_tries') ~= tried then return 0 end
+expect('hash', JOB .. id)
+if redis.call('HGET', JOB .. id, 'callback_tries') ~= tried then return 0 end
 redis.call('ZADD', CALLBACKS, 'XX', seconds(now + tonumber(ARGV[4])), id)
 return 1

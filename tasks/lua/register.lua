@@ -14,11 +14,11 @@ for i = 7, #ARGV, 4 do
   expect_account(name)
   local it = account(name)
   if (it.paused == 'unauthorized' or it.paused == 'forbidden') and it.refused_key ~= fingerprint then
-    resume(account_key(name))
+    resume(ACCOUNT .. name)
     tell('account_resumed', 'Its API key was changed.', 'facelift', name)
   end
-  if it.fingerprint ~= fingerprint then set(account_key(name), 'refusals', '') end
-  set(account_key(name), 'limit', ARGV[i + 1], 'window', ARGV[i + 2], 'fingerprint', fingerprint)
+  if it.fingerprint ~= fingerprint then set(ACCOUNT .. name, 'refusals', '') end
+  set(ACCOUNT .. name, 'limit', ARGV[i + 1], 'window', ARGV[i + 2], 'fingerprint', fingerprint)
   know(name)
   look_at_account(name, now)
 end

@@ -5,12 +5,12 @@
 -- Replies: 1 resumed, 0 it was not paused
 
 local name, who = ARGV[2], ARGV[3]
-local key = name == '' and ENDPOINT or account_key(name)
+local key = name == '' and ENDPOINT or ACCOUNT .. name
 if name ~= '' then expect_account(name) end
 local it = pool(key)
 local was_paused = paused_until(it) or tonumber(it.quiet_until or 0) > now
 resume(key)
-if name ~= '' and not it.fingerprint and redis.call('EXISTS', lane_key(name)) == 0 then
+if name ~= '' and not it.fingerprint and redis.call('EXISTS', LANE .. name) == 0 then
   redis.call('SREM', ACCOUNTS, name)  -- no worker has it: the pause was a typo, or it is gone
   redis.call('DEL', key)
 end

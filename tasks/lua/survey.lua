@@ -16,7 +16,7 @@ local found = { at = now, queued = redis.call('LLEN', QUEUE), endpoint = pool(EN
                 callbacks = redis.call('ZCARD', CALLBACKS) }
 
 local function note_oldest(id)
-  local at = id and tonumber(redis.call('HGET', job_key(id), 'created_at') or nil)
+  local at = id and tonumber(redis.call('HGET', JOB .. id, 'created_at') or nil)
   if at then found.oldest_at = math.min(found.oldest_at or at, at) end
 end
 
@@ -24,16 +24,16 @@ note_oldest(string.match(redis.call('LINDEX', QUEUE, -1) or '', '"id": ?"([^"]+)
 for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
   expect_account(name)
   local it = account(name)
-  it.waiting = redis.call('ZCARD', lane_key(name))
-  it.used = redis.call('ZCOUNT', slots_key(name), seconds(now), '+inf') + foreign(name)
+  it.waiting = redis.call('ZCARD', LANE .. name)
+  it.used = redis.call('ZCOUNT', SLOTS .. name, seconds(now), '+inf') + foreign(name)
   it.limit = rate(name) or 0
   it.gate = closed_gate('', name) or (not is_closed() and 'endpoint_down') or nil
-  note_oldest(redis.call('ZRANGE', lane_key(name), 0, 0)[1])
+  note_oldest(redis.call('ZRANGE', LANE .. name, 0, 0)[1])
   found.accounts[name] = it
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, seconds(now), '+inf')) do
-  expect('hash', worker_key(name))
-  local told = read_hash(worker_key(name))
+  expect('hash', WORKER .. name)
+  local told = read_hash(WORKER .. name)
   if next(told) then found.workers[name] = told end
 end
 for _, event in ipairs(redis.call('LRANGE', EVENTS, 0, tonumber(ARGV[2]) - 1)) do

@@ -26,13 +26,13 @@ end
 
 local function rescue(id, job)
   rescued = rescued + 1
-  local crashes = redis.call('HINCRBY', job_key(id), 'crashes', 1)
+  local crashes = redis.call('HINCRBY', JOB .. id, 'crashes', 1)
   local last = crashes >= CRASHES
   note_attempt(id, job, cjson.encode({
     started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
     code = 'worker_lost', decision = last and 'fail' or 'rescue', counted = false,
     reason = 'Worker ' .. job.worker .. ' was lost while it ran this job.' }))
-  redis.call('HDEL', job_key(id), 'lease_token')
+  redis.call('HDEL', JOB .. id, 'lease_token')
   let_go(id, job)
   if job.cancel_requested then
     cancel(id, job)
@@ -51,7 +51,7 @@ local function check_message(id, job)
   local queued_at = tonumber(job.queued_at)
   if queued_at < oldest_sent and queued_at + IN_FLIGHT <= now then
     resent = resent + 1
-    redis.call('HSET', job_key(id), 'queued_at', seconds(now))
+    redis.call('HSET', JOB .. id, 'queued_at', seconds(now))
     send(id)
   else
     -- The further from the queue's end, the later it is worth another look.
