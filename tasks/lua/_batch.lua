@@ -16,25 +16,25 @@ end
 local function count_in_batch(id, job, state)
   local key, pending = BATCH .. job.batch, BATCH_PENDING .. job.batch
   if is_pending(job.state) then
-    redis.call('HINCRBY', key, job.state, -1)
+    redis.call('HINCRBY', key, job.state, '-1')
   else  -- it is new
     if redis.call('HSETNX', key, 'created_at', seconds(now)) == 1 then
       redis.call('ZADD', BATCHES, seconds(now), job.batch)
     end
-    redis.call('HINCRBY', key, 'total', 1)
+    redis.call('HINCRBY', key, 'total', '1')
     if is_pending(state) then
       redis.call('HDEL', key, 'finished_at')
       redis.call('SADD', pending, id)
       keep_batch(job)
     end
   end
-  redis.call('HINCRBY', key, state, 1)
+  redis.call('HINCRBY', key, state, '1')
 end
 
 -- A job of a batch has ended.
 local function end_in_batch(id, job, state, outcome)
   local key, pending = BATCH .. job.batch, BATCH_PENDING .. job.batch
-  redis.call('HINCRBY', key, 'code:' .. outcome, 1)
+  redis.call('HINCRBY', key, 'code:' .. outcome, '1')
   redis.call('SREM', pending, id)
   if redis.call('EXISTS', pending) == 0 then
     redis.call('HSET', key, 'finished_at', seconds(now))

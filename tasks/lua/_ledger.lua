@@ -45,12 +45,15 @@
 --
 -- ARGV[1] of every script is the time in Unix seconds, or '' for Redis' own
 -- clock, which is the one clock of all producers and workers.
+--
+-- Numbers that are known beforehand are handed to Redis as strings: it spells a
+-- number as one with 17 digits, which costs as much as a small command.
 
 local QUEUE = @QUEUE@
 local ENVELOPE = @ENVELOPE@
 local FORM = @FORM@      -- version of the records that this release can carry out
-local RETENTION = { succeeded = @SUCCEEDED@, failed = @FAILED@, superseded = @SUPERSEDED@,
-                    cancelled = @CANCELLED@, expired = @EXPIRED@ }
+local RETENTION = { succeeded = '@SUCCEEDED@', failed = '@FAILED@', superseded = '@SUPERSEDED@',
+                    cancelled = '@CANCELLED@', expired = '@EXPIRED@' }
 local HISTORY = 32       -- attempts kept in a record
 local CRASHES = 3        -- workers a job may lose before it is set aside
 local RESEND = 10        -- seconds until a queued job's message is checked for loss
@@ -114,7 +117,8 @@ local DEFAULT_ACCOUNT = 'default'
 
 -- An account as variables can spell it: they know no `-`. Records leave out the default one.
 local function account_of(job)
-  return (string.gsub(string.lower(job.account or DEFAULT_ACCOUNT), '-', '_'))
+  if not job.account then return DEFAULT_ACCOUNT end
+  return (string.gsub(string.lower(job.account), '-', '_'))
 end
 
 local function expect_account(name)
@@ -188,5 +192,5 @@ local function holder(chatbot)
 end
 
 local function newest(chatbot)
-  return redis.call('ZREVRANGE', LINE .. chatbot, 0, 0)[1]
+  return redis.call('ZREVRANGE', LINE .. chatbot, '0', '0')[1]
 end

@@ -38,7 +38,7 @@ local function tell(what, reason, who, name)
   local event = cjson.encode({ at = now, what = what, reason = reason, by = who, account = name })
   for _, list in ipairs({ EVENTS, NEWS }) do
     redis.call('LPUSH', list, event)
-    redis.call('LTRIM', list, 0, EVENTS_KEPT - 1)
+    redis.call('LTRIM', list, '0', EVENTS_KEPT - 1)
   end
 end
 
@@ -134,8 +134,8 @@ end
 
 local function note_health(field)
   local key = bucket(0) .. field
-  if redis.call('HINCRBY', HEALTH, key, 1) == 1 then
-    redis.call('EXPIRE', HEALTH, 7200)
+  if redis.call('HINCRBY', HEALTH, key, '1') == 1 then
+    redis.call('EXPIRE', HEALTH, '7200')
     for _, old in ipairs(redis.call('HKEYS', HEALTH)) do
       if tonumber(string.match(old, '^%d+')) <= tonumber(bucket(BUCKETS)) then
         redis.call('HDEL', HEALTH, old)

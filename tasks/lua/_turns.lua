@@ -6,9 +6,9 @@
 local SHARE = 16     -- messages of one account on the queue
 local EARLY = 8      -- messages on the queue below which a picture is looked at before its turn
 local CATCH_UP = 5   -- slots by which a release may lag behind and make up for it
-local UNCLAIMED = 3e15  -- score of a slot that a job on the queue has not used yet
-local CLAIMED = 2e15    -- the same of a job that a worker has
-local SLOTS_KEPT = 3600
+local UNCLAIMED = '3000000000000000'  -- score of a slot that a job on the queue has not used yet
+local CLAIMED = '2000000000000000'    -- the same of a job that a worker has
+local SLOTS_KEPT = '3600'
 local MARGIN = 0.005 -- seconds by which the endpoint's clock may run ahead of ours in a window
 
 -- What keeps a job from running among those of its chatbot: a reason and a sentence, or nil.
@@ -137,7 +137,7 @@ local function hindrance(id, name)
 end
 
 local function reserve(id, name, score)
-  redis.call('ZADD', SLOTS .. name, string.format('%.0f', score), id)
+  redis.call('ZADD', SLOTS .. name, score, id)
   redis.call('EXPIRE', SLOTS .. name, SLOTS_KEPT)
   local limit, window = rate(name)
   if limit then
@@ -192,7 +192,7 @@ end
 -- Send what the lane of an account may send by now.
 local function release(name)
   for _ = 1, SHARE do
-    local id = redis.call('ZRANGE', LANE .. name, 0, 0)[1]
+    local id = redis.call('ZRANGE', LANE .. name, '0', '0')[1]
     if not id then
       redis.call('ZREM', AGENDA, 'account:' .. name)
       return

@@ -44,7 +44,7 @@ elseif not is_known then
   end
 end
 if reason then
-  redis.call('HSET', JOB .. id, 'seen', 1)
+  redis.call('HSET', JOB .. id, 'seen', '1')
   let_go(id, job)
   line_up(id, job, reason, message, at)
   release(name)

@@ -9,7 +9,7 @@ local job = load(id)
 if not job then return 'unknown' end
 if not is_pending(job.state) then return 'ended' end
 if job.state == 'running' then
-  redis.call('HSET', JOB .. id, 'cancel_requested', 1)
+  redis.call('HSET', JOB .. id, 'cancel_requested', '1')
   return 'requested'
 end
 cancel(id, job)

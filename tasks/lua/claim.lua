@@ -51,6 +51,6 @@ redis.call('HSET', JOB .. id, 'state', 'running', 'worker', worker, 'started_at'
 enter(id, job, 'running')
 redis.call('SET', BUSY .. job.chatbot_id, id)
 redis.call('ZADD', AGENDA, lease_until, id)
-redis.call('ZADD', SLOTS .. name, 'XX', string.format('%.0f', CLAIMED), id)
+redis.call('ZADD', SLOTS .. name, 'XX', CLAIMED, id)
 release(name)  -- its place on the queue is free
 return { 'claimed', redis.call('HGETALL', JOB .. id) }

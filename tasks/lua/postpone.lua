@@ -11,7 +11,7 @@ if did(job, token) then return 1 end
 if not owns(job, token) then return 0 end
 note_attempt(id, job, ARGV[8])
 redis.call('HINCRBY', JOB .. id, 'attempts_used', ARGV[9])
-redis.call('HSET', JOB .. id, 'http_status', ARGV[7], 'seen', 1)
+redis.call('HSET', JOB .. id, 'http_status', ARGV[7], 'seen', '1')
 job.http_status = ARGV[7]
 heed(id, job, reason, ARGV[10], reason == 'rate_limited' and at)
 if job.cancel_requested then

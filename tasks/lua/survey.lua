@@ -20,7 +20,7 @@ local function note_oldest(id)
   if at then found.oldest_at = math.min(found.oldest_at or at, at) end
 end
 
-note_oldest(string.match(redis.call('LINDEX', QUEUE, -1) or '', '"id": ?"([^"]+)"'))
+note_oldest(string.match(redis.call('LINDEX', QUEUE, '-1') or '', '"id": ?"([^"]+)"'))
 for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
   expect_account(name)
   local it = account(name)
@@ -28,7 +28,7 @@ for _, name in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
   it.used = redis.call('ZCOUNT', SLOTS .. name, seconds(now), '+inf') + foreign(name)
   it.limit = rate(name) or 0
   it.gate = closed_gate('', name) or (not is_closed() and 'endpoint_down') or nil
-  note_oldest(redis.call('ZRANGE', LANE .. name, 0, 0)[1])
+  note_oldest(redis.call('ZRANGE', LANE .. name, '0', '0')[1])
   found.accounts[name] = it
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, seconds(now), '+inf')) do
@@ -36,7 +36,7 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, seconds(now), '+inf')
   local told = read_hash(WORKER .. name)
   if next(told) then found.workers[name] = told end
 end
-for _, event in ipairs(redis.call('LRANGE', EVENTS, 0, tonumber(ARGV[2]) - 1)) do
+for _, event in ipairs(redis.call('LRANGE', EVENTS, '0', tonumber(ARGV[2]) - 1)) do
   table.insert(found.events, cjson.decode(event))
 end
 return cjson.encode(found)

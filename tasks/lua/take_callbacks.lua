@@ -7,11 +7,11 @@
 --          callback is gone too
 
 local taken = {}
-local due = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
+local due = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', seconds(now), 'LIMIT', '0', ARGV[2])
 for _, id in ipairs(due) do
   local state = redis.pcall('HGET', JOB .. id, 'state')
   if type(state) == 'string' and not is_pending(state) then
-    local tries = redis.call('HINCRBY', JOB .. id, 'callback_tries', 1)
+    local tries = redis.call('HINCRBY', JOB .. id, 'callback_tries', '1')
     redis.call('ZADD', CALLBACKS, seconds(now + tonumber(ARGV[3])), id)
     taken[#taken + 1] = { id, tries, seconds(now), redis.call('HGETALL', JOB .. id) }
   else

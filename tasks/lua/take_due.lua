@@ -12,13 +12,13 @@
 -- Replies: {seconds until the next is due or '', {event (JSON), ...}, sent, rescued, set aside,
 --           resent, expired}; events that no worker has logged yet, oldest first; counts
 
-local due = redis.call('ZRANGEBYSCORE', AGENDA, '-inf', seconds(now), 'LIMIT', 0, ARGV[2])
+local due = redis.call('ZRANGEBYSCORE', AGENDA, '-inf', seconds(now), 'LIMIT', '0', ARGV[2])
 local sent, rescued, set_aside, resent, expired = 0, 0, 0, 0, 0
 
 -- The queue is first in, first out: whatever was sent before the oldest message
 -- in it has been taken from it. A message without our mark tells nothing.
 expect('list', QUEUE)
-local oldest = redis.call('LINDEX', QUEUE, -1)
+local oldest = redis.call('LINDEX', QUEUE, '-1')
 local oldest_sent = math.huge
 if oldest then
   oldest_sent = tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0)
@@ -26,7 +26,7 @@ end
 
 local function rescue(id, job)
   rescued = rescued + 1
-  local crashes = redis.call('HINCRBY', JOB .. id, 'crashes', 1)
+  local crashes = redis.call('HINCRBY', JOB .. id, 'crashes', '1')
   local last = crashes >= CRASHES
   note_attempt(id, job, cjson.encode({
     started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
@@ -99,10 +99,10 @@ for _, id in ipairs(due) do
 end
 if problem then error(problem) end
 
-local next_due = redis.call('ZRANGE', AGENDA, 0, 0, 'WITHSCORES')[2]
+local next_due = redis.call('ZRANGE', AGENDA, '0', '0', 'WITHSCORES')[2]
 expect('list', NEWS)
 local news = {}
-for _, event in ipairs(redis.call('LRANGE', NEWS, 0, -1)) do table.insert(news, 1, event) end
+for _, event in ipairs(redis.call('LRANGE', NEWS, '0', '-1')) do table.insert(news, 1, event) end
 redis.call('DEL', NEWS)
 return { next_due and seconds(math.max(0, tonumber(next_due) - now)) or '', news,
          sent, rescued, set_aside, resent, expired }
