@@ -22,7 +22,8 @@ from tasks.pool_status import Event
 from tasks.record_maker import RecordMaker
 from tasks.record_reader import decode, pairs, unknown_form
 from tasks.replies import Claimed, Ended, Go, Leased, Tick, Unknown, Waiting
-from tasks.scripts import Retention, Scripts
+from tasks.script_sources import Retention
+from tasks.scripts import Scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,7 +28,7 @@ from tasks.errors import FaceliftError, InvalidSettings
 from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.keys import Keys
 from tasks.pool import BreakerPolicy
-from tasks.scripts import Retention
+from tasks.script_sources import Retention
 from tasks.store import JobStore
 from worker.accounts import Accounts
 from worker.backoff import RetryPolicy

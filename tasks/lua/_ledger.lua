@@ -1,4 +1,4 @@
--- What every script of the ledger shares; scripts.py puts before each of them
+-- What every script of the ledger shares; script_sources.py puts before each of them
 -- what it needs of the files that begin with `_`, this one first, and fills in
 -- the marks below for one ledger (key prefix). Here: the keys, the clock, the
 -- records.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.codes import Decision, JobState, OutcomeCode
-from tasks.scripts import Retention
+from tasks.script_sources import Retention
 from tasks.store import JobStore
 from tests.ledger.driver import Ledger
 

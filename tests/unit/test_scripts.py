@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from tasks.keys import Keys
-from tasks.scripts import NAMES, Retention, sources
+from tasks.script_sources import NAMES, Retention, sources
 
 SHARED = [
     file.read_text("utf-8")
