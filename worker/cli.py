@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from dataclasses import asdict
@@ -79,7 +80,11 @@ def worker(
     settings = load(os.environ)
     configure_logging(log_level.upper(), settings.log_format)
     # -P: a folder named `worker` or `tasks` where we are started is not ours.
-    sys.exit(_supervise(settings, (sys.executable, "-P", "-m", "worker", log_level), processes))
+    exit_code = _supervise(settings, (sys.executable, "-P", "-m", "worker", log_level), processes)
+    # Python lets go of its handlers while it ends; a signal then would decide the exit code.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(exit_code)
 
 
 def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:

@@ -96,6 +96,17 @@ def test_sigterm_finishes_what_is_in_flight(
     assert (record.outcome, record.crashes) == ("delivered", 0)
 
 
+def test_signals_that_come_until_the_very_end_change_no_exit_code(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | {"FACELIFT_KEY_PREFIX": "hasty"}
+    with worker(tmp_path / "log", environment) as process:
+        while process.process.poll() is None:
+            process.process.send_signal(signal.SIGTERM)
+            time.sleep(0.001)
+    assert process.process.returncode == 0
+
+
 def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
     endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
