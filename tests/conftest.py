@@ -21,10 +21,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# How coverage has the processes that we start measure themselves; see `traced`.
+COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+MEASURED: dict[str, str] = {}
+
+
+def withhold_coverage() -> None:
+    """From all processes, but those that are given it on purpose."""
+    MEASURED.update({name: os.environ.pop(name) for name in COVERAGE if name in os.environ})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes that run tests are measured by pytest-cov; to do it twice slows them down."""
+    withhold_coverage()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Each time, since coverage sets them again when it goes on after a test without it."""
+    withhold_coverage()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "redis_binary" in getattr(item, "fixturenames", ()):
             item.add_marker("real_redis")
+
+
+@pytest.fixture(scope="session")
+def traced() -> dict[str, str]:
+    """Variables for a process whose coverage is to be measured; none without --cov.
+
+    All others are started without them: to be traced costs a process as much again as its start,
+    hundreds are started, and what a few of them have shown to be run the others only run again.
+    """
+    return MEASURED
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +93,14 @@ def real_redis(redis_server: RedisServer, decode_responses: bool) -> Iterator[Re
         yield client
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real_redis)])
+# Tracing doubles what the fake one takes, which runs our scripts in Python; what else of ours a
+# test runs is measured on the real one.
+@pytest.fixture(
+    params=[
+        pytest.param("fake", marks=pytest.mark.no_cover),
+        pytest.param("real", marks=pytest.mark.real_redis),
+    ]
+)
 def redis_client(request: pytest.FixtureRequest, decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - the same
     """A client of an empty Redis: the test runs on the fake one and on the real one."""
     if request.param == "real":

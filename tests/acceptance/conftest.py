@@ -41,8 +41,12 @@ def ledger_redis(
 
 
 @pytest.fixture(scope="session")
-def standin() -> Iterator[EndpointProcess]:
-    with EndpointProcess(api_keys=[CANARY]) as process:
+def standin(traced: dict[str, str]) -> Iterator[EndpointProcess]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in traced.items():
+            patch.setenv(name, value)
+        process = EndpointProcess(api_keys=[CANARY])
+    with process:
         yield process
 
 
@@ -75,9 +79,9 @@ def environment(ledger_redis: RedisServer, standin: EndpointProcess, media: Path
 
 @pytest.fixture(scope="session")
 def shared_worker(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], traced: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
-    with worker(tmp_path_factory.mktemp("worker") / "log", environment) as process:
+    with worker(tmp_path_factory.mktemp("worker") / "log", environment | traced) as process:
         yield process
 
 

@@ -66,15 +66,19 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], traced: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     port = _free_port()
-    settings = environment | {
-        "FACELIFT_KEY_PREFIX": "watched",
-        "FACELIFT_METRICS_PORT": str(port),
-        "FACELIFT_RATE_LIMIT": "1000/10s",
-    }
+    settings = (
+        environment
+        | traced
+        | {
+            "FACELIFT_KEY_PREFIX": "watched",
+            "FACELIFT_METRICS_PORT": str(port),
+            "FACELIFT_RATE_LIMIT": "1000/10s",
+        }
+    )
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="watched") as client,
         worker(folder / "log", settings, (*COMMAND, "--processes", "2")) as process,

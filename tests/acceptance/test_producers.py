@@ -37,7 +37,7 @@ NPM_CI = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-
 @pytest.fixture(scope="module")
 def environ(ledger_redis: RedisServer) -> dict[str, str]:
     """What a producer has; Python programs find our package as they would an installed one."""
-    kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
+    kept = ("PATH", "HOME", "TMPDIR")
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return found | {"FACELIFT_REDIS_URL": ledger_redis.url}
 

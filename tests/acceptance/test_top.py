@@ -26,13 +26,13 @@ OTHER_SCREEN, BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 class Terminal:
     """A terminal with `facelift top` on it."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, environment: dict[str, str]) -> None:
         self._ours, self.theirs = pty.openpty()
         termios.tcsetwinsize(self.theirs, (24, 80))
         self.before = termios.tcgetattr(self.theirs)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tasks.cli", "top", "--every", "0.2s"],
-            env=os.environ | {"FACELIFT_REDIS_URL": redis_url, "TERM": "xterm"},
+            env=os.environ | environment,
             stdin=self.theirs,
             stdout=self.theirs,
             stderr=self.theirs,
@@ -66,8 +66,8 @@ def redis(redis_binary: Path, tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def terminal(redis: RedisServer) -> Iterator[Terminal]:
-    started = Terminal(redis.url)
+def terminal(redis: RedisServer, traced: dict[str, str]) -> Iterator[Terminal]:
+    started = Terminal({"FACELIFT_REDIS_URL": redis.url, "TERM": "xterm"} | traced)
     try:
         started.until_shown(b"No worker is running.")
         yield started

@@ -148,14 +148,21 @@ def test_waiting_job_outlives_its_worker(
 
 
 def test_second_sigterm_hands_back_at_once(
-    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+    endpoint: EndpointProcess,
+    environment: dict[str, str],
+    traced: dict[str, str],
+    tmp_path: Path,
 ) -> None:
-    environment = environment | {
-        "FACELIFT_KEY_PREFIX": "back",
-        "FACELIFT_READ_TIMEOUT": "20s",
-        "FACELIFT_REQUEST_TIMEOUT": "20s",
-        "FACELIFT_LEASE": "15s",
-    }
+    environment = (
+        environment
+        | traced
+        | {
+            "FACELIFT_KEY_PREFIX": "back",
+            "FACELIFT_READ_TIMEOUT": "20s",
+            "FACELIFT_REQUEST_TIMEOUT": "20s",
+            "FACELIFT_LEASE": "15s",
+        }
+    )
     endpoint.behave("bot-back", "delay", seconds=15, times=1)
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="back") as client,
@@ -172,8 +179,10 @@ def test_second_sigterm_hands_back_at_once(
         assert (record.state, record.crashes, record.attempts_used) == ("queued", 0, 0)
 
 
-def test_killed_worker_process_is_replaced(environment: dict[str, str], tmp_path: Path) -> None:
-    environment = environment | {"FACELIFT_KEY_PREFIX": "replace"}
+def test_killed_worker_process_is_replaced(
+    environment: dict[str, str], traced: dict[str, str], tmp_path: Path
+) -> None:
+    environment = environment | traced | {"FACELIFT_KEY_PREFIX": "replace"}
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="replace") as client,
         worker(tmp_path / "log", environment) as process,

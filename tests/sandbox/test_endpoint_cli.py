@@ -29,14 +29,14 @@ COMMAND = [sys.executable, "-m", "sandbox.endpoint"]
 
 
 @contextmanager
-def running(*options: str) -> Iterator[subprocess.Popen[str]]:
+def running(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if name != "FACELIFT_API_KEY"}
     process = subprocess.Popen(
         [*COMMAND, "--port=0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=environment | variables,
     )
     try:
         yield process
@@ -56,8 +56,8 @@ def refused(*options: str) -> str:
     return result.output
 
 
-def test_it_says_where_it_listens_and_reports_each_request() -> None:
-    with running() as process:
+def test_it_says_where_it_listens_and_reports_each_request(traced: dict[str, str]) -> None:
+    with running(**traced) as process:
         line = first_line(process)
         assert line.startswith("Stand-in endpoint listening on http://127.0.0.1:")
         url = line.split()[-1]
