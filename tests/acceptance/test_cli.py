@@ -1,4 +1,4 @@
-"""The `facelift` command, as a process of its own against a real Redis."""
+"""The `facelift` command against a real Redis."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from tasks.cli import cli
 from tasks.cli.exits import Exit
 from tasks.codes import JobState, OutcomeCode
 from tasks.replies import Lease
@@ -19,11 +22,14 @@ from tasks.store import JobStore
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from redis import Redis
 
     from sandbox.redis_server import RedisServer
+
+
+COMMAND = [sys.executable, "-m", "tasks.cli"]
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,7 @@ class Said:
     err: str
 
 
-class Facelift:
-    """The command, with an environment that says where Redis is and nothing else of ours."""
-
-    def __init__(self, url: str) -> None:
-        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("FACELIFT_")}
-        self.environ["FACELIFT_REDIS_URL"] = url
-
-    def __call__(self, *arguments: str | bytes) -> Said:
-        done = subprocess.run(
-            [sys.executable, "-m", "tasks.cli", *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+Facelift = Callable[..., Said]
 
 
 @pytest.fixture
@@ -59,8 +48,48 @@ def decode_responses() -> bool:
 
 
 @pytest.fixture
-def facelift(redis_server: RedisServer, real_redis: Redis) -> Facelift:  # noqa: ARG001 - it empties the server
-    return Facelift(redis_server.url)
+def environment(
+    redis_server: RedisServer,
+    real_redis: Redis,  # noqa: ARG001 - it empties the server
+    monkeypatch: pytest.MonkeyPatch,
+) -> pytest.MonkeyPatch:
+    """Says where Redis is, and nothing else of ours."""
+    for name in list(os.environ):
+        if name.startswith("FACELIFT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("FACELIFT_REDIS_URL", redis_server.url)
+    return monkeypatch
+
+
+@pytest.fixture
+def facelift(environment: pytest.MonkeyPatch) -> Facelift:  # noqa: ARG001 - the command reads it
+    """The command, within this process: what it says and how it ends."""
+
+    def run(*arguments: str) -> Said:
+        done = CliRunner().invoke(cli, arguments, prog_name="facelift")
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        return Said(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(environment: pytest.MonkeyPatch, traced: dict[str, str]) -> Facelift:  # noqa: ARG001 - the same
+    """The command as a process of its own, for what may differ: its start, argv, its exit code."""
+
+    def run(*arguments: str | bytes) -> Said:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            env=os.environ | traced,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture
@@ -122,8 +151,8 @@ def running(worker: Ledger) -> str:
     return job
 
 
-def test_enqueue_prints_the_jobs_id_and_nothing_else(facelift: Facelift, worker: Ledger) -> None:
-    said = facelift("enqueue", "bot", "media:a.png", "--account", "shop")
+def test_enqueue_prints_the_jobs_id_and_nothing_else(process: Facelift, worker: Ledger) -> None:
+    said = process("enqueue", "bot", "media:a.png", "--account", "shop")
     assert (said.code, said.err) == (0, "")
     record = worker.get(said.out.removesuffix("\n"))
     assert (record.chatbot_id, record.image, record.account) == ("bot", "media:a.png", "shop")
@@ -195,11 +224,12 @@ def test_watch_ends_with_the_job_and_its_exit_code(facelift: Facelift, worker: L
     assert f"once mended: facelift replay {job}" in said.out
 
 
-def test_watch_tells_each_change_as_it_comes(facelift: Facelift, worker: Ledger) -> None:
+@pytest.mark.usefixtures("environment")
+def test_watch_tells_each_change_as_it_comes(traced: dict[str, str], worker: Ledger) -> None:
     job = queued(worker)
     with subprocess.Popen(
-        [sys.executable, "-m", "tasks.cli", "watch", job],
-        env=facelift.environ,
+        [*COMMAND, "watch", job],
+        env=os.environ | traced,
         stdout=subprocess.PIPE,
         text=True,
     ) as watching:
@@ -220,17 +250,18 @@ def test_watch_in_vain_tells_how_far_the_job_came(facelift: Facelift, worker: Le
     assert said.err == f"facelift: job {job} is still queued after 0.1 s\n"
 
 
-def test_a_shell_completes_job_ids_from_the_ledger(facelift: Facelift, worker: Ledger) -> None:
+@pytest.mark.usefixtures("environment")
+def test_a_shell_completes_job_ids_from_the_ledger(traced: dict[str, str], worker: Ledger) -> None:
     for job in ("mine-1", "mine-2", "other"):
         worker.enqueue(job_id=job)
-    facelift.environ |= {
+    asked = {
         "_FACELIFT_COMPLETE": "bash_complete",
         "COMP_WORDS": "facelift\nshow\nmi",
         "COMP_CWORD": "2",
     }
     said = subprocess.run(
         [sys.executable, "-c", "from tasks.cli import main; main()"],
-        env=facelift.environ,
+        env=os.environ | traced | asked,
         capture_output=True,
         text=True,
         timeout=30,
@@ -269,8 +300,8 @@ def test_the_exit_code_tells_how_a_job_stands(
     assert (said.code, said.err) == (code, "")
 
 
-def test_wait_ends_with_the_jobs_outcome(facelift: Facelift, worker: Ledger) -> None:
-    said = facelift("wait", failed(worker), "--json")
+def test_wait_ends_with_the_jobs_outcome(process: Facelift, worker: Ledger) -> None:
+    said = process("wait", failed(worker), "--json")
     assert said.code == 3
     assert json.loads(said.out)["outcome"] == OutcomeCode.CHATBOT_NOT_FOUND
 
@@ -297,7 +328,6 @@ def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> No
     [
         (["enqueue", " ", "media:a.png"], "facelift: chatbot_id: must not be blank"),
         (["enqueue", "bot", "a.png"], "facelift: image: must be <store>:<path>"),
-        (["enqueue", "bot", b"media:\xff.png"], "facelift: image: must hold no control"),
         (["enqueue", "bot", "m:a", "--account", "A"], "facelift: account: must be 1 to 40"),
         (["enqueue", "bot", "m:a", "--sha256", "x"], "facelift: sha256: must be 64 hex"),
         (["enqueue", "bot", "m:a", "--job-id", "a b"], "facelift: job_id: must be 1 to 64"),
@@ -310,11 +340,18 @@ def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> No
     ],
 )
 def test_bad_input_names_what_is_wrong(
-    facelift: Facelift, worker: Ledger, arguments: list[str | bytes], told: str
+    facelift: Facelift, worker: Ledger, arguments: list[str], told: str
 ) -> None:
     said = facelift(*arguments)
     assert (said.code, said.out) == (2, "")
     assert told in said.err
+    assert worker.redis.keys("*") == []
+
+
+def test_an_argument_that_is_no_text_is_bad_input(process: Facelift, worker: Ledger) -> None:
+    said = process("enqueue", "bot", b"media:\xff.png")
+    assert (said.code, said.out) == (2, "")
+    assert "facelift: image: must hold no control" in said.err
     assert worker.redis.keys("*") == []
 
 
@@ -325,8 +362,11 @@ def test_an_id_that_means_something_else_is_a_conflict(facelift: Facelift, worke
     assert said.err.startswith("facelift: image: 'media:b.png' differs from 'media:a.png' of job")
 
 
-def test_an_absent_redis_is_told(closed_port: int) -> None:
-    said = Facelift(f"redis://127.0.0.1:{closed_port}/0")("status", "mine")
+def test_an_absent_redis_is_told(
+    process: Facelift, environment: pytest.MonkeyPatch, closed_port: int
+) -> None:
+    environment.setenv("FACELIFT_REDIS_URL", f"redis://127.0.0.1:{closed_port}/0")
+    said = process("status", "mine")
     assert said.code == 5
     assert said.err.startswith("facelift: Redis cannot be reached: ")
     assert said.err.count("\n") == 1
@@ -339,12 +379,12 @@ def test_a_redis_that_refuses_is_told(facelift: Facelift, real_redis: Any) -> No
     assert said.err.startswith("facelift: Redis refused: WRONGTYPE")
 
 
-def test_every_wrong_setting_is_told_and_no_value_shown(facelift: Facelift) -> None:
-    facelift.environ |= {
-        "FACELIFT_REDIS_URL": "redis://:canary@localhost/0?foo=1",
-        "FACELIFT_KEY_PREFIX": "{canary}",
-        "FACELIFT_DEADLINE": "canary",
-    }
+def test_every_wrong_setting_is_told_and_no_value_shown(
+    facelift: Facelift, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("FACELIFT_REDIS_URL", "redis://:canary@localhost/0?foo=1")
+    environment.setenv("FACELIFT_KEY_PREFIX", "{canary}")
+    environment.setenv("FACELIFT_DEADLINE", "canary")
     said = facelift("status", "mine")
     assert said.code == 2
     assert [line.split()[:2] for line in said.err.splitlines()] == [
@@ -355,8 +395,8 @@ def test_every_wrong_setting_is_told_and_no_value_shown(facelift: Facelift) -> N
     assert "canary" not in said.err
 
 
-def test_help_lists_every_command_and_exit_code(facelift: Facelift) -> None:
-    said = facelift("--help")
+def test_help_lists_every_command_and_exit_code(process: Facelift) -> None:
+    said = process("--help")
     assert said.code == 0
     commands = said.out.partition("Commands:")[2]
     for command in ("enqueue", "status", "wait", "pause", "resume", "worker", "endpoint", "demo"):
