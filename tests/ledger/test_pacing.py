@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from fakeredis import FakeRedis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,7 +132,7 @@ def test_a_newer_picture_takes_the_place_of_the_one_that_waits(ledger: Ledger) -
 
 def test_a_busy_account_leaves_the_queue_to_others(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    fill(ledger, 500)
+    fill(ledger, 120)
     assert ledger.messages() == SHARE
     other = ledger.enqueue("bot", account="other")
     assert ledger.messages() == SHARE + 1
@@ -182,8 +183,8 @@ def test_a_second_request_under_one_lease_takes_a_slot_of_its_own(ledger: Ledger
 
 def test_without_a_rate_nothing_waits(ledger: Ledger) -> None:
     ledger.register(None)
-    fill(ledger, 100)
-    assert deliver_all_queued(ledger) == 100
+    fill(ledger, 3 * SHARE)
+    assert deliver_all_queued(ledger) == 3 * SHARE
 
 
 def test_slots_of_jobs_that_somebody_deleted_are_taken_back(ledger: Ledger) -> None:
@@ -215,28 +216,35 @@ worlds = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 2**32), world=worlds)
-def test_no_window_ever_holds_more_than_the_rate_allows(
-    redis_client: Redis, seed: int, world: World
-) -> None:
-    redis_client.flushall()
-    ledger, rng = Ledger(redis_client), Random(seed)
-    ledger.register(Rate(world.limit, world.window))
-    simulation = Simulation(ledger, rng, busy=world.busy, latency=world.latency)
-    for batch in range(4):
-        fill(ledger, rng.randrange(2 * world.limit + 2), first=100 * batch)
-        simulation.run(rng.uniform(0, 1.5 * world.window))
-    counted = [each.counted for each in simulation.requests]
-    assert most_in_a_window(counted, world.window) <= world.limit
+def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> None:
+    is_fake = isinstance(redis_client, FakeRedis)  # whose scripts take ten times as long
+
+    @settings(
+        max_examples=3 if is_fake else 24,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(seed=st.integers(0, 2**32), world=worlds)
+    def holds_no_more(seed: int, world: World) -> None:
+        redis_client.flushall()
+        ledger, rng = Ledger(redis_client), Random(seed)
+        ledger.register(Rate(world.limit, world.window))
+        simulation = Simulation(ledger, rng, busy=world.busy, latency=world.latency)
+        for batch in range(4):
+            fill(ledger, rng.randrange(2 * world.limit + 2), first=100 * batch)
+            simulation.run(rng.uniform(0, 1.5 * world.window))
+        counted = [each.counted for each in simulation.requests]
+        assert most_in_a_window(counted, world.window) <= world.limit
+
+    holds_no_more()
 
 
 def test_a_backlog_uses_the_whole_rate(ledger: Ledger) -> None:
-    ledger.register(Rate(20, 2))
-    fill(ledger, 200)
+    ledger.register(Rate(10, 2))
+    fill(ledger, 100)
     simulation = Simulation(ledger, Random(1), latency=0.05)
     simulation.run(4)
     before = len(simulation.requests)
     simulation.run(12)
-    assert len(simulation.requests) - before >= 0.98 * 120
+    assert len(simulation.requests) - before >= 0.98 * 60
     assert simulation.longest_queue <= SHARE

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from fakeredis import FakeRedis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -278,13 +279,14 @@ class Promises(RuleBasedStateMachine):
         assert sorted(told) == sorted((job.id, str(job.state)) for job in self.model.jobs.values())
 
 
+@pytest.mark.no_cover  # it takes twice as long otherwise; each script has tests of its own
 def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
     is_fake = isinstance(redis_client, FakeRedis)  # whose scripts take ten times as long
     machine: Any = type("OnThisRedis", (Promises,), {"redis": redis_client})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15 if is_fake else 60,
+            max_examples=8 if is_fake else 48,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
