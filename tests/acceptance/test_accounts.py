@@ -183,7 +183,7 @@ def test_timed_pause_ends_by_itself(pool: WorkerPool) -> None:
     assert pool.store.pool.pause("timed", by="kim", reason="", until=until)
     jobs = pool.enqueue("timed", 3)
     pool.until_waiting(jobs, "account_paused")
-    assert pool.outcomes(jobs, timeout=5) == {"delivered"}
+    assert pool.outcomes(jobs) == {"delivered"}
     assert min(each.arrived for each in pool.arrivals("timed")) >= until
 
 

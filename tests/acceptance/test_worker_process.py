@@ -85,15 +85,20 @@ def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
 
 
 def test_sigterm_finishes_what_is_in_flight(
-    client: UploadClient, endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
+    endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
+    # A ledger of its own: a worker that other tests share would take the job instead.
+    environment = environment | {"FACELIFT_KEY_PREFIX": "finish"}
     endpoint.behave("bot-slow", "delay", seconds=1)
-    with worker(tmp_path / "log", environment) as process:
+    with (
+        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="finish") as client,
+        worker(tmp_path / "log", environment) as process,
+    ):
         job = client.enqueue("bot-slow", "media:good.png")
         eventually(lambda: client.status(job.id).state == "running", "the job is not taken")
         assert process.stop() == 0
-    record = client.status(job.id)
-    assert (record.outcome, record.crashes) == ("delivered", 0)
+        record = client.status(job.id)
+        assert (record.outcome, record.crashes) == ("delivered", 0)
 
 
 def test_signals_that_come_until_the_very_end_change_no_exit_code(
@@ -110,8 +115,13 @@ def test_signals_that_come_until_the_very_end_change_no_exit_code(
 def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
     endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    environment = environment | {"FACELIFT_LEASE": "15s", "FACELIFT_KEY_PREFIX": "kill"}
-    endpoint.behave("bot-kill", "delay", seconds=1.5, times=1)
+    environment = environment | {
+        "FACELIFT_KEY_PREFIX": "kill",
+        "FACELIFT_READ_TIMEOUT": "20s",
+        "FACELIFT_REQUEST_TIMEOUT": "20s",
+        "FACELIFT_LEASE": "15s",
+    }
+    endpoint.behave("bot-kill", "delay", seconds=15, times=1)  # it cannot end before the kill
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="kill") as client,
         worker(tmp_path / "first", environment) as first,
