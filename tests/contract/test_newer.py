@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tasks.record_reader
-import tasks.scripts
+import tasks.script_sources
 from tasks.client import UploadClient
 from tasks.errors import JobNotFound, LedgerRefused
 from tasks.replies import Claimed
@@ -114,7 +114,7 @@ def test_job_of_a_newer_form_is_carried_out_by_a_worker_that_knows_it(
         with pytest.raises(LedgerRefused):
             claim(ledger, job)
         ledger.tick(10)
-    monkeypatch.setattr(tasks.scripts, "FORM", 2)
+    monkeypatch.setattr(tasks.script_sources, "FORM", 2)
     monkeypatch.setattr(tasks.record_reader, "FORM", 2)
     newer = Ledger(redis_client, now=ledger.now)
     assert ledger.take_message() == job
