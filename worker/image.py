@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -108,10 +109,11 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
     if image_format is ImageFormat.PNG:
         prove_rows(layout)
     elif image_format is ImageFormat.JPEG:
-        _decode(layout, image_format)
+        prove = _prove_segments if len(layout.pixels) <= _USUAL else _decode
+        prove(layout.pixels, image_format)
     else:
         with _small_ones if width * height <= _SMALL else _large_ones:
-            _decode(layout, image_format)
+            _decode(layout.pixels, image_format)
     return ValidImage(data, image_format, width)
 
 
@@ -176,13 +178,12 @@ _small_ones = threading.BoundedSemaphore(4)
 _large_ones = threading.BoundedSemaphore(1)
 
 
-def _decode(layout: Layout, image_format: ImageFormat) -> None:
+def _decode(pixels: bytes, image_format: ImageFormat) -> None:
     """Let Pillow decode the picture, to see that it can.
 
     Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
     ours came before.
     """
-    pixels = layout.pixels
     try:
         with OPENERS[image_format](BytesIO(pixels)) as picture:
             # In one go: a busy process gets back to Python late, and a turn may be held meanwhile.
@@ -195,3 +196,8 @@ def _decode(layout: Layout, image_format: ImageFormat) -> None:
             OutcomeCode.IMAGE_NOT_AN_IMAGE,
             f"The file begins like a {image_format.label} but cannot be decoded.",
         ) from error
+
+
+_USUAL = 2_000  # bytes of a JPEG's segments; a longer one has tables of its own
+_prove_segments = lru_cache(maxsize=256)(_decode)
+"""The same, remembered: JPEGs by one encoder of one quality differ in their coded data only."""

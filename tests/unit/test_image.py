@@ -105,7 +105,7 @@ def test_damaged_exif_is_not_read() -> None:
 
 @pytest.fixture
 def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    for decoder in ("_decode", "prove_rows"):
+    for decoder in ("_decode", "_prove_segments", "prove_rows"):
         monkeypatch.setattr(image_module, decoder, lambda *_: pytest.fail("decoded"))
 
 
@@ -364,8 +364,8 @@ def test_whatever_pillow_raises_becomes_a_rejection(
     def break_down(_: object) -> None:
         raise error
 
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, break_down)
-    refused = refusal(BASELINE)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, break_down)
+    refused = refusal(WHOLE["webp"], ALL_FORMATS)
     assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
     assert isinstance(refused.__cause__, error)
 
@@ -374,9 +374,32 @@ def test_want_of_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatc
     def break_down(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, break_down)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, break_down)
     with pytest.raises(MemoryError):
-        validate(BASELINE, LIMITS)
+        validate(WHOLE["webp"], ALL_FORMATS)
+
+
+def test_segments_that_were_decoded_before_are_not_decoded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, large = (encode(draw(side, side), "JPEG") for side in (20, 60))
+    validate(small, LIMITS)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
+    assert validate(large, LIMITS).side == 60
+
+
+def test_segments_that_were_refused_are_refused_again() -> None:
+    data = BASELINE.replace(b"\xff\xdb", b"\xff\xfe")
+    for _ in range(2):
+        assert refusal(data).code is OutcomeCode.IMAGE_NOT_AN_IMAGE
+
+
+def test_segments_beyond_the_usual_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = insert_segment(BASELINE, 0xEE, bytes(2_000))
+    validate(data, LIMITS)
+    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
+    with pytest.raises(pytest.fail.Exception):
+        validate(data, LIMITS)
 
 
 def test_many_threads_get_the_answers_of_one() -> None:
