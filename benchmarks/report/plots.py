@@ -104,7 +104,7 @@ def growth(rows: Rows, file: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.2))
     runs = [row for row in pick(rows, "ledger") if "rss" in row]
     x = list(range(len(runs)))  # evenly: sizes grow by factors
-    sizes = [f"{run['finished'] + run['waiting']:,}" for run in runs]
+    sizes = [f"{(run['finished'] + run['waiting']) / 1_000:,.0f}" for run in runs]
     for name, colour in (("status", _OURS), ("claim", _OTHERS)):
         for cut, style in (("p50", "-"), ("p99", "--")):
             axes[0].plot(
@@ -121,9 +121,10 @@ def growth(rows: Rows, file: Path) -> None:
     ):
         axis.set_title(title)
         axis.set_xticks(x, sizes)
-        axis.set_xlabel("jobs in the ledger")
+        axis.set_xlabel("thousands of jobs in the ledger")
         axis.set_ylim(bottom=0)
-    axes[0].legend(frameon=False, loc="lower right", ncols=2)
+    axes[0].set_ylim(top=1.6 * axes[0].get_ylim()[1])  # room for the legend
+    axes[0].legend(frameon=False, loc="upper left", ncols=2)
     _save(figure, file)
 
 
