@@ -47,19 +47,24 @@ def walk_jpeg(data: bytes) -> Layout:
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
             frames.append(unpack_from(">HH", segment, 5))
-            segment = segment[:5] + _ONE_PIXEL + segment[9:]  # noqa: PLW2901 - for the decoder
         elif code == _SCAN:
             scans += 1
-            segment = segment[: _length(segment)]  # noqa: PLW2901 - the coded data follow
         elif code == _EXIF and segment.startswith(_IS_EXIF, 4):
             exif = exif or segment[10:]
         if code not in _METADATA:
-            needed.append(segment)
+            needed.append(_without_pixels(code, segment))
     if len(frames) != 1 or not 0 < scans <= _MOST_SCANS:
         raise broken(f"it has {len(frames)} frames and {scans} scans")
     height, width = frames[0]
     skeleton = b"".join([*needed, bytes([0xFF, _END])])
     return Layout(*as_shown(width, height, exif), animated=False, pixels=skeleton)
+
+
+def _without_pixels(code: int, segment: bytes) -> bytes:
+    """As the decoder is given it: no coded data, and one pixel as the size."""
+    if code in _FRAMES:
+        return segment[:5] + _ONE_PIXEL + segment[9:]
+    return segment[: _length(segment)]
 
 
 def strip_jpeg(data: bytes) -> Essence:
