@@ -50,7 +50,9 @@ _SHARED = ("_ledger", "_batch", "_track", "_pool", "_turns", "_moves", "_answers
 
 # Words, and what may look as if it held some. A field is not the variable of the same name.
 _TOKEN = re.compile(r"@[A-Z]+@|'[^'\n]*'|\s*--[^\n]*|[.:]?[A-Za-z_]\w*")
-_CONSTANT = re.compile(r"^local ([A-Z_]+) = ('[^'\n]*'|@[A-Z]+@|[\d.e]+)\n", re.MULTILINE)
+_CONSTANT = re.compile(
+    r"^local ([A-Z_]+) = ('[^'\n]*'|@[A-Z]+@|[\d.e]+) *(?:--.*)?\n", re.MULTILINE
+)
 _STATEMENT = re.compile(r"^(?=[a-z])(?!end\b|else)", re.MULTILINE)
 _DECLARATION = re.compile(r"local (?:function )?(\w+)")
 
@@ -88,9 +90,9 @@ def sources(keys: Keys, retention: Retention) -> dict[str, str]:
 @cache
 def _assembled() -> dict[str, str]:
     """Each script behind those of the shared declarations that it needs, still with marks."""
-    shared = _replaced("".join(map(_source, _SHARED)), {})
-    constants = dict(_CONSTANT.findall(shared))
-    shared = _replaced(_CONSTANT.sub("", shared), constants)
+    written = "".join(map(_source, _SHARED))
+    constants = dict(_CONSTANT.findall(written))
+    shared = _replaced(_CONSTANT.sub("", written), constants)
     statements = [(each, set(_TOKEN.findall(each))) for each in _STATEMENT.split(shared)]
     assembled = {}
     for name in NAMES:
