@@ -309,8 +309,8 @@ def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
         asked += 1
         return asked <= 2
 
-    blocks = picture(side=600)
-    assert len(blocks.data) > 2 * 65_536
+    blocks = picture(side=800)
+    assert len(blocks.data) > 2 * 262_144
     with pytest.raises(LeaseLost):
         client.deliver(
             blocks,

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from worker.image import ValidImage
 
-BLOCK = 65_536
+_BLOCK = 1 << 18
 """Bytes that are sent at once; whether they still may be is asked before each."""
+
+# What no picture holds, and nobody can guess who makes one.
+_BOUNDARY = secrets.token_hex(16)
 
 _HEADERS = {
     "Accept": "application/json",
@@ -50,17 +53,16 @@ def upload_request(
     may_send: Callable[[], bool],
 ) -> UploadRequest:
     """The request as ENDPOINT.md has it [S, R]."""
-    boundary = secrets.token_hex(16)
     name = format_multipart_header_param("filename", safe_name(file_name, image))
     before = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="chatbotId"\r\n\r\n{chatbot_id}\r\n'
-        f'--{boundary}\r\nContent-Disposition: form-data; name="profilePictureFile"; {name}\r\n'
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="chatbotId"\r\n\r\n{chatbot_id}\r\n'
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="profilePictureFile"; {name}\r\n'
         f"Content-Type: {image.content_type}\r\n\r\n"
     )
-    body = b"".join((before.encode(), image.data, f"\r\n--{boundary}--\r\n".encode()))
+    body = b"".join((before.encode(), image.data, f"\r\n--{_BOUNDARY}--\r\n".encode()))
     headers = _HEADERS | {
         "Authorization": f"Bearer {api_key}",
-        "Content-Type": f"multipart/form-data; boundary={boundary}",
+        "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
         "Content-Length": str(len(body)),
     }
     return UploadRequest(headers, _guarded(body, may_send))
@@ -68,10 +70,10 @@ def upload_request(
 
 def _guarded(body: bytes, may_send: Callable[[], bool]) -> Iterator[memoryview]:
     with memoryview(body) as view:
-        for at in range(0, len(body), BLOCK):
+        for at in range(0, len(body), _BLOCK):
             if not may_send():
                 raise LeaseLost("the lease was lost before the picture was sent")
-            yield view[at : at + BLOCK]
+            yield view[at : at + _BLOCK]
 
 
 def safe_name(file_name: str, image: ValidImage) -> str:

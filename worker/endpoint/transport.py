@@ -20,7 +20,6 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from worker.endpoint.form import BLOCK
 from worker.endpoint.watchdog import current_exchange
 
 if TYPE_CHECKING:
@@ -38,7 +37,10 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class _Connection(HTTPConnection):
-    """A connection that the watchdog can end."""
+    """A connection that the watchdog can end; it sends the head with the body's first block."""
+
+    _is_head = False
+    _head = b""
 
     def _new_conn(self) -> socket:
         sock = super()._new_conn()
@@ -51,7 +53,18 @@ class _Connection(HTTPConnection):
             self.connect()
         exchange.attach(self.sock)
         self.timeout = exchange.limits.read  # or the limit to connect holds for each block
-        super().request(*args, **kwargs)
+        self._is_head = True
+        try:
+            super().request(*args, **kwargs)
+        finally:  # or a proxy would get what was held back
+            self._is_head, self._head = False, b""
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - what http.client sends
+        if self._is_head:
+            self._is_head, self._head = False, data
+            return
+        block, self._head = b"".join((self._head, data)) if self._head else data, b""
+        super().send(block)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own does so
         response = super().getresponse()
@@ -178,7 +191,7 @@ class _Finder(HTTPAdapter):
     def __init__(self, trust: ssl.SSLContext) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
         self._trust = trust
-        self.poolmanager.connection_pool_kw |= {"ssl_context": trust, "blocksize": BLOCK}
+        self.poolmanager.connection_pool_kw["ssl_context"] = trust
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - as in requests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from tests.integration.endpoint.wire import DONE, KEY, SMALL, always, answering,
 from worker.errors import DeliveryRefused
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from tests.integration.endpoint.wire import Connect, Serve, Server
@@ -46,6 +46,24 @@ def test_the_request_is_as_documented(serve: Serve, connect: Connect) -> None:
         ),
         b"--\r\n",
     ]
+
+
+def test_the_head_goes_out_together_with_the_picture(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    plain = socket.socket.sendall
+
+    def sendall(self: socket.socket, data: bytes) -> None:
+        sent.append(bytes(data))
+        plain(self, data)
+
+    monkeypatch.setattr(socket.socket, "sendall", sendall)
+    client = connect(serve(always(DONE)).url)
+    deliver(client)
+    deliver(client)  # by the same connection
+    requests = [data for data in sent if data != DONE]
+    assert [data.startswith(b"POST ") and SMALL.data in data for data in requests] == [True] * 2
 
 
 def test_a_file_name_injects_no_header(serve: Serve, connect: Connect) -> None:
