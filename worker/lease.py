@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import secrets
 import threading
@@ -55,6 +56,7 @@ class LeaseKeeper:
         self.seconds = seconds
         self._store = store
         self._monotonic = monotonic
+        self._process, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
         self._loop = Loop("lease heartbeat", self.tick)
@@ -62,7 +64,8 @@ class LeaseKeeper:
     @contextmanager
     def hold(self, job_id: str) -> Iterator[Held]:
         """A new lease on `job_id`, kept alive inside the block; claim it first thing."""
-        held = Held(Lease(job_id, secrets.token_hex(8)), self._monotonic() + self.seconds)
+        token = f"{self._process}.{next(self._numbers)}"
+        held = Held(Lease(job_id, token), self._monotonic() + self.seconds)
         with self._lock:
             self._held[held.lease.token] = held
         self._loop.start()  # here, so that it runs in whichever process runs the job
