@@ -29,7 +29,7 @@ _UNREADABLE = {
 class FolderStore:
     """Reads the regular files below `root`.
 
-    The way to the file is walked from a handle on `root`, name by name and following no link.
+    The way to the file is walked from `root`, name by name and following no link.
     Where there are links, it is resolved first, and must stay below `root`: who exchanges a
     folder for a link in between gets nothing.
 
@@ -69,42 +69,49 @@ class FolderStore:
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""
         try:
-            root = os.open(self._root, _FOLDER)
-        except OSError as error:
-            raise unavailable("its folder cannot be opened", error.strerror) from error
-        try:
-            file = self._open(root, path)
+            file = self._open(path)
             try:
                 return _read(file, path, limit)
             finally:
                 os.close(file)
         except ValueError as error:  # a NUL or half a surrogate pair, which no file's name can hold
+            self._check_root()
             raise missing(path) from error
         except OSError as error:
+            self._check_root()
             if error.errno in _UNREADABLE:
                 raise unreadable(path, _UNREADABLE[error.errno]) from error
             if error.errno not in _MISSING:
                 raise unavailable("reading from it failed", error.strerror) from error
-            if self._is_unmounted(root):
+            if self._is_unmounted():
                 raise unavailable("its folder is not mounted") from error
             raise missing(path) from error
-        finally:
-            os.close(root)
 
-    def _open(self, root: int, path: str) -> int:
+    def _open(self, path: str) -> int:
         names = path.split("/")
         if _ELSEWHERE.isdisjoint(names):
             try:
-                return _open_below(root, *names)
+                return _open_below(self._root, *names)
             except OSError as error:
                 if error.errno not in _IS_LINK:
                     raise
-        return _open_below(root, *self._resolve(path))
+        return _open_below(self._root, *self._resolve(path))
 
-    def _is_unmounted(self, root: int) -> bool:
+    def _check_root(self) -> None:
+        """What cannot be read may be the folder itself.
+
+        Raises:
+            StoreUnavailable: it is.
+        """
+        try:
+            os.close(os.open(self._root, _FOLDER))
+        except OSError as error:
+            raise unavailable("its folder cannot be opened", error.strerror) from error
+
+    def _is_unmounted(self) -> bool:
         """Whether the root has become an empty folder of another file system."""
         try:
-            return os.fstat(root).st_dev != self._device and not os.listdir(root)
+            return self._root.stat().st_dev != self._device and not any(self._root.iterdir())
         except OSError:
             return True
 
@@ -119,11 +126,13 @@ class FolderStore:
         raise outside(path)
 
 
-def _open_below(folder: int, *names: str) -> int:
+def _open_below(root: Path, *names: str) -> int:
     *folders, file = names or (os.curdir,)
-    folder = os.dup(folder)
+    if not folders:
+        return os.open(f"{root}/{file}", _FILE)
+    folder = os.open(f"{root}/{folders[0]}", _FOLDER | os.O_NOFOLLOW)
     try:
-        for name in folders:
+        for name in folders[1:]:
             below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = below
@@ -136,10 +145,14 @@ def _read(file: int, path: str, limit: int) -> bytes:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode):
         raise unreadable(path, "is not a regular file")
-    # As large as it says at first: room for `limit` bytes would cost more than to fill it.
-    data = os.read(file, min(status.st_size, limit) + 1)
-    while len(data) <= limit and (more := os.read(file, limit + 1 - len(data))):
+    size = status.st_size
+    # As large as it says at first: room for `limit` bytes would cost more than to fill it. If it is
+    # no larger, its end has been met.
+    data = os.read(file, min(size, limit) + 1)
+    while len(data) != size and len(data) <= limit:
+        if not (more := os.read(file, limit + 1 - len(data))):
+            break
         data += more
     if len(data) <= limit:
         return data
-    raise too_large(path, limit, max(len(data), status.st_size))
+    raise too_large(path, limit, max(len(data), size))
