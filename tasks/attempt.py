@@ -75,13 +75,13 @@ class Attempt:
         )
 
     def _stored(self) -> dict[str, object]:
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        del told["number"]
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name in _STORED if (value := getattr(self, name)) is not None}
 
 
-def _to_json(stored: Mapping[str, object]) -> str:
-    return json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
+_STORED = tuple(field.name for field in fields(Attempt) if field.name != "number")
+
+
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _told_by(record: Mapping[str, str]) -> dict[str, Any]:

@@ -205,8 +205,11 @@ def check_text(field: str, value: object, longest: int) -> str:
         raise InvalidJob(field, "must not be blank")
     if len(value) > longest:
         raise InvalidJob(field, f"is {len(value)} characters long; at most {longest} are allowed")
-    # Cc: control characters, Cs: halves of surrogate pairs, which no UTF-8 can hold.
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    # Cc: control characters, Cs: halves of surrogate pairs, which no UTF-8 can hold. Neither can
+    # be printed; what else cannot may be in a name.
+    if not value.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cs"} for character in value
+    ):
         raise InvalidJob(field, f"must hold no control characters: {_show(value)}")
     return value
 

@@ -6,7 +6,7 @@ Pure values; `store.py` makes them out of what the scripts reply.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class Waiting:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(NamedTuple):
     """The request may start now.
 
     Attributes:
@@ -76,8 +75,7 @@ class Go:
     throttles: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """The rate limit of a key as the endpoint sees it [V2]; None where it does not say.
 
     Attributes:
@@ -109,11 +107,13 @@ class Heard:
 
     def encode(self) -> str:
         """As JSON, without what is not known."""
-        told: dict[str, object] = {"answered": self.answered, "fingerprint": self.fingerprint}
-        for part in (self.gate, self.quota):
-            told |= {field.name: getattr(part, field.name) for field in fields(part)}
+        told = {"answered": self.answered, "fingerprint": self.fingerprint}
+        told |= self.gate._asdict() | self.quota._asdict()
         known = {name: value for name, value in told.items() if value is not None}
-        return json.dumps(known, separators=(",", ":"))
+        return _to_json(known)
+
+
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Tick(NamedTuple):

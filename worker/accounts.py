@@ -103,9 +103,7 @@ class Accounts:
         if (found := self._accounts.get(spell(account))) is None:
             return ""
         with self._lock:
-            newest = found.keys[0]
-        digest = hashlib.sha256(_FINGERPRINT + newest.get_secret_value().encode())
-        return digest.hexdigest()[:_DIGITS]
+            return found.fingerprint
 
     def tick(self) -> float:
         """Read all secret files, tell of changes; returns the seconds until the next round.
@@ -168,6 +166,7 @@ class _Account:
         variable: the one that told them.
         file: the secret file, if they come from one.
         keys: as last told: the newest, then perhaps the one before.
+        fingerprint: of the newest.
         mark: what the file system said of the file before it was last read.
         broken: whether the file could not be read, or held no key, when last tried.
         reading: held by the thread that reads the file.
@@ -180,6 +179,7 @@ class _Account:
         "_refused_at",
         "broken",
         "file",
+        "fingerprint",
         "keys",
         "mark",
         "reading",
@@ -190,6 +190,7 @@ class _Account:
         self.variable = given.variable
         self.file: Path | None = given.file
         self.keys = given.keys
+        self.fingerprint = _fingerprint(self.keys[0])
         self.mark: tuple[int, ...] | None = None
         self.broken = False
         self.reading = threading.Lock()
@@ -221,6 +222,7 @@ class _Account:
         if fallback != self._fallback:
             self._fallback, self._fallback_until = fallback, now + self._grace
         self.keys = keys
+        self.fingerprint = _fingerprint(keys[0])
         usable = self._usable(now)
         self._refused_at = {key: at for key, at in self._refused_at.items() if key in usable}
         return True
@@ -229,6 +231,11 @@ class _Account:
         if self._fallback is None or now >= self._fallback_until:
             return [self.keys[0]]
         return [self.keys[0], self._fallback]
+
+
+def _fingerprint(key: SecretStr) -> str:
+    digest = hashlib.sha256(_FINGERPRINT + key.get_secret_value().encode())
+    return digest.hexdigest()[:_DIGITS]
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:

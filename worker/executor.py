@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.codes import OutcomeCode
 from tasks.errors import FaceliftError
-from tasks.job import Fit, ImageRef
+from tasks.job import Fit
 from tasks.replies import Claimed, Ended, Go, Heard, Leased, Quota, Waiting
 from worker.errors import (
     DeliveryFailed,
@@ -131,7 +131,7 @@ class Executor:
 
     def _read_image(self, run: Run) -> ValidImage:
         record = run.record
-        ref = ImageRef.parse(record.image)
+        ref = run.image_ref
         store = self.image_stores.get(ref.store)
         if store is None:
             raise PermanentFailure(
@@ -201,7 +201,7 @@ class Executor:
             result = self.endpoint.deliver(
                 image,
                 chatbot_id=run.record.chatbot_id,
-                file_name=ImageRef.parse(run.record.image).path,
+                file_name=run.image_ref.path,
                 api_key=api_key,
                 may_send=lambda: self.leases.is_ours(run.held),
             )
@@ -217,7 +217,7 @@ class Executor:
         quota = result.quota or Quota()
         cap = self.recorder.policy.pause_cap
         if quota.reset_after is not None and quota.reset_after > cap:
-            quota = replace(quota, reset_after=cap)
+            quota = quota._replace(reset_after=cap)
         return Heard(
             gate=gate,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tasks.codes import JobState, WaitReason
+from tasks.job import ImageRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +70,18 @@ class Run:
 
     Attributes:
         record: as it was claimed.
+        image_ref: which image it is about.
         held: the lease.
         started_at: Unix seconds of the claim.
         heard: what the last request told of account and endpoint, if there was one.
+
+    Raises:
+        InvalidJob: the record does not say which image.
     """
 
     def __init__(self, record: JobRecord, held: Held, monotonic: Callable[[], float]) -> None:
         self.record = record
+        self.image_ref = ImageRef.parse(record.image)
         self.held = held
         self.started_at = record.started_at or record.created_at
         self._image: bytes | None = None
