@@ -39,8 +39,7 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 class _Connection(HTTPConnection):
     """A connection that the watchdog can end; it sends the head with the body's first block."""
 
-    _is_head = False
-    _head = b""
+    _held: bytes | None = None  # the head, until the first block; empty until the head is there
 
     def _new_conn(self) -> socket:
         sock = super()._new_conn()
@@ -53,18 +52,20 @@ class _Connection(HTTPConnection):
             self.connect()
         exchange.attach(self.sock)
         self.timeout = exchange.limits.read  # or the limit to connect holds for each block
-        self._is_head = True
+        self._held = b""
         try:
             super().request(*args, **kwargs)
         finally:  # or a proxy would get what was held back
-            self._is_head, self._head = False, b""
+            self._held = None
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - what http.client sends
-        if self._is_head:
-            self._is_head, self._head = False, data
-            return
-        block, self._head = b"".join((self._head, data)) if self._head else data, b""
-        super().send(block)
+        if self._held is None:
+            super().send(data)
+        elif not self._held:
+            self._held = data
+        else:
+            block, self._held = b"".join((self._held, data)), None
+            super().send(block)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own does so
         response = super().getresponse()
