@@ -36,6 +36,7 @@ from worker.callback import Messenger, Receiver, Signer, patience
 from worker.celery_settings import celery_settings
 from worker.departure import Departure
 from worker.dispatcher import Dispatcher
+from worker.doorbell import Doorbell
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.executor import Executor
 from worker.heartbeat import Heartbeat
@@ -242,7 +243,9 @@ class Worker:
         )
         celery.conf.update(conf)
 
-        @celery.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
+        @celery.task(  # type: ignore[untyped-decorator] # celery is untyped
+            name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=Doorbell
+        )
         def upload(task: Task) -> str:
             return self._tell(task.request.id, self._run(task.request.id))
 
