@@ -16,7 +16,7 @@ from benchmarks.growth.ledger import grow
 from benchmarks.pacing.neighbours import quiet_account
 from benchmarks.pacing.outage import Kind, outage
 from benchmarks.pacing.window import CONTESTANTS, one_account
-from benchmarks.peers import PEERS
+from benchmarks.peers import FACELIFT, LOOP, PEERS
 from benchmarks.pictures import write_pictures
 from benchmarks.plan import FULL, SHORT, Plan
 from benchmarks.report.page import write_page
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ROOT = Path(__file__).parent.parent
-_KINDS = ("peers", "pacing", "growth")
+_KINDS = ("peers", "turns", "pacing", "growth")
 
 
 class Bench:
@@ -100,6 +100,17 @@ class Bench:
                         jobs=plan.scale_jobs,
                     ),
                 )
+
+    def turns(self) -> None:
+        """What a queue costs at all: Facelift and the loop without one, again and again."""
+        plan, results = self._plan, Results(self._folder, "turns")
+        for turn, peer in product(range(plan.turns), (FACELIFT, LOOP)):
+            _measure(
+                *(results, "turn", {"peer": peer.name, "turn": turn}),
+                lambda peer=peer: throughput(
+                    peer, self._media, processes=1, concurrency=plan.concurrency, jobs=plan.jobs
+                ),
+            )
 
     def pacing(self) -> None:
         """The rate limit, two accounts, outages."""
@@ -174,7 +185,7 @@ def _shown(values: Mapping[str, object]) -> str:
     envvar="ONLY",
     default=",".join(_KINDS),
     metavar="LIST",
-    help="Of peers,pacing,growth; `report` measures nothing. [env: ONLY]",
+    help="Of peers,turns,pacing,growth; `report` measures nothing. [env: ONLY]",
 )
 @click.option(
     "--match", envvar="MATCH", default="", help="Only those named like this. [env: MATCH]"

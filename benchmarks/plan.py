@@ -19,6 +19,7 @@ class Plan:
         scale: processes and jobs in flight in each, of the scaling plots.
         scale_repeats: of each.
         scale_jobs: of each run.
+        turns: of Facelift and the loop without a queue that validates as it does.
         pacing_processes: numbers of worker processes on one account.
         pacing_seconds: of steady state.
         backlog: of the busy account.
@@ -38,6 +39,7 @@ class Plan:
     scale: tuple[tuple[int, int], ...]
     scale_repeats: int
     scale_jobs: int
+    turns: int
     pacing_processes: tuple[int, ...]
     pacing_seconds: float
     backlog: int
@@ -57,6 +59,7 @@ FULL = Plan(
     scale=((1, 50), (2, 50), (3, 50), (4, 50), (1, 10), (1, 25), (1, 100), (1, 200)),
     scale_repeats=1,
     scale_jobs=1_500,
+    turns=15,
     pacing_processes=(1, 2, 4, 8),
     pacing_seconds=60,
     backlog=5_000,
@@ -75,6 +78,7 @@ SHORT = Plan(
     scale=((1, 50), (2, 50), (1, 10), (1, 200)),
     scale_repeats=1,
     scale_jobs=500,
+    turns=2,
     pacing_processes=(2,),
     pacing_seconds=15,
     backlog=1_000,

@@ -48,6 +48,13 @@ FACELIFT = Peer(
     "`FACELIFT_RATE_LIMIT=off`; all else by default",
     scales=True,
 )
+LOOP = Peer(
+    "no queue: threads, Facelift's validation",
+    "bare",
+    f"python -m {_HERE}.bare facelift {{concurrency}} {{jobs}}",
+    "`requests.Session` a thread",
+    queue=False,
+)
 _DRAMATIQ = "dramatiq benchmarks.peers.dramatiq_threads --processes {processes}"
 _TASKIQ = "taskiq worker benchmarks.peers.taskiq_streams:broker --workers {processes}"
 
@@ -139,11 +146,5 @@ PEERS = (
         "`requests.Session` a thread",
         queue=False,
     ),
-    Peer(
-        "no queue: threads, Facelift's validation",
-        "bare",
-        f"python -m {_HERE}.bare facelift {{concurrency}} {{jobs}}",
-        "`requests.Session` a thread",
-        queue=False,
-    ),
+    LOOP,
 )

@@ -25,6 +25,8 @@ def write_page(results: Path, out: Path) -> Path:
         }
         plots.speed(rows, images / "speed.svg")
         plots.scaling(rows, images / "scaling.svg")
+    if found := load(results, "turns"):
+        places["turns"] = tables.turns(found["rows"])
     if found := load(results, "pacing"):
         rows = found["rows"]
         places |= {

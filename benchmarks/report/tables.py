@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.pacing.window import CONTESTANTS
-from benchmarks.peers import PEERS
+from benchmarks.peers import FACELIFT, LOOP, PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +70,32 @@ def speed(rows: Rows) -> str:
         *("enqueue/s", "enqueue/s, many", "latency p50, ms", "p99, ms", "not sent", "sent twice"),
     )
     return _table(head, table)
+
+
+def turns(rows: Rows) -> str:
+    """Facelift as a multiple of the loop: of the medians, and in each turn that has both."""
+    runs, loops = (pick(rows, "turn", peer=peer.name) for peer in (FACELIFT, LOOP))
+    taken = {row["turn"]: row["cpu"] for row in loops}
+    ratios = [{"ratio": run["cpu"] / taken[run["turn"]]} for run in runs if run["turn"] in taken]
+    if not ratios:
+        return ""
+    of_medians = median(run["cpu"] for run in runs) / median(taken.values())
+    return _table(
+        ("", "CPU ms/job", "times the loop's", "turn by turn"),
+        [
+            [
+                FACELIFT.name,
+                f"{_number(middle(runs, 'cpu'), 2)}{_spread(runs, 'cpu', 2)}",
+                f"{of_medians:.2f}",
+                f"{_number(middle(ratios, 'ratio'), 2)}{_spread(ratios, 'ratio', 2)}",
+            ],
+            [
+                LOOP.name,
+                f"{_number(middle(loops, 'cpu'), 2)}{_spread(loops, 'cpu', 2)}",
+                *("1", "1"),
+            ],
+        ],
+    )
 
 
 def tuning(rows: Rows) -> str:
