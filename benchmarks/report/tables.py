@@ -53,8 +53,8 @@ def speed(rows: Rows) -> str:
         table.append(
             [
                 peer.name,
-                f"{_number(middle(runs, 'rate'), 0)}{_spread(runs, 'rate', 0)}",
-                f"{_number(middle(runs, 'cpu'), 2)}{_spread(runs, 'cpu', 2)}",
+                _typical(runs, "rate", 0),
+                _typical(runs, "cpu", 2),
                 _number(middle(runs, "redis_cpu"), 2) if peer.queue else NOTHING,
                 f"{max(run['rss'] for run in runs) / _MB:,.0f}",
                 _number(middle(runs, "enqueue"), 0),
@@ -85,13 +85,13 @@ def turns(rows: Rows) -> str:
         [
             [
                 FACELIFT.name,
-                f"{_number(middle(runs, 'cpu'), 2)}{_spread(runs, 'cpu', 2)}",
+                _typical(runs, "cpu", 2),
                 f"{of_medians:.2f}",
-                f"{_number(middle(ratios, 'ratio'), 2)}{_spread(ratios, 'ratio', 2)}",
+                _typical(ratios, "ratio", 2),
             ],
             [
                 LOOP.name,
-                f"{_number(middle(loops, 'cpu'), 2)}{_spread(loops, 'cpu', 2)}",
+                _typical(loops, "cpu", 2),
                 *("1", "1"),
             ],
         ],
@@ -196,9 +196,11 @@ def _number(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def _spread(rows: Rows, value: str, digits: int) -> str:
+def _typical(rows: Rows, value: str, digits: int) -> str:
+    """The median, and the spread if there are repeats."""
     found = [row[value] for row in rows]
-    return f" ({min(found):.{digits}f} to {max(found):.{digits}f})" if len(found) > 1 else ""
+    spread = f" ({min(found):.{digits}f} to {max(found):.{digits}f})" if len(found) > 1 else ""
+    return f"{_number(median(found), digits)}{spread}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
