@@ -155,7 +155,6 @@ def forget_the_scripts(outage: Outage) -> None:
 
 def put_another_type_in_the_queues_place(outage: Outage) -> None:
     queue = Keys().queue
-    outage.redis.delete(queue)
     outage.redis.set(queue, "not a list")
     time.sleep(3)
     outage.redis.delete(queue)
@@ -163,8 +162,10 @@ def put_another_type_in_the_queues_place(outage: Outage) -> None:
 
 def put_another_type_in_the_agendas_place(outage: Outage) -> None:
     agenda = Keys().agenda
-    outage.redis.rename(agenda, "kept")
-    outage.redis.set(agenda, "not a sorted set")
+    with outage.redis.pipeline() as together:  # or what is entered in between would be lost
+        together.rename(agenda, "kept")
+        together.set(agenda, "not a sorted set")
+        together.execute()
     time.sleep(3)
     outage.redis.rename("kept", agenda)
 
