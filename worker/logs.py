@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _LEVELS = {
     "celery.app.trace": "ERROR",  # tells of every task what a line of ours tells better
     "celery.worker.strategy": "WARNING",
-    "urllib3.connectionpool": "INFO",  # tells paths and queries, which may hold a secret
+    "urllib3.connection": "ERROR",  # tells paths and queries, which may hold a secret
+    "urllib3.connectionpool": "INFO",  # the same
     "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
 }
 _PLAIN = re.compile(r"[\w.:/@%+,-]+")

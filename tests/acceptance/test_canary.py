@@ -41,18 +41,18 @@ IN_URL = secrets.token_urlsafe(20)
 # A defect of ours, in the midst of all that knows the key.
 DEFECT = """
 import pathlib
-from urllib3 import HTTPConnectionPool
+from http.client import HTTPConnection
 
-send = HTTPConnectionPool.urlopen
+put = HTTPConnection.putheader
 defect = pathlib.Path(__file__).with_name("defect")
 
-def send_unless_defect(self, *args, **options):
-    if defect.exists():
+def put_unless_defect(self, name, *values):
+    if name == "Authorization" and defect.exists():
         defect.unlink()
         raise RuntimeError("a defect")
-    return send(self, *args, **options)
+    return put(self, name, *values)
 
-HTTPConnectionPool.urlopen = send_unless_defect
+HTTPConnection.putheader = put_unless_defect
 """
 
 # What goes into the log as JSON goes into a file as text besides.

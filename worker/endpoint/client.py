@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tasks.codes import OutcomeCode
-from worker.endpoint.answer import Answer, judge
+from worker.endpoint.answer import judge
 from worker.endpoint.faults import FAULTS, cause, translate
 from worker.endpoint.form import upload_request
 from worker.endpoint.limits import RequestLimits
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.endpoint.answer import Receipt
-    from worker.endpoint.form import UploadRequest
     from worker.image import ValidImage
 
 _PATH = "/api/v1/upload-chatbot-profile-picture"
@@ -104,7 +103,7 @@ class EndpointClient:
         )
         try:
             with self._watchdog.watch(may_send):
-                answer = self._exchange(request)
+                answer = self._way().exchange(request)
         except FAULTS as error:
             raise translate(error, host=self._host, limits=self._limits) from cause(error, api_key)
         return judge(answer, url=self._url, api_key=api_key, now=self._now())
@@ -127,26 +126,6 @@ class EndpointClient:
         with self._lock:
             for way in self._ways:
                 way.close()
-
-    def _exchange(self, request: UploadRequest) -> Answer:
-        most = self._limits.response_bytes
-        body = bytearray()
-        response = self._way().post(request)
-        try:
-            while (more := most - len(body)) > 0:
-                # Unlike `read`, it takes what is there, whatever size a chunk claims to have.
-                piece = response.read1(more, decode_content=False)
-                if not piece:
-                    break
-                body += piece
-        except FAULTS:
-            if response.status // 100 == 2:  # noqa: PLR2004 - 2xx
-                raise
-            # A no is a no, and a pause a pause, with or without its explanation.
-        finally:
-            response.close()  # with its connection, unless all was read
-            response.release_conn()
-        return Answer(response.status, response.headers, bytes(body))
 
     def _way(self) -> Way:
         way: Way | None = getattr(self._thread, "way", None)

@@ -22,11 +22,13 @@ _BLOCK = 1 << 18
 
 # What no picture holds, and nobody can guess who makes one.
 _BOUNDARY = secrets.token_hex(16)
+_AFTER = f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # what is not compressed cannot be a bomb
     "User-Agent": f"facelift/{version('facelift')}",
+    "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
 }
 _NAME_LENGTH = 100
 
@@ -37,11 +39,25 @@ class UploadRequest:
 
     Attributes:
         headers: all but those that the connection adds by itself.
-        body: block by block, for as long as it may be sent; raises LeaseLost when it may not.
+        may_send: whether the body still may be sent.
     """
 
     headers: dict[str, str]
-    body: Iterator[memoryview]
+    may_send: Callable[[], bool]
+    _body: tuple[bytes, bytes, bytes]
+
+    def blocks(self, head: bytes) -> Iterator[memoryview]:
+        """`head` and the body, block by block, for as long as the body may be sent.
+
+        Raises:
+            LeaseLost: it may not.
+        """
+        whole = b"".join((head, *self._body))
+        with memoryview(whole) as view:
+            for at in range(0, len(whole), _BLOCK):
+                if not self.may_send():
+                    raise LeaseLost("the lease was lost before the picture was sent")
+                yield view[at : at + _BLOCK]
 
 
 def upload_request(
@@ -59,21 +75,12 @@ def upload_request(
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="profilePictureFile"; {name}\r\n'
         f"Content-Type: {image.content_type}\r\n\r\n"
     )
-    body = b"".join((before.encode(), image.data, f"\r\n--{_BOUNDARY}--\r\n".encode()))
+    body = (before.encode(), image.data, _AFTER)
     headers = _HEADERS | {
         "Authorization": f"Bearer {api_key}",
-        "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
-        "Content-Length": str(len(body)),
+        "Content-Length": str(sum(map(len, body))),
     }
-    return UploadRequest(headers, _guarded(body, may_send))
-
-
-def _guarded(body: bytes, may_send: Callable[[], bool]) -> Iterator[memoryview]:
-    with memoryview(body) as view:
-        for at in range(0, len(body), _BLOCK):
-            if not may_send():
-                raise LeaseLost("the lease was lost before the picture was sent")
-            yield view[at : at + _BLOCK]
+    return UploadRequest(headers, may_send, body)
 
 
 def safe_name(file_name: str, image: ValidImage) -> str:

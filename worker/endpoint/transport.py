@@ -1,77 +1,77 @@
 """How bytes get to the endpoint and back: connections, and whom they trust.
 
-requests finds the way once, through proxies and all; each request then is urllib3's alone. What
-requests adds to one (redirects, cookies, `.netrc`, the environment read anew) is what must not
-happen here, and takes as long as all the rest.
+requests finds the way once, urllib3 connects, through proxies and TLS, and `http.client`, of which
+its connections are made, carries each request. What the upper two add to one (redirects, cookies,
+`.netrc`, the environment read anew, a pool, decoding) is what must not happen here, or nothing
+that a thread with one connection needs, and takes longer than all the rest.
 """
 
 from __future__ import annotations
 
-import logging
+import http.client
 import ssl
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from requests import Request, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry, Timeout
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ProxyError
 
+from worker.endpoint.answer import Answer
+from worker.endpoint.faults import FAULTS
 from worker.endpoint.watchdog import current_exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
-
-    from urllib3 import BaseHTTPResponse, HTTPResponse
 
     from worker.endpoint.form import UploadRequest
     from worker.endpoint.limits import RequestLimits
-
-_ONCE = Retry(total=False)
-
-# Its warnings quote headers that it cannot parse, and those may quote our key.
-logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class _Connection(HTTPConnection):
     """A connection that the watchdog can end; it sends the head with the body's first block."""
 
-    _held: bytes | None = None  # the head, until the first block; empty until the head is there
+    _head: bytes | None = None  # empty until `http.client` has made it; None but for a request
 
     def _new_conn(self) -> socket:
         sock = super()._new_conn()
         current_exchange().attach(sock)  # this early for a proxy that drips
         return sock
 
-    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
-        exchange = current_exchange()
-        if self.is_closed:
-            self.connect()
-        exchange.attach(self.sock)
-        self.timeout = exchange.limits.read  # or the limit to connect holds for each block
-        self._held = b""
+    def post(
+        self, target: str, proxy_headers: dict[str, str], request: UploadRequest
+    ) -> http.client.HTTPResponse:
+        """Send the request over the connection that there is; the body is still to be read."""
+        exchange, sock = current_exchange(), self.sock
+        exchange.attach(sock)
+        sock.settimeout(exchange.limits.read)
+        self._head = b""
         try:
-            super().request(*args, **kwargs)
-        finally:  # or a proxy would get what was held back
-            self._held = None
+            self.putrequest("POST", target, skip_accept_encoding=True)
+            for name, value in (request.headers | proxy_headers).items():
+                self.putheader(name, value)
+            self.endheaders()
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before
+                for block in request.blocks(self._head):
+                    sock.sendall(block)
+        finally:
+            self._head = None
+        return http.client.HTTPConnection.getresponse(self)
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - what http.client sends
-        if self._held is None:
+        if self._head is None:  # to a proxy
             super().send(data)
-        elif not self._held:
-            self._held = data
         else:
-            block, self._held = b"".join((self._held, data)), None
-            super().send(block)
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own does so
-        response = super().getresponse()
-        if response.status < 200:  # noqa: PLR2004 - 1xx is interim
-            self.close()  # or the final response would be taken for the next request's
-        return response
+            self._head += data
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
@@ -145,45 +145,88 @@ class Way:
     def __init__(self, url: str, environment: Environment, limits: RequestLimits) -> None:
         finder, request = _Finder(environment.trust), Request("POST", url).prepare()
         proxies = environment.proxies
-        pool = finder.get_connection_with_tls_context(request, verify=True, proxies=proxies)
-        self._pool = cast("HTTPConnectionPool", pool)
-        self._target = finder.request_url(request, proxies)
-        self._timeout = Timeout(connect=limits.connect, read=limits.read)
-
-    def post(self, request: UploadRequest) -> BaseHTTPResponse:
-        """Send the request; the response's body is still to be read."""
-        return self._pool.urlopen(
-            "POST",
-            self._target,
-            body=request.body,  # type: ignore[arg-type]  # the hints forget memoryviews
-            headers=request.headers,
-            retries=_ONCE,
-            redirect=False,
-            assert_same_host=False,
-            timeout=self._timeout,
-            preload_content=False,
-            decode_content=False,
+        # What urllib3 does before it sends has no public names, and no type hints.
+        pool: Any = finder.get_connection_with_tls_context(request, verify=True, proxies=proxies)
+        self._connection: _Connection = pool._new_conn()  # noqa: SLF001 - see above
+        is_tunnel = pool.proxy is not None and pool.scheme == "https"
+        self._proxy_headers: dict[str, str] = {} if is_tunnel else pool.proxy_headers
+        self._dial: Callable[[], None] = (
+            partial(pool._prepare_proxy, self._connection)  # noqa: SLF001 - the same
+            if is_tunnel
+            else self._connection.connect
         )
+        self._target = finder.request_url(request, proxies)
+        self._limits = limits
+        weakref.finalize(self, self._connection.close)  # its thread may end
+
+    def exchange(self, request: UploadRequest) -> Answer:
+        """Send the request and read the answer, of its body no more than the limit.
+
+        Raises:
+            OSError, ValueError, HTTPError: there is no answer.
+        """
+        connection, is_whole = self._connection, False
+        try:
+            if not connection.is_connected:
+                self._connect()
+            response = connection.post(self._target, self._proxy_headers, request)
+            body = bytearray()
+            try:
+                is_whole = _read(response, body, self._limits.response_bytes)
+            except FAULTS:
+                if response.status // 100 == 2:  # noqa: PLR2004 - 2xx
+                    raise
+                # A no is a no, and a pause a pause, with or without its explanation.
+            finally:
+                response.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise ProtocolError("Connection aborted.", error) from error
+        finally:
+            if not is_whole:  # or the rest would be taken for the next request's answer
+                connection.close()
+        return Answer(response.status, HTTPHeaderDict(response.headers.items()), bytes(body))
 
     def reach(self) -> None:
         """Make the connection that a request would go over, and close it again.
 
-        What urllib3 does before it sends, for which it has no public name.
+        Raises:
+            OSError, ValueError, HTTPError: there is no way to the endpoint.
         """
-        pool: Any = self._pool
-        connection = pool._get_conn()  # noqa: SLF001 - see above
         try:
-            connection.timeout = self._timeout.connect_timeout
-            if pool.proxy is not None and pool.scheme == "https":
-                pool._prepare_proxy(connection)  # noqa: SLF001 - the same
-            else:
-                connection.connect()
+            self._connect()
         finally:
-            connection.close()
+            self._connection.close()
 
     def close(self) -> None:
         """Close the connection."""
-        self._pool.close()
+        self._connection.close()
+
+    def _connect(self) -> None:
+        connection = self._connection
+        connection.close()
+        connection.timeout = self._limits.connect
+        try:
+            self._dial()
+        except (OSError, HTTPError, http.client.HTTPException) as error:
+            if connection.proxy is not None and not connection.has_connected_to_proxy:
+                raise ProxyError("Unable to connect to proxy", error) from error
+            raise
+
+
+def _read(response: http.client.HTTPResponse, body: bytearray, most: int) -> bool:
+    """Read up to `most` bytes into `body`; whether nothing of the response is left.
+
+    Raises:
+        IncompleteRead, HTTPException, OSError: it ends too early, or cannot be read.
+    """
+    while (more := most - len(body)) > 0:
+        piece = response.read1(more)  # unlike `read`, it takes what is there
+        if not piece:
+            if response.length:
+                raise IncompleteRead(len(body), response.length)
+            return response.status >= 200  # noqa: PLR2004 - 1xx is interim, another one follows
+        body += piece
+    return False
 
 
 class _Finder(HTTPAdapter):

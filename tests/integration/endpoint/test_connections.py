@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +13,7 @@ from tests.integration.endpoint.wire import DONE, LIMITS, always, deliver, failu
 from worker.endpoint import EndpointClient
 
 if TYPE_CHECKING:
-    import socket
+    import pytest
 
     from tests.integration.endpoint.wire import Connect, Serve, Server
 
@@ -106,3 +109,18 @@ def test_an_answer_after_an_interim_one_is_not_taken_for_the_next_requests(
         assert (error.code, error.http_status) == (OutcomeCode.MALFORMED_RESPONSE, 103)
     late.set()
     assert server.connections == 2
+
+
+def test_a_connection_whose_host_cannot_be_reached_any_more_is_lost(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(serve(always(DONE)).url)
+    deliver(client)
+
+    def find_no_route(*_: object) -> None:
+        raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+
+    monkeypatch.setattr(socket.socket, "sendall", find_no_route, raising=False)
+    error = failure(client)
+    assert error.code is OutcomeCode.CONNECTION_LOST
+    assert error.sentence == "The connection to 127.0.0.1 was lost: No route to host."

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.codes import OutcomeCode
 from tasks.replies import Quota
-from tests.integration.endpoint.wire import BODY, KEY, always, answering, deliver, failure
+from tests.integration.endpoint.wire import BODY, KEY, LARGE, always, answering, deliver, failure
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 
 if TYPE_CHECKING:
@@ -102,6 +102,25 @@ def test_a_no_without_its_whole_body_is_still_what_its_status_says(
         assert caught.value.quota == Quota(limit=50)
         assert getattr(caught.value, "retry_after", 7) == 7
     assert server.connections == 2
+
+
+def test_a_yes_without_its_whole_body_is_a_lost_connection(serve: Serve, connect: Connect) -> None:
+    server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + BODY))
+    error = failure(connect(server.url))
+    assert error.code is OutcomeCode.CONNECTION_LOST
+
+
+def test_an_answer_before_the_whole_request_was_read_is_the_answer(
+    serve: Serve, connect: Connect
+) -> None:
+    def talk(_: Server, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    client = connect(serve(talk).url)
+    with pytest.raises(DeliveryRefused) as caught:
+        deliver(client, LARGE)
+    assert (caught.value.code, caught.value.http_status) == (OutcomeCode.IMAGE_REFUSED, 413)
 
 
 def test_a_response_that_quotes_the_request_gives_the_key_away_nowhere(

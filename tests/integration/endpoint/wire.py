@@ -133,3 +133,10 @@ def failure(client: EndpointClient, image: ValidImage = SMALL) -> DeliveryFailed
     with pytest.raises(DeliveryFailed) as caught:
         deliver(client, image)
     return caught.value
+
+
+def reaching(client: EndpointClient) -> DeliveryFailed:
+    """Why there is no way to the endpoint."""
+    with pytest.raises(DeliveryFailed) as caught:
+        client.reach()
+    return caught.value
