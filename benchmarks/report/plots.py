@@ -122,8 +122,8 @@ def growth(rows: Rows, file: Path) -> None:
         axis.set_title(title)
         axis.set_xticks(x, sizes)
         axis.set_xlabel("thousands of jobs in the ledger")
-        axis.set_ylim(bottom=0)
-    axes[0].set_ylim(top=1.6 * axes[0].get_ylim()[1])  # room for the legend
+        axis.set_ylim(0, 1.1 * axis.get_ylim()[1])
+    axes[0].set_ylim(top=1.5 * axes[0].get_ylim()[1])  # room for the legend
     axes[0].legend(frameon=False, loc="upper left", ncols=2)
     _save(figure, file)
 
