@@ -55,3 +55,12 @@ def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@pytest.fixture
+def trusted_tls(
+    tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> ssl.SSLContext:
+    """The same, with a certificate that the environment tells to trust."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return tls

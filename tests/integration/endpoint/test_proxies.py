@@ -29,7 +29,6 @@ from worker.endpoint.transport import Environment, Way
 
 if TYPE_CHECKING:
     import ssl
-    from pathlib import Path
 
     from tests.integration.endpoint.wire import Connect, Serve, Server
 
@@ -136,8 +135,7 @@ def test_a_proxy_gets_its_password_with_each_request(
 def test_a_delivery_goes_through_a_tunnel_and_again_through_another_when_that_is_closed(
     serve: Serve,
     connect: Connect,
-    tls: ssl.SSLContext,
-    certificate: Path,
+    trusted_tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     closed = threading.Event()
@@ -147,9 +145,8 @@ def test_a_delivery_goes_through_a_tunnel_and_again_through_another_when_that_is
         connection.close()
         closed.set()
 
-    proxy, endpoint = serve(talk), serve(answering(DONE, DONE), tls)
+    proxy, endpoint = serve(talk), serve(answering(DONE, DONE), trusted_tls)
     monkeypatch.setenv("https_proxy", with_credentials(proxy.url))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     client = connect(endpoint.url)
     for image in (LARGE, LARGE):
         assert deliver(client, image).confirmed

@@ -54,14 +54,9 @@ def test_a_certificate_that_is_not_trusted_is_a_tls_failure(
 
 
 def test_a_certificate_for_another_host_is_a_tls_failure(
-    serve: Serve,
-    connect: Connect,
-    tls: ssl.SSLContext,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    serve: Serve, connect: Connect, trusted_tls: ssl.SSLContext
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    server = serve(always(DONE), tls)
+    server = serve(always(DONE), trusted_tls)
     error = failure(connect(server.url.replace("127.0.0.1", "localhost")))
     assert error.code is OutcomeCode.TLS_FAILED
     assert error.sentence == (
@@ -103,12 +98,10 @@ def test_a_server_that_speaks_no_tls_is_a_tls_failure(serve: Serve, connect: Con
 def test_the_environments_certificates_are_trusted(
     serve: Serve,
     connect: Connect,
-    tls: ssl.SSLContext,
-    certificate: Path,
+    trusted_tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    server = serve(always(DONE), tls)
+    server = serve(always(DONE), trusted_tls)
     client = connect(server.url)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")  # it is read once
     assert deliver(client, LARGE).confirmed
@@ -117,11 +110,7 @@ def test_the_environments_certificates_are_trusted(
 
 
 def test_the_total_limit_holds_over_tls(
-    serve: Serve,
-    connect: Connect,
-    tls: ssl.SSLContext,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    serve: Serve, connect: Connect, trusted_tls: ssl.SSLContext
 ) -> None:
     def talk(server: Server, connection: socket.socket) -> None:
         server.read(connection)
@@ -129,8 +118,7 @@ def test_the_total_limit_holds_over_tls(
             connection.sendall(bytes([byte]))
             time.sleep(0.05)
 
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    server = serve(talk, tls)
+    server = serve(talk, trusted_tls)
     client = connect(server.url, IMPATIENT)
     started = time.monotonic()
     for _ in range(2):
@@ -140,14 +128,9 @@ def test_the_total_limit_holds_over_tls(
 
 
 def test_reaching_shakes_hands_and_sends_nothing(
-    serve: Serve,
-    connect: Connect,
-    tls: ssl.SSLContext,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    serve: Serve, connect: Connect, trusted_tls: ssl.SSLContext
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    server = serve(always(DONE), tls)
+    server = serve(always(DONE), trusted_tls)
     connect(server.url).reach()
     assert (server.connections, server.heads) == (1, [])
 
