@@ -171,7 +171,11 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
 def hear(scene: Scene, hook: Hook) -> None:
     """A receiver of callbacks that gives away what it knows."""
     hook.reason = f"{SIGNING_SECRET} {IN_URL}"
-    hook.answer("echo", 500, 302, 410, Location=f"/{SIGNING_SECRET}/{IN_URL}", Echo=SIGNING_SECRET)
+    headers = {
+        "Location": f"/{SIGNING_SECRET}/{IN_URL}",
+        "Echo": f"{SIGNING_SECRET}\r\nno header at all",  # urllib3 tells of it, and of the URL
+    }
+    hook.answer("echo", 500, 302, 410, **headers)
     scene.enqueue("echo")
     eventually(lambda: "callback given up" in scene.workers.log, "it is not given up")
     assert hook.verify(hook.told("echo")[-1])
