@@ -80,21 +80,13 @@ def turns(rows: Rows) -> str:
     if not ratios:
         return ""
     of_medians = median(run["cpu"] for run in runs) / median(taken.values())
+    ratio = _typical(ratios, "ratio", 2)
     return _table(
         ("", "CPU ms/job", "times the loop's", "turn by turn"),
-        [
-            [
-                FACELIFT.name,
-                _typical(runs, "cpu", 2),
-                f"{of_medians:.2f}",
-                _typical(ratios, "ratio", 2),
-            ],
-            [
-                LOOP.name,
-                _typical(loops, "cpu", 2),
-                *("1", "1"),
-            ],
-        ],
+        (
+            (FACELIFT.name, _typical(runs, "cpu", 2), f"{of_medians:.2f}", ratio),
+            (LOOP.name, _typical(loops, "cpu", 2), "1", "1"),
+        ),
     )
 
 
