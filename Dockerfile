@@ -17,13 +17,12 @@ COPY requirements/build.lock ./
 RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes --only-binary=:all: --requirement build.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY client client
 COPY tasks tasks
 COPY worker worker
 COPY monitor monitor
 COPY sandbox sandbox
-COPY testkit testkit
-COPY pytest_facelift.py ./
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist ./client .
 
 
 FROM build AS flower-venv

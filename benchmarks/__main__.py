@@ -209,7 +209,7 @@ def main(*, short: bool, only: str, match: str, out: Path | None, results: Path 
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down
     kinds = [kind for kind in only.split(",") if kind]
-    if wrong := set(kinds) - {*_KINDS, "report"}:
+    if wrong := set(kinds) - {*_KINDS, "report_failure"}:
         raise click.UsageError(f"--only: there is no {', '.join(sorted(wrong))}")
     os.chdir(_ROOT)
     folder = results or Path("build/bench", "short" if short else "full")

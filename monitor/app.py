@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from celery import Celery
 
+from facelift.client import UploadClient
+from facelift.errors import InvalidSettings
+from facelift.ledger.connection import DEFAULT_REDIS_URL, connect
+from facelift.ledger.keys import DEFAULT_PREFIX
+from facelift.ledger.urls import broker_url
 from monitor.records import Records
-from tasks.client import UploadClient
-from tasks.connection import DEFAULT_REDIS_URL, connect
-from tasks.errors import InvalidSettings
-from tasks.keys import DEFAULT_PREFIX
-from tasks.urls import broker_url
 
 # The pages are made in one thread: while one waits for Redis, all others wait too.
 _ANSWER_SECONDS = 0.5

@@ -18,8 +18,8 @@ from tornado.ioloop import PeriodicCallback
 from monitor.rows import outcome_of, state_of
 
 if TYPE_CHECKING:
+    from facelift.record import JobRecord
     from monitor.records import Records
-    from tasks.record import JobRecord
 
 _EVERY = 5_000  # milliseconds
 _SETTLED = 5.0  # seconds within which an event may still be on its way

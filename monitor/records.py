@@ -8,12 +8,12 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from tasks.errors import FaceliftError, InvalidJob, JobNotFound
+from facelift.errors import FaceliftError, InvalidJob, JobNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.record import JobRecord
+    from facelift.record import JobRecord
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks.codes import JobState, OutcomeCode
+from facelift.codes import JobState, OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from facelift.record import JobRecord
     from monitor.records import Records
-    from tasks.record import JobRecord
 
 COLUMNS = {"args": "Chatbot", "kwargs": "Image", "result": "Outcome"}
 """Flower's columns that show a job, and their headings."""

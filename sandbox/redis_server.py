@@ -24,8 +24,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from facelift.errors import FaceliftError
 from sandbox.redis_binary import find_redis_server
-from tasks.errors import FaceliftError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

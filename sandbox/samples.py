@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ExifTags, Image
 
+from facelift.codes import OutcomeCode
 from sandbox.robots import Eyes, Robot, draw
-from tasks.codes import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

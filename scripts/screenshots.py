@@ -22,10 +22,10 @@ from urllib.request import urlopen
 
 from PIL import Image
 
+from facelift import UploadClient
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-from tasks import UploadClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ def main() -> None:
             RedisServer(folder / "redis") as redis,
             EndpointProcess(api_keys=["key"], options=("--latency", "150ms")) as endpoint,
             running(
-                (sys.executable, "-m", "tasks.cli", "worker", "--processes=2"),
+                (sys.executable, "-m", "facelift.cli", "worker", "--processes=2"),
                 folder / "worker.log",
                 FACELIFT_REDIS_URL=redis.url,
                 FACELIFT_ENDPOINT_URL=endpoint.url,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytest_plugins = ["sandbox.pytest_plugin"]
+
 # How coverage has the processes that we start measure themselves; see `traced`.
 COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 MEASURED: dict[str, str] = {}

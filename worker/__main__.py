@@ -3,12 +3,12 @@
 import os
 import sys
 
-from worker.observe.processes import count_for_supervisor
+from worker.monitoring.processes import count_for_supervisor
 
 count_for_supervisor()
 
 from worker.app import app, set_up_logging  # noqa: E402 - it makes metrics
-from worker.supervisor import follow_parent  # noqa: E402 - with the other
+from worker.runtime.supervisor import follow_parent  # noqa: E402 - with the other
 
 set_up_logging(sys.argv[1].upper())  # Celery does so only after it has looked around
 follow_parent().start()

@@ -22,39 +22,39 @@ from celery.exceptions import Reject
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 from prometheus_client import REGISTRY
 
-from tasks.client import UploadClient
-from tasks.connection import connect
-from tasks.errors import FaceliftError, InvalidSettings
-from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
-from tasks.keys import Keys
-from tasks.pool import BreakerPolicy
-from tasks.script_sources import Retention
-from tasks.store import JobStore
-from worker.accounts import Accounts
-from worker.backoff import RetryPolicy
-from worker.callback import Messenger, Receiver, Signer, patience
-from worker.celery_settings import celery_settings
-from worker.departure import Departure
-from worker.dispatcher import Dispatcher
-from worker.doorbell import Doorbell
+from facelift.client import UploadClient
+from facelift.errors import FaceliftError, InvalidSettings
+from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
+from facelift.ledger.connection import connect
+from facelift.ledger.keys import Keys
+from facelift.ledger.pool import BreakerPolicy
+from facelift.ledger.sources import Retention
+from facelift.ledger.store import JobStore
+from tasks.config import celery_settings
+from tasks.report import Report, Verdict
+from tasks.request import WakeUpRequest
+from tasks.state import JobFailed, tell_celery
+from tasks.transport import last_poll
+from worker.delivery.executor import Executor
+from worker.delivery.intake import Intake
+from worker.delivery.recorder import Recorder
+from worker.delivery.retry import RetryPolicy
 from worker.endpoint import EndpointClient, RequestLimits
-from worker.executor import Executor
-from worker.heartbeat import Heartbeat
-from worker.image_limits import image_limits
-from worker.image_store import NetworkLimits, open_stores
-from worker.intake import Intake
-from worker.janitor import Janitor
-from worker.lease import LeaseKeeper
-from worker.logs import LogFormat, configure_logging, fields, say_json
-from worker.loop import Loop
-from worker.metrics import Metrics
-from worker.poll_watch import PollWatch
-from worker.recorder import Recorder
-from worker.registration import Registrar
-from worker.run import Report, Verdict
-from worker.settings import Settings, load, unknown_variables
-from worker.task_state import JobFailed, tell_celery
-from worker.transport import last_poll
+from worker.monitoring.logs import LogFormat, configure_logging, fields, say_json
+from worker.monitoring.metrics import Metrics
+from worker.runtime.accounts import Accounts
+from worker.runtime.heartbeat import Heartbeat
+from worker.runtime.janitor import Janitor
+from worker.runtime.lease import LeaseKeeper
+from worker.runtime.loop import Loop
+from worker.runtime.registration import Registrar
+from worker.runtime.scheduler import Scheduler
+from worker.runtime.shutdown import GracefulShutdown
+from worker.runtime.watchdog import PollWatch
+from worker.settings.image_limits import image_limits
+from worker.settings.model import Settings, load, unknown_variables
+from worker.stores import NetworkLimits, open_stores
+from worker.webhooks import Signer, WebhookSender, WebhookTarget, patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,9 @@ class Worker:
         )
         self.leases = LeaseKeeper(store, settings.lease)
         self.accounts = Accounts(
-            settings.api_keys, grace=settings.key_grace, on_change=lambda _: self.registrar.tick()
+            settings.api_keys,
+            grace=settings.key_grace,
+            on_change=lambda _: self.registrar.run_once(),
         )
         self.registrar = Registrar(
             store.pool,
@@ -117,9 +119,9 @@ class Worker:
             ),
             self.accounts,
             settings.rate_for,
-            callbacks=bool(settings.callback_url),
+            webhooks=bool(settings.webhook_url),
         )
-        self._messenger = _open_messenger(settings, store, metrics)
+        self._sender = _open_sender(settings, store, metrics)
         self.executor = Executor(
             store=store,
             leases=self.leases,
@@ -157,12 +159,12 @@ class Worker:
         )
         self.intake = Intake(client, store)
         # Once a request has had its time, a little more to record what came of it.
-        self.departure = Departure(store, self.leases, settings.request_timeout + 5)
+        self.shutdown = GracefulShutdown(store, self.leases, settings.request_timeout + 5)
         watch = PollWatch(
             store,
             has_room=lambda: self.leases.count < settings.concurrency,
             last_poll=last_poll,
-            on_stuck=self.departure.go,
+            on_stuck=self.shutdown.go,
         )
         self.heartbeat = Heartbeat(
             store.pool,
@@ -170,7 +172,7 @@ class Worker:
             name=name,
             host=host,
             pid=pid,
-            version=version("facelift"),
+            version=version("facelift-client"),
             slots=settings.concurrency,
             busy=lambda: self.leases.count,
             last_poll=last_poll,
@@ -179,14 +181,14 @@ class Worker:
             celery_settings(redis_url, keys.queue, settings.concurrency)
         )
         self._loops = (
-            Loop("registration", self.registrar.tick),
-            Loop("key watch", self.accounts.tick),
-            Loop("dispatcher", Dispatcher(store, metrics).tick),
-            Loop("heartbeat", self.heartbeat.tick),
-            Loop("janitor", Janitor(store).tick),
-            Loop("poll watch", watch.tick),
-            Loop("events", self.celery.events.tick),
-            *([Loop("callbacks", self._messenger.tick)] if self._messenger else ()),
+            Loop("registration", self.registrar.run_once),
+            Loop("key watch", self.accounts.run_once),
+            Loop("scheduler", Scheduler(store, metrics).run_once),
+            Loop("heartbeat", self.heartbeat.run_once),
+            Loop("janitor", Janitor(store).run_once),
+            Loop("poll watch", watch.run_once),
+            Loop("events", self.celery.events.run_once),
+            *([Loop("webhooks", self._sender.run_once)] if self._sender else ()),
         )
 
     def set_up_logging(self, loglevel: int | str = "INFO", **_: object) -> None:
@@ -208,19 +210,19 @@ class Worker:
                 endpoint=settings.endpoint_url,
             ),
         )
-        if self._messenger:  # the rest of the URL may be a secret
-            host = urlsplit(settings.callback_url.get_secret_value()).hostname
-            log.info("callbacks are on", extra=fields(receiver=host))
+        if self._sender:  # the rest of the URL may be a secret
+            host = urlsplit(settings.webhook_url.get_secret_value()).hostname
+            log.info("webhooks are on", extra=fields(receiver=host))
         for loop in self._loops:
             loop.start()
 
     def stop(self, **_: object) -> None:
         """Stop that, and close what is open; what was in flight has ended."""
-        self.departure.finish()
+        self.shutdown.finish()
         for loop in self._loops:
             loop.stop()
-        if self._messenger:
-            self._messenger.close()
+        if self._sender:
+            self._sender.close()
         self.heartbeat.leave()
         self.leases.stop()
         self.executor.endpoint.close()
@@ -229,7 +231,7 @@ class Worker:
         try:
             return self.executor.run(job_id)
         except FaceliftError as error:
-            log.warning("left to the agenda", extra=fields(job=job_id, reason=str(error)))
+            log.warning("left to the schedule", extra=fields(job=job_id, reason=str(error)))
             # Or a Redis that refuses would see the whole queue drained for nothing.
             time.sleep(_AFTER_REFUSAL)
             return Report(Verdict.WAITS, str(error))
@@ -237,14 +239,14 @@ class Worker:
     def _build_celery(self, conf: dict[str, object]) -> Celery:
         celery = Celery(
             "facelift",
-            amqp="worker.transport:Amqp",
-            events="worker.events:Events",
+            amqp="tasks.transport:Amqp",
+            events="tasks.events:Events",
             set_as_current=False,
         )
         celery.conf.update(conf)
 
         @celery.task(  # type: ignore[untyped-decorator] # celery is untyped
-            name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=Doorbell
+            name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=WakeUpRequest
         )
         def upload(task: Task) -> str:
             return self._tell(task.request.id, self._run(task.request.id))
@@ -280,16 +282,16 @@ def _open_stores(settings: Settings) -> dict[str, Any]:
         ) from error
 
 
-def _open_messenger(settings: Settings, store: JobStore, metrics: Metrics) -> Messenger | None:
-    url, timeout = settings.callback_url.get_secret_value(), settings.callback_timeout
+def _open_sender(settings: Settings, store: JobStore, metrics: Metrics) -> WebhookSender | None:
+    url, timeout = settings.webhook_url.get_secret_value(), settings.webhook_timeout
     if not url:
         return None
     try:
-        receiver = Receiver.from_url(url, Signer(settings.callback_secrets), timeout)
+        receiver = WebhookTarget.from_url(url, Signer(settings.webhook_secrets), timeout)
     except ValueError as error:
-        raise InvalidSettings([f"FACELIFT_CALLBACK_URL {error}"]) from error
-    return Messenger(
-        *(store.callbacks, receiver, patience(settings.backoff_base), Random(), metrics),
+        raise InvalidSettings([f"FACELIFT_WEBHOOK_URL {error}"]) from error
+    return WebhookSender(
+        *(store.webhooks, receiver, patience(settings.backoff_base), Random(), metrics),
         lease=timeout + settings.lease,
     )
 
@@ -312,5 +314,5 @@ app = _worker.celery
 set_up_logging = _worker.set_up_logging
 setup_logging.connect(set_up_logging)
 worker_ready.connect(_worker.start)
-worker_shutting_down.connect(_worker.departure.on_signal)
+worker_shutting_down.connect(_worker.shutdown.on_signal)
 worker_shutdown.connect(_worker.stop)

@@ -20,8 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.codes import OutcomeCode
-    from tasks.replies import Quota
+    from facelift.codes import OutcomeCode
+    from facelift.ledger.replies import Quota
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect

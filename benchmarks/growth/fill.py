@@ -12,12 +12,12 @@ import time
 from uuid import UUID
 
 from benchmarks import job
-from tasks import UploadClient
-from tasks.attempt import Attempt
-from tasks.codes import Decision, JobState, OutcomeCode
-from tasks.connection import connect
-from tasks.replies import Claimed, Lease
-from tasks.store import JobStore
+from facelift import UploadClient
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode
+from facelift.ledger.connection import connect
+from facelift.ledger.replies import Acquired, Lease
+from facelift.ledger.store import JobStore
 
 _DAY = 86_400
 _LEASE = 600  # nobody keeps it alive here
@@ -54,8 +54,8 @@ def grown(number: int) -> str:
 def claim(store: JobStore, job_id: str) -> Lease:
     """What a worker writes when it takes a job."""
     lease = Lease(job_id, secrets.token_hex(8))
-    match store.claim(lease, _LEASE, "worker-1:4711"):
-        case Claimed():
+    match store.acquire(lease, _LEASE, "worker-1:4711"):
+        case Acquired():
             return lease
         case other:
             raise RuntimeError(f"{job_id} could not be claimed: {other}")
@@ -73,7 +73,7 @@ def finish(store: JobStore, lease: Lease) -> None:
         next_at=None,
         counted=True,
     )
-    if not store.finish(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, _SENTENCE, attempt):
+    if not store.complete(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, _SENTENCE, attempt):
         raise RuntimeError(f"{lease.job_id} could not be finished")
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.growth.fill import claim, finish, grown
 from benchmarks.processes import Sink, Workers, environment, produce
+from facelift import UploadClient
+from facelift.ledger.connection import connect
+from facelift.ledger.store import JobStore
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
-from tasks.connection import connect
-from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from tasks.replies import Lease
+    from facelift.ledger.replies import Lease
 
 _FILLERS = 2
 _ASKED = 2_000
@@ -43,7 +43,7 @@ def grow(
 
     Yields:
         `finished`, `waiting` and `queued`, how many there are; `bytes_per_job`, of Redis, of those
-        that were added since the last; ms of `status`, `claim` and `tick` (100 jobs due) as
+        that were added since the last; ms of `status`, `claim` and `run_once` (100 jobs due) as
         `..._p50` and `..._p99`; `rss`, a worker's memory in bytes after `deliveries` jobs.
     """
     there = {"finished": 0, "waiting": 0, "queued": 0}
@@ -98,7 +98,7 @@ def _times(redis: Redis, jobs: int) -> dict[str, float]:
     leases: list[Lease] = []
     times = {
         "status": [_ms(lambda job_id=job_id: client.status(job_id)) for job_id in known],
-        "claim": [
+        "acquire": [
             _ms(lambda job_id=job_id: leases.append(claim(store, job_id))) for job_id in probes
         ],
         "tick": [_tick(redis, client, store) for _ in range(_TICKS)],
@@ -120,7 +120,7 @@ def _tick(redis: Redis, client: UploadClient, store: JobStore) -> float:
     for n in range(_DUE):
         client.enqueue(f"due-{n}", "media:0.jpg", not_before=soon)
     time.sleep(max(0.0, soon + 0.1 - time.time()))
-    took = _ms(lambda: store.take_due(_DUE))
+    took = _ms(lambda: store.run_schedule(_DUE))
     for _ in range(_DUE):  # in the ledger's order: that of random ids, as all are due at once
         message = json.loads(str(redis.rpop(store.keys.queue)))
         finish(store, claim(store, message["headers"]["id"]))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from PIL import Image, ImageFilter
 
-from tasks.job import Fit
-from worker.image import ImageFormat, ImageLimits, validate
-from worker.image_fit import fit, show_size
+from facelift.job import Fit
+from worker.images.fit import fit, show_size
+from worker.images.validate import ImageFormat, ImageLimits, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

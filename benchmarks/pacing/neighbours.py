@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.pacing.window import ENDPOINT, WINDOW, paced, wait_for_first
 from benchmarks.processes import Workers, environment
+from facelift import UploadClient
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
 
 if TYPE_CHECKING:
     from pathlib import Path

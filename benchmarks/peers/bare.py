@@ -10,7 +10,7 @@ import threading
 from itertools import count
 
 from benchmarks import job
-from worker.image import ImageLimits, validate
+from worker.images.validate import ImageLimits, validate
 
 _LIMITS = ImageLimits()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import job
-from tasks import UploadClient, UploadJob
+from facelift import UploadClient, UploadJob
 
 client = UploadClient(job.REDIS)
 

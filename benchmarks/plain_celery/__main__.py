@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # Restarted when it dies, as a service would be.
 SUPERVISE = """
 import sys
-from worker.supervisor import Supervisor
+from worker.runtime.supervisor import Supervisor
 
 celery = (sys.executable, "-m", "celery", "-A", "benchmarks.plain_celery.app", "worker")
 options = ("--loglevel=warning", "--without-gossip", "--without-mingle")

@@ -105,7 +105,7 @@ def growth(rows: Rows, file: Path) -> None:
     runs = [row for row in pick(rows, "ledger") if "rss" in row]
     x = list(range(len(runs)))  # evenly: sizes grow by factors
     sizes = [f"{(run['finished'] + run['waiting']) / 1_000:,.0f}" for run in runs]
-    for name, colour in (("status", _OURS), ("claim", _OTHERS)):
+    for name, colour in (("status", _OURS), ("acquire", _OTHERS)):
         for cut, style in (("p50", "-"), ("p99", "--")):
             axes[0].plot(
                 x,
@@ -117,7 +117,7 @@ def growth(rows: Rows, file: Path) -> None:
     axes[1].plot(x, [run["tick_p50"] for run in runs], color=_OURS)
     axes[2].plot(x, [run["rss"] / 1e6 for run in runs], color=_OURS)
     for axis, title in zip(
-        axes, ("ms", "ms a tick with 100 jobs due", "worker memory, MB"), strict=True
+        axes, ("ms", "ms a run_once with 100 jobs due", "worker memory, MB"), strict=True
     ):
         axis.set_title(title)
         axis.set_xticks(x, sizes)

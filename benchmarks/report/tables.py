@@ -169,7 +169,7 @@ def growth(rows: Rows) -> str:
             _number(row["bytes_per_job"], 0),
             *(
                 _number(row.get(f"{name}_{cut}"), 2)
-                for name in ("status", "claim", "tick")
+                for name in ("status", "acquire", "tick")
                 for cut in ("p50", "p99")
             ),
             _number(row["rss"] / _MB if "rss" in row else None, 0),
@@ -178,7 +178,7 @@ def growth(rows: Rows) -> str:
     ]
     head = (
         *("finished", "waiting", "queued", "bytes of each added"),
-        *("status p50, ms", "p99", "claim p50", "p99", "tick of 100 p50", "p99"),
+        *("status p50, ms", "p99", "claim p50", "p99", "run_once of 100 p50", "p99"),
         "worker, MB",
     )
     return _table(head, table)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks import OutcomeCode
+from facelift import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from facelift import JobRecord
     from sandbox.demo.plan import PlannedJob
     from sandbox.endpoint.process import EndpointProcess
-    from tasks import JobRecord
 
 
 def surprises(

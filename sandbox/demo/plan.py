@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

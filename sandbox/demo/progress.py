@@ -11,15 +11,15 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from facelift import JobState
 from sandbox.demo.wording import STYLES, picture, why
-from tasks import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console, RenderableType
 
-    from tasks import JobRecord
+    from facelift import JobRecord
 
 _FRAMES_PER_SECOND = 8
 _STATE_WIDTH = max(map(len, JobState))

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich.rule import Rule
 from rich.text import Text
 
+from facelift import JobState
+from facelift.ledger.keys import Keys
 from sandbox.demo.wording import STYLES, attempts, picture
-from tasks import JobState
-from tasks.keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
-    from tasks import JobRecord
+    from facelift import JobRecord
 
 _COLUMNS: dict[str, Callable[[JobRecord], str]] = {
     "Picture": picture,

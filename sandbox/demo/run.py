@@ -19,8 +19,8 @@ from sandbox.demo.stopping import Stopped, StopSignals
 from sandbox.redis_binary import find_redis_server
 
 if TYPE_CHECKING:
+    from facelift import JobRecord
     from sandbox.demo.progress import Progress
-    from tasks import JobRecord
 
 _INTRODUCTION = """\
 Facelift puts new profile pictures onto chatbots. This is all of it, on this

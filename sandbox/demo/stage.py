@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
 
+from facelift import FaceliftError, UploadClient
 from sandbox.demo.plan import MISBEHAVIOUR, UNKNOWN_CHATBOT, PlannedJob, plan
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-from tasks import FaceliftError, UploadClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ class WorkerProcess:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tasks.cli", "worker"],
+                [sys.executable, "-P", "-m", "facelift.cli", "worker"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

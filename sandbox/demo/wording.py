@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks import JobState, WaitReason
+from facelift import JobState, WaitReason
 
 if TYPE_CHECKING:
-    from tasks import JobRecord
+    from facelift import JobRecord
 
 STYLES = {
     JobState.QUEUED: "",

@@ -19,8 +19,8 @@ from sandbox.endpoint.rulebook import RuleBook
 from sandbox.endpoint.standin import Conduct
 
 if TYPE_CHECKING:
+    from facelift.rate import Rate
     from sandbox.endpoint.memory import Arrival
-    from tasks.rate import Rate
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.rate import Rate
+    from facelift.rate import Rate
 
 _MOST_IN_MEMORY = 1_000_000  # no rate allows more
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
+from facelift.rate import Rate
 from sandbox.endpoint.behaviour import InvalidRules, Rule, parse_script
-from tasks.rate import Rate
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min)")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}

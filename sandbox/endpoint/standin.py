@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from facelift.rate import Rate
     from sandbox.endpoint.behaviour import Rule
     from sandbox.endpoint.memory import Arrival
-    from tasks.rate import Rate
 
 _NO_PATH = documented(404, "no such path")
 _NO_METHOD = replace(documented(405, "only POST uploads"), headers={"Allow": "POST"})

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facelift import UploadClient
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-from tasks import UploadClient
 from tests.acceptance.world import CANARY, WorkerProcess, worker
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A receiver of callbacks on loopback that answers as a test says."""
+"""A receiver of webhooks on loopback that answers as a test says."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Hook:
         self.port: int = self._server.server_address[1]
 
     def answer(self, chatbot: str, *statuses: int, **headers: str) -> None:
-        """What a chatbot's first callbacks are answered, and the headers of all answers."""
+        """What a chatbot's first webhooks are answered, and the headers of all answers."""
         self._statuses[chatbot] += statuses
         self._headers |= headers
 

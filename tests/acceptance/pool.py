@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from facelift import UploadClient
+from facelift.ledger.connection import connect
+from facelift.ledger.keys import Keys
+from facelift.ledger.store import JobStore
 from sandbox.endpoint.keys import label
-from tasks import UploadClient
-from tasks.connection import connect
-from tasks.keys import Keys
-from tasks.store import JobStore
 from tests.acceptance.world import COMMAND, eventually, worker
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from facelift import JobRecord
+    from facelift.pool_status import PoolStatus
     from sandbox.endpoint.memory import Arrival
     from sandbox.endpoint.process import EndpointProcess
-    from tasks import JobRecord
-    from tasks.pool_status import PoolStatus
     from tests.acceptance.world import WorkerProcess
 
 PATIENCE = 30.0
@@ -74,7 +74,7 @@ class WorkerPool:
         return [each for each in self.endpoint.arrivals() if each.key == label(f"key-{account}")]
 
     def status(self) -> PoolStatus:
-        return self.store.pool.survey()
+        return self.store.pool.snapshot()
 
     def told(self, text: str) -> list[str]:
         """The lines of all workers' log that hold `text`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from redis import Redis
 
-from tasks import UploadClient
+from facelift import UploadClient
 from tests.acceptance.traces import in_command_lines, in_files, in_redis, shows
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Scene:
 def _facelift(server: RedisServer, words: tuple[str, ...]) -> str:
     """What the command prints."""
     done = subprocess.run(
-        (sys.executable, "-m", "tasks.cli", *words),
+        (sys.executable, "-m", "facelift.cli", *words),
         env=os.environ | {"FACELIFT_REDIS_URL": server.url},
         capture_output=True,
         text=True,

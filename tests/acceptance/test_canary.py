@@ -58,7 +58,7 @@ HTTPConnection.putheader = put_unless_defect
 # What goes into the log as JSON goes into a file as text besides.
 BOTH_FORMS = """
 import logging
-from worker import logs
+from worker.monitoring import logs
 
 configure = logs.configure_logging
 
@@ -117,8 +117,8 @@ def played(
         "FACELIFT_ENDPOINT_URL": endpoint.url,
         "FACELIFT_API_KEY": IN_VARIABLE,
         "FACELIFT_API_KEY_FILED_FILE": str(folder / "key"),
-        "FACELIFT_CALLBACK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
-        "FACELIFT_CALLBACK_SECRET": f"whsec_{SIGNING_SECRET}",
+        "FACELIFT_WEBHOOK_URL": f"http+private://127.0.0.1:{hook.port}/{IN_URL}?token={IN_URL}",
+        "FACELIFT_WEBHOOK_SECRET": f"whsec_{SIGNING_SECRET}",
         "FACELIFT_LOG_FORMAT": "json",
         "FACELIFT_METRICS_PORT": str(metrics),
         "FACELIFT_BREAKER_FAILURES": "2",
@@ -165,11 +165,11 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
     (child,) = scene.workers.children
     child.kill()
     assert scene.outcomes()["crash"] == "delivered"
-    assert scene.client.status(crash).crashes == 1
+    assert scene.client.status(crash).lost_leases == 1
 
 
 def hear(scene: Scene, hook: Hook) -> None:
-    """A receiver of callbacks that gives away what it knows."""
+    """A receiver of webhooks that gives away what it knows."""
     hook.reason = f"{SIGNING_SECRET} {IN_URL}"
     headers = {
         "Location": f"/{SIGNING_SECRET}/{IN_URL}",
@@ -177,7 +177,7 @@ def hear(scene: Scene, hook: Hook) -> None:
     }
     hook.answer("echo", 500, 302, 410, **headers)
     scene.enqueue("echo")
-    eventually(lambda: "callback given up" in scene.workers.log, "it is not given up")
+    eventually(lambda: "webhook given up" in scene.workers.log, "it is not given up")
     assert hook.verify(hook.told("echo")[-1])
     assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
     hook.go_down()
@@ -210,8 +210,8 @@ def scene(
 
 
 def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
-    of_callbacks = (SIGNING_SECRET, SIGNING_KEY.hex(), IN_URL)
-    assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_callbacks) == set()
+    of_webhooks = (SIGNING_SECRET, SIGNING_KEY.hex(), IN_URL)
+    assert scene.places_that_show(IN_VARIABLE, IN_FILE, *of_webhooks) == set()
 
 
 def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:

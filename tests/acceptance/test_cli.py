@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tasks.cli import cli
-from tasks.cli.exits import Exit
-from tasks.codes import JobState, OutcomeCode
-from tasks.replies import Lease
-from tasks.store import JobStore
+from facelift.cli import cli
+from facelift.cli.exits import Exit
+from facelift.codes import JobState, OutcomeCode
+from facelift.ledger.replies import Lease
+from facelift.ledger.store import JobStore
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sandbox.redis_server import RedisServer
 
 
-COMMAND = [sys.executable, "-m", "tasks.cli"]
+COMMAND = [sys.executable, "-m", "facelift.cli"]
 
 
 @dataclass(frozen=True)
@@ -109,19 +109,19 @@ def closed_port() -> Iterator[int]:
 
 def delivered(worker: Ledger) -> str:
     job = worker.enqueue()
-    worker.deliver(worker.claim_and_admit(job))
+    worker.deliver(worker.acquire_with_permit(job))
     return job
 
 
 def failed(worker: Ledger) -> str:
     job = worker.enqueue()
-    worker.fail(worker.claim_and_admit(job))
+    worker.fail(worker.acquire_with_permit(job))
     return job
 
 
 def expired(worker: Ledger) -> str:
     job = worker.enqueue(expires_at=1_700_000_000)
-    worker.store.claim(Lease(job, "t"), 15, "worker-1")
+    worker.store.acquire(Lease(job, "t"), 15, "worker-1")
     return job
 
 
@@ -147,7 +147,7 @@ def waiting(worker: Ledger) -> str:
 
 def running(worker: Ledger) -> str:
     job = worker.enqueue()
-    worker.claim(job)
+    worker.acquire(job)
     return job
 
 
@@ -191,7 +191,7 @@ def test_enqueue_that_waits_prints_where_the_job_stands(facelift: Facelift) -> N
 
 def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: Ledger) -> None:
     job = worker.enqueue(chatbot="bot-1", image="media:a.png")
-    worker.deliver(worker.claim_and_admit(job))
+    worker.deliver(worker.acquire_with_permit(job))
     lines = facelift("status", job).out.splitlines()
     assert lines[:5] == [
         f"Job       {job}",
@@ -204,9 +204,9 @@ def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: 
 
 def test_show_tells_a_person_what_happened_to_a_job(facelift: Facelift, worker: Ledger) -> None:
     job = worker.enqueue()
-    worker.postpone(worker.claim_and_admit(job), 5)
-    worker.tick(5)
-    worker.deliver(worker.claim_and_admit(job))
+    worker.retry_later(worker.acquire_with_permit(job), 5)
+    worker.run_once(5)
+    worker.deliver(worker.acquire_with_permit(job))
     said = facelift("show", job)
     assert said.code == 0
     told = said.out.partition("Timeline\n")[2].splitlines()
@@ -235,7 +235,7 @@ def test_watch_tells_each_change_as_it_comes(traced: dict[str, str], worker: Led
     ) as watching:
         assert watching.stdout is not None
         assert "  queued: " in watching.stdout.readline()
-        lease = worker.claim_and_admit(job)
+        lease = worker.acquire_with_permit(job)
         assert "  running: " in watching.stdout.readline()
         worker.deliver(lease)
         assert "  succeeded (delivered): " in watching.stdout.readline()
@@ -260,7 +260,7 @@ def test_a_shell_completes_job_ids_from_the_ledger(traced: dict[str, str], worke
         "COMP_CWORD": "2",
     }
     said = subprocess.run(
-        [sys.executable, "-c", "from tasks.cli import main; main()"],
+        [sys.executable, "-c", "from facelift.cli import main; main()"],
         env=os.environ | traced | asked,
         capture_output=True,
         text=True,

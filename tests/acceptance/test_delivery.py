@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from facelift import JobRecord, UploadClient
     from sandbox.endpoint.process import EndpointProcess
     from sandbox.redis_server import RedisServer
-    from tasks import JobRecord, UploadClient
     from tests.acceptance.world import WorkerProcess
 
 pytestmark = pytest.mark.usefixtures("shared_worker", "endpoint")

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any, cast
 import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
 import pytest
 
+from facelift import OutcomeCode
 from sandbox.demo.check import surprises
 from sandbox.demo.plan import PlannedJob
 from sandbox.samples import Sample
-from tasks import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from facelift import JobRecord
     from sandbox.endpoint.process import EndpointProcess
-    from tasks import JobRecord
 
-DEMO = [sys.executable, "-m", "tasks.cli", "demo"]
+DEMO = [sys.executable, "-m", "facelift.cli", "demo"]
 OUTCOMES = {
     OutcomeCode.DELIVERED: 6,
     OutcomeCode.SUPERSEDED: 2,
@@ -251,7 +251,7 @@ def test_a_worker_that_dies_is_told_and_nothing_is_left(
     demo = start(os.pipe())
     demo.read_until("waiting")
     processes = demo.started()
-    next(each for each in processes if "tasks.cli" in each.cmdline()).kill()
+    next(each for each in processes if "facelift.cli" in each.cmdline()).kill()
     assert demo.end() == 1
     assert "facelift: the worker ended with exit code -9; the end of its log:" in demo.said
     assert "attempt=" in demo.said

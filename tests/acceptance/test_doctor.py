@@ -12,8 +12,8 @@ import pytest
 from tests.acceptance.world import COMMAND, eventually
 
 if TYPE_CHECKING:
+    from facelift import UploadClient
     from sandbox.endpoint.process import EndpointProcess
-    from tasks import UploadClient
 
 
 @pytest.mark.usefixtures("shared_worker")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.client import UploadClient
-from tasks.errors import BatchNotFound
+from facelift.client import UploadClient
+from facelift.errors import BatchNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def client(redis_server: RedisServer, real_redis: Redis) -> Iterator[UploadClien
 def begin(redis_server: RedisServer) -> subprocess.Popen[bytes]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("FACELIFT_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "tasks.cli", "enqueue-many", "-", "--batch", "logos"],
+        [sys.executable, "-m", "facelift.cli", "enqueue-many", "-", "--batch", "logos"],
         env=environ | {"FACELIFT_REDIS_URL": redis_server.url},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -12,9 +12,9 @@ from celery import Celery
 from flower import urls
 from redis import Redis
 
+from facelift import UploadClient
+from facelift.ledger.message import envelope
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
-from tasks.broker import envelope
 from tests.acceptance.flower import Flower
 from tests.acceptance.world import CANARY, eventually, worker
 

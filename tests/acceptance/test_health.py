@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tasks import UploadClient
+from facelift import UploadClient
 from tests.acceptance.world import eventually, worker
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def health(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        (sys.executable, "-m", "tasks.cli", "health"),
+        (sys.executable, "-m", "facelift.cli", "health"),
         env=environment,
         capture_output=True,
         text=True,

@@ -10,8 +10,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from facelift import UploadClient
 from sandbox.redis_server import _free_port
-from tasks import UploadClient
 from tests.acceptance.prometheus import (
     alert_metrics,
     dashboard_queries,

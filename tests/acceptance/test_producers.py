@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from facelift import UploadClient
     from sandbox.endpoint.process import EndpointProcess
     from sandbox.redis_server import RedisServer
-    from tasks import UploadClient
 
 pytestmark = pytest.mark.usefixtures("shared_worker", "endpoint")
 

@@ -13,9 +13,9 @@ from celery import Celery
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from facelift import UploadClient
+from facelift.errors import LedgerRefused
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
-from tasks.errors import LedgerRefused
 from tests.acceptance.flower import Flower
 from tests.acceptance.world import eventually, worker
 
@@ -174,7 +174,7 @@ def test_user_is_denied_what_is_not_its_work(guarded: Guarded, name: str) -> Non
 def test_user_may_call_all_that_the_scripts_call(guarded: Guarded, name: str) -> None:
     called = {
         command.lower()
-        for script in (ROOT / "tasks" / "lua").glob("*.lua")
+        for script in (ROOT / "client/facelift/ledger/lua").glob("*.lua")
         for command in re.findall(r"redis\.p?call\('([A-Z]+)'", script.read_text())
     }
     rules = next(line for line in USERS.splitlines() if f"facelift-{name} " in line).split()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
+from facelift import UploadClient
+from facelift.ledger.keys import Keys
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
-from tasks.keys import Keys
 from tests.acceptance.world import COMMAND, WorkerProcess, eventually, worker
 
 if TYPE_CHECKING:
@@ -161,13 +161,13 @@ def put_another_type_in_the_queues_place(outage: Outage) -> None:
 
 
 def put_another_type_in_the_agendas_place(outage: Outage) -> None:
-    agenda = Keys().agenda
+    schedule = Keys().schedule
     with outage.redis.pipeline() as together:  # or what is entered in between would be lost
-        together.rename(agenda, "kept")
-        together.set(agenda, "not a sorted set")
+        together.rename(schedule, "kept")
+        together.set(schedule, "not a sorted set")
         together.execute()
     time.sleep(3)
-    outage.redis.rename("kept", agenda)
+    outage.redis.rename("kept", schedule)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
         job = client.enqueue("waits", "media:good.png")
         assert client.wait(job.id, RECOVERY).outcome == "delivered"
         record = client.wait(held.id, RECOVERY)
-        assert (record.outcome, record.crashes) == ("delivered", 0)
+        assert (record.outcome, record.lost_leases) == ("delivered", 0)
         assert "stuck: Redis serves us, but for 1" in process.log
         assert f"another starts child={child.pid} exit_code=75 pause=1.000" in process.log
         assert "Traceback" not in process.log

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from facelift import UploadClient
+from facelift.errors import LedgerUnavailable
 from sandbox.redis_server import RedisServer, RedisServerFailed
-from tasks import UploadClient
-from tasks.errors import LedgerUnavailable
 from tests.acceptance.world import COMMAND, WorkerProcess, eventually, worker
 
 if TYPE_CHECKING:

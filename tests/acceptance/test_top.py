@@ -31,7 +31,7 @@ class Terminal:
         termios.tcsetwinsize(self.theirs, (24, 80))
         self.before = termios.tcgetattr(self.theirs)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.cli", "top", "--every", "0.2s"],
+            [sys.executable, "-m", "facelift.cli", "top", "--every", "0.2s"],
             env=os.environ | environment,
             stdin=self.theirs,
             stdout=self.theirs,

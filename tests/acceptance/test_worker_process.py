@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
+from facelift import UploadClient
 from sandbox.redis_server import RedisServer
-from tasks import UploadClient
 from tests.acceptance.world import CANARY, COMMAND, eventually, worker
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_plain_celery_command_starts_the_same_worker(
     with worker(tmp_path / "log", environment, CELERY) as process:
         done = run(
             sys.executable,
-            *("-m", "tasks.cli", "enqueue", "bot-plain", "media:good.png", "--wait"),
+            *("-m", "facelift.cli", "enqueue", "bot-plain", "media:good.png", "--wait"),
             **environment,
         )
         assert done.returncode == 0, done.stderr + process.log
@@ -88,17 +88,17 @@ def test_sigterm_finishes_what_is_in_flight(
     endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
     # A ledger of its own: a worker that other tests share would take the job instead.
-    environment = environment | {"FACELIFT_KEY_PREFIX": "finish"}
+    environment = environment | {"FACELIFT_KEY_PREFIX": "complete"}
     endpoint.behave("bot-slow", "delay", seconds=1)
     with (
-        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="finish") as client,
+        UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="complete") as client,
         worker(tmp_path / "log", environment) as process,
     ):
         job = client.enqueue("bot-slow", "media:good.png")
         eventually(lambda: client.status(job.id).state == "running", "the job is not taken")
         assert process.stop() == 0
         record = client.status(job.id)
-        assert (record.outcome, record.crashes) == ("delivered", 0)
+        assert (record.outcome, record.lost_leases) == ("delivered", 0)
 
 
 def test_signals_that_come_until_the_very_end_change_no_exit_code(
@@ -135,7 +135,7 @@ def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
         killed = time.monotonic()
         record = client.wait(job.id, 30)
     assert time.monotonic() - killed < 20
-    assert (record.outcome, record.crashes) == ("delivered", 1)
+    assert (record.outcome, record.lost_leases) == ("delivered", 1)
     assert [each.code for each in record.attempts] == ["worker_lost", "delivered"]
 
 
@@ -186,7 +186,7 @@ def test_second_sigterm_hands_back_at_once(
         assert process.stop() == 0
         assert time.monotonic() - asked < 6
         record = client.status(job.id)
-        assert (record.state, record.crashes, record.attempts_used) == ("queued", 0, 0)
+        assert (record.state, record.lost_leases, record.attempts_used) == ("queued", 0, 0)
 
 
 def test_killed_worker_process_is_replaced(

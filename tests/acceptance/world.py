@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "tasks.cli", "worker")
+COMMAND = (sys.executable, "-m", "facelift.cli", "worker")
 CANARY = "canary-7Zr4key"
 
 

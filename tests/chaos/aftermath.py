@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
-from tasks import UploadClient, WaitTimeout
-from tasks.codes import JobState
-from tasks.keys import Keys
+from facelift import UploadClient, WaitTimeout
+from facelift.codes import JobState
+from facelift.ledger.keys import Keys
 from tests.chaos.judgement import count_overlaps
 from tests.chaos.load import PROBE
 from tests.chaos.world import CONCURRENCY
@@ -74,9 +74,9 @@ def _left_in(redis: Redis) -> list[str]:
     left = []
     if waiting := redis.llen(_KEYS.queue):
         left.append(f"{waiting} messages are left on the queue")
-    if due := redis.zcard(_KEYS.agenda):
-        left.append(f"{due} jobs are left on the agenda")
-    for pattern in (_KEYS.line("*"), _KEYS.busy("*")):
+    if due := redis.zcard(_KEYS.schedule):
+        left.append(f"{due} jobs are left on the schedule")
+    for pattern in (_KEYS.chatbot_queue("*"), _KEYS.chatbot_lock("*")):
         left += [f"{key} is left" for key in map(str, redis.scan_iter(pattern, count=1000))]
     return left
 

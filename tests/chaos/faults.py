@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
 from redis.exceptions import RedisError
 
-from tasks.broker import envelope
+from facelift.ledger.message import envelope
 from tests.chaos.world import LEASE, Freeze
 
 if TYPE_CHECKING:

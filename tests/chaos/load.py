@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 from PIL import Image
 from redis.exceptions import RedisError
 
-from tasks import LedgerUnavailable, UploadClient
-from tasks.codes import JobState
-from tasks.connection import translated
-from tasks.keys import Keys
-from tasks.store import JobStore
+from facelift import LedgerUnavailable, UploadClient
+from facelift.codes import JobState
+from facelift.ledger.connection import translated
+from facelift.ledger.keys import Keys
+from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
     from pathlib import Path

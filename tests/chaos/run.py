@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, cast
 
-from tasks.codes import JobState
-from tasks.keys import Keys
+from facelift.codes import JobState
+from facelift.ledger.keys import Keys
 from tests.chaos.aftermath import bad_exits, counted, figures, idle_workers, leftovers
 from tests.chaos.faults import ON_PROCESSES, ON_THE_WAY, Scene, Track, Trouble
 from tests.chaos.judgement import Job, judge

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from facelift.codes import JobState
 from sandbox.endpoint.memory import Arrival
-from tasks.codes import JobState
 from tests.chaos.judgement import Job, judge
 from tests.chaos.proxy import Exchange
 from tests.chaos.world import Freeze

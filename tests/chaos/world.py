@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Self
 
 import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
 
+from facelift.ledger.connection import connect
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
-from tasks.connection import connect
 from tests.acceptance.world import COMMAND, WorkerProcess, eventually
 from tests.chaos.proxy import Network, Proxy
 

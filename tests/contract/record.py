@@ -17,9 +17,9 @@ from typing import Any
 from celery import Celery
 from redis import Redis
 
+from facelift.codes import OutcomeCode
+from facelift.job import ENQUEUE_TASK
 from sandbox.redis_server import RedisServer
-from tasks.codes import OutcomeCode
-from tasks.job import ENQUEUE_TASK
 from tests.ledger.driver import START, Ledger
 
 FOLDER = Path(__file__).parent / "recorded"
@@ -46,35 +46,35 @@ def fill(ledger: Ledger) -> None:
     """A job in each state, named by it."""
     for state in ("succeeded", "failed", "cancelled", "crash_loop"):
         ledger.enqueue(f"bot-{state}", f"media:bots/{state}.png", job_id=state)
-    lease = ledger.claim_and_admit("succeeded")
-    ledger.postpone(lease)
-    ledger.tick(5)
-    ledger.deliver(ledger.claim_and_admit("succeeded"))
-    ledger.fail(ledger.claim_and_admit("failed"))
+    lease = ledger.acquire_with_permit("succeeded")
+    ledger.retry_later(lease)
+    ledger.run_once(5)
+    ledger.deliver(ledger.acquire_with_permit("succeeded"))
+    ledger.fail(ledger.acquire_with_permit("failed"))
     ledger.store.cancel("cancelled")
     for _ in range(3):
-        ledger.claim("crash_loop")
-        ledger.tick(15)
+        ledger.acquire("crash_loop")
+        ledger.run_once(15)
     ledger.enqueue("bot-late", job_id="expired", expires_at=ledger.now + 1)
-    ledger.tick(10)
+    ledger.run_once(10)
     ledger.store.refuse(
         "invalid", OutcomeCode.INVALID_JOB, "image: is missing", {"chatbot_id": "bot-invalid"}
     )
     ledger.enqueue("bot-twice", "media:old.png", job_id="superseded")
     ledger.enqueue("bot-twice", "media:new.png", job_id="superseding")
-    ledger.deliver(ledger.claim_and_admit("superseding"))
+    ledger.deliver(ledger.acquire_with_permit("superseding"))
     while ledger.messages():
         ledger.take_message()
 
     ledger.enqueue("bot-retry", job_id="retry")
-    ledger.postpone(ledger.claim_and_admit("retry"), 60)
+    ledger.retry_later(ledger.acquire_with_permit("retry"), 60)
     ledger.enqueue("bot-later", job_id="scheduled", not_before=ledger.now + 3600)
     ledger.enqueue("bot-running", job_id="running", sha256="AB" * 32)
-    ledger.claim("running")
+    ledger.acquire("running")
     ledger.store.pool.pause("acme", by="anna@host", reason="a new key", until=None)
     ledger.enqueue("bot-paused", job_id="paused", account="acme")
-    lease = ledger.claim("paused")
-    ledger.store.admit(lease, 15, 30)
+    lease = ledger.acquire("paused")
+    ledger.store.acquire_permit(lease, 15, 30)
     while ledger.messages():
         ledger.take_message()
     ledger.enqueue("bot-newer", "media:old.png", job_id="older")
@@ -148,7 +148,7 @@ def main() -> None:
         message = _celerys_message(server.url, redis)
         ids = [key.rpartition(":")[2] for key in redis.scan_iter(ledger.store.keys.job("*"))]
         told = {
-            "release": version("facelift"),
+            "release": version("facelift-client"),
             "at": ledger.now,
             "keys": dump(redis),
             "records": {job: ledger.get(job).as_dict() for job in sorted(ids)},

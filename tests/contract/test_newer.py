@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import tasks.record_reader
-import tasks.script_sources
-from tasks.client import UploadClient
-from tasks.errors import JobNotFound, LedgerRefused
-from tasks.replies import Claimed
+from facelift.client import UploadClient
+from facelift.errors import JobNotFound, LedgerRefused
+from facelift.ledger.replies import Acquired
 from tests.ledger.driver import LEASE, Ledger
-from worker.intake import Intake
+from worker.delivery.intake import Intake
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -32,13 +30,13 @@ def as_of_form_2(ledger: Ledger) -> str:
 
 
 def claim(ledger: Ledger, job: str) -> Any:
-    return ledger.store.claim(ledger.lease(job), LEASE, "worker")
+    return ledger.store.acquire(ledger.lease(job), LEASE, "worker")
 
 
 def test_added_field_is_left_where_it_is(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.redis.hset(ledger.store.keys.job(job), "pose", "profile")
-    ledger.deliver(ledger.claim_and_admit(job))
+    ledger.deliver(ledger.acquire_with_permit(job))
     assert ledger.get(job).outcome == "delivered"
     assert fields(ledger, job)["pose"] == "profile"
 
@@ -71,11 +69,11 @@ def test_added_events_outcomes_and_reasons_are_told_in_summaries(ledger: Ledger)
     event = {"at": ledger.now, "what": "moon_rose", "reason": "", "by": "facelift"}
     keys = ledger.store.keys
     ledger.redis.lpush(keys.events, json.dumps(event))
-    ledger.redis.lpush(keys.news, json.dumps(event))
+    ledger.redis.lpush(keys.unlogged_events, json.dumps(event))
     client = UploadClient(redis=ledger.redis)
     assert client.pool().events[0].kind == "moon_rose"
-    assert [each.kind for each in ledger.tick().events] == ["moon_rose"]
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue(batch="spring")))
+    assert [each.kind for each in ledger.run_once().events] == ["moon_rose"]
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue(batch="spring")))
     ledger.redis.hincrby(keys.batch("spring"), "code:image_blurred", 1)
     assert client.batch("spring").codes == {"delivered": 1, "image_blurred": 1}
     entry = {**ledger.redis.xrange(keys.outcomes)[0][1], "outcome": "image_blurred"}
@@ -113,12 +111,12 @@ def test_job_of_a_newer_form_is_carried_out_by_a_worker_that_knows_it(
         assert ledger.take_message() == job
         with pytest.raises(LedgerRefused):
             claim(ledger, job)
-        ledger.tick(10)
-    monkeypatch.setattr(tasks.script_sources, "FORM", 2)
-    monkeypatch.setattr(tasks.record_reader, "FORM", 2)
+        ledger.run_once(10)
+    monkeypatch.setattr("facelift.ledger.sources.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("facelift.ledger.record_reader.SCHEMA_VERSION", 2)
     newer = Ledger(redis_client, now=ledger.now)
     assert ledger.take_message() == job
-    assert isinstance(claim(newer, job), Claimed)
+    assert isinstance(claim(newer, job), Acquired)
 
 
 def test_job_of_a_newer_form_keeps_no_other_from_its_turn(ledger: Ledger) -> None:
@@ -133,7 +131,7 @@ def test_job_of_a_newer_form_keeps_no_other_from_its_turn(ledger: Ledger) -> Non
 
 def test_job_of_a_newer_form_expires_as_others_do(ledger: Ledger) -> None:
     job = as_of_form_2(ledger)
-    ledger.tick(86_400)
+    ledger.run_once(86_400)
     assert fields(ledger, job)["outcome"] == "expired"
 
 

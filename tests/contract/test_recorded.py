@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.client import UploadClient
-from tasks.job import ENQUEUE_TASK, UPLOAD_TASK
-from tasks.replies import Claimed
+from facelift.client import UploadClient
+from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
+from facelift.ledger.replies import Acquired
 from tests.contract.conftest import RELEASES
 from tests.ledger.driver import LEASE
-from worker.intake import Intake
+from worker.delivery.intake import Intake
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
@@ -27,11 +27,11 @@ def as_printed(record: Any) -> dict[str, Any]:
 def carry_out(ledger: Ledger, seconds: int) -> None:
     """Deliver whatever comes to the queue within that time."""
     for _ in range(seconds):
-        ledger.tick(1)
+        ledger.run_once(1)
         while ledger.messages():
             lease = ledger.lease(ledger.take_message())
-            if isinstance(ledger.store.claim(lease, LEASE, "newer-release"), Claimed):
-                ledger.store.admit(lease, LEASE, 30)
+            if isinstance(ledger.store.acquire(lease, LEASE, "newer-release"), Acquired):
+                ledger.store.acquire_permit(lease, LEASE, 30)
                 ledger.deliver(lease)
 
 
@@ -48,7 +48,7 @@ def test_every_record_is_read_as_it_was(restored: Ledger, recorded: dict[str, An
 def test_job_in_any_state_is_carried_on_with(restored: Ledger, recorded: dict[str, Any]) -> None:
     restored.store.pool.resume("acme", by="anna@host")
     carry_out(restored, 30)
-    restored.tick(3600)  # one is scheduled
+    restored.run_once(3600)  # one is scheduled
     carry_out(restored, 30)
     ended = {job: str(restored.get(job).outcome) for job in recorded["records"]}
     assert ended == {
@@ -68,7 +68,7 @@ def test_job_in_any_state_is_carried_on_with(restored: Ledger, recorded: dict[st
         "superseded": "superseded",
         "superseding": "delivered",
     }
-    assert restored.get("running").crashes == 1  # its worker was that release's
+    assert restored.get("running").lost_leases == 1  # its worker was that release's
 
 
 def test_idempotency_key_of_that_release_is_remembered(restored: Ledger) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tasks.attempt import Attempt
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.errors import InvalidJob
-from tasks.findings import Outcome
-from tasks.job import Fit, UploadJob
-from tasks.record import FORM, JobRecord
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.errors import InvalidJob
+from facelift.job import Fit, UploadJob
+from facelift.queries import Outcome
+from facelift.record import SCHEMA_VERSION, JobRecord
 from tests.contract.record import fill
 from tests.documents import DOCS
-from worker.intake import make_job
+from worker.delivery.intake import make_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def words(codes: Iterable[str]) -> list[str]:
 
 @pytest.mark.parametrize("name", ["job", "record", "outcome"])
 def test_schema_is_of_the_form_that_this_release_writes(name: str) -> None:
-    assert schema(name)["$id"] == f"facelift/{name}/{FORM}"
+    assert schema(name)["$id"] == f"facelift/{name}/{SCHEMA_VERSION}"
 
 
 def test_job_has_the_fields_of_a_job() -> None:

@@ -13,11 +13,11 @@ import yaml
 from fakeredis import FakeRedis
 from jsonschema import Draft202012Validator
 
-from tasks.codes import WaitReason
-from tasks.durations import show_duration
-from tasks.store import JobStore
-from worker.observe.collectors import PoolCollector
-from worker.settings import Settings, load, unknown_variables
+from facelift.codes import WaitReason
+from facelift.durations import show_duration
+from facelift.ledger.store import JobStore
+from worker.monitoring.collectors import PoolCollector
+from worker.settings.model import Settings, load, unknown_variables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

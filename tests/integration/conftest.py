@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.client import UploadClient
+from facelift.client import UploadClient
 from tests.integration.endpoint.wire import Server
 from tests.ledger.driver import Ledger
 

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.aio import AsyncUploadClient
-from tasks.errors import BatchTimeout, InvalidSettings, JobNotFound, LedgerUnavailable, WaitTimeout
-from tasks.job import UploadJob
+from facelift.aio import AsyncUploadClient
+from facelift.errors import (
+    BatchTimeout,
+    InvalidSettings,
+    JobNotFound,
+    LedgerUnavailable,
+    WaitTimeout,
+)
+from facelift.job import UploadJob
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ async def until_listened_to(
 def test_waiting_is_woken_by_the_end_of_the_job(run: Callable[..., Any]) -> None:
     async def body(client: AsyncUploadClient, worker: Ledger) -> Any:
         job = (await client.enqueue("bot", "media:a.png")).id
-        lease = worker.claim_and_admit(job)
+        lease = worker.acquire_with_permit(job)
         waiting = asyncio.create_task(client.wait(job, SOON))
         await until_listened_to(worker, worker.store.keys.changes(job))
         worker.deliver(lease)
@@ -87,7 +93,7 @@ def test_watching_tells_each_state_the_job_comes_into(run: Callable[..., Any]) -
         job = (await client.enqueue("bot", "media:a.png")).id
         records: AsyncIterator[Any] = client.watch(job, SOON)
         seen = [(await anext(records)).state]
-        lease = worker.claim_and_admit(job)
+        lease = worker.acquire_with_permit(job)
         seen.append((await anext(records)).state)
         worker.deliver(lease)
         return seen + [record.state async for record in records]

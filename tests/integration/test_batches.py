@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
-from tasks.errors import BatchNotFound, BatchTimeout, InvalidJob
+from facelift import UploadClient
+from facelift.cli import cli
+from facelift.errors import BatchNotFound, BatchTimeout, InvalidJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_waiting_for_a_batch_ends_with_its_last_job(
     waiting.start()
     for job in jobs:
         assert ended == []
-        worker.deliver(worker.claim_and_admit(job))
+        worker.deliver(worker.acquire_with_permit(job))
     waiting.join(SOON)
     assert [status.states for status in ended] == [{"succeeded": 3}]
     assert redis.pubsub_numsub(client._store.keys.batch_changes("logos"))[0][1] == 0
@@ -80,7 +80,7 @@ def test_watching_a_batch_tells_how_far_it_is(
     found = client.watch_batch("logos", SOON, every=0)
     seen = [next(found).pending]
     for job in jobs:
-        worker.deliver(worker.claim_and_admit(job))
+        worker.deliver(worker.acquire_with_permit(job))
         seen.append(next(found).pending)
     assert seen == [3, 2, 1, 0]
     assert list(found) == []
@@ -91,10 +91,10 @@ def test_many_jobs_that_end_at_once_are_looked_at_as_one(
 ) -> None:
     found = client.watch_batch("logos", SOON, every=0)
     next(found)
-    worker.fail(worker.claim_and_admit(jobs[0]))
+    worker.fail(worker.acquire_with_permit(jobs[0]))
     assert next(found).pending == 2  # it listens from now on
     for job in jobs[1:]:
-        worker.deliver(worker.claim_and_admit(job))
+        worker.deliver(worker.acquire_with_permit(job))
     assert [status.pending for status in found] == [0]
 
 
@@ -118,7 +118,7 @@ def test_waiting_in_vain_tells_how_the_batch_stands(client: UploadClient, jobs: 
 def test_the_rest_of_a_batch_is_cancelled_and_what_runs_is_told(
     client: UploadClient, worker: Ledger, jobs: list[str]
 ) -> None:
-    worker.claim_and_admit(jobs[0])
+    worker.acquire_with_permit(jobs[0])
     done = client.cancel_batch("logos")
     assert (done.cancelled, done.requested) == (2, 1)
     assert client.batch("logos").pending == 1
@@ -127,7 +127,7 @@ def test_the_rest_of_a_batch_is_cancelled_and_what_runs_is_told(
 def test_commands_show_a_batch(
     client: UploadClient, worker: Ledger, jobs: list[str], facelift: Callable[..., Result]
 ) -> None:
-    worker.fail(worker.claim_and_admit(jobs[0]))
+    worker.fail(worker.acquire_with_permit(jobs[0]))
     done = facelift("batch", "show", "logos")
     assert done.exit_code == 6
     lines = done.stdout.splitlines()
@@ -147,7 +147,7 @@ def test_commands_show_a_batch(
 def test_command_lists_batches(
     client: UploadClient, worker: Ledger, jobs: list[str], facelift: Callable[..., Result]
 ) -> None:
-    worker.fail(worker.claim_and_admit(jobs[0]))
+    worker.fail(worker.acquire_with_permit(jobs[0]))
     client.enqueue("bot", "media:a.png", batch="x" * 64)
     done = facelift("batch", "list")
     head, *lines = done.stdout.splitlines()
@@ -170,7 +170,7 @@ def test_commands_choose_jobs_by_their_batch(
 ) -> None:
     client.enqueue("other", "media:a.png", batch="other")
     for job in (jobs[0], client.enqueue("another", "media:a.png").id):
-        worker.fail(worker.claim_and_admit(job))
+        worker.fail(worker.acquire_with_permit(job))
     shown = facelift("list", "--batch", "logos").stdout.splitlines()
     assert [line.split("\t")[0] for line in shown] == jobs[::-1]
     shown = facelift("replay", "--batch", "logos", "--dry-run").stdout.splitlines()
@@ -189,11 +189,11 @@ def test_command_watches_a_batch_and_exits_as_its_worst_job(
     worker: Ledger, jobs: list[str], facelift: Callable[..., Result], end: str, code: int
 ) -> None:
     for job in jobs[1:]:
-        worker.deliver(worker.claim_and_admit(job))
+        worker.deliver(worker.acquire_with_permit(job))
     if end == "cancel":
         worker.store.cancel(jobs[0])
     else:
-        getattr(worker, end)(worker.claim_and_admit(jobs[0]))
+        getattr(worker, end)(worker.acquire_with_permit(jobs[0]))
     done = facelift("batch", "watch", "logos")
     assert done.exit_code == code
     lines = done.stdout.splitlines()
@@ -219,13 +219,13 @@ def test_command_that_watches_in_vain_says_how_far_it_was(
 def test_command_cancels_the_rest_of_a_batch(
     worker: Ledger, jobs: list[str], facelift: Callable[..., Result]
 ) -> None:
-    lease = worker.claim_and_admit(jobs[0])
+    lease = worker.acquire_with_permit(jobs[0])
     done = facelift("batch", "cancel", "logos")
     assert (done.exit_code, done.stdout) == (
         6,
         "2 cancelled.\n1 with a worker: their pictures may still be delivered.\n",
     )
-    worker.postpone(lease)
+    worker.retry_later(lease)
     done = facelift("batch", "cancel", "logos")
     assert (done.exit_code, done.stdout) == (0, "0 cancelled.\n")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks import JobState, UploadClient
+from facelift import JobState, UploadClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def run(code: str, *arguments: str) -> str:
 
 
 def test_importing_the_client_imports_no_celery() -> None:
-    code = "import json, sys, tasks, tasks.cli; print(json.dumps(list(sys.modules)))"
+    code = "import json, sys, facelift, facelift.cli; print(json.dumps(list(sys.modules)))"
     loaded = {name.partition(".")[0] for name in json.loads(run(code))}
     assert loaded & {"celery", "kombu", "requests", "PIL", "pydantic", "aiohttp"} == set()
 
@@ -71,7 +71,7 @@ def ship():
     pass
 
 before = state(app)
-from tasks import UploadClient
+from facelift import UploadClient
 with UploadClient(sys.argv[1]) as client:
     job = client.enqueue("bot", "media:a.png")
     client.status(job.id)
@@ -91,7 +91,7 @@ def test_another_celery_app_is_left_as_it_is(
 
 FORKING = """
 import os, sys
-from tasks import UploadClient
+from facelift import UploadClient
 
 client = UploadClient(sys.argv[1])
 client.enqueue("parent", "media:a.png", job_id="before")
@@ -139,8 +139,8 @@ def test_twenty_threads_share_a_client(client: UploadClient) -> None:
 
 
 CONSUMER = """
-from tasks import JobRecord, UploadClient
-from testkit.jobs import FaceliftJobs
+from facelift import JobRecord, UploadClient
+from facelift.testing.jobs import FaceliftJobs
 
 client = UploadClient.from_env()
 record: JobRecord = client.enqueue("bot", "media:a.png", fit="crop")
@@ -167,8 +167,8 @@ def test_types_are_there_for_whoever_uses_the_package(
     )
     told = [line.partition(": ")[2] for line in done.stdout.splitlines()]
     assert [line for line in told if line.startswith("note: Revealed")] == [
-        'note: Revealed type is "tasks.codes.OutcomeCode | None"',
-        'note: Revealed type is "list[tasks.record.JobRecord]"',
+        'note: Revealed type is "facelift.codes.OutcomeCode | None"',
+        'note: Revealed type is "list[facelift.record.JobRecord]"',
     ]
     errors = [line for line in told if line.startswith("error:")]
     assert all("[call-arg]" in line and "enqueue" in line for line in errors), errors

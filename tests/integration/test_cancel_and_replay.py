@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tasks import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
-from tasks.cli import cli
-from tasks.job import UploadJob
+from facelift import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
+from facelift.cli import cli
+from facelift.job import UploadJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +36,13 @@ def enqueue(client: UploadClient, **fields: Any) -> str:
 
 def running(client: UploadClient, worker: Ledger) -> str:
     job = enqueue(client)
-    worker.claim(job)
+    worker.acquire(job)
     return job
 
 
 def delivered(client: UploadClient, worker: Ledger, **fields: Any) -> str:
     job = enqueue(client, **fields)
-    worker.deliver(worker.claim_and_admit(job))
+    worker.deliver(worker.acquire_with_permit(job))
     return job
 
 
@@ -62,7 +62,7 @@ def test_running_job_is_asked_to_stop_and_may_still_be_delivered(
     client: UploadClient, worker: Ledger
 ) -> None:
     job = enqueue(client)
-    lease = worker.claim_and_admit(job)
+    lease = worker.acquire_with_permit(job)
     assert client.cancel(job) is Cancellation.REQUESTED
     assert client.status(job).state == "running"
     worker.deliver(lease)
@@ -108,7 +108,7 @@ def test_replay_has_neither_the_key_nor_the_times_of_the_old_job(
 ) -> None:
     redis_now = float(redis.time()[0])
     old = enqueue(client, idempotency_key="k", not_before=1, expires_at=redis_now + 3600)
-    worker.fail(worker.claim(old))
+    worker.fail(worker.acquire(old))
     new = client.replay(old)
     assert (new.idempotency_key, new.not_before) == (None, None)
     assert new.expires_at - new.created_at == pytest.approx(DAY)
@@ -117,7 +117,7 @@ def test_replay_has_neither_the_key_nor_the_times_of_the_old_job(
 
 def test_replay_may_be_replayed(client: UploadClient, worker: Ledger) -> None:
     first = client.replay(delivered(client, worker))
-    worker.fail(worker.claim(first.id))
+    worker.fail(worker.acquire(first.id))
     assert client.replay(first.id).replay_of == first.id
 
 
@@ -127,7 +127,7 @@ def test_job_that_has_not_ended_is_not_replayed(
 ) -> None:
     job = enqueue(client, not_before=None if state != "waiting" else 90_000_000_000)
     if state == "running":
-        worker.claim(job)
+        worker.acquire(job)
     before = set(redis.keys("*"))
     with pytest.raises(InvalidJob, match=f"replay_of: job {job} is {state}"):
         client.replay(job)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.client import UploadClient
-from tasks.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused
-from tasks.store import JobStore
+from facelift.client import UploadClient
+from facelift.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused
+from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def test_a_queue_that_refuses_the_message_does_not_lose_the_job(
     with pytest.raises(LedgerRefused):
         client.enqueue("bot", "media:a.png", job_id="mine")
     redis.delete("facelift")
-    assert redis.zscore("{facelift}:agenda", "mine") is not None
+    assert redis.zscore("{facelift}:schedule", "mine") is not None
 
 
 @pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
@@ -196,5 +196,5 @@ def test_one_client_serves_many_threads(redis_server: RedisServer) -> None:
             thread.start()
         for thread in threads:
             thread.join(20)
-        survey = JobStore(client._redis).pool.survey()
+        survey = JobStore(client._redis).pool.snapshot()
         assert survey.queued + survey.accounts[0].waiting == 40

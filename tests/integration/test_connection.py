@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis import Redis
 
+from facelift.client import UploadClient
+from facelift.errors import JobNotFound, LedgerRefused, LedgerUnavailable
+from facelift.ledger.connection import connect
+from facelift.ledger.store import JobStore
 from sandbox import redis_binary as binaries
 from sandbox.redis_server import RedisServer
-from tasks.client import UploadClient
-from tasks.connection import connect
-from tasks.errors import JobNotFound, LedgerRefused, LedgerUnavailable
-from tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
-from tasks.cli.table import job_lines
-from tasks.codes import OutcomeCode
-from tasks.errors import IdempotencyConflict
+from facelift import UploadClient
+from facelift.cli import cli
+from facelift.cli.table import job_lines
+from facelift.codes import OutcomeCode
+from facelift.errors import IdempotencyConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +35,13 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 def fail(client: UploadClient, worker: Ledger, chatbot: str, code: OutcomeCode = BROKEN) -> str:
     job = client.enqueue(chatbot, "media:a.png").id
-    worker.fail(worker.claim_and_admit(job), code)
+    worker.fail(worker.acquire_with_permit(job), code)
     return job
 
 
 def deliver(client: UploadClient, worker: Ledger, chatbot: str) -> str:
     job = client.enqueue(chatbot, "media:a.png").id
-    worker.deliver(worker.claim_and_admit(job))
+    worker.deliver(worker.acquire_with_permit(job))
     return job
 
 
@@ -117,7 +117,7 @@ def test_many_are_replayed_once_however_often_it_is_asked_for(
     replays = client.find(state="queued").records
     assert [record.replay_of for record in replays] == jobs[::-1]
     for record in replays:  # so that nothing newer stands in the way of the old jobs
-        worker.fail(worker.claim_and_admit(record.id), OutcomeCode.IMAGE_EMPTY)
+        worker.fail(worker.acquire_with_permit(record.id), OutcomeCode.IMAGE_EMPTY)
     assert replayed(facelift("replay", "--code", "retries_exhausted", "--yes")) == []
 
 
@@ -160,7 +160,7 @@ def test_a_run_that_is_cut_tells_how_to_do_the_others(
     assert "1 of 3 replayed; for the others, the same with --before " in cut.stderr
     monkeypatch.setattr(client, "replay", replay)
     new = next(record for record in client.find().records if record.replay_of == jobs[0])
-    worker.fail(worker.claim_and_admit(new.id), BROKEN)  # is not done a second time
+    worker.fail(worker.acquire_with_permit(new.id), BROKEN)  # is not done a second time
     before = cut.stderr.partition("--before ")[2].split()[0]
     again = facelift("replay", "--state", "failed", "--yes", "--before", before)
     assert replayed(again) == jobs[1:]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
-from tasks.cli.exits import Exit
-from tasks.worker_status import Beat
-from worker.image_store import FolderStore
+from facelift import UploadClient
+from facelift.cli import cli
+from facelift.cli.exits import Exit
+from facelift.worker_status import WorkerReport
+from worker.stores import FolderStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +43,8 @@ def environ(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, real_red
 def beating(redis_server: RedisServer, environ: Any) -> None:  # noqa: ARG001 - Redis is empty first
     """A worker has told of itself."""
     with UploadClient(redis_server.url) as client:
-        client._store.pool.beat(
-            Beat(
+        client._store.pool.heartbeat(
+            WorkerReport(
                 name="host:1",
                 host="host",
                 pid=1,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from facelift.codes import OutcomeCode
 from sandbox.endpoint.process import EndpointProcess
-from tasks.codes import OutcomeCode
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
 from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost, RateLimited
-from worker.image import ImageFormat, ValidImage
+from worker.images.validate import ImageFormat, ValidImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks import enqueuer
-from tasks.client import UploadClient
-from tasks.errors import EnqueueInterrupted, InvalidJob, LedgerRefused, LedgerUnavailable
-from tasks.job import UploadJob
+from facelift.client import UploadClient
+from facelift.errors import EnqueueInterrupted, InvalidJob, LedgerRefused, LedgerUnavailable
+from facelift.job import UploadJob
+from facelift.operations import enqueue as enqueuer
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
@@ -44,7 +44,7 @@ def test_of_many_jobs_of_a_chatbot_the_last_is_the_newest(
     client: UploadClient, worker: Ledger
 ) -> None:
     *older, newest = [each.record.id for each in client.enqueue_many(jobs(5, chatbot_id="bot"))]
-    worker.deliver(worker.claim_and_admit(newest))
+    worker.deliver(worker.acquire_with_permit(newest))
     assert [client.status(job).superseded_by for job in older] == [newest] * 4
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
+from facelift import UploadClient
+from facelift.cli import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable

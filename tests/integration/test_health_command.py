@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
-from tasks.worker_status import Beat
+from facelift import UploadClient
+from facelift.cli import cli
+from facelift.worker_status import WorkerReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ def health(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 
 def beat(client: UploadClient, pid: int, host: str = HERE, poll_age: float = 0.5) -> None:
-    client._store.pool.beat(
-        Beat(
+    client._store.pool.heartbeat(
+        WorkerReport(
             name=f"{host}:{pid}",
             host=host,
             pid=pid,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.codes import JobState
-from tasks.errors import InvalidJob, JobNotFound, WaitTimeout
+from facelift.codes import JobState
+from facelift.errors import InvalidJob, JobNotFound, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.client import UploadClient
+    from facelift.client import UploadClient
     from tests.ledger.driver import Ledger
 
 SOON = 20.0
@@ -45,7 +45,7 @@ def until_listened_to(redis: Any, channel: str) -> None:
 
 def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger, redis: Any) -> None:
     job = client.enqueue("bot", "media:a.png").id
-    lease = worker.claim_and_admit(job)
+    lease = worker.acquire_with_permit(job)
     channel = client._store.keys.changes(job)
 
     def deliver() -> None:
@@ -64,7 +64,7 @@ def test_waiting_is_woken_and_does_not_ask_again_and_again(
     client: UploadClient, worker: Ledger, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = client.enqueue("bot", "media:a.png").id
-    lease = worker.claim_and_admit(job)
+    lease = worker.acquire_with_permit(job)
     asked = 0
     status = client.status
 
@@ -87,7 +87,7 @@ def test_waiting_is_woken_and_does_not_ask_again_and_again(
 
 def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Ledger) -> None:
     job = client.enqueue("bot", "media:a.png").id
-    worker.fail(worker.claim_and_admit(job))
+    worker.fail(worker.acquire_with_permit(job))
     assert client.wait(job, 0).state == "failed"
 
 
@@ -110,9 +110,9 @@ def test_waiting_for_no_time_asks_once(client: UploadClient, timeout: float) -> 
 def test_what_was_not_told_is_found_out_all_the_same(
     client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.following._LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr("facelift.operations.follow._LONGEST_SILENCE", 0.05)
     job = client.enqueue("bot", "media:a.png").id
-    lease = worker.claim_and_admit(job)
+    lease = worker.acquire_with_permit(job)
     records: Iterator[Any] = client.watch(job, SOON)
     assert next(records).state == "running"
     monkeypatch.setattr(
@@ -131,9 +131,9 @@ def test_watching_tells_each_state_the_job_comes_into(client: UploadClient, work
     job = client.enqueue("bot", "media:a.png").id
     records = client.watch(job, SOON)
     seen = [next(records).state]
-    lease = worker.claim_and_admit(job)
+    lease = worker.acquire_with_permit(job)
     seen.append(next(records).state)
-    worker.postpone(lease, 60)
+    worker.retry_later(lease, 60)
     seen.append(next(records).state)
     client.cancel(job)
     seen += [record.state for record in records]
@@ -173,7 +173,7 @@ def test_outcomes_are_told_as_they_come(client: UploadClient, worker: Ledger) ->
     assert next(outcomes).job_id == before
     jobs = [client.enqueue(f"bot-{number}", "media:a.png").id for number in range(3)]
     for job in jobs:
-        worker.deliver(worker.claim_and_admit(job))
+        worker.deliver(worker.acquire_with_permit(job))
     told = [next(outcomes) for _ in jobs]
     assert [outcome.job_id for outcome in told] == jobs
     assert [each.job_id for each in client.outcomes(told[1].entry, timeout=0)] == jobs[2:]

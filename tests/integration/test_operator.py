@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tasks import InvalidJob, UploadClient
-from tasks.codes import WaitReason
-from tasks.pool import BreakerPolicy, Registration
-from tasks.rate import Rate
-from tasks.replies import Lease, Waiting
+from facelift import InvalidJob, UploadClient
+from facelift.codes import WaitReason
+from facelift.ledger.pool import BreakerPolicy, Registration
+from facelift.ledger.replies import Lease, Waiting
+from facelift.rate import Rate
 
 ME = f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -28,7 +28,7 @@ def reason_to_wait(client: UploadClient, account: str) -> WaitReason | None:
     for _ in range(8):  # on a short queue, a worker looks at its picture before its turn
         client._redis.lpush(client._store.keys.queue, "{}")
     job = client.enqueue(f"bot-{account}", "media:a.png", account=account).id
-    claim = client._store.claim(Lease(job, f"token-{job}"), 15, "worker-1")
+    claim = client._store.acquire(Lease(job, f"token-{job}"), 15, "worker-1")
     return claim.reason if isinstance(claim, Waiting) else None
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from tasks import UploadClient
-from tasks.cli import cli
-from tasks.pool import BreakerPolicy, Registration
-from tasks.rate import Rate
+from facelift import UploadClient
+from facelift.cli import cli
+from facelift.ledger.pool import BreakerPolicy, Registration
+from facelift.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +188,7 @@ def test_status_tells_what_a_job_waits_for_now_and_about_how_long(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     register(client, "default", rate=Rate(1, 60))
-    worker.claim_and_admit(client.enqueue("bot-0", "media:a.png").id)
+    worker.acquire_with_permit(client.enqueue("bot-0", "media:a.png").id)
     for _ in range(8):
         client._redis.lpush(client._store.keys.queue, "{}")
     first, second = (client.enqueue(f"bot-{n}", "media:a.png").id for n in (1, 2))

@@ -12,10 +12,10 @@ from kombu import connection as kombu_connection
 from kombu import entity, messaging
 from redis import Redis
 
-from tasks.client import UploadClient
-from tasks.job import ENQUEUE_TASK
-from worker import transport
-from worker.transport import Transport
+from facelift.client import UploadClient
+from facelift.job import ENQUEUE_TASK
+from tasks import transport
+from tasks.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

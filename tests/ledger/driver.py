@@ -7,17 +7,17 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.attempt import Attempt
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.job import UploadJob
-from tasks.pool import BreakerPolicy, Registration
-from tasks.replies import Claimed, Go, Lease
-from tasks.store import JobStore
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.job import UploadJob
+from facelift.ledger.pool import BreakerPolicy, Registration
+from facelift.ledger.replies import Acquired, Go, Lease
+from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
-    from tasks.rate import Rate
-    from tasks.record import JobRecord
-    from tasks.replies import Heard
+    from facelift.ledger.replies import Feedback
+    from facelift.rate import Rate
+    from facelift.record import JobRecord
 
 LEASE = 15.0
 REQUEST = 30.0
@@ -54,13 +54,13 @@ class Ledger:
         *,
         key: str = "key-1",
         breaker: BreakerPolicy | None = None,
-        callbacks: bool = False,
+        webhooks: bool = False,
     ) -> None:
         """As a worker does that was set to this."""
         self.store.pool.register(
             breaker or BreakerPolicy(),
             [Registration(account, rate, fingerprint=key)],
-            callbacks=callbacks,
+            webhooks=webhooks,
         )
 
     def take_message(self) -> str:
@@ -72,36 +72,38 @@ class Ledger:
         """One that nobody had before."""
         return Lease(job_id, f"token-{next(self._ids)}")
 
-    def claim(self, job_id: str) -> Lease:
+    def acquire(self, job_id: str) -> Lease:
         lease = self.lease(job_id)
-        claim = self.store.claim(lease, LEASE, "worker-1")
-        assert isinstance(claim, Claimed), claim
+        claim = self.store.acquire(lease, LEASE, "worker-1")
+        assert isinstance(claim, Acquired), claim
         return lease
 
-    def claim_and_admit(self, job_id: str) -> Lease:
-        lease = self.claim(job_id)
-        assert isinstance(self.store.admit(lease, LEASE, REQUEST), Go)
+    def acquire_with_permit(self, job_id: str) -> Lease:
+        lease = self.acquire(job_id)
+        assert isinstance(self.store.acquire_permit(lease, LEASE, REQUEST), Go)
         return lease
 
-    def deliver(self, lease: Lease, heard: Heard | None = None) -> bool:
+    def deliver(self, lease: Lease, feedback: Feedback | None = None) -> bool:
         code = OutcomeCode.DELIVERED
         attempt = self.attempt(code, 200, Decision.SUCCEED)
-        return self.store.finish(lease, JobState.SUCCEEDED, code, "Done.", attempt, heard=heard)
+        return self.store.complete(
+            lease, JobState.SUCCEEDED, code, "Done.", attempt, feedback=feedback
+        )
 
     def fail(
         self,
         lease: Lease,
         code: OutcomeCode = OutcomeCode.CHATBOT_NOT_FOUND,
-        heard: Heard | None = None,
+        feedback: Feedback | None = None,
     ) -> bool:
         attempt = self.attempt(code, 404, Decision.FAIL)
-        return self.store.finish(lease, JobState.FAILED, code, "No.", attempt, heard=heard)
+        return self.store.complete(lease, JobState.FAILED, code, "No.", attempt, feedback=feedback)
 
-    def postpone(self, lease: Lease, delay: float = 5.0) -> bool:
+    def retry_later(self, lease: Lease, delay: float = 5.0) -> bool:
         attempt = self.attempt(
             OutcomeCode.SERVER_ERROR, 500, Decision.RETRY, next_at=self.now + delay
         )
-        return self.store.postpone(lease, self.now + delay, WaitReason.RETRY, "Broken.", attempt)
+        return self.store.retry_later(lease, self.now + delay, WaitReason.RETRY, "Broken.", attempt)
 
     def attempt(
         self,
@@ -123,9 +125,9 @@ class Ledger:
             counted=counted,
         )
 
-    def tick(self, seconds: float = 0.0) -> Any:
+    def run_once(self, seconds: float = 0.0) -> Any:
         self.now += seconds
-        return self.store.take_due(100)
+        return self.store.run_schedule(100)
 
     def get(self, job_id: str) -> JobRecord:
         return self.store.get(job_id)
@@ -142,7 +144,14 @@ class Ledger:
     def leftovers(self) -> set[str]:
         """Keys of the ledger besides records, what lists them, and what is known of the pool."""
         keys = self.store.keys
-        kept = {keys.generation, keys.accounts, keys.endpoint, keys.health, keys.events, keys.news}
+        kept = {
+            keys.generation,
+            keys.accounts,
+            keys.endpoint,
+            keys.breaker_results,
+            keys.events,
+            keys.unlogged_events,
+        }
         kept |= {keys.counts, keys.jobs, keys.outcomes, keys.batches}
         return {
             key

@@ -14,7 +14,7 @@ TURN = {"newer_upload", "chatbot_busy"}
 
 @dataclass
 class Job:
-    """One job; `due` is its time in the agenda."""
+    """One job; `due` is its time in the schedule."""
 
     id: str
     chatbot: str
@@ -27,7 +27,7 @@ class Job:
     lease_until: float = 0
     queued_at: float = 0
     attempts_used: int = 0
-    crashes: int = 0
+    lost_leases: int = 0
     cancel_requested: bool = False
     superseded_by: str | None = None
     batch: str | None = None
@@ -59,7 +59,7 @@ class Model:
             self._join(job)
             self._route(job)
 
-    def claim(self, job_id: str, token: str) -> str:
+    def acquire(self, job_id: str, token: str) -> str:
         job = self.jobs[job_id]
         if job.state not in PENDING:
             return "ended"
@@ -74,9 +74,9 @@ class Model:
             return "waiting"
         job.state, job.reason, job.token = "running", None, token
         job.lease_until = job.due = self.now + LEASE
-        return "claimed"
+        return "acquired"
 
-    def admit(self, job_id: str, token: str) -> str:
+    def acquire_permit(self, job_id: str, token: str) -> str:
         job = self.jobs[job_id]
         if not self._owns(job, token):
             return "lost"
@@ -98,7 +98,7 @@ class Model:
         self._end(job, state)
         return True
 
-    def postpone(self, job_id: str, token: str, delay: float) -> bool:
+    def retry_later(self, job_id: str, token: str, delay: float) -> bool:
         job = self.jobs[job_id]
         if not self._owns(job, token):
             return self._did(job, token)
@@ -110,14 +110,14 @@ class Model:
             self._advance(job.chatbot)
         return True
 
-    def hand_back(self, job_id: str, token: str) -> bool:
+    def release(self, job_id: str, token: str) -> bool:
         job = self.jobs[job_id]
         if not self._owns(job, token):
             return self._did(job, token)
         self._requeue(job)
         return True
 
-    def extend(self, job_id: str, token: str) -> bool:
+    def renew(self, job_id: str, token: str) -> bool:
         job = self.jobs[job_id]
         if not self._owns(job, token):
             return False
@@ -134,7 +134,7 @@ class Model:
         self._end(job, "cancelled")
         return "cancelled"
 
-    def tick(self) -> None:
+    def run_once(self) -> None:
         due = sorted(
             (job.due, job.id)
             for job in self.jobs.values()
@@ -160,9 +160,9 @@ class Model:
         if job.lease_until > self.now:
             job.due = job.lease_until
             return
-        job.crashes += 1
+        job.lost_leases += 1
         job.token = None
-        if job.crashes >= CRASHES and not job.cancel_requested:
+        if job.lost_leases >= CRASHES and not job.cancel_requested:
             self._end(job, "failed")
         else:
             self._requeue(job)

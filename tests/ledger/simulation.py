@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.replies import Claimed, Go, Lease
+from facelift.ledger.replies import Acquired, Go, Lease
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Simulation:
         heapq.heappush(self._events, (time, self._count, act))
 
     def _dispatch(self) -> None:
-        due = self.ledger.tick().next_due
+        due = self.ledger.run_once().next_due
         pause = _LONGEST_PAUSE if due is None else min(due, _LONGEST_PAUSE)
         self._at(self.ledger.now + max(pause, 0.001), self._dispatch)
 
@@ -80,9 +80,9 @@ class Simulation:
     def _work(self, job: str) -> None:
         self._count += 1
         lease = Lease(job, f"sim-{self._count}")
-        if not isinstance(self.ledger.store.claim(lease, LEASE, "w"), Claimed):
+        if not isinstance(self.ledger.store.acquire(lease, LEASE, "w"), Acquired):
             return
-        if isinstance(self.ledger.store.admit(lease, LEASE, REQUEST), Go):
+        if isinstance(self.ledger.store.acquire_permit(lease, LEASE, REQUEST), Go):
             admitted = self.ledger.now
             answer = admitted + self.rng.uniform(0, self.latency)
             self.requests.append(Request(admitted, self.rng.uniform(admitted, answer)))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import OutcomeCode
-from tasks.errors import BatchNotFound, LedgerRefused
-from tasks.findings import Wanted
+from facelift.codes import OutcomeCode
+from facelift.errors import BatchNotFound, LedgerRefused
+from facelift.queries import JobFilter
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
@@ -30,9 +30,9 @@ def test_a_batch_tells_where_its_jobs_stand(ledger: Ledger) -> None:
     ledger.enqueue("bot-9", batch="other")
     ledger.enqueue("bot-10")
     ledger.now += 5
-    ledger.deliver(ledger.claim_and_admit(jobs[0]))
-    ledger.fail(ledger.claim_and_admit(jobs[1]))
-    ledger.claim_and_admit(jobs[2])
+    ledger.deliver(ledger.acquire_with_permit(jobs[0]))
+    ledger.fail(ledger.acquire_with_permit(jobs[1]))
+    ledger.acquire_with_permit(jobs[2])
     status = ledger.store.batch("logos")
     assert (status.id, status.total, status.pending, status.is_complete) == ("logos", 4, 2, False)
     assert status.states == {"queued": 1, "running": 1, "succeeded": 1, "failed": 1}
@@ -43,7 +43,7 @@ def test_a_batch_tells_where_its_jobs_stand(ledger: Ledger) -> None:
 
 def test_a_batch_is_complete_when_its_last_job_has_ended(ledger: Ledger) -> None:
     first, last = (ledger.enqueue(f"bot-{number}", batch="logos") for number in range(2))
-    ledger.deliver(ledger.claim_and_admit(first))
+    ledger.deliver(ledger.acquire_with_permit(first))
     ledger.now += 7
     ledger.store.cancel(last)
     status = ledger.store.batch("logos")
@@ -62,7 +62,7 @@ def test_a_batch_is_complete_when_its_last_job_has_ended(ledger: Ledger) -> None
 
 def test_a_picture_that_was_superseded_has_ended(ledger: Ledger) -> None:
     ledger.enqueue("bot", batch="logos")
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue("bot")))
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("bot")))
     assert ledger.store.batch("logos").is_complete
     assert counts(ledger) == {"superseded": 1}
 
@@ -71,7 +71,7 @@ def test_a_job_enqueued_again_counts_once(ledger: Ledger) -> None:
     job = ledger.enqueue(batch="logos", idempotency_key="key")
     ledger.enqueue(batch="logos", job_id=job, idempotency_key="key")
     ledger.enqueue(batch="logos", idempotency_key="key")
-    ledger.deliver(ledger.claim_and_admit(job))
+    ledger.deliver(ledger.acquire_with_permit(job))
     ledger.enqueue(batch="logos", job_id=job, idempotency_key="key")
     assert ledger.store.batch("logos").total == 1
     assert counts(ledger) == {"succeeded": 1}
@@ -88,9 +88,9 @@ def test_a_job_stays_in_the_batch_in_which_it_was_enqueued_first(ledger: Ledger)
 def test_a_retry_changes_only_where_the_job_stands(ledger: Ledger) -> None:
     job = ledger.enqueue(batch="logos")
     for _ in range(2):
-        ledger.postpone(ledger.claim_and_admit(job))
+        ledger.retry_later(ledger.acquire_with_permit(job))
         assert counts(ledger) == {"waiting": 1}
-        ledger.tick(6)
+        ledger.run_once(6)
     assert counts(ledger) == {"queued": 1}
     assert ledger.store.batch("logos").total == 1
 
@@ -129,23 +129,23 @@ def test_each_job_that_ends_is_told_on_the_channel_of_its_batch(ledger: Ledger) 
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(ledger.store.keys.batch_changes("logos"))
         channel.get_message(timeout=1)
-        ledger.deliver(ledger.claim_and_admit(jobs[0]))
+        ledger.deliver(ledger.acquire_with_permit(jobs[0]))
         ledger.store.cancel(jobs[1])
         told = [channel.get_message(timeout=1)["data"] for _ in range(2)]
     assert told == ["succeeded", "cancelled"]
 
 
 def test_the_rest_of_a_batch_is_cancelled(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.store._CANCELLED_AT_ONCE", 30)
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue("done", batch="logos")))
-    runs = ledger.claim_and_admit(ledger.enqueue("runs", batch="logos"))
+    monkeypatch.setattr("facelift.ledger.store._CANCELLED_AT_ONCE", 30)
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("done", batch="logos")))
+    runs = ledger.acquire_with_permit(ledger.enqueue("runs", batch="logos"))
     for number in range(120):  # some wait for their account's turn, some behind their chatbot's
         ledger.enqueue(f"bot-{number % 50}", batch="logos")
     other = ledger.enqueue("bot-1")
     assert ledger.store.cancel_batch("logos") == (120, 1)
     assert counts(ledger) == {"running": 1, "succeeded": 1, "cancelled": 120}
     assert not ledger.state(other).is_terminal
-    ledger.postpone(runs)
+    ledger.retry_later(runs)
     assert counts(ledger) == {"succeeded": 1, "cancelled": 121}
     assert ledger.store.cancel_batch("logos") == (0, 0)
 
@@ -163,7 +163,7 @@ def test_a_batch_that_expired_is_struck_from_the_list(ledger: Ledger) -> None:
         ledger.enqueue(batch=name)
     ledger.redis.delete(ledger.store.keys.batch("gone"))
     assert [status.id for status in ledger.store.batches(20)] == ["kept"]
-    ledger.store.sweep(None, 10)
+    ledger.store.prune(None, 10)
     assert ledger.redis.zrange(ledger.store.keys.batches, 0, -1) == ["kept"]
 
 
@@ -171,7 +171,7 @@ def test_jobs_are_found_by_their_batch(ledger: Ledger) -> None:
     ledger.enqueue("bot-1")
     job = ledger.enqueue("bot-2", batch="logos")
     ledger.enqueue("bot-3", batch="logos-2")
-    page = ledger.store.find(Wanted(batch="logos"), 50, None)
+    page = ledger.store.find(JobFilter(batch="logos"), 50, None)
     assert [record.id for record in page.records] == [job]
 
 

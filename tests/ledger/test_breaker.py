@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.pool import BreakerPolicy
-from tasks.pool_status import BreakerState
-from tasks.rate import Rate
-from tasks.replies import Go, Heard, Lease, Quota, Waiting
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.ledger.pool import BreakerPolicy
+from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
+from facelift.pool_status import BreakerState
+from facelift.rate import Rate
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
-ANSWERED = Heard(gate=Go(), answered=True, fingerprint="key-1", quota=Quota())
+ANSWERED = Feedback(gate=Go(), answered=True, fingerprint="key-1", quota=Quota())
 BROKEN = replace(ANSWERED, answered=False)
 POLICY = BreakerPolicy(failures=3, share=0.5, window=30, pause=5)
 
@@ -27,14 +27,14 @@ def break_down(ledger: Ledger, lease: Lease) -> bool:
     counts = ledger.store.pool.report_failure(lease.job_id, "It broke.")
     reason = WaitReason.RETRY if counts else WaitReason.ENDPOINT_DOWN
     attempt = ledger.attempt(OutcomeCode.SERVER_ERROR, 500, Decision.RETRY, counted=counts)
-    ledger.store.postpone(lease, ledger.now + 1, reason, "It broke.", attempt, heard=BROKEN)
+    ledger.store.retry_later(lease, ledger.now + 1, reason, "It broke.", attempt, feedback=BROKEN)
     return counts
 
 
 def open_breaker(ledger: Ledger, bystanders: int = 0) -> list[str]:
     """Three failures open it; returns the jobs that wait since."""
     ledger.register(Rate(100, 10), breaker=POLICY)
-    doomed = [ledger.claim_and_admit(ledger.enqueue(f"doomed-{n}")) for n in range(3)]
+    doomed = [ledger.acquire_with_permit(ledger.enqueue(f"doomed-{n}")) for n in range(3)]
     ledger.lose_messages()
     waiting = [ledger.enqueue(f"bystander-{n}") for n in range(bystanders)]
     for lease in doomed:
@@ -47,12 +47,12 @@ def look_early(ledger: Ledger) -> None:
     """Claim what is on the queue, and be turned away at the gate."""
     while ledger.messages():
         lease = ledger.lease(ledger.take_message())
-        ledger.store.claim(lease, LEASE, "w")
-        assert not isinstance(ledger.store.admit(lease, LEASE, REQUEST), Go)
+        ledger.store.acquire(lease, LEASE, "w")
+        assert not isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go)
 
 
 def breaker(ledger: Ledger) -> BreakerState:
-    return ledger.store.pool.survey().breaker
+    return ledger.store.pool.snapshot().breaker
 
 
 def test_failures_in_a_row_open_it_and_jobs_wait_without_attempts(ledger: Ledger) -> None:
@@ -68,36 +68,40 @@ def test_failures_in_a_row_open_it_and_jobs_wait_without_attempts(ledger: Ledger
 def test_an_answer_between_failures_keeps_it_closed(ledger: Ledger) -> None:
     ledger.register(None, breaker=POLICY)
     for number in range(6):
-        break_down(ledger, ledger.claim_and_admit(ledger.enqueue(f"bot-{number}")))
+        break_down(ledger, ledger.acquire_with_permit(ledger.enqueue(f"bot-{number}")))
         if number % 2:
-            lease = ledger.claim_and_admit(ledger.enqueue(f"good-{number}"))
-            ledger.deliver(lease, heard=ANSWERED)
+            lease = ledger.acquire_with_permit(ledger.enqueue(f"good-{number}"))
+            ledger.deliver(lease, feedback=ANSWERED)
     assert breaker(ledger) is BreakerState.CLOSED
 
 
 def test_a_share_of_failures_opens_it_too(ledger: Ledger) -> None:
     ledger.register(None, breaker=POLICY)
     for number in range(10):
-        ledger.deliver(ledger.claim_and_admit(ledger.enqueue(f"good-{number}")), heard=ANSWERED)
+        ledger.deliver(
+            ledger.acquire_with_permit(ledger.enqueue(f"good-{number}")), feedback=ANSWERED
+        )
         assert breaker(ledger) is BreakerState.CLOSED
-        break_down(ledger, ledger.claim_and_admit(ledger.enqueue(f"bad-{number}")))
+        break_down(ledger, ledger.acquire_with_permit(ledger.enqueue(f"bad-{number}")))
         ledger.now += 0.5
     assert breaker(ledger) is BreakerState.OPEN
-    assert "of the last 20 requests" in ledger.store.pool.survey().breaker_reason
+    assert "of the last 20 requests" in ledger.store.pool.snapshot().breaker_reason
 
 
 def test_old_failures_are_forgotten(ledger: Ledger) -> None:
     ledger.register(None, breaker=POLICY)
     for number in range(40):
-        ledger.deliver(ledger.claim_and_admit(ledger.enqueue(f"good-{number}")), heard=ANSWERED)
-        break_down(ledger, ledger.claim_and_admit(ledger.enqueue(f"bad-{number}")))
+        ledger.deliver(
+            ledger.acquire_with_permit(ledger.enqueue(f"good-{number}")), feedback=ANSWERED
+        )
+        break_down(ledger, ledger.acquire_with_permit(ledger.enqueue(f"bad-{number}")))
         ledger.now += 6
     assert breaker(ledger) is BreakerState.CLOSED
 
 
 def test_a_failure_after_it_opened_uses_up_no_attempt(ledger: Ledger) -> None:
     ledger.register(None, breaker=POLICY)
-    leases = [ledger.claim_and_admit(ledger.enqueue(f"bot-{n}")) for n in range(5)]
+    leases = [ledger.acquire_with_permit(ledger.enqueue(f"bot-{n}")) for n in range(5)]
     assert [break_down(ledger, lease) for lease in leases] == [True, True, True, False, False]
     record = ledger.get(leases[4].job_id)
     assert (record.attempts_used, record.wait_reason) == (0, WaitReason.ENDPOINT_DOWN)
@@ -105,13 +109,13 @@ def test_a_failure_after_it_opened_uses_up_no_attempt(ledger: Ledger) -> None:
 
 def test_one_probe_goes_and_the_others_wait(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=4)
-    ledger.tick(4.9)
+    ledger.run_once(4.9)
     assert ledger.messages() == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert ledger.messages() == 1
-    ledger.claim_and_admit(ledger.take_message())
+    ledger.acquire_with_permit(ledger.take_message())
     assert breaker(ledger) is BreakerState.HALF_OPEN
-    ledger.tick(6)
+    ledger.run_once(6)
     assert ledger.messages() == 0
 
 
@@ -119,9 +123,9 @@ def test_a_probe_that_fails_leaves_its_turn_to_another(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=3)
     probes = []
     for _ in range(3):
-        ledger.tick(5.1)
+        ledger.run_once(5.1)
         probes.append(ledger.take_message())
-        assert not break_down(ledger, ledger.claim_and_admit(probes[-1]))
+        assert not break_down(ledger, ledger.acquire_with_permit(probes[-1]))
         assert breaker(ledger) is BreakerState.OPEN
         assert ledger.messages() == 0
     assert len(set(probes)) == 3
@@ -129,27 +133,27 @@ def test_a_probe_that_fails_leaves_its_turn_to_another(ledger: Ledger) -> None:
 
 def test_a_probe_that_is_answered_closes_it(ledger: Ledger) -> None:
     waiting = open_breaker(ledger, bystanders=3)
-    ledger.tick(5.1)
-    lease = ledger.claim_and_admit(ledger.take_message())
-    ledger.deliver(lease, heard=ANSWERED)
+    ledger.run_once(5.1)
+    lease = ledger.acquire_with_permit(ledger.take_message())
+    ledger.deliver(lease, feedback=ANSWERED)
     assert breaker(ledger) is BreakerState.CLOSED
-    ledger.tick(1)
+    ledger.run_once(1)
     left = [job for job in waiting if job != lease.job_id]
     assert {ledger.state(job) for job in left} == {JobState.QUEUED}
 
 
 def test_a_refusal_is_an_answer(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=1)
-    ledger.tick(5.1)
-    ledger.fail(ledger.claim_and_admit(ledger.take_message()), heard=ANSWERED)
+    ledger.run_once(5.1)
+    ledger.fail(ledger.acquire_with_permit(ledger.take_message()), feedback=ANSWERED)
     assert breaker(ledger) is BreakerState.CLOSED
 
 
 def test_a_probe_that_never_asked_leaves_its_turn_at_once(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=2)
-    ledger.tick(5.1)
-    ledger.fail(ledger.claim(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
-    ledger.tick(0.1)
+    ledger.run_once(5.1)
+    ledger.fail(ledger.acquire(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
+    ledger.run_once(0.1)
     assert ledger.messages() == 1
     assert breaker(ledger) is BreakerState.OPEN
 
@@ -159,65 +163,65 @@ def test_a_probe_whose_worker_died_is_followed_by_another(
     ledger: Ledger, *, admitted: bool
 ) -> None:
     open_breaker(ledger, bystanders=2)
-    ledger.tick(5.1)
+    ledger.run_once(5.1)
     first = ledger.take_message()
-    lease = ledger.claim(first)
+    lease = ledger.acquire(first)
     if admitted:
-        ledger.store.admit(lease, LEASE, REQUEST)
-    ledger.tick(LEASE + 1)
+        ledger.store.acquire_permit(lease, LEASE, REQUEST)
+    ledger.run_once(LEASE + 1)
     assert ledger.messages() == 1
 
 
 def test_after_a_recovery_a_backlog_comes_one_at_a_time(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=40)
-    ledger.tick(5.1)
-    ledger.deliver(ledger.claim_and_admit(ledger.take_message()), heard=ANSWERED)
+    ledger.run_once(5.1)
+    ledger.deliver(ledger.acquire_with_permit(ledger.take_message()), feedback=ANSWERED)
     sent = []
     for _ in range(10):
-        ledger.tick(0.1)
+        ledger.run_once(0.1)
         sent.append(ledger.messages())
         while ledger.messages():
-            lease = ledger.claim_and_admit(ledger.take_message())
-            ledger.deliver(lease, heard=ANSWERED)
+            lease = ledger.acquire_with_permit(ledger.take_message())
+            ledger.deliver(lease, feedback=ANSWERED)
     assert max(sent) <= 6  # of 40: a slot each 0.1 s, and no more than five made up for
     assert sum(sent) <= 16
 
 
 def test_a_late_answer_to_an_old_request_does_not_close_it(ledger: Ledger) -> None:
     ledger.register(None, breaker=POLICY)
-    late = ledger.claim_and_admit(ledger.enqueue("late"))
+    late = ledger.acquire_with_permit(ledger.enqueue("late"))
     for number in range(3):
-        break_down(ledger, ledger.claim_and_admit(ledger.enqueue(f"bot-{number}")))
-    ledger.deliver(late, heard=ANSWERED)
+        break_down(ledger, ledger.acquire_with_permit(ledger.enqueue(f"bot-{number}")))
+    ledger.deliver(late, feedback=ANSWERED)
     assert breaker(ledger) is BreakerState.OPEN
 
 
 def test_each_change_is_told_once_with_its_reason(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=1)
-    told = list(ledger.tick().events)
-    ledger.tick(5.1)
-    ledger.deliver(ledger.claim_and_admit(ledger.take_message()), heard=ANSWERED)
-    told += ledger.tick().events
-    assert ledger.tick().events == ()
+    told = list(ledger.run_once().events)
+    ledger.run_once(5.1)
+    ledger.deliver(ledger.acquire_with_permit(ledger.take_message()), feedback=ANSWERED)
+    told += ledger.run_once().events
+    assert ledger.run_once().events == ()
     assert [(each.kind, each.by, each.account) for each in told] == [
         ("breaker_opened", "facelift", None),
         ("breaker_closed", "facelift", None),
     ]
     assert "3 requests in a row failed; the last: It broke." in told[0].reason
-    assert ledger.store.pool.survey().events == tuple(reversed(told))
+    assert ledger.store.pool.snapshot().events == tuple(reversed(told))
 
 
 def test_a_waiting_job_is_gated_also_without_a_rate(ledger: Ledger) -> None:
     open_breaker(ledger)
     ledger.register(None, "free", breaker=POLICY)
     job = ledger.enqueue("bot", account="free")
-    lease = ledger.claim(ledger.take_message())
-    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Waiting)
+    lease = ledger.acquire(ledger.take_message())
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Waiting)
     assert ledger.get(job).wait_reason == WaitReason.ENDPOINT_DOWN
 
 
 def test_what_opened_it_stays_told_while_probes_fail(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=1)
-    ledger.tick(5.1)
-    break_down(ledger, ledger.claim_and_admit(ledger.take_message()))
-    assert "3 requests in a row failed" in ledger.store.pool.survey().breaker_reason
+    ledger.run_once(5.1)
+    break_down(ledger, ledger.acquire_with_permit(ledger.take_message()))
+    assert "3 requests in a row failed" in ledger.store.pool.snapshot().breaker_reason

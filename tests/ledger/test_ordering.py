@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.codes import WaitReason
-from tasks.replies import Lease, Waiting
+from facelift.codes import WaitReason
+from facelift.ledger.replies import Lease, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def waits(ledger: Ledger, job: str) -> WaitReason | None:
-    claim = ledger.store.claim(Lease(job, "probe"), LEASE, "w")
+    claim = ledger.store.acquire(Lease(job, "probe"), LEASE, "w")
     assert isinstance(claim, Waiting)
     return claim.reason
 
@@ -21,7 +21,7 @@ def waits(ledger: Ledger, job: str) -> WaitReason | None:
 def test_older_job_waits_for_the_newer_and_is_superseded_by_it(ledger: Ledger) -> None:
     older, newer = ledger.enqueue(), ledger.enqueue()
     assert waits(ledger, older) == WaitReason.NEWER_UPLOAD
-    ledger.deliver(ledger.claim_and_admit(newer))
+    ledger.deliver(ledger.acquire_with_permit(newer))
     record = ledger.get(older)
     assert (record.state, record.superseded_by) == ("superseded", newer)
 
@@ -30,7 +30,7 @@ def test_fifty_quick_changes_cost_one_upload(ledger: Ledger) -> None:
     jobs = [ledger.enqueue() for _ in range(50)]
     for job in jobs[:-1]:
         assert waits(ledger, job) == WaitReason.NEWER_UPLOAD
-    ledger.deliver(ledger.claim_and_admit(jobs[-1]))
+    ledger.deliver(ledger.acquire_with_permit(jobs[-1]))
     assert {ledger.state(job) for job in jobs[:-1]} == {"superseded"}
     assert ledger.leftovers() == set()
 
@@ -39,8 +39,8 @@ def test_failed_newest_does_not_lose_the_good_one_before_it(ledger: Ledger) -> N
     oldest, older, newest = ledger.enqueue(), ledger.enqueue(), ledger.enqueue()
     for job in (oldest, older):
         waits(ledger, job)
-    ledger.fail(ledger.claim_and_admit(newest))
-    ledger.deliver(ledger.claim_and_admit(older))
+    ledger.fail(ledger.acquire_with_permit(newest))
+    ledger.deliver(ledger.acquire_with_permit(older))
     assert ledger.state(oldest) == "superseded"
 
 
@@ -52,82 +52,82 @@ def test_cancelled_and_expired_newest_let_the_older_go_on(ledger: Ledger) -> Non
     waits(ledger, expiring)
     ledger.store.cancel(cancelled)
     assert ledger.state(expiring) == "queued"
-    ledger.tick(6)
-    ledger.tick(10)
+    ledger.run_once(6)
+    ledger.run_once(10)
     assert ledger.state(expiring) == "expired"
-    ledger.claim_and_admit(older)
+    ledger.acquire_with_permit(older)
 
 
 def test_newer_job_waits_while_the_older_is_in_flight(ledger: Ledger) -> None:
     older = ledger.enqueue()
-    lease = ledger.claim_and_admit(older)
+    lease = ledger.acquire_with_permit(older)
     newer = ledger.enqueue()
     assert ledger.get(newer).wait_reason == "chatbot_busy"
     assert waits(ledger, newer) == WaitReason.CHATBOT_BUSY
     ledger.deliver(lease)
     assert ledger.state(newer) == "queued"
-    ledger.claim_and_admit(newer)
+    ledger.acquire_with_permit(newer)
 
 
 def test_older_job_steps_back_at_the_gate_when_a_newer_came_in(ledger: Ledger) -> None:
     older = ledger.enqueue()
-    lease = ledger.claim(older)
+    lease = ledger.acquire(older)
     newer = ledger.enqueue()
-    gate = ledger.store.admit(lease, LEASE, REQUEST)
+    gate = ledger.store.acquire_permit(lease, LEASE, REQUEST)
     assert isinstance(gate, Waiting)
     assert gate.reason is WaitReason.NEWER_UPLOAD
-    ledger.deliver(ledger.claim_and_admit(newer))
+    ledger.deliver(ledger.acquire_with_permit(newer))
     assert ledger.state(older) == "superseded"
 
 
 def test_older_job_whose_attempt_failed_lets_the_newer_pass(ledger: Ledger) -> None:
     older = ledger.enqueue()
-    lease = ledger.claim_and_admit(older)
+    lease = ledger.acquire_with_permit(older)
     newer = ledger.enqueue()
-    ledger.postpone(lease, delay=5)
+    ledger.retry_later(lease, delay=5)
     assert ledger.state(newer) == "queued"
-    new_lease = ledger.claim_and_admit(newer)
-    ledger.tick(6)
+    new_lease = ledger.acquire_with_permit(newer)
+    ledger.run_once(6)
     assert ledger.get(older).wait_reason == "newer_upload"
     ledger.fail(new_lease)
-    ledger.claim_and_admit(older)
+    ledger.acquire_with_permit(older)
 
 
 def test_older_job_keeps_waiting_while_the_newer_backs_off(ledger: Ledger) -> None:
     older, newer = ledger.enqueue(), ledger.enqueue()
     waits(ledger, older)
-    ledger.postpone(ledger.claim_and_admit(newer), delay=5)
+    ledger.retry_later(ledger.acquire_with_permit(newer), delay=5)
     assert ledger.get(older).wait_reason == "newer_upload"
     assert ledger.get(newer).wait_reason == "retry"
 
 
 def test_newer_job_goes_on_after_the_older_ones_worker_was_lost(ledger: Ledger) -> None:
     older = ledger.enqueue()
-    ledger.claim_and_admit(older)
+    ledger.acquire_with_permit(older)
     newer = ledger.enqueue()
-    ledger.tick(LEASE + 1)
+    ledger.run_once(LEASE + 1)
     assert ledger.get(older).wait_reason == "newer_upload"
-    ledger.deliver(ledger.claim_and_admit(newer))
+    ledger.deliver(ledger.acquire_with_permit(newer))
     assert ledger.state(older) == "superseded"
 
 
 def test_chatbots_do_not_wait_for_each_other(ledger: Ledger) -> None:
-    ledger.claim_and_admit(ledger.enqueue("bot-1"))
-    ledger.claim_and_admit(ledger.enqueue("bot-2"))
+    ledger.acquire_with_permit(ledger.enqueue("bot-1"))
+    ledger.acquire_with_permit(ledger.enqueue("bot-2"))
 
 
 def test_scheduled_job_counts_from_the_time_it_is_due(ledger: Ledger) -> None:
     scheduled = ledger.enqueue(not_before=ledger.now + 60)
     before = ledger.enqueue()
-    waiting_lease = ledger.claim_and_admit(before)
-    ledger.store.extend([waiting_lease], 120)
-    ledger.tick(61)
+    waiting_lease = ledger.acquire_with_permit(before)
+    ledger.store.renew([waiting_lease], 120)
+    ledger.run_once(61)
     assert ledger.get(scheduled).wait_reason == "chatbot_busy"
     ledger.deliver(waiting_lease)
-    ledger.deliver(ledger.claim_and_admit(scheduled))
+    ledger.deliver(ledger.acquire_with_permit(scheduled))
     assert ledger.state(before) == "succeeded"
 
 
 def test_pointer_to_a_job_that_does_not_run_does_not_block_the_chatbot(ledger: Ledger) -> None:
-    ledger.redis.set(ledger.store.keys.busy("bot"), "ghost")
-    ledger.claim_and_admit(ledger.enqueue())
+    ledger.redis.set(ledger.store.keys.chatbot_lock("bot"), "ghost")
+    ledger.acquire_with_permit(ledger.enqueue())

@@ -11,9 +11,9 @@ from fakeredis import FakeRedis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.codes import JobState, OutcomeCode, WaitReason
-from tasks.rate import Rate
-from tasks.replies import Go, Waiting
+from facelift.codes import JobState, OutcomeCode, WaitReason
+from facelift.ledger.replies import Go, Waiting
+from facelift.rate import Rate
 from tests.ledger.driver import LEASE, REQUEST, Ledger
 from tests.ledger.simulation import Simulation
 
@@ -38,8 +38,8 @@ def deliver_all_queued(ledger: Ledger) -> int:
     delivered = 0
     while ledger.messages():
         lease = ledger.lease(ledger.take_message())
-        ledger.store.claim(lease, LEASE, "worker-1")
-        if isinstance(ledger.store.admit(lease, LEASE, REQUEST), Go):
+        ledger.store.acquire(lease, LEASE, "worker-1")
+        if isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go):
             delivered += ledger.deliver(lease)
     return delivered
 
@@ -71,26 +71,26 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
 def test_a_slot_is_free_again_a_window_after_its_request_was_answered(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     fill(ledger, 2)
-    lease = ledger.claim_and_admit(ledger.take_message())
+    lease = ledger.acquire_with_permit(ledger.take_message())
     assert deliver_all_queued(ledger) == 0
     ledger.now += 7  # as long as the request is under way
-    ledger.tick()
+    ledger.run_once()
     ledger.deliver(lease)
-    assert ledger.tick(9.9).next_due == pytest.approx(0.1, abs=0.01)
+    assert ledger.run_once(9.9).next_due == pytest.approx(0.1, abs=0.01)
     assert deliver_all_queued(ledger) == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert deliver_all_queued(ledger) == 1
 
 
 def test_a_request_of_a_lost_worker_counts_as_well(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
-    ledger.claim_and_admit(fill(ledger, 1)[0])
+    ledger.acquire_with_permit(fill(ledger, 1)[0])
     ledger.take_message()
-    ledger.tick(LEASE + 1)
+    ledger.run_once(LEASE + 1)
     assert deliver_all_queued(ledger) == 0
-    ledger.tick(9)
+    ledger.run_once(9)
     assert deliver_all_queued(ledger) == 0
-    ledger.tick(1.1)
+    ledger.run_once(1.1)
     assert deliver_all_queued(ledger) == 1
 
 
@@ -98,9 +98,9 @@ def test_a_job_that_ends_before_its_request_gives_its_slot_to_the_next(ledger: L
     ledger.register(Rate(1, 10))
     first, second = fill(ledger, 2)
     assert {ledger.take_message(), ledger.take_message()} == {first, second}
-    ledger.claim(second)  # looked at early, without a slot
-    ledger.fail(ledger.claim(first), OutcomeCode.IMAGE_NOT_SQUARE)
-    assert ledger.store.pool.survey().accounts[0].used == 0
+    ledger.acquire(second)  # looked at early, without a slot
+    ledger.fail(ledger.acquire(first), OutcomeCode.IMAGE_NOT_SQUARE)
+    assert ledger.store.pool.snapshot().accounts[0].used == 0
 
 
 def test_first_come_first_served(ledger: Ledger) -> None:
@@ -110,7 +110,7 @@ def test_first_come_first_served(ledger: Ledger) -> None:
     for _ in jobs:
         deliver_all_queued(ledger)
         ended += [job for job in jobs if job not in ended and ledger.state(job) == "succeeded"]
-        ledger.tick(10.1)
+        ledger.run_once(10.1)
     assert ended == jobs
 
 
@@ -121,7 +121,7 @@ def test_a_newer_picture_takes_the_place_of_the_one_that_waits(ledger: Ledger) -
     newer = ledger.enqueue("default-1")
     deliver_all_queued(ledger)
     assert ledger.get(second).wait_reason == WaitReason.NEWER_UPLOAD
-    ledger.tick(10.1)
+    ledger.run_once(10.1)
     deliver_all_queued(ledger)
     assert [ledger.state(job) for job in (first, newer, third)] == [
         JobState.SUCCEEDED,
@@ -144,7 +144,7 @@ def test_a_bad_picture_is_told_at_once_while_the_queue_is_short(ledger: Ledger) 
     fill(ledger, 1)
     deliver_all_queued(ledger)
     bad = ledger.enqueue("bad")
-    ledger.fail(ledger.claim(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
+    ledger.fail(ledger.acquire(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
     assert ledger.state(bad) is JobState.FAILED
 
 
@@ -153,31 +153,31 @@ def test_a_picture_is_looked_at_early_only_once(ledger: Ledger) -> None:
     fill(ledger, 1)
     deliver_all_queued(ledger)
     job = ledger.enqueue("late")
-    lease = ledger.claim(ledger.take_message())
-    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Waiting)
-    ledger.tick(1)
+    lease = ledger.acquire(ledger.take_message())
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Waiting)
+    ledger.run_once(1)
     assert ledger.messages() == 0
-    ledger.tick(10)
+    ledger.run_once(10)
     assert ledger.take_message() == job
 
 
 def test_admission_repeated_after_a_lost_reply_takes_no_second_slot(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
-    lease = ledger.claim_and_admit(fill(ledger, 1)[0])
-    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST), Go)
-    assert ledger.store.pool.survey().accounts[0].used == 1
+    lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go)
+    assert ledger.store.pool.snapshot().accounts[0].used == 1
 
 
 def test_a_second_request_under_one_lease_takes_a_slot_of_its_own(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
-    lease = ledger.claim_and_admit(fill(ledger, 1)[0])
-    assert isinstance(ledger.store.admit(lease, LEASE, REQUEST, request=2), Go)
-    assert ledger.store.pool.survey().accounts[0].used == 2
+    lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST, request=2), Go)
+    assert ledger.store.pool.snapshot().accounts[0].used == 2
     ledger.deliver(lease)
     fill(ledger, 1, first=1)
-    ledger.tick(9.9)
+    ledger.run_once(9.9)
     assert deliver_all_queued(ledger) == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert deliver_all_queued(ledger) == 1
 
 
@@ -192,8 +192,8 @@ def test_slots_of_jobs_that_somebody_deleted_are_taken_back(ledger: Ledger) -> N
     for job in jobs[:-1]:
         ledger.redis.delete(ledger.store.keys.job(job))
     ledger.lose_messages()
-    ledger.tick(20)
-    ledger.tick(20)
+    ledger.run_once(20)
+    ledger.run_once(20)
     assert ledger.state(jobs[-1]) is JobState.QUEUED
 
 

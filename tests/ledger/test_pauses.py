@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.rate import Rate
-from tasks.replies import Go, Heard, Lease, Quota, Waiting
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
+from facelift.rate import Rate
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
 
-def heard(gate: object = None, *, key: str = "key-1", **quota: float) -> Heard:
-    return Heard(
+def heard(gate: object = None, *, key: str = "key-1", **quota: float) -> Feedback:
+    return Feedback(
         gate=gate if isinstance(gate, Go) else Go(),
         answered=True,
         fingerprint=key,
@@ -25,8 +25,8 @@ def heard(gate: object = None, *, key: str = "key-1", **quota: float) -> Heard:
 
 
 def admit(ledger: Ledger, job: str) -> tuple[Lease, Go]:
-    lease = ledger.claim(job)
-    gate = ledger.store.admit(lease, LEASE, REQUEST)
+    lease = ledger.acquire(job)
+    gate = ledger.store.acquire_permit(lease, LEASE, REQUEST)
     assert isinstance(gate, Go), gate
     return lease, gate
 
@@ -35,15 +35,15 @@ def throttle(ledger: Ledger, lease: Lease, pause: float, gate: Go | None = None)
     """The endpoint answers 429."""
     attempt = ledger.attempt(OutcomeCode.RATE_LIMITED, 429, Decision.RETRY, counted=False)
     until = ledger.now + pause
-    ledger.store.postpone(
-        lease, until, WaitReason.RATE_LIMITED, "Slow down.", attempt, heard=heard(gate)
+    ledger.store.retry_later(
+        lease, until, WaitReason.RATE_LIMITED, "Slow down.", attempt, feedback=heard(gate)
     )
 
 
 def turned_away(ledger: Ledger, job: str) -> WaitReason:
     """What the gate says to the next look at a job."""
     assert ledger.take_message() == job
-    gate = ledger.store.admit(ledger.claim(job), LEASE, REQUEST)
+    gate = ledger.store.acquire_permit(ledger.acquire(job), LEASE, REQUEST)
     assert isinstance(gate, Waiting)
     return gate.reason
 
@@ -58,9 +58,9 @@ def test_429_pauses_the_account_and_no_other(ledger: Ledger) -> None:
     elsewhere = ledger.enqueue("bot-3", account="elsewhere")
     ledger.deliver(admit(ledger, elsewhere)[0])
     ledger.lose_messages()
-    ledger.tick(29.9)
+    ledger.run_once(29.9)
     assert ledger.messages() == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert ledger.take_message() == lease.job_id
     assert ledger.get(lease.job_id).attempts_used == 0
 
@@ -71,7 +71,7 @@ def test_a_shorter_pause_does_not_cut_a_longer_one(ledger: Ledger) -> None:
     ledger.lose_messages()
     throttle(ledger, leases[0], 30)
     throttle(ledger, leases[1], 5)
-    ledger.tick(10)
+    ledger.run_once(10)
     assert ledger.messages() == 0
 
 
@@ -81,41 +81,41 @@ def test_pauses_in_a_row_are_counted_but_not_those_told_at_the_same_time(ledger:
     ledger.lose_messages()
     for lease, gate in admitted:
         throttle(ledger, lease, 2, gate)
-    ledger.tick(2.1)
+    ledger.run_once(2.1)
     lease, gate = admit(ledger, ledger.take_message())
     assert gate.throttles == 1
     throttle(ledger, lease, 2, gate)
-    ledger.tick(2.1)
+    ledger.run_once(2.1)
     lease, gate = admit(ledger, ledger.take_message())
     assert gate.throttles == 2
-    ledger.deliver(lease, heard=heard(gate))
-    ledger.tick(1)
+    ledger.deliver(lease, feedback=heard(gate))
+    ledger.run_once(1)
     assert admit(ledger, ledger.take_message())[1].throttles == 0
 
 
 def test_a_smaller_limit_is_believed(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
     lease, gate = admit(ledger, ledger.enqueue("bot-1"))
-    ledger.deliver(lease, heard=heard(gate, limit=5, remaining=4))
-    assert ledger.store.pool.survey().accounts[0].limit == 5
-    (event,) = ledger.tick().events
+    ledger.deliver(lease, feedback=heard(gate, limit=5, remaining=4))
+    assert ledger.store.pool.snapshot().accounts[0].limit == 5
+    (event,) = ledger.run_once().events
     assert (event.kind, event.account) == ("limit_lowered", "default")
     lease, gate = admit(ledger, ledger.enqueue("bot-2"))
-    ledger.deliver(lease, heard=heard(gate, limit=100, remaining=98))
-    assert ledger.store.pool.survey().accounts[0].limit == 100
+    ledger.deliver(lease, feedback=heard(gate, limit=100, remaining=98))
+    assert ledger.store.pool.snapshot().accounts[0].limit == 100
 
 
 def test_slots_that_others_use_are_not_used(ledger: Ledger) -> None:
     ledger.register(Rate(10, 10))
     lease, gate = admit(ledger, ledger.enqueue("bot-1"))
-    ledger.deliver(lease, heard=heard(gate, limit=10, remaining=1, reset_after=4))
+    ledger.deliver(lease, feedback=heard(gate, limit=10, remaining=1, reset_after=4))
     admit(ledger, ledger.enqueue("bot-2"))
     ledger.lose_messages()
     third = ledger.enqueue("bot-3")
     assert turned_away(ledger, third) == WaitReason.RATE_LIMITED
-    ledger.tick(3.9)
+    ledger.run_once(3.9)
     assert ledger.messages() == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert ledger.take_message() == third
 
 
@@ -124,18 +124,18 @@ def test_our_own_requests_under_way_are_not_taken_for_others(ledger: Ledger) -> 
     first, gate = admit(ledger, ledger.enqueue("bot-1"))
     for number in range(2, 6):
         admit(ledger, ledger.enqueue(f"bot-{number}"))
-    ledger.deliver(first, heard=heard(gate, limit=10, remaining=5, reset_after=9))
-    assert ledger.store.pool.survey().accounts[0].used == 5
+    ledger.deliver(first, feedback=heard(gate, limit=10, remaining=5, reset_after=9))
+    assert ledger.store.pool.snapshot().accounts[0].used == 5
 
 
 def test_without_a_rate_of_ours_the_endpoint_says_when_it_has_none_left(ledger: Ledger) -> None:
     ledger.register(None)
     lease, gate = admit(ledger, ledger.enqueue("bot-1"))
     ledger.lose_messages()
-    ledger.deliver(lease, heard=heard(gate, limit=60, remaining=0, reset_after=20))
+    ledger.deliver(lease, feedback=heard(gate, limit=60, remaining=0, reset_after=20))
     job = ledger.enqueue("bot-2")
     assert turned_away(ledger, job) == WaitReason.RATE_LIMITED
-    ledger.tick(20.1)
+    ledger.run_once(20.1)
     assert ledger.take_message() == job
 
 
@@ -143,9 +143,9 @@ def test_without_a_rate_of_ours_the_endpoint_says_when_it_has_none_left(ledger: 
 def test_three_refusals_in_a_row_pause_the_account(ledger: Ledger, code: OutcomeCode) -> None:
     ledger.register(Rate(100, 10))
     for number in range(3):
-        assert ledger.store.pool.survey().accounts[0].pause is None
-        ledger.fail(admit(ledger, ledger.enqueue(f"bot-{number}"))[0], code, heard=heard())
-    pause = ledger.store.pool.survey().accounts[0].pause
+        assert ledger.store.pool.snapshot().accounts[0].pause is None
+        ledger.fail(admit(ledger, ledger.enqueue(f"bot-{number}"))[0], code, feedback=heard())
+    pause = ledger.store.pool.snapshot().accounts[0].pause
     assert pause is not None
     assert (pause.code, pause.by, pause.until) == (code, "facelift", None)
     ledger.lose_messages()
@@ -157,10 +157,10 @@ def test_a_delivery_between_refusals_keeps_the_account_going(ledger: Ledger) -> 
     for number in range(6):
         lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
         if number == 2:
-            ledger.deliver(lease, heard=heard())
+            ledger.deliver(lease, feedback=heard())
         elif number < 5:
-            ledger.fail(lease, OutcomeCode.FORBIDDEN, heard=heard())
-    assert ledger.store.pool.survey().accounts[0].pause is None
+            ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback=heard())
+    assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
 def refuse_key(ledger: Ledger) -> str:
@@ -168,7 +168,7 @@ def refuse_key(ledger: Ledger) -> str:
     ledger.register(Rate(100, 10))
     for number in range(3):
         lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, heard=heard())
+        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=heard())
     ledger.lose_messages()
     job = ledger.enqueue("bot")
     assert turned_away(ledger, job) == WaitReason.ACCOUNT_PAUSED
@@ -178,24 +178,24 @@ def refuse_key(ledger: Ledger) -> str:
 def test_the_same_key_again_does_not_resume_the_account(ledger: Ledger) -> None:
     refuse_key(ledger)
     ledger.register(Rate(100, 10))
-    ledger.tick(100)
+    ledger.run_once(100)
     assert ledger.messages() == 0
 
 
 def test_another_key_resumes_the_account(ledger: Ledger) -> None:
     job = refuse_key(ledger)
     ledger.register(Rate(100, 10), key="key-2")
-    ledger.tick()
+    ledger.run_once()
     assert ledger.take_message() == job
-    assert "key was changed" in ledger.store.pool.survey().events[0].reason
+    assert "key was changed" in ledger.store.pool.snapshot().events[0].reason
 
 
 def test_refusals_of_the_key_before_do_not_pause_again(ledger: Ledger) -> None:
     ledger.register(None, key="key-2")
     for number in range(5):
         lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, heard=heard(key="key-1"))
-    assert ledger.store.pool.survey().accounts[0].pause is None
+        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=heard(key="key-1"))
+    assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,13 @@ def test_an_operator_pauses_and_resumes(
     assert turned_away(ledger, job) == reason
     assert ledger.get(job).message.endswith("is paused by ana: a new plan")
     assert ledger.deliver(running)
-    ledger.tick(1000)
+    ledger.run_once(1000)
     assert ledger.messages() == 0
     assert pool.resume(account, by="bob")
     assert not pool.resume(account, by="bob")
-    ledger.tick()
+    ledger.run_once()
     assert ledger.take_message() == job
-    assert [(each.by, each.reason) for each in reversed(pool.survey().events)] == [
+    assert [(each.by, each.reason) for each in reversed(pool.snapshot().events)] == [
         ("ana", "a new plan"),
         ("bob", ""),
     ]
@@ -229,7 +229,7 @@ def test_an_operators_pause_takes_the_place_of_any(ledger: Ledger) -> None:
     job = refuse_key(ledger)
     assert not ledger.store.pool.pause("default", by="ana", reason="I look at it", until=None)
     ledger.register(Rate(100, 10), key="key-2")
-    ledger.tick(1)
+    ledger.run_once(1)
     assert ledger.messages() == 0
     assert ledger.get(job).message.endswith("by ana: I look at it")
 
@@ -237,18 +237,18 @@ def test_an_operators_pause_takes_the_place_of_any(ledger: Ledger) -> None:
 def test_a_mistyped_account_is_forgotten_when_it_is_resumed(ledger: Ledger) -> None:
     ledger.store.pool.pause("defualt", by="ana", reason="", until=None)
     ledger.store.pool.resume("defualt", by="ana")
-    assert ledger.store.pool.survey().accounts == ()
+    assert ledger.store.pool.snapshot().accounts == ()
 
 
 def test_a_pause_with_an_end_ends_by_itself(ledger: Ledger) -> None:
     ledger.store.pool.pause("default", by="ana", reason="", until=ledger.now + 60)
     job = ledger.enqueue("bot")
     assert turned_away(ledger, job) == WaitReason.ACCOUNT_PAUSED
-    ledger.tick(59.9)
+    ledger.run_once(59.9)
     assert ledger.messages() == 0
-    ledger.tick(0.2)
+    ledger.run_once(0.2)
     assert ledger.take_message() == job
-    assert ledger.store.pool.survey().accounts[0].pause is None
+    assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
 def test_a_paused_job_still_expires_and_can_be_cancelled(ledger: Ledger) -> None:
@@ -258,7 +258,7 @@ def test_a_paused_job_still_expires_and_can_be_cancelled(ledger: Ledger) -> None
     for job in (expiring, cancelled):
         assert turned_away(ledger, job) == WaitReason.ALL_PAUSED
     ledger.store.cancel(cancelled)
-    ledger.tick(6)
+    ledger.run_once(6)
     assert ledger.state(expiring) is JobState.EXPIRED
     assert ledger.state(cancelled) is JobState.CANCELLED
     assert ledger.leftovers() == set()

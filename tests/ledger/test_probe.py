@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.errors import LedgerRefused, LedgerUnavailable
-from tasks.store import JobStore
+from facelift.errors import LedgerRefused, LedgerUnavailable
+from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -18,23 +18,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tasks.codes import JobState
-from tasks.replies import Claimed, Ended, Go, Lease, Leased, Waiting
+from facelift.codes import JobState
+from facelift.ledger.replies import Acquired, Ended, Go, Lease, Leased, Waiting
 from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.model import PENDING, Model
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tasks.record import JobRecord
+    from facelift.record import JobRecord
 
-REPLIES = {Claimed: "claimed", Ended: "ended", Leased: "leased", Waiting: "waiting"}
+REPLIES = {Acquired: "acquired", Ended: "ended", Leased: "leased", Waiting: "waiting"}
 GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
 chatbots = st.sampled_from(["ann", "bob"])
 batches = st.sampled_from([None, "one", "two"])
 seconds = st.sampled_from([1, 4, 11, 16, 16, 40])
-acts = st.sampled_from(["admit", "succeed", "fail", "postpone", "hand_back", "heartbeat"])
+acts = st.sampled_from(["acquire_permit", "succeed", "fail", "retry_later", "release", "heartbeat"])
 
 
 class Promises(RuleBasedStateMachine):
@@ -100,22 +100,22 @@ class Promises(RuleBasedStateMachine):
         message = json.loads(self.ledger.redis.rpop("facelift"))
         _, job = self.model.queue.pop(0)
         assert message["headers"]["id"] == job
-        self.claim(job)
+        self.acquire(job)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
     def deliver_a_duplicate(self, data: st.DataObject) -> None:
-        self.claim(data.draw(st.sampled_from(list(self.model.jobs)[-4:])))
+        self.acquire(data.draw(st.sampled_from(list(self.model.jobs)[-4:])))
 
     @rule()
     def lose_all_messages(self) -> None:
         self.ledger.lose_messages()
         self.model.queue.clear()
 
-    def claim(self, job: str) -> None:
+    def acquire(self, job: str) -> None:
         lease = Lease(job, f"t{len(self.leases)}")
-        reply = self.ledger.store.claim(lease, LEASE, "w")
-        assert REPLIES[type(reply)] == self.model.claim(job, lease.token)
+        reply = self.ledger.store.acquire(lease, LEASE, "w")
+        assert REPLIES[type(reply)] == self.model.acquire(job, lease.token)
         self.leases.append(lease)
 
     # Workers, some of which should be dead.
@@ -141,12 +141,12 @@ class Promises(RuleBasedStateMachine):
     @rule(data=st.data(), act=acts)
     def frozen_worker_wakes(self, data: st.DataObject, act: str) -> None:
         lease = data.draw(st.sampled_from(self.live()))
-        self.tick(16)
+        self.run_once(16)
         getattr(self, act)(lease)
 
-    def admit(self, lease: Lease) -> None:
-        reply = self.ledger.store.admit(lease, LEASE, REQUEST)
-        assert GATES[type(reply)] == self.model.admit(*lease)
+    def acquire_permit(self, lease: Lease) -> None:
+        reply = self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
+        assert GATES[type(reply)] == self.model.acquire_permit(*lease)
 
     def succeed(self, lease: Lease) -> None:
         job = self.model.jobs[lease.job_id]
@@ -158,29 +158,29 @@ class Promises(RuleBasedStateMachine):
     def fail(self, lease: Lease) -> None:
         assert self.ledger.fail(lease) == self.model.finish(*lease, "failed")
 
-    def postpone(self, lease: Lease) -> None:
-        assert self.ledger.postpone(lease, 12) == self.model.postpone(*lease, 12)
+    def retry_later(self, lease: Lease) -> None:
+        assert self.ledger.retry_later(lease, 12) == self.model.retry_later(*lease, 12)
 
-    def hand_back(self, lease: Lease) -> None:
-        assert self.ledger.store.hand_back(lease) == self.model.hand_back(*lease)
+    def release(self, lease: Lease) -> None:
+        assert self.ledger.store.release(lease) == self.model.release(*lease)
 
     def heartbeat(self, lease: Lease) -> None:
-        lost = self.ledger.store.extend([lease], LEASE)
-        assert (lost == []) == self.model.extend(*lease)
+        lost = self.ledger.store.renew([lease], LEASE)
+        assert (lost == []) == self.model.renew(*lease)
 
     # Time.
 
     @rule(passed=seconds)
-    def tick(self, passed: int) -> None:
+    def run_once(self, passed: int) -> None:
         self.model.now += passed
-        self.ledger.tick(passed)
-        self.model.tick()
+        self.ledger.run_once(passed)
+        self.model.run_once()
 
     # What must hold after every step.
 
     @invariant()
     def ledger_equals_model(self) -> None:
-        agenda = self.redis.zscore
+        schedule = self.redis.zscore
         self.records = {job: self.ledger.get(job) for job in self.model.jobs}
         for job in self.model.jobs.values():
             record = self.records[job.id]
@@ -188,14 +188,14 @@ class Promises(RuleBasedStateMachine):
                 record.state,
                 record.wait_reason,
                 record.attempts_used,
-                record.crashes,
+                record.lost_leases,
                 record.superseded_by,
-                agenda(self.ledger.store.keys.agenda, job.id),
+                schedule(self.ledger.store.keys.schedule, job.id),
             ) == (
                 job.state,
                 job.reason,
                 job.attempts_used,
-                job.crashes,
+                job.lost_leases,
                 job.superseded_by,
                 job.due,
             ), job.id
@@ -256,16 +256,16 @@ class Promises(RuleBasedStateMachine):
         for _ in range(400):
             if not any(job.state in PENDING for job in self.model.jobs.values()):
                 break
-            self.tick(16)
+            self.run_once(16)
             while self.model.queue:
                 self.deliver_oldest_message()
                 lease = self.leases[-1]
-                if self.model.admit(*lease) == "go":
-                    self.ledger.store.admit(lease, LEASE, REQUEST)
+                if self.model.acquire_permit(*lease) == "go":
+                    self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
                     assert self.ledger.deliver(lease)
                     self.model.finish(*lease, "succeeded")
                 else:
-                    self.ledger.store.admit(lease, LEASE, REQUEST)
+                    self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
         self.ledger_equals_model()
         self.each_job_is_listed_once_and_its_outcome_told_once()
         assert all(self.ledger.state(job).is_terminal for job in self.model.jobs)

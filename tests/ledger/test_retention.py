@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import Decision, JobState, OutcomeCode
-from tasks.script_sources import Retention
-from tasks.store import JobStore
+from facelift.codes import Decision, JobState, OutcomeCode
+from facelift.ledger.sources import Retention
+from facelift.ledger.store import JobStore
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ RETENTION = Retention(succeeded=100, failed=500, superseded=200, cancelled=300, 
 
 def succeed(ledger: Ledger) -> str:
     job = ledger.enqueue()
-    ledger.deliver(ledger.claim_and_admit(job))
+    ledger.deliver(ledger.acquire_with_permit(job))
     return job
 
 
 def fail(ledger: Ledger) -> str:
     job = ledger.enqueue()
-    ledger.fail(ledger.claim_and_admit(job))
+    ledger.fail(ledger.acquire_with_permit(job))
     return job
 
 
 def supersede(ledger: Ledger) -> str:
     old = ledger.enqueue()
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue()))
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue()))
     return old
 
 
@@ -45,15 +45,15 @@ def cancel(ledger: Ledger) -> str:
 
 def expire(ledger: Ledger) -> str:
     job = ledger.enqueue(expires_at=ledger.now + 1)
-    ledger.tick(60)
+    ledger.run_once(60)
     return job
 
 
 def crash_loop(ledger: Ledger) -> str:
     job = ledger.enqueue()
     for _ in range(3):
-        ledger.claim(job)
-        ledger.tick(60)
+        ledger.acquire(job)
+        ledger.run_once(60)
     return job
 
 
@@ -79,9 +79,9 @@ def test_ended_record_expires_by_its_state(
 
 def test_record_of_a_job_that_has_not_ended_never_expires(ledger: Ledger) -> None:
     waiting = ledger.enqueue("bot-1")
-    ledger.postpone(ledger.claim_and_admit(waiting), delay=1000)
+    ledger.retry_later(ledger.acquire_with_permit(waiting), delay=1000)
     running = ledger.enqueue("bot-2")
-    ledger.claim(running)
+    ledger.acquire(running)
     for job in (waiting, running, ledger.enqueue("bot-3")):
         assert ledger.redis.ttl(ledger.store.keys.job(job)) == -1
 
@@ -89,10 +89,10 @@ def test_record_of_a_job_that_has_not_ended_never_expires(ledger: Ledger) -> Non
 def test_a_delivered_job_keeps_few_bytes(real_redis: Redis) -> None:
     # A value of more than 64 bytes makes Redis keep the whole record three times as large.
     ledger = Ledger(real_redis)
-    lease = ledger.claim_and_admit(ledger.enqueue("5QHA6VB-DIAbBhxwqxfdi"))
+    lease = ledger.acquire_with_permit(ledger.enqueue("5QHA6VB-DIAbBhxwqxfdi"))
     attempt = ledger.attempt(OutcomeCode.DELIVERED, 200, Decision.SUCCEED)
     said = "Delivered: Chatbot Profile Picture uploaded successfully."
-    ledger.store.finish(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, said, attempt)
+    ledger.store.complete(lease, JobState.SUCCEEDED, OutcomeCode.DELIVERED, said, attempt)
     key = ledger.store.keys.job(lease.job_id)
     assert ledger.redis.object("encoding", key) in {"listpack", "ziplist"}
     assert ledger.redis.memory_usage(key) <= 700

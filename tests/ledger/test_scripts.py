@@ -19,5 +19,5 @@ def test_redis_that_forgets_scripts_again_and_again_carries_them_out(
 
     monkeypatch.setattr(ledger.redis, "evalsha", forget_and_call)
     job_id = ledger.enqueue()
-    ledger.claim_and_admit(job_id)
+    ledger.acquire_with_permit(job_id)
     assert ledger.store.get(job_id).state == "running"

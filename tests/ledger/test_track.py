@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import JobState, OutcomeCode, WaitReason
-from tasks.findings import Wanted
-from tasks.rate import Rate
+from facelift.codes import JobState, OutcomeCode, WaitReason
+from facelift.queries import JobFilter
+from facelift.rate import Rate
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
-ANY = Wanted()
+ANY = JobFilter()
 
 
-def found(ledger: Ledger, wanted: Wanted = ANY, limit: int = 50) -> list[str]:
+def found(ledger: Ledger, wanted: JobFilter = ANY, limit: int = 50) -> list[str]:
     return [record.id for record in ledger.store.find(wanted, limit, None).records]
 
 
@@ -38,27 +38,27 @@ def test_pages_hold_every_job_once(ledger: Ledger) -> None:
 
 def test_jobs_are_found_by_what_is_known_of_them(ledger: Ledger) -> None:
     refused = ledger.enqueue("ann", account="acme-eu")
-    ledger.fail(ledger.claim_and_admit(refused))
+    ledger.fail(ledger.acquire_with_permit(refused))
     ledger.now += 10
     queued = ledger.enqueue("bob")
-    assert found(ledger, Wanted(state=JobState.FAILED)) == [refused]
-    assert found(ledger, Wanted(state=JobState.QUEUED)) == [queued]
-    assert found(ledger, Wanted(account="acme_eu")) == [refused]
-    assert found(ledger, Wanted(chatbot_id="bob")) == [queued]
-    assert found(ledger, Wanted(code=OutcomeCode.CHATBOT_NOT_FOUND)) == [refused]
-    assert found(ledger, Wanted(since=ledger.now)) == [queued]
-    assert found(ledger, Wanted(before=ledger.now)) == [refused]
-    assert found(ledger, Wanted(chatbot_id="bob", state=JobState.FAILED)) == []
+    assert found(ledger, JobFilter(state=JobState.FAILED)) == [refused]
+    assert found(ledger, JobFilter(state=JobState.QUEUED)) == [queued]
+    assert found(ledger, JobFilter(account="acme_eu")) == [refused]
+    assert found(ledger, JobFilter(chatbot_id="bob")) == [queued]
+    assert found(ledger, JobFilter(code=OutcomeCode.CHATBOT_NOT_FOUND)) == [refused]
+    assert found(ledger, JobFilter(since=ledger.now)) == [queued]
+    assert found(ledger, JobFilter(before=ledger.now)) == [refused]
+    assert found(ledger, JobFilter(chatbot_id="bob", state=JobState.FAILED)) == []
 
 
 def test_jobs_that_match_are_found_behind_many_that_do_not(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.record_reader._LOOKED_AT", 10)
+    monkeypatch.setattr("facelift.ledger.record_reader._LOOKED_AT", 10)
     first = ledger.enqueue("ann")
     for number in range(25):  # more than one call looks at
         ledger.store.cancel(ledger.enqueue("bob", job_id=f"other-{number}"))
-    assert found(ledger, Wanted(chatbot_id="ann")) == [first]
+    assert found(ledger, JobFilter(chatbot_id="ann")) == [first]
 
 
 def test_a_job_whose_record_expired_is_struck_from_the_index(ledger: Ledger) -> None:
@@ -66,16 +66,16 @@ def test_a_job_whose_record_expired_is_struck_from_the_index(ledger: Ledger) -> 
     ledger.redis.delete(ledger.store.keys.job(gone))
     assert found(ledger) == [kept]
     assert ledger.redis.xlen(ledger.store.keys.jobs) == 2
-    cursor = ledger.store.sweep(None, 1)
+    cursor = ledger.store.prune(None, 1)
     assert cursor is not None
-    assert ledger.store.sweep(cursor, 5) is None
+    assert ledger.store.prune(cursor, 5) is None
     assert ledger.redis.xlen(ledger.store.keys.jobs) == 1
     assert found(ledger) == [kept]
 
 
 def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
     delivered = ledger.enqueue("ann", account="acme-eu")
-    ledger.deliver(ledger.claim_and_admit(delivered))
+    ledger.deliver(ledger.acquire_with_permit(delivered))
     cancelled = ledger.enqueue("bob")
     ledger.now += 5
     ledger.store.cancel(cancelled)
@@ -90,7 +90,7 @@ def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
 
 def test_picture_that_was_superseded_is_told_too(ledger: Ledger) -> None:
     older, newer = ledger.enqueue("ann"), ledger.enqueue("ann")
-    ledger.deliver(ledger.claim_and_admit(newer))
+    ledger.deliver(ledger.acquire_with_permit(newer))
     told = {each.job_id: each.state for each in ledger.store.outcomes("0", 10, 0.01)}
     assert told == {older: "superseded", newer: "succeeded"}
 
@@ -100,23 +100,23 @@ def test_each_change_of_a_job_is_told_on_its_channel(ledger: Ledger) -> None:
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(ledger.store.keys.changes(job))
         channel.get_message(timeout=1)
-        ledger.postpone(ledger.claim_and_admit(job), 5)
-        ledger.tick(6)
-        ledger.deliver(ledger.claim_and_admit(job))
+        ledger.retry_later(ledger.acquire_with_permit(job), 5)
+        ledger.run_once(6)
+        ledger.deliver(ledger.acquire_with_permit(job))
         told = [channel.get_message(timeout=1)["data"] for _ in range(5)]
     assert told == ["running", "waiting", "queued", "running", "succeeded"]
 
 
 def test_the_pool_counts_what_runs_and_what_waits_by_reason(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
-    ledger.claim_and_admit(ledger.enqueue("running"))
+    ledger.acquire_with_permit(ledger.enqueue("running"))
     for number in range(12):  # the first few are looked at before their turn
         ledger.enqueue(f"bot-{number}")
     ledger.enqueue("later", not_before=ledger.now + 60)
     failed = ledger.enqueue("elsewhere", account="other")
-    ledger.postpone(ledger.claim_and_admit(failed))
+    ledger.retry_later(ledger.acquire_with_permit(failed))
     ledger.enqueue("running")
-    pool = ledger.store.pool.survey()
+    pool = ledger.store.pool.snapshot()
     assert pool.running == 1
     assert pool.waiting == {
         WaitReason.SCHEDULED: 1,
@@ -126,11 +126,11 @@ def test_the_pool_counts_what_runs_and_what_waits_by_reason(ledger: Ledger) -> N
         WaitReason.BACKLOG: 4,
     }
     ledger.store.pool.pause("default", by="ana", reason="", until=None)
-    assert ledger.store.pool.survey().waiting[WaitReason.ACCOUNT_PAUSED] == 5
+    assert ledger.store.pool.snapshot().waiting[WaitReason.ACCOUNT_PAUSED] == 5
 
 
 def test_the_oldest_job_is_the_one_that_only_waits_for_its_turn(ledger: Ledger) -> None:
-    assert ledger.store.pool.survey().oldest_at is None
+    assert ledger.store.pool.snapshot().oldest_at is None
     ledger.register(Rate(1, 10))
     ledger.enqueue("later", not_before=ledger.now + 60)
     ledger.now += 1
@@ -138,20 +138,20 @@ def test_the_oldest_job_is_the_one_that_only_waits_for_its_turn(ledger: Ledger) 
     for number in range(12):
         ledger.enqueue(f"bot-{number}")
         ledger.now += 1
-    assert ledger.store.pool.survey().oldest_at == begun
+    assert ledger.store.pool.snapshot().oldest_at == begun
     ledger.lose_messages()
-    assert ledger.store.pool.survey().oldest_at == begun + 8  # the first in the lane
+    assert ledger.store.pool.snapshot().oldest_at == begun + 8  # the first in the lane
 
 
 def test_every_end_is_counted_for_ever_by_its_outcome(ledger: Ledger) -> None:
-    ledger.postpone(ledger.claim_and_admit(ledger.enqueue("ann")))
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue("ann")))
+    ledger.retry_later(ledger.acquire_with_permit(ledger.enqueue("ann")))
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("ann")))
     ledger.store.cancel(ledger.enqueue("bob"))
-    ledger.fail(ledger.claim_and_admit(ledger.enqueue("cid")))
+    ledger.fail(ledger.acquire_with_permit(ledger.enqueue("cid")))
     ledger.store.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "dan"})
     ledger.enqueue("eve", expires_at=ledger.now + 5)
-    ledger.tick(10)
-    assert ledger.store.pool.survey().ended == {
+    ledger.run_once(10)
+    assert ledger.store.pool.snapshot().ended == {
         OutcomeCode.DELIVERED: 1,
         OutcomeCode.SUPERSEDED: 1,
         OutcomeCode.CANCELLED: 1,

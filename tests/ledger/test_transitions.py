@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.errors import JobNotFound
-from tasks.replies import Ended, Lease, Leased, Unknown, Waiting
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.errors import JobNotFound
+from facelift.ledger.replies import Ended, Lease, Leased, Unknown, Waiting
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
@@ -39,69 +39,69 @@ def test_same_idempotency_key_gives_the_same_job(ledger: Ledger) -> None:
 
 def test_claim_takes_the_lease_and_a_second_claim_is_refused(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    ledger.claim(job)
+    ledger.acquire(job)
     record = ledger.get(job)
     assert (record.state, record.worker, record.started_at) == ("running", "worker-1", ledger.now)
-    assert ledger.store.claim(Lease(job, "other"), LEASE, "worker-2") == Leased()
+    assert ledger.store.acquire(Lease(job, "other"), LEASE, "worker-2") == Leased()
 
 
 def test_claim_repeated_after_a_lost_reply_is_the_same_claim(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim(job)
-    again = ledger.store.claim(lease, LEASE, "worker-1")
+    lease = ledger.acquire(job)
+    again = ledger.store.acquire(lease, LEASE, "worker-1")
     assert not isinstance(again, Leased | Ended | Waiting | Unknown)
 
 
 def test_claim_of_an_unknown_job_changes_nothing(ledger: Ledger) -> None:
-    assert ledger.store.claim(Lease("nobody", "t"), LEASE, "w") == Unknown()
+    assert ledger.store.acquire(Lease("nobody", "t"), LEASE, "w") == Unknown()
     with pytest.raises(JobNotFound):
         ledger.get("nobody")
 
 
 def test_delivered_job_is_terminal_and_leaves_nothing_behind(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    assert ledger.deliver(ledger.claim_and_admit(job))
+    assert ledger.deliver(ledger.acquire_with_permit(job))
     record = ledger.get(job)
     assert (record.state, record.outcome, record.http_status) == ("succeeded", "delivered", 200)
     assert record.attempts_used == 1
     assert ledger.leftovers() == set()
-    assert ledger.store.claim(Lease(job, "t"), LEASE, "w") == Ended(JobState.SUCCEEDED)
+    assert ledger.store.acquire(Lease(job, "t"), LEASE, "w") == Ended(JobState.SUCCEEDED)
 
 
 def test_ended_records_expire_and_failed_ones_last_longest(ledger: Ledger) -> None:
     good, bad = ledger.enqueue("bot-1"), ledger.enqueue("bot-2")
-    ledger.deliver(ledger.claim_and_admit(good))
-    ledger.fail(ledger.claim_and_admit(bad))
+    ledger.deliver(ledger.acquire_with_permit(good))
+    ledger.fail(ledger.acquire_with_permit(bad))
     keys = ledger.store.keys
     assert 0 < ledger.redis.ttl(keys.job(good)) < ledger.redis.ttl(keys.job(bad))
 
 
 def test_postponed_job_waits_in_redis_until_its_time(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    ledger.postpone(ledger.claim_and_admit(job), delay=5)
+    ledger.retry_later(ledger.acquire_with_permit(job), delay=5)
     ledger.lose_messages()
     record = ledger.get(job)
     assert (record.state, record.wait_reason) == ("waiting", "retry")
     assert record.wait_until == ledger.now + 5
-    assert ledger.tick(4.9).sent == 0
-    assert ledger.tick(0.2).sent == 1
+    assert ledger.run_once(4.9).sent == 0
+    assert ledger.run_once(0.2).sent == 1
     assert ledger.state(job) == "queued"
     assert ledger.messages() == 1
 
 
 def test_a_message_that_comes_while_the_job_waits_changes_nothing(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    ledger.postpone(ledger.claim_and_admit(job))
-    claim = ledger.store.claim(Lease(job, "t"), LEASE, "w")
+    ledger.retry_later(ledger.acquire_with_permit(job))
+    claim = ledger.store.acquire(Lease(job, "t"), LEASE, "w")
     assert isinstance(claim, Waiting)
     assert claim.reason is WaitReason.RETRY
 
 
 def test_attempts_are_kept_with_all_that_was_decided(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    ledger.postpone(ledger.claim_and_admit(job), delay=5)
-    ledger.tick(6)
-    ledger.deliver(ledger.claim_and_admit(job))
+    ledger.retry_later(ledger.acquire_with_permit(job), delay=5)
+    ledger.run_once(6)
+    ledger.deliver(ledger.acquire_with_permit(job))
     first, second = ledger.get(job).attempts
     assert (first.number, first.code, first.http_status) == (1, "server_error", 500)
     assert (first.decision, first.next_at) == ("retry", first.started_at + 5)
@@ -112,14 +112,14 @@ def test_attempts_are_kept_with_all_that_was_decided(ledger: Ledger) -> None:
 def test_only_the_newest_32_attempts_are_kept(ledger: Ledger) -> None:
     job = ledger.enqueue()
     for _ in range(40):
-        ledger.postpone(ledger.claim_and_admit(job), delay=1)
-        ledger.tick(1.5)
+        ledger.retry_later(ledger.acquire_with_permit(job), delay=1)
+        ledger.run_once(1.5)
     assert [attempt.number for attempt in ledger.get(job).attempts] == list(range(9, 41))
 
 
 def test_outcome_repeated_after_a_lost_reply_counts_once(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim_and_admit(job)
+    lease = ledger.acquire_with_permit(job)
     assert ledger.deliver(lease)
     assert ledger.deliver(lease)
     assert len(ledger.get(job).attempts) == 1
@@ -127,49 +127,49 @@ def test_outcome_repeated_after_a_lost_reply_counts_once(ledger: Ledger) -> None
 
 def test_worker_that_lost_its_lease_writes_nothing(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    zombie = ledger.claim_and_admit(job)
-    assert ledger.tick(LEASE + 1).rescued == 1
-    owner = ledger.claim(job)
-    assert ledger.store.admit(zombie, LEASE, REQUEST) == Leased()
+    zombie = ledger.acquire_with_permit(job)
+    assert ledger.run_once(LEASE + 1).rescued == 1
+    owner = ledger.acquire(job)
+    assert ledger.store.acquire_permit(zombie, LEASE, REQUEST) == Leased()
     assert not ledger.fail(zombie)
-    assert not ledger.postpone(zombie)
-    assert not ledger.store.hand_back(zombie)
-    assert ledger.store.extend([zombie, owner], LEASE) == [zombie]
+    assert not ledger.retry_later(zombie)
+    assert not ledger.store.release(zombie)
+    assert ledger.store.renew([zombie, owner], LEASE) == [zombie]
     assert ledger.state(job) == "running"
     assert ledger.deliver(owner)
 
 
 def test_rescued_but_unclaimed_job_is_not_the_lost_workers_either(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    zombie = ledger.claim_and_admit(job)
-    ledger.tick(LEASE + 1)
+    zombie = ledger.acquire_with_permit(job)
+    ledger.run_once(LEASE + 1)
     assert not ledger.deliver(zombie)
     assert ledger.state(job) == "queued"
 
 
 def test_outcome_after_the_lease_ran_out_counts_if_nobody_took_over(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim_and_admit(job)
+    lease = ledger.acquire_with_permit(job)
     ledger.now += LEASE + 1
     assert ledger.deliver(lease)
 
 
 def test_heartbeat_keeps_a_long_job_from_being_rescued(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim(job)
+    lease = ledger.acquire(job)
     for _ in range(4):
         ledger.now += LEASE - 1
-        assert ledger.store.extend([lease], LEASE) == []
-        assert ledger.tick().rescued == 0
+        assert ledger.store.renew([lease], LEASE) == []
+        assert ledger.run_once().rescued == 0
     assert ledger.state(job) == "running"
 
 
 def test_rescue_is_told_in_the_history(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    ledger.claim(job)
-    ledger.tick(LEASE + 1)
+    ledger.acquire(job)
+    ledger.run_once(LEASE + 1)
     record = ledger.get(job)
-    assert (record.state, record.crashes, record.attempts_used) == ("queued", 1, 0)
+    assert (record.state, record.lost_leases, record.attempts_used) == ("queued", 1, 0)
     (attempt,) = record.attempts
     assert (attempt.code, attempt.decision) == (OutcomeCode.WORKER_LOST, Decision.RESCUE)
     assert "worker-1" in attempt.reason
@@ -178,21 +178,21 @@ def test_rescue_is_told_in_the_history(ledger: Ledger) -> None:
 def test_job_that_lost_three_workers_is_set_aside(ledger: Ledger) -> None:
     job = ledger.enqueue()
     for _ in range(3):
-        ledger.claim(job)
-        tick = ledger.tick(LEASE + 1)
-    assert (tick.rescued, tick.set_aside) == (1, 1)
+        ledger.acquire(job)
+        run_once = ledger.run_once(LEASE + 1)
+    assert (run_once.rescued, run_once.set_aside) == (1, 1)
     record = ledger.get(job)
-    assert (record.state, record.outcome, record.crashes) == ("failed", "crash_loop", 3)
+    assert (record.state, record.outcome, record.lost_leases) == ("failed", "crash_loop", 3)
     assert ledger.leftovers() == set()
 
 
 def test_lost_message_is_sent_again(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.lose_messages()
-    assert ledger.tick(5).resent == 0
-    assert ledger.tick(6).resent == 1
+    assert ledger.run_once(5).resent == 0
+    assert ledger.run_once(6).resent == 1
     assert ledger.messages() == 1
-    ledger.claim(job)
+    ledger.acquire(job)
 
 
 def test_long_backlog_is_not_doubled(ledger: Ledger) -> None:
@@ -200,7 +200,7 @@ def test_long_backlog_is_not_doubled(ledger: Ledger) -> None:
         ledger.enqueue(f"bot-{number}")
         ledger.now += 0.1
     for _ in range(60):
-        assert ledger.tick(1).resent == 0
+        assert ledger.run_once(1).resent == 0
     assert ledger.messages() == 16  # an account's share of the queue; the others wait their turn
 
 
@@ -210,16 +210,16 @@ def test_lost_message_is_found_behind_a_backlog(ledger: Ledger) -> None:
     ledger.now += 1
     for number in range(1, 5):
         ledger.enqueue(f"bot-{number}")
-    assert ledger.tick(10).resent == 1
+    assert ledger.run_once(10).resent == 1
     newest = json.loads(ledger.redis.lindex("facelift", 0))
     assert newest["headers"]["id"] == lost
 
 
 def test_handed_back_job_goes_to_another_worker_at_once(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim(job)
+    lease = ledger.acquire(job)
     ledger.lose_messages()
-    assert ledger.store.hand_back(lease)
+    assert ledger.store.release(lease)
     assert (ledger.state(job), ledger.messages()) == ("queued", 1)
     assert ledger.get(job).attempts_used == 0
 
@@ -230,40 +230,40 @@ def test_scheduled_job_starts_at_its_time(ledger: Ledger) -> None:
     assert (record.state, record.wait_reason) == ("waiting", "scheduled")
     assert record.expires_at == ledger.now + 60 + 86_400
     assert ledger.messages() == 0
-    assert ledger.tick(59).sent == 0
-    assert ledger.tick(2).sent == 1
-    ledger.claim(job)
+    assert ledger.run_once(59).sent == 0
+    assert ledger.run_once(2).sent == 1
+    ledger.acquire(job)
 
 
 def test_scheduled_job_does_not_hold_up_todays(ledger: Ledger) -> None:
     today = ledger.enqueue()
     ledger.enqueue(not_before=ledger.now + 60)
-    ledger.claim_and_admit(today)
+    ledger.acquire_with_permit(today)
 
 
 def test_job_past_its_deadline_expires_wherever_it_waits(ledger: Ledger) -> None:
     deadline = ledger.now + 30
     queued = ledger.enqueue("bot-1", expires_at=deadline)
     waiting = ledger.enqueue("bot-2", expires_at=deadline)
-    ledger.postpone(ledger.claim_and_admit(waiting), delay=300)
+    ledger.retry_later(ledger.acquire_with_permit(waiting), delay=300)
     claimed_late = ledger.enqueue("bot-3", expires_at=deadline)
     ledger.now += 31
-    assert ledger.store.claim(Lease(claimed_late, "t"), LEASE, "w") == Ended(JobState.EXPIRED)
-    assert ledger.tick().expired == 2
+    assert ledger.store.acquire(Lease(claimed_late, "t"), LEASE, "w") == Ended(JobState.EXPIRED)
+    assert ledger.run_once().expired == 2
     assert {ledger.state(job) for job in (queued, waiting, claimed_late)} == {"expired"}
     assert ledger.leftovers() == set()
 
 
 def test_job_past_its_deadline_is_not_admitted(ledger: Ledger) -> None:
     job = ledger.enqueue(expires_at=ledger.now + 10)
-    lease = ledger.claim(job)
+    lease = ledger.acquire(job)
     ledger.now += 11
-    assert ledger.store.admit(lease, LEASE, REQUEST) == Ended(JobState.EXPIRED)
+    assert ledger.store.acquire_permit(lease, LEASE, REQUEST) == Ended(JobState.EXPIRED)
 
 
 def test_cancel_ends_a_queued_and_a_waiting_job_at_once(ledger: Ledger) -> None:
     queued, waiting = ledger.enqueue("bot-1"), ledger.enqueue("bot-2")
-    ledger.postpone(ledger.claim_and_admit(waiting))
+    ledger.retry_later(ledger.acquire_with_permit(waiting))
     assert [ledger.store.cancel(job) for job in (queued, waiting)] == ["cancelled"] * 2
     assert ledger.leftovers() == set()
     assert ledger.store.cancel(queued) == "ended"
@@ -271,17 +271,17 @@ def test_cancel_ends_a_queued_and_a_waiting_job_at_once(ledger: Ledger) -> None:
 
 def test_cancel_of_a_running_job_stops_it_at_the_next_gate(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim(job)
+    lease = ledger.acquire(job)
     assert ledger.store.cancel(job) == "requested"
-    assert ledger.store.admit(lease, LEASE, REQUEST) == Ended(JobState.CANCELLED)
+    assert ledger.store.acquire_permit(lease, LEASE, REQUEST) == Ended(JobState.CANCELLED)
     assert ledger.state(job) == "cancelled"
 
 
 def test_cancel_during_the_request_stops_the_next_attempt(ledger: Ledger) -> None:
     job = ledger.enqueue()
-    lease = ledger.claim_and_admit(job)
+    lease = ledger.acquire_with_permit(job)
     ledger.store.cancel(job)
-    assert ledger.postpone(lease)
+    assert ledger.retry_later(lease)
     assert ledger.state(job) == "cancelled"
 
 

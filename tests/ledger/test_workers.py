@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.worker_status import BEAT, REMEMBERED, Beat, WorkerStatus
+from facelift.worker_status import HEARTBEAT_INTERVAL, REMEMBERED, WorkerReport, WorkerStatus
 from tests.ledger.driver import START
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
-FIRST = Beat(
+FIRST = WorkerReport(
     name="host-1:7",
     host="host-1",
     pid=7,
@@ -27,13 +27,13 @@ SECOND = replace(FIRST, name="host-2:7", host="host-2")
 
 
 def names(ledger: Ledger) -> list[str]:
-    return [worker.name for worker in ledger.store.pool.survey().workers]
+    return [worker.name for worker in ledger.store.pool.snapshot().workers]
 
 
 def test_a_worker_is_known_as_it_told(ledger: Ledger) -> None:
-    ledger.store.pool.beat(FIRST)
+    ledger.store.pool.heartbeat(FIRST)
     ledger.now += 2
-    (worker,) = ledger.store.pool.survey().workers
+    (worker,) = ledger.store.pool.snapshot().workers
     assert worker == WorkerStatus(
         name="host-1:7",
         host="host-1",
@@ -48,25 +48,29 @@ def test_a_worker_is_known_as_it_told(ledger: Ledger) -> None:
 
 
 def test_the_last_beat_is_believed(ledger: Ledger) -> None:
-    ledger.store.pool.beat(FIRST)
-    ledger.now += BEAT
-    ledger.store.pool.beat(replace(FIRST, age=65.0, poll_age=0.1, busy=100))
-    (worker,) = ledger.store.pool.survey().workers
-    assert (worker.since, worker.seen_at, worker.busy) == (START - 60, START + BEAT, 100)
+    ledger.store.pool.heartbeat(FIRST)
+    ledger.now += HEARTBEAT_INTERVAL
+    ledger.store.pool.heartbeat(replace(FIRST, age=65.0, poll_age=0.1, busy=100))
+    (worker,) = ledger.store.pool.snapshot().workers
+    assert (worker.since, worker.seen_at, worker.busy) == (
+        START - 60,
+        START + HEARTBEAT_INTERVAL,
+        100,
+    )
 
 
 def test_a_worker_that_stopped_telling_is_forgotten(ledger: Ledger) -> None:
-    ledger.store.pool.beat(FIRST)
+    ledger.store.pool.heartbeat(FIRST)
     ledger.now += REMEMBERED - 1
-    ledger.store.pool.beat(SECOND)
+    ledger.store.pool.heartbeat(SECOND)
     assert names(ledger) == ["host-1:7", "host-2:7"]
     ledger.now += 2
     assert names(ledger) == ["host-2:7"]
 
 
 def test_a_worker_that_leaves_is_forgotten_at_once(ledger: Ledger) -> None:
-    ledger.store.pool.beat(FIRST)
-    ledger.store.pool.beat(SECOND)
+    ledger.store.pool.heartbeat(FIRST)
+    ledger.store.pool.heartbeat(SECOND)
     ledger.store.pool.leave("host-1:7")
     assert names(ledger) == ["host-2:7"]
     ledger.store.pool.leave("host-2:7")
@@ -75,12 +79,12 @@ def test_a_worker_that_leaves_is_forgotten_at_once(ledger: Ledger) -> None:
 
 def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
     keys = ledger.store.keys
-    ledger.store.pool.beat(FIRST)
-    ledger.store.pool.beat(SECOND)
+    ledger.store.pool.heartbeat(FIRST)
+    ledger.store.pool.heartbeat(SECOND)
     for key in (keys.workers, keys.worker("host-1:7"), keys.worker("host-2:7")):
         assert 0 < ledger.redis.ttl(key) <= REMEMBERED
     ledger.now += REMEMBERED + 1
-    ledger.store.pool.beat(FIRST)
+    ledger.store.pool.heartbeat(FIRST)
     assert ledger.redis.zrange(keys.workers, 0, -1) == ["host-1:7"]
 
 
@@ -97,7 +101,7 @@ def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
 def test_a_worker_consumes_if_it_polls_or_is_full_and_is_heard_of(
     ledger: Ledger, busy: int, poll_age: float, silent: float, trouble: str | None
 ) -> None:
-    ledger.store.pool.beat(replace(FIRST, busy=busy, poll_age=poll_age))
+    ledger.store.pool.heartbeat(replace(FIRST, busy=busy, poll_age=poll_age))
     ledger.now += silent
-    pool = ledger.store.pool.survey()
+    pool = ledger.store.pool.snapshot()
     assert [worker.trouble(pool.at) for worker in pool.workers] == [trouble]

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import OutcomeCode
-from tasks.errors import LedgerRefused
-from tasks.replies import Lease
+from facelift.codes import OutcomeCode
+from facelift.errors import LedgerRefused
+from facelift.ledger.replies import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.keys import Keys
+    from facelift.ledger.keys import Keys
     from tests.ledger.driver import Ledger
 
 LEASE = 15.0
 
-SINGLE = ["agenda", "generation", "line", "busy", "callbacks"]
+SINGLE = ["schedule", "generation", "chatbot_queue", "chatbot_lock", "webhooks"]
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_enqueue_is_refused_and_can_be_repeated(ledger: Ledger, name: str) -> No
     key = key_of(ledger.store.keys, name)
     with something_else_under(ledger, key):
         refused(ledger, key, lambda: ledger.enqueue(job_id="mine"))
-    ledger.deliver(ledger.claim_and_admit(ledger.enqueue(job_id="mine")))
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue(job_id="mine")))
     assert ledger.leftovers() == set()
 
 
@@ -61,22 +61,22 @@ def test_claim_is_refused_and_can_be_repeated(ledger: Ledger, name: str) -> None
     job = ledger.enqueue()
     key = key_of(ledger.store.keys, name)
     with something_else_under(ledger, key):
-        refused(ledger, key, lambda: ledger.store.claim(Lease(job, "t"), LEASE, "w"))
-    ledger.deliver(ledger.claim_and_admit(job))
+        refused(ledger, key, lambda: ledger.store.acquire(Lease(job, "t"), LEASE, "w"))
+    ledger.deliver(ledger.acquire_with_permit(job))
     assert ledger.leftovers() == set()
 
 
 @pytest.mark.parametrize("name", SINGLE)
-@pytest.mark.parametrize("end", ["deliver", "fail", "postpone"])
+@pytest.mark.parametrize("end", ["deliver", "fail", "retry_later"])
 def test_outcome_is_refused_and_can_be_repeated(ledger: Ledger, name: str, end: str) -> None:
-    lease = ledger.claim_and_admit(ledger.enqueue())
+    lease = ledger.acquire_with_permit(ledger.enqueue())
     key = key_of(ledger.store.keys, name)
     with something_else_under(ledger, key):
         refused(ledger, key, lambda: getattr(ledger, end)(lease))
     assert getattr(ledger, end)(lease)
 
 
-@pytest.mark.parametrize("name", ["agenda", "line", "busy"])
+@pytest.mark.parametrize("name", ["schedule", "chatbot_queue", "chatbot_lock"])
 def test_refusal_of_what_can_be_no_job_is_refused_as_a_whole(ledger: Ledger, name: str) -> None:
     key = key_of(ledger.store.keys, name)
 
@@ -94,21 +94,21 @@ def test_job_whose_record_is_none_does_not_keep_others_from_being_looked_at(
 ) -> None:
     jobs = [ledger.enqueue(f"bot-{n}") for n in range(3)]
     for job in jobs:
-        ledger.postpone(ledger.claim_and_admit(job), delay=5)
+        ledger.retry_later(ledger.acquire_with_permit(job), delay=5)
     key = ledger.store.keys.job(jobs[0])
     with something_else_under(ledger, key):
         with pytest.raises(LedgerRefused, match="holds a set"):
-            ledger.tick(10)
+            ledger.run_once(10)
         assert [ledger.state(job) for job in jobs[1:]] == ["queued", "queued"]
-        ledger.tick()
-    ledger.tick(10)
+        ledger.run_once()
+    ledger.run_once(10)
     assert ledger.state(jobs[0]) == "queued"
 
 
 def test_lease_whose_record_is_none_is_lost_and_the_others_are_kept(ledger: Ledger) -> None:
-    leases = [ledger.claim(ledger.enqueue(f"bot-{n}")) for n in range(3)]
+    leases = [ledger.acquire(ledger.enqueue(f"bot-{n}")) for n in range(3)]
     with something_else_under(ledger, ledger.store.keys.job(leases[1].job_id)):
-        assert ledger.store.extend(leases, LEASE) == [leases[1]]
+        assert ledger.store.renew(leases, LEASE) == [leases[1]]
 
 
 def test_job_is_sent_again_once_the_queue_is_one(ledger: Ledger) -> None:
@@ -118,6 +118,6 @@ def test_job_is_sent_again_once_the_queue_is_one(ledger: Ledger) -> None:
         ledger.enqueue(job_id="mine")
     ledger.redis.delete(queue)
     ledger.enqueue(job_id="mine")
-    ledger.tick(20)
+    ledger.run_once(20)
     assert ledger.messages() == 1
     assert ledger.state("mine") == "queued"

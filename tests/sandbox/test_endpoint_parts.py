@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from facelift.rate import Rate
 from sandbox.endpoint.limits import RateLimit
 from sandbox.endpoint.memory import Arrival, Memory, Picture
 from sandbox.endpoint.picture import fault
-from tasks.rate import Rate
 from tests.sandbox.test_endpoint_driver import image
 
 

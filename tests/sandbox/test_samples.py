@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageChops
 
+from facelift.codes import OutcomeCode
 from sandbox.samples import Sample, write_samples
-from tasks.codes import OutcomeCode
 from worker.errors import Failure
-from worker.image import ImageLimits, validate
-from worker.image_store import FolderStore
+from worker.images.validate import ImageLimits, validate
+from worker.stores import FolderStore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.accounts import Accounts
-from worker.api_keys import read_key_file, read_keys
-from worker.logs import Text
+from worker.monitoring.logs import Text
+from worker.runtime.accounts import Accounts
+from worker.settings.api_keys import read_key_file, read_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ class World:
     def change(self, keys: str) -> None:
         """Have the file hold these, and the worker see it."""
         self.write(keys)
-        self.accounts.tick()
+        self.accounts.run_once()
 
     def keys(self) -> tuple[str, ...]:
         return self.accounts.keys("shop")
@@ -160,11 +160,11 @@ def test_a_key_that_was_refused_before_it_was_replaced_is_still_the_last(world: 
 
 
 def test_a_changed_file_is_seen_by_a_round_and_told_once(world: World) -> None:
-    assert world.accounts.tick() == 2.0
+    assert world.accounts.run_once() == 2.0
     assert world.told == []
     world.change("K2")
     assert world.keys()[0] == "K2"
-    world.accounts.tick()
+    world.accounts.run_once()
     assert world.told == ["shop"]
 
 
@@ -178,7 +178,7 @@ def test_a_change_that_keeps_size_and_time_is_seen_by_a_round(world: World) -> N
     before = world.file.stat()
     world.write("K2\n")
     os.utime(world.file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    world.accounts.tick()
+    world.accounts.run_once()
     assert world.keys()[0] == "K2"
 
 
@@ -193,7 +193,7 @@ def test_a_link_that_is_swapped_as_kubernetes_does_is_a_change(tmp_path: Path) -
     accounts = Accounts(given, grace=GRACE)
     (tmp_path / "..data_tmp").symlink_to("..2")
     (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-    accounts.tick()
+    accounts.run_once()
     assert accounts.keys("default") == ("K2", "K1")
 
 
@@ -203,7 +203,7 @@ def test_a_refresh_sees_a_change_at_once_and_a_round_tells_of_it(world: World) -
     assert world.keys() == ("K2", "K1")
     assert world.told == []
     assert world.accounts.refresh("shop") is False
-    world.accounts.tick()
+    world.accounts.run_once()
     assert world.told == ["shop"]
 
 
@@ -211,7 +211,7 @@ def test_a_refresh_does_not_read_a_file_that_was_not_touched(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.accounts.refresh("shop")
-    monkeypatch.setattr("worker.accounts.read_key_file", lambda _: pytest.fail("was read"))
+    monkeypatch.setattr("worker.runtime.accounts.read_key_file", lambda _: pytest.fail("was read"))
     assert world.accounts.refresh("shop") is False
 
 
@@ -230,8 +230,8 @@ def test_whoever_is_told_and_fails_is_told_again(
     with pytest.raises(ConnectionError):
         world.change("K2")
     monkeypatch.setattr(world.accounts, "_on_change", world.told.append)
-    world.accounts.tick()
-    world.accounts.tick()
+    world.accounts.run_once()
+    world.accounts.run_once()
     assert world.told == ["shop"]
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_is_no_good_keeps_the_last_good_key_and_is_warned_of_once(
     if content is not None:
         world.write(content)
     for _ in range(3):
-        world.accounts.tick()
+        world.accounts.run_once()
         assert world.accounts.refresh("shop") is False
     assert world.keys() == ("K1",)
     (warned,) = caplog.messages
@@ -274,7 +274,7 @@ def test_one_bad_file_does_not_keep_the_others_from_being_read(tmp_path: Path) -
     accounts = Accounts(given, grace=GRACE)
     files["A"].unlink()
     files["B"].write_text("K2")
-    accounts.tick()
+    accounts.run_once()
     assert accounts.keys("a") == ("K1",)
     assert accounts.keys("b") == ("K2", "K1")
 
@@ -338,7 +338,7 @@ def test_threads_that_ask_while_keys_change_always_find_one(world: World) -> Non
         staged = world.file.with_name("staged")
         staged.write_text(f"K{number}")
         staged.rename(world.file)
-        world.accounts.tick()
+        world.accounts.run_once()
     over.set()
     for thread in threads:
         thread.join()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.codes import OutcomeCode
-from worker.backoff import GiveUp, Retry, RetryPolicy, decide
+from facelift.codes import OutcomeCode
+from worker.delivery.retry import GiveUp, Retry, RetryPolicy, decide
 from worker.errors import (
     DeliveryFailed,
     DeliveryRefused,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from celery import Celery
 
-from tasks.client import UploadClient
-from tasks.job import UPLOAD_TASK
-from worker.celery_settings import celery_settings
+from facelift.client import UploadClient
+from facelift.job import UPLOAD_TASK
+from tasks.config import celery_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

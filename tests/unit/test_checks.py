@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.cli.checkup import Verdict
-from tasks.cli.pool_checks import check_pool
-from tasks.cli.redis_checks import check_redis
-from tasks.server_status import ServerStatus
+from facelift.cli.finding_kinds import Verdict
+from facelift.cli.pool_checks import check_pool
+from facelift.cli.redis_checks import check_redis
+from facelift.server_status import ServerStatus
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
 from tests.unit.test_top_frame import WORKER
 
 if TYPE_CHECKING:
-    from tasks.pool_status import PoolStatus
+    from facelift.pool_status import PoolStatus
 
 GB = 10**9
 SERVER = ServerStatus(
@@ -33,7 +33,7 @@ SERVER = ServerStatus(
     answered_in=0.001,
     skew=0.01,
 )
-WELL = replace(POOL, workers=(replace(WORKER, version=version("facelift")),), oldest_at=None)
+WELL = replace(POOL, workers=(replace(WORKER, version=version("facelift-client")),), oldest_at=None)
 
 
 def amiss(server: ServerStatus) -> set[tuple[str, Verdict]]:

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tasks.cli import cli
+from facelift.cli import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from tasks.cli import cli
+from facelift.cli import cli
 from tests.pictures import ANIMATED, BASELINE, draw, encode
-from worker.image import ImageLimits, validate
+from worker.images.validate import ImageLimits, validate
 
 if TYPE_CHECKING:
     from click.testing import Result

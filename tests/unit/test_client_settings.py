@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.client import UploadClient
-from tasks.errors import InvalidSettings
-from worker.settings import load
+from facelift.client import UploadClient
+from facelift.errors import InvalidSettings
+from worker.settings.model import load
 
 WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv"}
 

@@ -6,9 +6,9 @@ import pytest
 from redis import exceptions
 from redis.backoff import NoBackoff
 
-from tasks.client import UploadClient
-from tasks.connection import _Retry, connect, translated
-from tasks.errors import FaceliftError, InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.client import UploadClient
+from facelift.errors import FaceliftError, InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.ledger.connection import _Retry, connect, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_a_wrong_url_is_told_and_never_shown(make: Callable[[str], object], url:
         (OSError("x"), LedgerUnavailable, "cannot be reached"),
         (exceptions.ReadOnlyError("x"), LedgerUnavailable, "does not take this now"),
         (exceptions.MasterDownError("x"), LedgerUnavailable, "does not take this now"),
-        (exceptions.ResponseError("BUSY x"), LedgerUnavailable, "does not take this now"),
+        (exceptions.ResponseError("CHATBOT_LOCK x"), LedgerUnavailable, "does not take this now"),
         (exceptions.ResponseError("at 1: -NOREPLICAS x"), LedgerUnavailable, "not take this now"),
         (exceptions.OutOfMemoryError("x"), LedgerRefused, "is full"),
         (exceptions.ResponseError("at 1: -OOM x"), LedgerRefused, "is full"),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.cli.exits import Exit
-from tasks.codes import JobState, OutcomeCode, WaitReason
-from tasks.keys import Keys
-from tasks.remedies import OUTCOMES, WAITS
-from worker.settings import catalogue
+from facelift.advice import OUTCOMES, WAITS
+from facelift.cli.exits import Exit
+from facelift.codes import JobState, OutcomeCode, WaitReason
+from facelift.ledger.keys import Keys
+from worker.settings.model import catalogue
 
 if TYPE_CHECKING:
-    from worker.setting_docs import SettingDoc
+    from worker.settings.docs import SettingDoc
 
 DOCS = Path(__file__).parents[2] / "docs"
 PARTS_OF_KEYS = ("base", "prefix")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.codes import OutcomeCode
-from tasks.replies import Quota
+from facelift.codes import OutcomeCode
+from facelift.ledger.replies import Quota
 from worker.endpoint.answer import Answer, Receipt, judge
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable

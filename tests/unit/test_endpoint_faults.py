@@ -11,7 +11,7 @@ import pytest
 import requests.exceptions as of_requests
 import urllib3.exceptions as of_urllib3
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from worker.endpoint.faults import FAULTS, cause, translate
 from worker.endpoint.limits import RequestLimits
 from worker.endpoint.watchdog import Overdue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.endpoint.form import safe_name
-from worker.image import ImageFormat, ValidImage
+from worker.images.validate import ImageFormat, ValidImage
 
 PNG = ValidImage(b"", ImageFormat.PNG, 1)
 JPEG = ValidImage(b"", ImageFormat.JPEG, 1)

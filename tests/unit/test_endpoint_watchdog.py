@@ -63,7 +63,7 @@ def test_a_request_is_left_alone_until_its_deadline(
     with watchdog.watch(lambda: True):
         current_exchange().attach(ends[0])
         clock.time += 9.9
-        watchdog.tick()
+        watchdog.run_once()
         assert not is_shut(ends[1])
 
 
@@ -72,7 +72,7 @@ def test_an_overdue_request_is_ended(watchdog: Watchdog, clock: Clock, ends: End
         with watchdog.watch(lambda: True):
             current_exchange().attach(ends[0])
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
 
     with pytest.raises(Overdue):
         request()
@@ -85,7 +85,7 @@ def test_an_overdue_request_is_ended_when_it_gets_its_connection(
     def request() -> None:
         with watchdog.watch(lambda: True):
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
             current_exchange().attach(ends[0])
 
     with pytest.raises(Overdue):
@@ -100,7 +100,7 @@ def test_a_lost_lease_ends_the_request_and_counts_before_the_time(
         with watchdog.watch(lambda: False):
             current_exchange().attach(ends[0])
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
 
     with pytest.raises(LeaseLost):
         request()
@@ -111,7 +111,7 @@ def test_the_verdict_replaces_the_error_that_it_caused(watchdog: Watchdog, clock
     def request() -> None:
         with watchdog.watch(lambda: True):
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
             raise ConnectionResetError
 
     with pytest.raises(Overdue):
@@ -124,7 +124,7 @@ def test_a_request_that_is_over_is_not_ended_on_its_connections_next_one(
     with watchdog.watch(lambda: True):
         current_exchange().attach(ends[0])
     clock.time += 10
-    watchdog.tick()
+    watchdog.run_once()
     assert not is_shut(ends[1])
 
 
@@ -139,7 +139,7 @@ def test_a_request_that_ends_while_it_is_judged_keeps_its_connection(
 
     request.enter_context(watchdog.watch(lost_at_the_end))
     current_exchange().attach(ends[0])
-    watchdog.tick()
+    watchdog.run_once()
     assert not is_shut(ends[1])
 
 
@@ -157,7 +157,7 @@ def test_a_tls_socket_is_not_made_to_forget_its_encryption(
         with suppress(Overdue), watchdog.watch(lambda: True):
             current_exchange().attach(ours)
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
         assert is_shut(ends[1])
         assert not ours.forgot
 
@@ -170,17 +170,17 @@ def test_a_socket_that_is_closed_already_does_no_harm(
             current_exchange().attach(ends[0])
             ends[0].close()
             clock.time += 10
-            watchdog.tick()
+            watchdog.run_once()
 
     with pytest.raises(Overdue):
         request()
 
 
 def test_the_next_look_is_at_the_deadline_if_that_is_near(watchdog: Watchdog, clock: Clock) -> None:
-    assert watchdog.tick() == 0.5
+    assert watchdog.run_once() == 0.5
     with suppress(Overdue), watchdog.watch(lambda: True):
-        assert watchdog.tick() == 0.5
+        assert watchdog.run_once() == 0.5
         clock.time += 9.8
-        assert watchdog.tick() == pytest.approx(0.2)
+        assert watchdog.run_once() == pytest.approx(0.2)
         clock.time += 0.2
-        assert watchdog.tick() == 0.5  # it was ended, but its thread has not noticed yet
+        assert watchdog.run_once() == 0.5  # it was ended, but its thread has not noticed yet

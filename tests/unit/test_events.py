@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from worker import transport
-from worker.events import Dispatcher
+from tasks import transport
+from tasks.events import Dispatcher
 
 
 @pytest.fixture
 def app() -> Any:
-    return Celery("test", broker="memory://", events="worker.events:Events", set_as_current=False)
+    return Celery("test", broker="memory://", events="tasks.events:Events", set_as_current=False)
 
 
 class Loop:
@@ -28,7 +28,7 @@ class Loop:
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
     made = Loop()
-    monkeypatch.setattr("worker.events.get_event_loop", lambda: made)
+    monkeypatch.setattr("tasks.events.get_event_loop", lambda: made)
     return made
 
 
@@ -47,14 +47,14 @@ def test_an_event_waits_for_the_next_round(app: Any) -> None:
     made = dispatcher(app, woken)
     made.send("task-started", uuid="1")
     assert woken == []
-    assert app.events.tick() == 0.25
+    assert app.events.run_once() == 0.25
     assert woken == ["woken"]
 
 
 def test_a_round_without_events_wakes_nobody(app: Any) -> None:
     woken: list[str] = []
     made = dispatcher(app, woken)
-    app.events.tick()
+    app.events.run_once()
     assert woken == []
     assert made._group_buffer == {}
 
@@ -63,7 +63,7 @@ def test_a_round_without_events_wakes_nobody(app: Any) -> None:
 def test_loop_that_had_no_free_slot_is_woken_by_the_end_of_a_task(
     app: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr("worker.events.is_polling", lambda: False)
+    monkeypatch.setattr("tasks.events.is_polling", lambda: False)
     dispatcher(app, []).send(end, uuid="1")
     assert loop.woken == 1
 
@@ -72,7 +72,7 @@ def test_loop_that_had_no_free_slot_is_woken_by_the_end_of_a_task(
 def test_loop_that_asks_for_messages_is_left_alone(
     app: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, polls: object, event: str
 ) -> None:
-    monkeypatch.setattr("worker.events.is_polling", lambda: polls)
+    monkeypatch.setattr("tasks.events.is_polling", lambda: polls)
     dispatcher(app, []).send(event, uuid="1")
     assert loop.woken == 0
 
@@ -80,7 +80,7 @@ def test_loop_that_asks_for_messages_is_left_alone(
 def test_a_dispatcher_without_a_loop_sends_by_itself(app: Any) -> None:
     with app.events.default_dispatcher() as made:
         made.send("worker-online")
-    assert app.events.tick() == 0.25
+    assert app.events.run_once() == 0.25
 
 
 def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
@@ -89,7 +89,7 @@ def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
     app.events.revoked("1")
     (event,) = made._group_buffer["task"]
     assert (event["type"], event["uuid"]) == ("task-revoked", "1")
-    app.events.tick()
+    app.events.run_once()
     assert woken == ["woken"]
 
 

@@ -10,27 +10,27 @@ from fakeredis import FakeRedis
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
+from tasks.report import Report, Verdict
 from tests.ledger.driver import START, Ledger
 from tests.pictures import draw, encode
-from worker import image_fit
-from worker.accounts import Accounts
-from worker.api_keys import AccountKeys
-from worker.backoff import RetryPolicy
+from worker.delivery.executor import Executor
+from worker.delivery.recorder import Recorder
+from worker.delivery.retry import RetryPolicy
 from worker.endpoint import Receipt
 from worker.errors import DeliveryRefused
-from worker.executor import Executor
-from worker.image import ImageLimits
-from worker.lease import LeaseKeeper
-from worker.metrics import Metrics
-from worker.recorder import Recorder
-from worker.run import Report, Verdict
+from worker.images import fit as image_fit
+from worker.images.validate import ImageLimits
+from worker.monitoring.metrics import Metrics
+from worker.runtime.accounts import Accounts
+from worker.runtime.lease import LeaseKeeper
+from worker.settings.api_keys import AccountKeys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.record import JobRecord
-    from worker.image import ValidImage
+    from facelift.record import JobRecord
+    from worker.images.validate import ValidImage
 
 WIDE = encode(draw(40, 30), "PNG")
 PNG = bytes.fromhex(
@@ -99,7 +99,7 @@ def run(
             worker="w",
         )
         job_id = ledger.enqueue(**job)
-        ledger.tick(later)
+        ledger.run_once(later)
         report = executor.run(job_id)
         leases.stop()
         return report, ledger.get(job_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.cli.figures import SPAN, Figures, sparkline
-from tasks.codes import JobState, OutcomeCode
-from tasks.findings import Outcome
+from facelift.cli.figures import SPAN, Figures, sparkline
+from facelift.codes import JobState, OutcomeCode
+from facelift.queries import Outcome
 
 NOW = 1_764_000_000.0
 

@@ -3,26 +3,26 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, cast
 
-from tasks.errors import LedgerUnavailable
-from tasks.worker_status import BEAT, Beat
-from worker import heartbeat
-from worker.heartbeat import Heartbeat
-from worker.metrics import Metrics
+from facelift.errors import LedgerUnavailable
+from facelift.worker_status import HEARTBEAT_INTERVAL, WorkerReport
+from worker.monitoring.metrics import Metrics
+from worker.runtime import heartbeat
+from worker.runtime.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     import pytest
 
-    from tasks.pool import Pool
+    from facelift.ledger.pool import Pool
 
 
 class Told:
     """A pool that listens."""
 
     def __init__(self) -> None:
-        self.beats: list[Beat] = []
+        self.beats: list[WorkerReport] = []
         self.left: list[str] = []
 
-    def beat(self, beat: Beat) -> None:
+    def heartbeat(self, beat: WorkerReport) -> None:
         self.beats.append(beat)
 
     def leave(self, worker: str) -> None:
@@ -52,7 +52,7 @@ def test_it_tells_ages_by_its_own_clock_and_what_is_busy(monkeypatch: pytest.Mon
     pool = Told()
     made = make(pool)
     monkeypatch.setattr(Clock, "now", 1060.0)
-    assert made.tick() == BEAT
+    assert made.run_once() == HEARTBEAT_INTERVAL
     (beat,) = pool.beats
     assert (beat.name, beat.age, beat.poll_age, beat.busy) == ("host:7", 60.0, 2.0, 4)
 

@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 from PIL import Image
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.pictures import (
     BASELINE,
     JPEGS,
@@ -33,10 +33,10 @@ from tests.pictures import (
     png,
     segment,
 )
-from worker import image as image_module
 from worker.errors import ImageRejected
-from worker.image import ImageFormat, ImageLimits, ValidImage, validate
-from worker.image_file import strip
+from worker.images import validate as image_module
+from worker.images.formats import strip
+from worker.images.validate import ImageFormat, ImageLimits, ValidImage, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))

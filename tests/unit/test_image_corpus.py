@@ -10,7 +10,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.pictures import (
     ANCILLARY,
     ANIMATED,
@@ -29,7 +29,7 @@ from tests.pictures import (
     png_suite,
 )
 from worker.errors import ImageRejected
-from worker.image import ImageFormat, ImageLimits, validate
+from worker.images.validate import ImageFormat, ImageLimits, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
-from tasks.codes import OutcomeCode
-from tasks.job import Fit
+from facelift.codes import OutcomeCode
+from facelift.job import Fit
 from tests.pictures import (
     ANIMATED,
     WHOLE,
@@ -23,8 +23,8 @@ from tests.pictures import (
     suite_png,
 )
 from worker.errors import ImageRejected
-from worker.image import ImageFormat, ImageLimits, ValidImage, validate
-from worker.image_fit import encoding, fit, read_limit, room_for, show_size
+from worker.images.fit import encoding, fit, read_limit, room_for, show_size
+from worker.images.validate import ImageFormat, ImageLimits, ValidImage, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
@@ -469,7 +469,7 @@ def test_one_picture_is_fitted_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
         at_work -= 1
         return original(*arguments)  # type: ignore[arg-type] # handed on as they are
 
-    monkeypatch.setattr("worker.image_fit.encode", counting)
+    monkeypatch.setattr("worker.images.fit.encode", counting)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: fit(encode(WIDE, "PNG"), LIMITS, Fit.CROP), range(8)))
     assert most == 1

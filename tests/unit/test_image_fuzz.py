@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.codes import OutcomeCode
-from tasks.job import Fit
+from facelift.codes import OutcomeCode
+from facelift.job import Fit
 from tests.pictures import (
     ANCILLARY,
     ANIMATED,
@@ -32,9 +32,9 @@ from tests.pictures import (
     reseal,
 )
 from worker.errors import ImageRejected
-from worker.image import ImageFormat, ImageLimits, validate
-from worker.image_file import strip
-from worker.image_fit import fit
+from worker.images.fit import fit
+from worker.images.formats import strip
+from worker.images.validate import ImageFormat, ImageLimits, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

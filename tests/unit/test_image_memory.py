@@ -28,10 +28,10 @@ MB = 1_000_000
 JUDGE = """
 import json, resource, sys, time
 from pathlib import Path
-from tasks.job import Fit
+from facelift.job import Fit
 from worker.errors import ImageRejected
-from worker.image import ImageFormat, ImageLimits
-from worker.image_fit import fit
+from worker.images.validate import ImageFormat, ImageLimits
+from worker.images.fit import fit
 
 def peak():
     (line,) = (l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l)

@@ -9,8 +9,8 @@ from hypothesis import example
 from hypothesis import given as any_given
 from hypothesis import strategies as st
 
-from tasks.errors import InvalidJob
-from tasks.job import ImageRef, UploadJob, check_job_id
+from facelift.errors import InvalidJob
+from facelift.job import ImageRef, UploadJob, check_job_id
 
 SHA256 = "0123456789abcdef" * 4
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.cli.job_lines import Defaults, JobFile, Line, read_folder
-from tasks.errors import InvalidJob
+from facelift.cli.job_lines import Defaults, JobFile, Line, read_folder
+from facelift.errors import InvalidJob
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from tasks.job import UploadJob
-from tasks.keys import Keys
-from tasks.pool import BreakerPolicy
-from tasks.replies import Claimed, Lease
-from tasks.store import JobStore
-from tasks.worker_status import Beat
+from facelift.job import UploadJob
+from facelift.ledger.keys import Keys
+from facelift.ledger.pool import BreakerPolicy
+from facelift.ledger.replies import Acquired, Lease
+from facelift.ledger.store import JobStore
+from facelift.worker_status import WorkerReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,34 +35,34 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     jobs = [f"job-{number}" for number in range(21)]  # more than the queue takes of one account
     named = {
         "job": {keys.job(job) for job in jobs},
-        "agenda": {keys.agenda},
-        "line": {keys.line(CHATBOT + job) for job in jobs[:-1]},
-        "busy": {keys.busy(CHATBOT + jobs[0])},
+        "schedule": {keys.schedule},
+        "chatbot_queue": {keys.chatbot_queue(CHATBOT + job) for job in jobs[:-1]},
+        "chatbot_lock": {keys.chatbot_lock(CHATBOT + jobs[0])},
         "generation": {keys.generation},
         "idempotency": {keys.idempotency("k:1")},
         "queue": {keys.queue},
         "accounts": {keys.accounts},
         "account": {keys.account("acme_eu")},
-        "lane": {keys.lane("acme_eu")},
-        "slots": {keys.slots("acme_eu")},
+        "account_queue": {keys.account_queue("acme_eu")},
+        "rate_window": {keys.rate_window("acme_eu")},
         "endpoint": {keys.endpoint},
-        "health": {keys.health},
+        "breaker_results": {keys.breaker_results},
         "events": {keys.events},
-        "news": {keys.news},
+        "unlogged_events": {keys.unlogged_events},
         "workers": {keys.workers},
         "worker": {keys.worker("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
         "batches": {keys.batches},
-        "callbacks": {keys.callbacks},
+        "webhooks": {keys.webhooks},
         "batch": {keys.batch("logos")},
         "batch_pending": {keys.batch_pending("logos")},
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
     store = JobStore(redis, keys=keys)
-    store.pool.register(BreakerPolicy(), [], callbacks=True)
+    store.pool.register(BreakerPolicy(), [], webhooks=True)
     for number, name in enumerate(jobs):
         job = UploadJob(
             chatbot_id=CHATBOT + name,
@@ -72,12 +72,12 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
             batch="logos",
         )
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
-    assert isinstance(store.claim(Lease(jobs[0], "t"), 15, "w"), Claimed)
+    assert isinstance(store.acquire(Lease(jobs[0], "t"), 15, "w"), Acquired)
     store.pool.report_failure(jobs[0], "Broken.")
     store.cancel(jobs[-1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
-    store.pool.beat(
-        Beat(
+    store.pool.heartbeat(
+        WorkerReport(
             name="host:1",
             host="host",
             pid=1,
@@ -95,7 +95,13 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
 def test_all_keys_but_the_queue_share_a_hash_tag(prefix: str) -> None:
     keys = Keys(prefix)
     tag = "{" + prefix + "}:"
-    others = [keys.agenda, keys.generation, keys.job("j"), keys.line("b"), keys.busy("b")]
+    others = [
+        keys.schedule,
+        keys.generation,
+        keys.job("j"),
+        keys.chatbot_queue("b"),
+        keys.chatbot_lock("b"),
+    ]
     assert all(key.startswith(tag) for key in [*others, keys.idempotency("k")])
     assert keys.queue == prefix
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tasks.errors import LedgerUnavailable
-from worker.lease import LeaseKeeper
+from facelift.errors import LedgerUnavailable
+from worker.runtime.lease import LeaseKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.replies import Lease
-    from tasks.store import JobStore
+    from facelift.ledger.replies import Lease
+    from facelift.ledger.store import JobStore
 
 LEASE = 15.0
 
@@ -35,7 +35,7 @@ class Leases:
         self.during: Callable[[], None] = lambda: None
         self.was_asked = threading.Event()
 
-    def extend(self, leases: list[Lease], seconds: float) -> list[Lease]:
+    def renew(self, leases: list[Lease], seconds: float) -> list[Lease]:
         assert seconds == LEASE
         self.asked.append(leases)
         self.was_asked.set()
@@ -80,7 +80,7 @@ def test_heartbeats_keep_a_lease(keeper: LeaseKeeper, clock: Clock) -> None:
     with keeper.hold("job") as held:
         for _ in range(20):
             clock.now += 5
-            assert keeper.tick() == 5
+            assert keeper.run_once() == 5
         assert keeper.is_ours(held)
 
 
@@ -89,7 +89,7 @@ def test_all_leases_are_extended_in_one_call(
 ) -> None:
     with keeper.hold("a") as a, keeper.hold("b") as b:
         clock.now += 5
-        keeper.tick()
+        keeper.run_once()
     assert ledger.asked == [[a.lease, b.lease]]
 
 
@@ -99,7 +99,7 @@ def test_a_lease_that_was_let_go_is_not_extended(
     with contextlib.suppress(ZeroDivisionError), keeper.hold("job"):
         raise ZeroDivisionError
     clock.now += 5
-    keeper.tick()
+    keeper.run_once()
     assert ledger.asked == [[]]
 
 
@@ -113,7 +113,7 @@ def test_an_extension_counts_from_when_it_was_asked_for(
     with keeper.hold("job") as held:
         clock.now += 5
         asked_at = clock.now
-        keeper.tick()
+        keeper.run_once()
         assert held.until == asked_at + LEASE
 
 
@@ -123,7 +123,7 @@ def test_a_lease_that_the_ledger_says_is_lost_is_not_ours(
     with keeper.hold("job") as held, keeper.hold("other") as other:
         clock.now += 5
         ledger.lost = [held.lease]
-        keeper.tick()
+        keeper.run_once()
         assert not keeper.is_ours(held)
         assert keeper.is_ours(other)
 
@@ -134,7 +134,7 @@ def test_a_doubled_message_does_not_cost_the_running_job_its_lease(
     with keeper.hold("job") as running, keeper.hold("job") as doubled:
         clock.now += 5
         ledger.lost = [doubled.lease]
-        keeper.tick()
+        keeper.run_once()
         assert keeper.is_ours(running)
         assert not keeper.is_ours(doubled)
 
@@ -144,11 +144,11 @@ def test_a_heartbeat_before_the_claim_does_not_take_the_lease_for_lost(
 ) -> None:
     with keeper.hold("job") as held:
         ledger.lost = [held.lease]  # as the ledger sees what it has not heard of
-        keeper.tick()
+        keeper.run_once()
         assert keeper.is_ours(held)
         ledger.lost = []
         clock.now += 5
-        keeper.tick()
+        keeper.run_once()
         assert held.until == clock.now + LEASE
 
 
@@ -157,7 +157,7 @@ def test_a_lease_whose_time_is_over_is_not_revived(
 ) -> None:
     with keeper.hold("job") as held:
         clock.now += LEASE
-        keeper.tick()
+        keeper.run_once()
         assert ledger.asked == [[]]
         assert not keeper.is_ours(held)
 
@@ -180,7 +180,7 @@ def test_a_ledger_that_is_away_changes_nothing(
         until = held.until
         clock.now += 5
         with pytest.raises(LedgerUnavailable):
-            keeper.tick()
+            keeper.run_once()
         assert held.until == until
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tasks.codes import Decision
-from worker.logs import Json, Text, fields
+from facelift.codes import Decision
+from worker.monitoring.logs import Json, Text, fields
 
 
 def record(
     message: str,
-    logger: str = "worker.recorder",
+    logger: str = "worker.delivery.recorder",
     error: Exception | None = None,
     **about: object,
 ) -> logging.LogRecord:
@@ -54,7 +54,7 @@ def test_object_has_the_same_fields_beside_the_message() -> None:
         "time": "2025-11-24T16:00:00.250Z",
         "level": "critical",
         "message": "attempt",
-        "logger": "worker.recorder",
+        "logger": "worker.delivery.recorder",
         "job": "7f0c",
         "status": 503,
         "duration": 0.5,
@@ -100,7 +100,7 @@ def test_absence_of_redis_needs_no_traceback_of_celery(error: Exception) -> None
 
 @pytest.mark.parametrize(
     ("logger", "error"),
-    [("celery.worker", ZeroDivisionError("defect")), ("worker.loop", OSError("disk full"))],
+    [("celery.worker", ZeroDivisionError("defect")), ("worker.runtime.loop", OSError("disk full"))],
 )
 def test_defect_keeps_its_traceback(logger: str, error: Exception) -> None:
     told = f"{type(error).__name__}: {error}"
@@ -112,7 +112,7 @@ def test_defect_keeps_its_traceback(logger: str, error: Exception) -> None:
 
 UNCAUGHT = """
 import threading, warnings
-from worker.logs import LogFormat, configure_logging
+from worker.monitoring.logs import LogFormat, configure_logging
 
 configure_logging("INFO", LogFormat.JSON)
 warnings.warn("old", stacklevel=1)

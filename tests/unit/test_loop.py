@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.errors import LedgerUnavailable
-from worker import loop as loop_module
-from worker.loop import Loop
+from facelift.errors import LedgerUnavailable
+from worker.runtime import loop as loop_module
+from worker.runtime.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ SOON = 5.0
 
 
 class Ticks:
-    """A tick that does what it is told, then idles; `done` when it has been told it all."""
+    """A run_once that does what it is told, then idles; `done` when it has been told it all."""
 
     def __init__(self, *script: Callable[[], float]) -> None:
         self.script = list(script)
@@ -104,7 +104,7 @@ def test_an_absent_redis_is_told_once_and_once_when_it_is_back(
 ) -> None:
     away = failing(LedgerUnavailable("Redis cannot be reached"))
     ticks = Ticks(lambda: 0.0, away, away, away, lambda: 0.0, lambda: 0.0)
-    with caplog.at_level(logging.INFO, "worker.loop"):
+    with caplog.at_level(logging.INFO, "worker.runtime.loop"):
         started(ticks)
         assert ticks.done.wait(SOON)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
@@ -117,7 +117,7 @@ def test_a_defect_is_told_with_its_traceback_and_outlived(
     started: Callable[[Ticks], Loop], caplog: pytest.LogCaptureFixture
 ) -> None:
     ticks = Ticks(failing(ZeroDivisionError("a defect")), lambda: 0.0)
-    with caplog.at_level(logging.INFO, "worker.loop"):
+    with caplog.at_level(logging.INFO, "worker.runtime.loop"):
         started(ticks)
         assert ticks.done.wait(SOON)
     told = caplog.records[0]

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tasks.attempt import Attempt
-from tasks.codes import Decision, OutcomeCode
-from tasks.replies import Tick
-from worker.metrics import Metrics
+from facelift.attempt import Attempt
+from facelift.codes import Decision, OutcomeCode
+from facelift.ledger.replies import ScheduleRun
+from worker.monitoring.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CODE = OutcomeCode.SERVER_ERROR
-TICK = Tick(next_due=None, events=(), sent=9, rescued=3, set_aside=1, resent=2, expired=9)
+TICK = ScheduleRun(next_due=None, events=(), sent=9, rescued=3, set_aside=1, resent=2, expired=9)
 
 
 def attempt(status: int | None) -> Attempt:

@@ -12,12 +12,12 @@ import pytest
 from celery import Celery
 from tornado.web import HTTPError
 
+from facelift.errors import JobNotFound, LedgerUnavailable
+from facelift.record import JobRecord
 from monitor.access import guard
 from monitor.healing import HealedEvents
 from monitor.records import Records
 from monitor.rows import COLUMNS, SHOWN, formatter, outcome_of
-from tasks.errors import JobNotFound, LedgerUnavailable
-from tasks.record import JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,14 +11,14 @@ import requests
 from fakeredis import FakeRedis
 from prometheus_client.parser import text_string_to_metric_families
 
+from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.ledger.store import JobStore
+from facelift.worker_status import WorkerReport
 from sandbox.redis_server import _free_port
-from tasks.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
-from tasks.store import JobStore
-from tasks.worker_status import Beat
-from worker.observe.collectors import PoolCollector, SupervisorCollector
-from worker.observe.health import Doctor
-from worker.observe.server import serving
-from worker.supervisor import Child, Supervisor
+from worker.monitoring.collectors import PoolCollector, SupervisorCollector
+from worker.monitoring.health import Doctor
+from worker.monitoring.server import serving
+from worker.runtime.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Gone:
     def ping(self) -> None:
         raise self.error
 
-    def survey(self, **_: object) -> None:
+    def snapshot(self, **_: object) -> None:
         raise self.error
 
 
@@ -50,10 +50,12 @@ class Ward:
         self.children = [Child(7, 500.0), Child(8, 500.0)]
         self.doctor = Doctor(self.store, HOST, lambda: self.children, 2, lambda: self.up)
 
-    def beat(self, pid: int, *, host: str = HOST, poll_age: float = 1.0, busy: int = 0) -> None:
+    def heartbeat(
+        self, pid: int, *, host: str = HOST, poll_age: float = 1.0, busy: int = 0
+    ) -> None:
         name = f"{host}:{pid}"
         told = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
-        self.store.pool.beat(Beat(name=name, host=host, pid=pid, **told))  # type: ignore[arg-type] # as they are
+        self.store.pool.heartbeat(WorkerReport(name=name, host=host, pid=pid, **told))  # type: ignore[arg-type] # as they are
 
     def after_grace(self) -> Ward:
         self.up += 61
@@ -67,33 +69,33 @@ def ward() -> Iterator[Ward]:
 
 
 def test_worker_is_ready_once_all_its_processes_consume(ward: Ward) -> None:
-    ward.beat(7)
+    ward.heartbeat(7)
     assert ward.doctor.ready() == (False, "process 8: not heard of")
-    ward.beat(8, host="host-2")
+    ward.heartbeat(8, host="host-2")
     assert not ward.doctor.ready().is_well
-    ward.beat(8, busy=10, poll_age=100)
+    ward.heartbeat(8, busy=10, poll_age=100)
     assert ward.doctor.ready() == (True, "consuming")
 
 
 def test_worker_is_not_ready_while_a_process_is_missing(ward: Ward) -> None:
-    ward.beat(7)
+    ward.heartbeat(7)
     ward.children.pop()
     assert ward.doctor.ready() == (False, "1 of 2 processes run")
 
 
 def test_process_that_does_not_consume_is_to_be_ended(ward: Ward) -> None:
     ward.after_grace()
-    ward.beat(7)
-    ward.beat(8)
+    ward.heartbeat(7)
+    ward.heartbeat(8)
     assert ward.doctor.live() == (True, "consuming")
-    ward.beat(8, poll_age=30)
+    ward.heartbeat(8, poll_age=30)
     told = "process 8: has room, but asked for no job for 30 s"
     assert ward.doctor.live() == ward.doctor.ready() == (False, told)
 
 
 def test_young_process_has_time_to_begin(ward: Ward) -> None:
     ward.after_grace()
-    ward.beat(7)
+    ward.heartbeat(7)
     ward.children[1] = Child(8, 59.0)
     assert ward.doctor.live().is_well
     ward.children[1] = Child(8, 60.0)
@@ -141,16 +143,16 @@ def values(port: int) -> dict[str, float]:
 def test_health_is_told_by_status_and_sentence(port: int, ward: Ward) -> None:
     ready = get(port, "/readyz")
     assert (ready.status_code, ready.text) == (503, "process 7: not heard of\n")
-    ward.beat(7)
-    ward.beat(8)
+    ward.heartbeat(7)
+    ward.heartbeat(8)
     assert get(port, "/readyz?verbose").status_code == 200
     assert get(port, "/livez").status_code == 200
     assert get(port, "/").text == "There are /metrics, /livez, /readyz.\n"
 
 
 def test_pool_is_shown_as_it_stands(port: int, ward: Ward) -> None:
-    ward.beat(7)
-    ward.beat(8, poll_age=30)
+    ward.heartbeat(7)
+    ward.heartbeat(8, poll_age=30)
     ward.store.pool.pause("shop", by="ana", reason="", until=None)
     found = values(port)
     assert found["facelift_redis_up"] == 1
@@ -167,7 +169,7 @@ def test_pool_is_shown_as_it_stands(port: int, ward: Ward) -> None:
 def test_redis_that_is_away_fails_no_scrape(
     port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ward.store.pool, "survey", Gone(LedgerUnavailable("gone")).survey)
+    monkeypatch.setattr(ward.store.pool, "snapshot", Gone(LedgerUnavailable("gone")).snapshot)
     found = values(port)
     assert found["facelift_redis_up"] == 0
     assert found["facelift_worker_processes_wanted"] == 2
@@ -177,7 +179,7 @@ def test_redis_that_is_away_fails_no_scrape(
 def test_defect_in_a_scrape_is_logged(
     port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ward.store.pool, "survey", Gone(ZeroDivisionError("defect")).survey)
+    monkeypatch.setattr(ward.store.pool, "snapshot", Gone(ZeroDivisionError("defect")).snapshot)
     with pytest.raises(requests.ConnectionError):
         get(port, "/metrics")
     assert "ZeroDivisionError: defect" in caplog.text

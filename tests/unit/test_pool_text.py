@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.cli.pool_text import describe_pool
-from tasks.codes import WaitReason
-from tasks.pool_status import (
+from facelift.cli.pool_text import describe_pool
+from facelift.codes import WaitReason
+from facelift.pool_status import (
     AccountStatus,
     BreakerState,
     Event,
@@ -16,7 +16,7 @@ from tasks.pool_status import (
     Pause,
     PoolStatus,
 )
-from tasks.worker_status import WorkerStatus
+from facelift.worker_status import WorkerStatus
 
 NOW = 1_764_000_000.0  # 2025-11-24 16:00:00 UTC
 DAY = 86_400
@@ -215,6 +215,6 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
     assert {"b" * 40, "x" * 70} < set(told)
 
 
-def test_callbacks_that_are_still_to_be_sent_are_told() -> None:
-    assert "Callbacks 3 jobs still to be told" in lines(replace(POOL, callbacks=3))
+def test_webhooks_that_are_still_to_be_sent_are_told() -> None:
+    assert "Webhooks  3 jobs still to be told" in lines(replace(POOL, webhooks=3))
     assert not [line for line in lines(POOL) if "allback" in line]

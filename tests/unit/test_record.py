@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.attempt import Attempt
-from tasks.codes import Decision, JobState, OutcomeCode, WaitReason
-from tasks.record import JobRecord
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.record import JobRecord
 
 ENQUEUED = {
     "version": "1",
@@ -96,7 +96,7 @@ def test_a_record_has_little_when_it_is_new() -> None:
     assert (record.created_at, record.expires_at) == (1_764_000_000.0, 1_764_086_400.0)
     assert (record.outcome, record.http_status, record.wait_reason) == (None, None, None)
     assert (record.not_before, record.started_at, record.finished_at) == (None, None, None)
-    assert (record.attempts, record.attempts_used, record.crashes) == ((), 0, 0)
+    assert (record.attempts, record.attempts_used, record.lost_leases) == ((), 0, 0)
 
 
 def test_a_record_tells_all_that_is_stored() -> None:
@@ -112,7 +112,7 @@ def test_a_record_tells_all_that_is_stored() -> None:
         "wait_reason": "retry",
         "wait_until": "1764000003.500",
         "attempts_used": "2",
-        "crashes": "1",
+        "lost_leases": "1",
         "worker": "host:1",
         "started_at": "1764000001.000",
         "finished_at": "1764000002.000",
@@ -122,7 +122,7 @@ def test_a_record_tells_all_that_is_stored() -> None:
     assert (record.sha256, record.idempotency_key, record.not_before) == ("ab", "k", 1764000000.5)
     assert (record.replay_of, record.superseded_by) == ("job-0", "job-2")
     assert (record.wait_reason, record.wait_until) == (WaitReason.RETRY, 1_764_000_003.5)
-    assert (record.attempts_used, record.crashes, record.worker) == (2, 1, "host:1")
+    assert (record.attempts_used, record.lost_leases, record.worker) == (2, 1, "host:1")
     assert (record.started_at, record.finished_at) == (1_764_000_001.0, 1_764_000_002.0)
 
 

@@ -7,12 +7,12 @@ from importlib import resources
 
 import pytest
 
-from tasks.keys import Keys
-from tasks.script_sources import NAMES, Retention, sources
+from facelift.ledger.keys import Keys
+from facelift.ledger.sources import NAMES, Retention, sources
 
 SHARED = [
     file.read_text("utf-8")
-    for file in (resources.files("tasks") / "lua").iterdir()
+    for file in (resources.files("facelift.ledger") / "lua").iterdir()
     if file.name[0] == "_"
 ]
 SOURCES = sources(Keys(), Retention())
@@ -35,11 +35,11 @@ def test_script_declares_what_it_uses(name: str) -> None:
 
 
 def test_script_defines_no_function_that_it_cannot_come_to() -> None:
-    assert "local function open_breaker(" in SOURCES["report"]
-    assert "local function open_breaker(" not in SOURCES["claim"]
-    assert "local function load(" not in SOURCES["extend"]
+    assert "local function open_breaker(" in SOURCES["report_failure"]
+    assert "local function open_breaker(" not in SOURCES["acquire"]
+    assert "local function load(" not in SOURCES["renew"]
 
 
 def test_functions_refer_to_no_constant() -> None:
-    assert "redis.call('ZADD', '{facelift}:agenda', lease_until, id)" in SOURCES["claim"]
-    assert "AGENDA" not in SOURCES["claim"]
+    assert "redis.call('ZADD', '{facelift}:schedule', lease_until, id)" in SOURCES["acquire"]
+    assert "SCHEDULE" not in SOURCES["acquire"]

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from tasks.errors import InvalidSettings
-from tasks.pool_status import spell
-from tasks.rate import Rate
-from worker.cli import worker
-from worker.settings import Settings, catalogue, load, load_for_images, unknown_variables
+from facelift.errors import InvalidSettings
+from facelift.pool_status import spell
+from facelift.rate import Rate
+from worker.cli.worker import worker
+from worker.settings.model import Settings, catalogue, load, load_for_images, unknown_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -537,7 +537,7 @@ def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None
     assert {f"FACELIFT_{name.upper()}" for name in Settings.model_fields} - {
         "FACELIFT_API_KEYS",
         "FACELIFT_ACCOUNT_RATES",
-        "FACELIFT_CALLBACK_SECRETS",
+        "FACELIFT_WEBHOOK_SECRETS",
     } == {
         name
         for name in docs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.supervisor import Supervisor
+from worker.runtime.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ SOON = 10.0
 
 SUPERVISE = """
 import sys
-from worker import logs, supervisor
+from worker.monitoring import logs
+from worker.runtime import supervisor
 
 supervisor._LONG_ENOUGH, supervisor._LONGEST_PAUSE = 0.5, 0.4
 logs.configure_logging()

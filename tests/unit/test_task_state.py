@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from tasks.codes import JobState, WaitReason
-from worker.run import Report, Verdict, ended_before, waits
-from worker.task_state import JobFailed, tell_celery
+from facelift.codes import JobState, WaitReason
+from tasks.report import Report, Verdict, ended_before, waits
+from tasks.state import JobFailed, tell_celery
 
 
 def told(report: Report) -> tuple[str, str]:

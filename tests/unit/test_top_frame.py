@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.cli.figures import Figures
-from tasks.cli.top_frame import View, frame
-from tasks.pool_status import Event, EventKind, Pause
-from tasks.worker_status import WorkerStatus
+from facelift.cli.figures import Figures
+from facelift.cli.top_frame import View, frame
+from facelift.pool_status import Event, EventKind, Pause
+from facelift.worker_status import WorkerStatus
 from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL
 
 WORKER = WorkerStatus(
@@ -23,7 +23,7 @@ WORKER = WorkerStatus(
     slots=100,
     busy=3,
 )
-BUSY = replace(
+CHATBOT_LOCK = replace(
     POOL,
     pause=Pause("operator", "word " * 40, "ana@host", NOW - 60, None),
     accounts=tuple(
@@ -40,14 +40,14 @@ def drawn(view: View, width: int = 80, height: int | None = 24) -> list[str]:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
-    for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts)):
+    for pool in (CHATBOT_LOCK, replace(DOWN, accounts=CHATBOT_LOCK.accounts)):
         lines = drawn(View(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
 
 
 def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missing() -> None:
-    lines = drawn(View(BUSY, Figures()), height=28)
+    lines = drawn(View(CHATBOT_LOCK, Figures()), height=28)
     assert len(lines) == 28
     assert sum(line.startswith("account_") for line in lines) == 3
     assert sum(line.startswith("host:") for line in lines) == 3
@@ -59,7 +59,7 @@ def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missin
 
 
 def test_the_account_with_most_to_do_comes_first() -> None:
-    lines = drawn(View(BUSY, Figures()), height=None)
+    lines = drawn(View(CHATBOT_LOCK, Figures()), height=None)
     rows = [line.split()[0] for line in lines if line.startswith("account_")]
     assert rows[:2] == ["account_29", "account_28"]
     assert len(rows) == 30

@@ -13,8 +13,8 @@ from kombu.utils import functional
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from worker import transport
-from worker.transport import Channel, Transport, last_poll
+from tasks import transport
+from tasks.transport import Channel, Transport, last_poll
 
 
 def channel() -> Any:
@@ -114,8 +114,8 @@ def test_connection_lost_in_delivery_is_celerys_affair(
 def test_consuming_does_not_begin_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(transport, "_last_start", -60.0)
-    monkeypatch.setattr("worker.transport.time.monotonic", lambda: 100.0)
-    monkeypatch.setattr("worker.transport.time.sleep", pauses.append)
+    monkeypatch.setattr("tasks.transport.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("tasks.transport.time.sleep", pauses.append)
     kombu_does(monkeypatch, kombu_redis.Transport, "register_with_event_loop", ResponseError("no"))
     made = Transport.__new__(Transport)
     for _ in range(2):
@@ -133,7 +133,7 @@ def test_worker_looks_for_its_redis_every_few_seconds_however_long_it_is_away(
     def told(_error: Exception, wait: float) -> None:
         waits.append(wait)
 
-    app = Celery("test", amqp="worker.transport:Amqp", set_as_current=False)
+    app = Celery("test", amqp="tasks.transport:Amqp", set_as_current=False)
     app.conf.update(broker_url="redis://127.0.0.1:1/0")
     with pytest.raises(OperationalError):
         app.connection_for_read().ensure_connection(told, 9)

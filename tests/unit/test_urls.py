@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.urls import check_redis_url
+from facelift.ledger.urls import check_redis_url
 
 
 @pytest.mark.parametrize(

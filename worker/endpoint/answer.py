@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.wording import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
@@ -16,7 +16,7 @@ from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.replies import Quota
+    from facelift.ledger.replies import Quota
 
 _REFUSALS = {
     400: OutcomeCode.BAD_REQUEST,

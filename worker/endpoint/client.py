@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from worker.endpoint.answer import judge
 from worker.endpoint.faults import FAULTS, cause, translate
 from worker.endpoint.form import upload_request
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.endpoint.answer import Receipt
-    from worker.image import ValidImage
+    from worker.images.validate import ValidImage
 
 _PATH = "/api/v1/upload-chatbot-profile-picture"
 _KEY = re.compile(r"[!-~]+")

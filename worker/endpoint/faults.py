@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import urllib3.exceptions as of_urllib3
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from worker.endpoint.watchdog import Overdue
 from worker.endpoint.wording import shows
 from worker.errors import DeliveryFailed

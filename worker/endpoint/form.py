@@ -15,7 +15,7 @@ from worker.errors import LeaseLost
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.image import ValidImage
+    from worker.images.validate import ValidImage
 
 _BLOCK = 1 << 18
 """Bytes that are sent at once; whether they still may be is asked before each."""
@@ -27,7 +27,7 @@ _AFTER = f"\r\n--{_BOUNDARY}--\r\n".encode()
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # what is not compressed cannot be a bomb
-    "User-Agent": f"facelift/{version('facelift')}",
+    "User-Agent": f"facelift/{version('facelift-client')}",
     "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
 }
 _NAME_LENGTH = 100

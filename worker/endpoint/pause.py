@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from tasks.replies import Quota
+from facelift.ledger.replies import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

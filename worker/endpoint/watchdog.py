@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from worker.errors import LeaseLost
-from worker.loop import Loop
+from worker.runtime.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ class Watchdog:
         self._monotonic = monotonic
         self._running: set[Exchange] = set()
         self._lock = threading.Lock()
-        self._loop = Loop("request watchdog", self.tick)
+        self._loop = Loop("request watchdog", self.run_once)
 
     @contextmanager
     def watch(self, may_send: Callable[[], bool]) -> Iterator[None]:
@@ -126,7 +126,7 @@ class Watchdog:
                 # What else was raised is its consequence, and may quote the response.
                 raise exchange.verdict("the request was broken off") from None
 
-    def tick(self) -> float:
+    def run_once(self) -> float:
         """End the requests that must end; returns the seconds until the next look."""
         now = self._monotonic()
         with self._lock:

@@ -8,7 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, LIMITS, always, deliver, failure
 from worker.endpoint import EndpointClient
 

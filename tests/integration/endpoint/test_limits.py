@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.integration.endpoint.wire import (
     BODY,
     DONE,

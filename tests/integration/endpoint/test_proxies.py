@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from requests.exceptions import InvalidSchema
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.integration.endpoint.wire import (
     DONE,
     IMPATIENT,

@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.integration.endpoint.wire import (
     DONE,
     IMPATIENT,

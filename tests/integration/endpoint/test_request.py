@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import OutcomeCode
+from facelift.codes import OutcomeCode
 from tests.integration.endpoint.wire import DONE, KEY, SMALL, always, answering, deliver
 from worker.errors import DeliveryRefused
 

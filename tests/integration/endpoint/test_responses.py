@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.codes import OutcomeCode
-from tasks.replies import Quota
+from facelift.codes import OutcomeCode
+from facelift.ledger.replies import Quota
 from tests.integration.endpoint.wire import BODY, KEY, LARGE, always, answering, deliver, failure
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 

@@ -13,7 +13,7 @@ import pytest
 
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
 from worker.errors import DeliveryFailed
-from worker.image import ImageFormat, ValidImage
+from worker.images.validate import ImageFormat, ValidImage
 
 if TYPE_CHECKING:
     import ssl

@@ -1,0 +1,78 @@
+"""What to do about an outcome or a wait: one table, the same as in docs/outcomes.md."""
+
+from __future__ import annotations
+
+from facelift.codes import OutcomeCode, WaitReason
+
+_NOTHING = "nothing"
+_ITS_OWN_RETRY = "nothing; if it lasts, look at the endpoint"
+_KEY = (
+    "check the account's API key and plan; a changed key or `facelift resume ACCOUNT` lets it go on"
+)
+_SETTINGS = "check the workers' settings with `facelift doctor`"
+_ENDPOINT_URL = "check `FACELIFT_ENDPOINT_URL`"
+_CHATBOT = "check the chatbot id"
+_MESSAGE = "read the message"
+_WHO = "`facelift status` says who paused it and why; `facelift resume` ends it"
+
+OUTCOMES: dict[OutcomeCode, str] = {
+    OutcomeCode.DELIVERED: _NOTHING,
+    OutcomeCode.BAD_REQUEST: _CHATBOT,
+    OutcomeCode.UNAUTHORIZED: _KEY,
+    OutcomeCode.FORBIDDEN: _KEY,
+    OutcomeCode.CHATBOT_NOT_FOUND: _CHATBOT,
+    OutcomeCode.ENDPOINT_GONE: _ENDPOINT_URL,
+    OutcomeCode.IMAGE_REFUSED: "look at the picture; the endpoint is stricter than we know",
+    OutcomeCode.UNEXPECTED_REDIRECT: _ENDPOINT_URL,
+    OutcomeCode.REJECTED: _MESSAGE,
+    OutcomeCode.IMAGE_NOT_FOUND: "check the path",
+    OutcomeCode.IMAGE_UNREADABLE: "check the file, see stores",
+    OutcomeCode.IMAGE_OUTSIDE_STORE: "name a path inside, without `..`",
+    OutcomeCode.IMAGE_CHANGED: "enqueue again, with the SHA-256 of the picture that is there now",
+    OutcomeCode.IMAGE_EMPTY: "store it again",
+    OutcomeCode.IMAGE_NOT_AN_IMAGE: "store a PNG or JPEG",
+    OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED: (
+        "store a PNG or JPEG, enqueue a WebP or GIF with a `fit`, or see `FACELIFT_IMAGE_FORMATS`"
+    ),
+    OutcomeCode.IMAGE_NOT_SQUARE: "crop it, or enqueue it with `fit` `crop` or `pad`",
+    OutcomeCode.IMAGE_TOO_LARGE: "compress it, or enqueue it with a `fit`",
+    OutcomeCode.IMAGE_TOO_MANY_PIXELS: "make it smaller",
+    OutcomeCode.IMAGE_TRUNCATED: "store it again",
+    OutcomeCode.IMAGE_ANIMATED: (
+        "store a still, or enqueue it with a `fit`, which takes the first frame"
+    ),
+    OutcomeCode.UNKNOWN_ACCOUNT: _SETTINGS,
+    OutcomeCode.UNKNOWN_STORE: _SETTINGS,
+    OutcomeCode.INVALID_JOB: _MESSAGE,
+    OutcomeCode.RETRIES_EXHAUSTED: "look at the endpoint",
+    OutcomeCode.CRASH_LOOP: "look at the image and the workers' logs",
+    OutcomeCode.EXPIRED: "see its attempts for what held it up",
+    OutcomeCode.SUPERSEDED: _NOTHING,
+    OutcomeCode.CANCELLED: _NOTHING,
+    OutcomeCode.SERVER_ERROR: _ITS_OWN_RETRY,
+    OutcomeCode.TIMEOUT: _ITS_OWN_RETRY,
+    OutcomeCode.TOO_EARLY: _NOTHING,
+    OutcomeCode.CONNECTION_FAILED: "if it lasts, `facelift doctor` says how far it gets",
+    OutcomeCode.DNS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
+    OutcomeCode.TLS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
+    OutcomeCode.CONNECTION_LOST: _ITS_OWN_RETRY,
+    OutcomeCode.MALFORMED_RESPONSE: _ITS_OWN_RETRY,
+    OutcomeCode.IMAGE_STORE_UNAVAILABLE: "check the store; `facelift doctor` tries it",
+    OutcomeCode.INTERNAL_ERROR: "look at the worker's log, and report it",
+    OutcomeCode.RATE_LIMITED: _NOTHING,
+    OutcomeCode.WORKER_LOST: "nothing; if it repeats, look at the workers' logs",
+}
+"""By why a job ended, or why an attempt did not succeed."""
+
+WAITS: dict[WaitReason, str] = {
+    WaitReason.SCHEDULED: _NOTHING,
+    WaitReason.RETRY: _NOTHING,
+    WaitReason.BACKLOG: "nothing, or have the vendor raise the limit",
+    WaitReason.RATE_LIMITED: _NOTHING,
+    WaitReason.ACCOUNT_PAUSED: _WHO,
+    WaitReason.ALL_PAUSED: _WHO,
+    WaitReason.ENDPOINT_DOWN: "look at the endpoint; the jobs go on by themselves once it is back",
+    WaitReason.CHATBOT_BUSY: _NOTHING,
+    WaitReason.NEWER_UPLOAD: _NOTHING,
+}
+"""By what a job waits for."""

@@ -1,0 +1,97 @@
+"""One try at a job, as the record's history has it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+from facelift.codes import Decision, OutcomeCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job, and what was decided after it.
+
+    Attributes:
+        number: position in the job's history, from 1; 0 until it is recorded.
+        started_at: Unix seconds.
+        duration: seconds, from claim to decision.
+        code: what happened.
+        http_status: the response's status, if there was a response.
+        decision: what was decided.
+        reason: why, for a person.
+        next_at: Unix seconds of the next try, after `retry`.
+        counted: whether it used up one of the job's attempts.
+    """
+
+    started_at: float
+    duration: float
+    code: OutcomeCode
+    http_status: int | None
+    decision: Decision
+    reason: str
+    next_at: float | None
+    counted: bool
+    number: int = 0
+
+    def encode(self) -> str:
+        """As JSON, without the number: its field in the record holds that."""
+        return _to_json(self._stored())
+
+    def encode_last(self, outcome: str, message: str) -> str:
+        """The same for the attempt that ends a job, without what the record then says itself.
+
+        It began when the job was claimed. Records are many, so they should be small.
+        """
+        told = _told_by({"outcome": outcome, "message": message})
+        return _to_json(
+            {
+                name: value
+                for name, value in self._stored().items()
+                if name not in {"started_at", "http_status"} and told.get(name) != value
+            }
+        )
+
+    @classmethod
+    def decode(cls, number: int, text: str, record: Mapping[str, str]) -> Self:
+        """Read what was written, out of the hash of `record`."""
+        stored = json.loads(text)
+        if "started_at" not in stored:
+            stored = _told_by(record) | stored
+        return cls(
+            number=number,
+            started_at=stored["started_at"],
+            duration=stored["duration"],
+            code=OutcomeCode.read(stored["code"]),
+            http_status=stored.get("http_status"),
+            decision=Decision.read(stored["decision"]),
+            reason=stored["reason"],
+            next_at=stored.get("next_at"),
+            counted=stored["counted"],
+        )
+
+    def _stored(self) -> dict[str, object]:
+        return {name: value for name in _STORED if (value := getattr(self, name)) is not None}
+
+
+_STORED = tuple(field.name for field in fields(Attempt) if field.name != "number")
+
+
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _told_by(record: Mapping[str, str]) -> dict[str, Any]:
+    """What a record says of the attempt that ended it."""
+    delivered = record["outcome"] == OutcomeCode.DELIVERED
+    return {
+        "started_at": float(record.get("started_at", 0)),
+        "code": record["outcome"],
+        "http_status": int(record.get("http_status") or 0) or None,
+        "decision": Decision.SUCCEED if delivered else Decision.FAIL,
+        "reason": record["message"],
+        "counted": True,
+    }

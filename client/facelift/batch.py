@@ -1,0 +1,66 @@
+"""How a batch stands. A pure value; it is asked for in `batches.py`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from facelift.codes import JobState, OutcomeCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CODE = "code:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStatus:
+    """How many jobs of a batch are where. Times are Unix seconds.
+
+    Attributes:
+        id: the batch's name.
+        total: how many jobs it has had so far; more may be added.
+        states: how many of them are in which state; states that none is in are left out.
+        codes: how many of them ended for which reason.
+        created_at: when its first job was enqueued.
+        finished_at: when its last job ended; None while one has not.
+    """
+
+    id: str
+    total: int
+    states: Mapping[JobState, int]
+    codes: Mapping[OutcomeCode, int]
+    created_at: float
+    finished_at: float | None
+
+    @property
+    def pending(self) -> int:
+        """How many have not ended."""
+        return sum(count for state, count in self.states.items() if not state.is_terminal)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that it has had so far have ended."""
+        return self.pending == 0
+
+    @classmethod
+    def decode(cls, batch_id: str, stored: Mapping[str, str]) -> Self:
+        """Read a batch's hash; fields it does not know are left alone."""
+        codes = {
+            OutcomeCode.read(name.removeprefix(_CODE)): int(count)
+            for name, count in sorted(stored.items())
+            if name.startswith(_CODE)
+        }
+        finished_at = stored.get("finished_at")
+        return cls(
+            id=batch_id,
+            total=int(stored["total"]),
+            states={state: count for state in JobState if (count := int(stored.get(state, "0")))},
+            codes=codes,
+            created_at=float(stored["created_at"]),
+            finished_at=float(finished_at) if finished_at else None,
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The same under the same names, ready for JSON."""
+        return asdict(self) | {"pending": self.pending, "is_complete": self.is_complete}

@@ -1,0 +1,5 @@
+"""`python -m facelift.cli` is `facelift`."""
+
+from facelift.cli import main
+
+main()

@@ -1,0 +1,124 @@
+"""What `facelift enqueue-many` reads, and where it puts what is bad."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+import click
+
+from facelift.cli.job_lines import Defaults, JobFile, Line, read_folder
+from facelift.job import check_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import ExitStack
+
+_PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
+
+
+class Source:
+    """A file, standard input or a folder.
+
+    Args:
+        given: its path, or `-`.
+        batch: of its jobs; None for one made of the path, and of a file's size and time, so that
+            it is the same when the same is read again.
+
+    Attributes:
+        path: None for standard input.
+        name: for a person.
+        batch: of its jobs.
+        header: the line that says what the columns are, if there is one.
+        size: bytes, or files of a folder; 0 if that is not known.
+        left_alone: files of a folder that are no pictures by their names.
+    """
+
+    def __init__(self, given: str, batch: str | None) -> None:
+        self.path = None if given == "-" else Path(given)
+        self.name = "standard input" if self.path is None else given
+        self.batch = _batch_of(self.path) if batch is None else check_batch(batch)
+        self.header = b""
+        self.size = 0
+        self.left_alone = 0
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is one."""
+        return self.path is not None and self.path.is_dir()
+
+    def lines(
+        self, files: ExitStack, store: str | None, prefix: str, defaults: Defaults
+    ) -> Iterable[Line]:
+        """What it asks for.
+
+        Args:
+            files: closes what is opened.
+            store: for a folder; see `read_folder`.
+            prefix: the same.
+            defaults: for all of its jobs.
+        """
+        if self.path is not None and store is not None:
+            visible = (each for each in self.path.iterdir() if not each.name.startswith("."))
+            names = sorted(each.name for each in visible if each.is_file())
+            pictures = [name for name in names if name.lower().endswith(_PICTURES)]
+            self.left_alone = len(names) - len(pictures)
+            self.size = len(pictures)
+            return read_folder(pictures, self.path, store, prefix, defaults)
+        stream: BinaryIO = sys.stdin.buffer
+        if self.path is not None:
+            stream = files.enter_context(self.path.open("rb"))
+            self.size = self.path.stat().st_size
+        file = JobFile(stream, defaults)
+        self.header = file.header
+        return file
+
+
+class Rejects:
+    """Where bad lines go, to be mended and enqueued; made with the first of them.
+
+    Args:
+        path: None for nowhere.
+        source: whose they are.
+    """
+
+    def __init__(self, path: Path | None, source: Source) -> None:
+        self.path = path
+        self._source = source
+        self._file: BinaryIO | None = None
+
+    def add(self, line: Line) -> None:
+        """Put a bad line there, as it stands."""
+        if self.path is None:
+            return
+        if self._file is None:
+            try:
+                self._file = self.path.open("wb")
+            except OSError as error:
+                raise click.FileError(str(self.path), error.strerror) from None
+            self._file.write(self._source.header)
+        self._file.write(line.raw.rstrip(b"\r\n") + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _batch_of(path: Path | None) -> str:
+    if path is None:
+        return f"stdin-{secrets.token_hex(4)}"
+    path = path.resolve()
+    what = str(path)
+    if not path.is_dir():
+        found = path.stat()
+        what += f" {found.st_size} {found.st_mtime_ns}"
+    mark = hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9]+", "-", path.stem)[:40].strip("-")
+    return f"{name or 'jobs'}-{mark}"

@@ -1,0 +1,241 @@
+"""Reads jobs in great number: CSV and JSON Lines by the line, or the pictures of a folder.
+
+What cannot be a job is told with its reason and does not stop the others. No more than a line
+is held at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from facelift.cli.values import read_moment
+from facelift.errors import InvalidJob
+from facelift.job import ImageRef, UploadJob, check_job_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+_LONGEST_LINE = 65_536  # bytes
+_BOM = b"\xef\xbb\xbf"
+_SEPARATORS = ",;\t"
+_TIMES = ("not_before", "expires_at")
+_FIELDS = ["job_id", *(field.name for field in fields(UploadJob) if field.name != "batch")]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What asks for a job.
+
+    Attributes:
+        place: where it is, such as `line 17`, or a file's name.
+        raw: as it stands, to be set aside.
+        size: how far it brings the reader on: its bytes, or 1 for a file.
+        job: None if it cannot be one.
+        job_id: the same whenever the same is read again for the same batch.
+        problem: why it cannot be a job.
+    """
+
+    place: str
+    raw: bytes
+    size: int
+    job: UploadJob | None = None
+    job_id: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for every job that does not say otherwise; `batch` for all of them."""
+
+    batch: str
+    account: str
+    fit: str
+
+    def make(self, given: dict[str, Any], place: str, raw: bytes) -> tuple[UploadJob, str]:
+        """A job and its id, which is made of where it is and what is there if it names none.
+
+        Raises:
+            InvalidJob: it cannot be one.
+        """
+        for name in given:
+            if name not in _FIELDS:
+                raise InvalidJob(name[:40], f"is not one of {', '.join(_FIELDS)}")
+        job_id = given.pop("job_id", None)
+        known = {"account": self.account, "fit": self.fit, "batch": self.batch}
+        job = UploadJob.from_fields(known | given)
+        if job_id is not None:
+            return job, check_job_id(job_id)
+        told = b"\0".join((self.batch.encode(), place.encode(), raw.strip()))
+        return job, hashlib.sha256(told).hexdigest()[:32]
+
+
+class JobFile:
+    """The jobs of a file: JSON Lines if its first line begins with `{`, else CSV.
+
+    Args:
+        stream: the file.
+        defaults: for all of its jobs.
+
+    Attributes:
+        header: the line with the names of the fields; empty for JSON Lines.
+
+    Raises:
+        InvalidJob: its first line is neither.
+    """
+
+    def __init__(self, stream: BinaryIO, defaults: Defaults) -> None:
+        self._lines = _numbered(stream)
+        self._defaults = defaults
+        self.header = b""
+        self._first = next(self._lines, None)
+        self._names: list[str] = []
+        self._separator = ","
+        if self._first is None:
+            return
+        number, raw = self._first
+        start = raw.removeprefix(_BOM).lstrip()
+        if start.startswith(b"["):
+            raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
+        if not start.startswith(b"{"):
+            self._read_header(f"line {number}", raw)
+            self._first = None
+
+    def __iter__(self) -> Iterator[Line]:
+        if self._first is not None:
+            number, raw = self._first
+            yield self._line(f"line {number}", raw.removeprefix(_BOM))
+        for number, raw in self._lines:
+            yield self._line(f"line {number}", raw)
+
+    def _line(self, place: str, raw: bytes) -> Line:
+        try:
+            text = _text(raw)
+            given = self._cells(text) if self._names else _json(text)
+            job, job_id = self._defaults.make(given, place, raw)
+        except InvalidJob as error:
+            problem = error.reason if error.field == "line" else str(error)
+            return Line(place, raw, len(raw), problem=problem)
+        return Line(place, raw, len(raw), job, job_id)
+
+    def _read_header(self, place: str, raw: bytes) -> None:
+        text = _text(raw.removeprefix(_BOM))
+        self._separator = next((each for each in _SEPARATORS if each in text), ",")
+        self._names = [name.strip().lower() for name in _split(text, self._separator)]
+        for name in ("chatbot_id", "image"):
+            if name not in self._names:
+                raise InvalidJob(place, f"must name the columns, among them {name}")
+        for name in self._names:
+            if name not in _FIELDS:
+                raise InvalidJob(
+                    place, f"has a column {name[:40]!r}, which is not one of {', '.join(_FIELDS)}"
+                )
+            if self._names.count(name) > 1:
+                raise InvalidJob(place, f"has two columns {name!r}")
+        self.header = raw
+
+    def _cells(self, text: str) -> dict[str, Any]:
+        cells = _split(text, self._separator)
+        if len(cells) != len(self._names):
+            raise InvalidJob(
+                "line", f"must have {len(self._names)} fields as the header, not {len(cells)}"
+            )
+        given: dict[str, Any] = {}
+        for name, cell in zip(self._names, cells, strict=True):
+            if cell.strip():
+                given[name] = _time(name, cell) if name in _TIMES else cell
+        return given
+
+
+def read_folder(
+    names: Iterable[str], folder: Path, store: str, prefix: str, defaults: Defaults
+) -> Iterator[Line]:
+    """The jobs of a folder: `<chatbot id>.png` is a picture of that chatbot.
+
+    Args:
+        names: of its files, in order.
+        folder: where they are.
+        store: the workers' name for where they are.
+        prefix: goes before the name of a file there.
+        defaults: for all of the jobs.
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        chatbot = PurePath(name).stem
+        raw = name.encode("utf-8", "surrogateescape") + b"\n"
+        if (first := taken.setdefault(chatbot, name)) != name:
+            problem = f"chatbot_id: {chatbot!r} has another picture here: {first}"
+            yield Line(name, raw, 1, problem=problem)
+            continue
+        try:
+            image = str(ImageRef.parse(f"{store}:{prefix}{name}"))
+            found = (folder / name).stat()
+            what = f"{image} {found.st_size} {found.st_mtime_ns}".encode()
+            job, job_id = defaults.make({"chatbot_id": chatbot, "image": image}, name, what)
+        except InvalidJob as error:
+            yield Line(name, raw, 1, problem=str(error))
+        except OSError as error:
+            yield Line(name, raw, 1, problem=f"cannot be read: {error.strerror}")
+        else:
+            yield Line(name, raw, 1, job, job_id)
+
+
+def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank with their numbers; of one that is too long, its beginning."""
+    number = 0
+    while raw := stream.readline(_LONGEST_LINE):
+        number += 1
+        if len(raw) == _LONGEST_LINE:
+            while raw[-1:] != b"\n" and (more := stream.readline(_LONGEST_LINE)):
+                if more[-1:] == b"\n":
+                    break
+        if raw.removeprefix(_BOM).strip():
+            yield number, raw
+
+
+def _text(raw: bytes) -> str:
+    if len(raw) >= _LONGEST_LINE:
+        raise InvalidJob("line", f"is longer than {_LONGEST_LINE - 1} bytes")
+    try:
+        return raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InvalidJob("line", "is not UTF-8") from None
+
+
+def _split(text: str, separator: str) -> list[str]:
+    # No field may hold a line break, so each line is read by itself: a quote that is not
+    # closed spoils this one and not the rest of the file.
+    try:
+        return next(csv.reader([text], delimiter=separator, strict=True))
+    except csv.Error as error:
+        reason = "has a quote that is not closed" if "end of data" in str(error) else str(error)
+        raise InvalidJob("line", reason) from None
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise InvalidJob("line", f"is not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidJob("line", "is nested too deeply") from None
+    if not isinstance(given, dict):
+        raise InvalidJob("line", "must be a JSON object with the fields of a job")
+    return {
+        name: _time(name, value) if name in _TIMES and isinstance(value, str) else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def _time(field: str, text: str) -> float:
+    try:
+        return read_moment(text.strip())
+    except ValueError as problem:
+        raise InvalidJob(field, f"{text.strip()!r} {problem}") from None

@@ -1,0 +1,102 @@
+"""Values of options that are written in a way of ours: times, durations, rates."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import click
+
+from facelift.durations import parse_duration, show_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+
+class Read(click.ParamType[_T], Generic[_T]):
+    """A value that `read` makes of text.
+
+    Args:
+        name: of the kind, for the help.
+        read: raises ValueError with what is wrong, in words that go after the text.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], _T]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - what click says
+        """See click's."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as problem:
+            self.fail(f"{value!r} {problem}", param, ctx)
+
+
+def moment() -> Read[float]:
+    """Unix seconds, or a date and time."""
+    return Read("time", read_moment)
+
+
+def moment_or_ago() -> Read[float]:
+    """The same, or a duration: so long ago."""
+
+    def read(text: str) -> float:
+        ago = None if _is_number(text) else parse_duration(text)
+        if ago is not None:
+            return time.time() - ago
+        return _read_moment(text, "a duration such as 2h, nor Unix seconds,")
+
+    return Read("time", read)
+
+
+def duration_within(shortest: float, longest: float) -> Read[float]:
+    """Seconds, or a number with its unit, within these bounds in seconds."""
+
+    def read(text: str) -> float:
+        seconds = parse_duration(text)
+        if seconds is None or not shortest <= seconds <= longest:
+            raise ValueError(
+                f"is no duration from {show_duration(shortest)} to {show_duration(longest)}, "
+                "such as 30min"
+            )
+        return seconds
+
+    return Read("duration", read)
+
+
+def read_moment(text: str) -> float:
+    """Unix seconds of a time that is written as such, or as a date and time (UTC unless it says).
+
+    Raises:
+        ValueError: it is neither, in words that go after the text.
+    """
+    return _read_moment(text, "Unix seconds")
+
+
+def _read_moment(text: str, others: str) -> float:
+    if _is_number(text):
+        return float(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"is neither {others} nor a time such as 2026-01-31T18:00:00Z") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The durable job store on Redis: keys, Lua transitions, one method a transition."""

@@ -1,0 +1,17 @@
+-- running -> succeeded | failed: record the outcome.
+--
+-- ARGV: now, job id, lease token, state, outcome, message, HTTP status or '',
+--       attempt (JSON), attempts it used up (0 or 1), answer (see apply_feedback)
+-- Replies: 1 recorded (or was before), 0 the lease is somebody else's
+
+local id, token = ARGV[2], ARGV[3]
+local state, outcome, message, status = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local job = load(id)
+if not job then return 0 end
+if did(job, token) then return 1 end
+if not owns(job, token) then return 0 end
+note_attempt(id, job, ARGV[8])
+redis.call('HINCRBY', JOB .. id, 'attempts_used', ARGV[9])
+apply_feedback(id, job, outcome, ARGV[10])
+finish(id, job, state, outcome, message, status)
+return 1

@@ -1,0 +1,124 @@
+"""What is known of a job.
+
+A pure value. How it lies in Redis is `store.py`'s affair; which script moves a
+job from one state to the next is told in `lua/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from facelift.attempt import Attempt
+from facelift.codes import JobState, OutcomeCode, WaitReason
+from facelift.job import DEFAULT_ACCOUNT, Fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA_VERSION = 1
+"""The version of the record's form that this release writes and reads; see docs/contract.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """All that is known of a job. Times are Unix seconds.
+
+    Attributes:
+        id: the job's id, which is its Celery task's id too.
+        state: where it stands.
+        outcome: why it ended; None until it has.
+        message: the outcome, or what it waits for, in a sentence for a person.
+        http_status: the last response's status, if there was a response.
+        attempts: its history, oldest first; only the newest 32 are kept.
+        attempts_used: how many of its attempts it has used up.
+        lost_leases: how many workers were lost while they ran it.
+        wait_reason: what it waits for, while waiting.
+        wait_until: when somebody looks at it again, while waiting; an estimate for one that
+            waits for its account.
+        image_sha256: of the image when it was first read, if it was to be read again.
+        superseded_by: the newer job of its chatbot that was delivered.
+        replay_of: the ended job that this one repeats.
+        worker: who ran it last.
+        created_at: when it was enqueued.
+        started_at: when it was claimed last.
+        finished_at: when it ended.
+        version: of the record's form; see `SCHEMA_VERSION`.
+
+    The other fields are those of `UploadJob`.
+    """
+
+    id: str
+    state: JobState
+    outcome: OutcomeCode | None
+    message: str
+    http_status: int | None
+    chatbot_id: str
+    image: str
+    account: str
+    fit: str
+    sha256: str | None
+    idempotency_key: str | None
+    not_before: float | None
+    expires_at: float
+    batch: str | None
+    replay_of: str | None
+    superseded_by: str | None
+    wait_reason: WaitReason | None
+    wait_until: float | None
+    image_sha256: str | None
+    attempts_used: int
+    lost_leases: int
+    worker: str | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    attempts: tuple[Attempt, ...]
+    version: int
+
+    @classmethod
+    def decode(cls, job_id: str, stored: Mapping[str, str]) -> Self:
+        """Read a record's hash; fields it does not know are left alone."""
+
+        def number(name: str) -> float | None:
+            return float(stored[name]) if name in stored else None
+
+        status = stored.get("http_status")
+        outcome = stored.get("outcome")
+        reason = stored.get("wait_reason")
+        history = sorted(
+            int(name.removeprefix("attempt:")) for name in stored if name.startswith("attempt:")
+        )
+        return cls(
+            id=job_id,
+            state=JobState(stored["state"]),
+            outcome=OutcomeCode.read(outcome) if outcome else None,
+            message=stored.get("message", ""),
+            http_status=int(status) if status else None,
+            chatbot_id=stored["chatbot_id"],
+            image=stored["image"],
+            account=stored.get("account", DEFAULT_ACCOUNT),
+            fit=stored.get("fit", Fit.STRICT.value),
+            sha256=stored.get("sha256"),
+            idempotency_key=stored.get("idempotency_key"),
+            not_before=number("not_before"),
+            expires_at=float(stored["expires_at"]),
+            batch=stored.get("batch"),
+            replay_of=stored.get("replay_of"),
+            superseded_by=stored.get("superseded_by"),
+            wait_reason=WaitReason.read(reason) if reason else None,
+            wait_until=number("wait_until"),
+            image_sha256=stored.get("image_sha256") or None,
+            attempts_used=int(stored.get("attempts_used", "0")),
+            lost_leases=int(stored.get("lost_leases", "0")),
+            worker=stored.get("worker"),
+            created_at=float(stored["created_at"]),
+            started_at=number("started_at"),
+            finished_at=number("finished_at"),
+            attempts=tuple(Attempt.decode(n, stored[f"attempt:{n}"], stored) for n in history),
+            version=int(stored["version"]),
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The record under the same names, ready for JSON."""
+        return asdict(self)

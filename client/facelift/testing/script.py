@@ -1,0 +1,89 @@
+"""Which outcome is the next try's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from facelift.codes import OutcomeCode
+from facelift.testing.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from facelift.record import JobRecord
+    from facelift.testing.outcome import OutcomeLike
+
+_DELIVERED = Outcome(OutcomeCode.DELIVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the tries of some jobs come to.
+
+    Attributes:
+        outcomes: of a job's first try, its second, and so on; the last is for all further ones.
+        chatbot_id: whose jobs; None for every chatbot's.
+        image: of which image; None for any.
+        tries: how many each job has had by this rule.
+    """
+
+    outcomes: Sequence[Outcome]
+    chatbot_id: str | None = None
+    image: str | None = None
+    tries: Counter[str] = field(default_factory=Counter)
+
+    def applies_to(self, record: JobRecord) -> bool:
+        """Whether the job is one of them."""
+        return self.chatbot_id in {None, record.chatbot_id} and self.image in {None, record.image}
+
+    def next(self, job_id: str) -> Outcome:
+        """What the job's next try comes to."""
+        return self.outcomes[min(self.tries[job_id], len(self.outcomes) - 1)]
+
+
+class Script:
+    """The rules; of those that apply to a job, the one given last counts."""
+
+    def __init__(self) -> None:
+        self._rules: list[Rule] = []
+
+    def add(
+        self, outcomes: Sequence[OutcomeLike], chatbot_id: str | None, image: str | None
+    ) -> Rule:
+        """Add a rule.
+
+        Raises:
+            ValueError: there is no outcome, or one that no try comes to.
+        """
+        if not outcomes:
+            raise ValueError("say what the tries come to, such as 'delivered'")
+        rule = Rule([Outcome.of(each) for each in outcomes], chatbot_id, image)
+        self._rules.append(rule)
+        return rule
+
+    @contextmanager
+    def with_rule(
+        self, outcomes: Sequence[OutcomeLike], chatbot_id: str | None, image: str | None
+    ) -> Iterator[None]:
+        """Have a rule for the length of a block."""
+        rule = self.add(outcomes, chatbot_id, image)
+        try:
+            yield
+        finally:
+            self._rules = [each for each in self._rules if each is not rule]
+
+    def next(self, record: JobRecord) -> Outcome:
+        """What the job's next try comes to: a delivery, unless a rule says otherwise."""
+        rule = self._rule(record)
+        return rule.next(record.id) if rule else _DELIVERED
+
+    def tried(self, record: JobRecord) -> None:
+        """The job had that try."""
+        if rule := self._rule(record):
+            rule.tries[record.id] += 1
+
+    def _rule(self, record: JobRecord) -> Rule | None:
+        return next((rule for rule in reversed(self._rules) if rule.applies_to(record)), None)

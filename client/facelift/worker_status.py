@@ -1,0 +1,97 @@
+"""How one worker process stands, and whether it consumes.
+
+Pure values; `pool.py` reads and writes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEARTBEAT_INTERVAL = 5.0
+"""Seconds between two heartbeats of a worker."""
+REMEMBERED = 30
+"""Seconds after its last heartbeat until a worker is forgotten."""
+
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerReport:
+    """What a worker process tells of itself.
+
+    Attributes:
+        name: this process, as records and logs have it.
+        host: where it runs.
+        pid: its process there.
+        version: of Facelift.
+        age: seconds since it began.
+        poll_age: seconds since the queue was last asked for a job.
+        slots: jobs that it can have at once.
+        busy: jobs that it has.
+    """
+
+    name: str
+    host: str
+    pid: int
+    version: str
+    age: float
+    poll_age: float
+    slots: int
+    busy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """One worker process, as it last told. Times are Unix seconds.
+
+    Attributes:
+        name: the process, as records and logs have it.
+        host: where it runs.
+        pid: its process there.
+        version: of Facelift.
+        since: when it began.
+        seen_at: when it told.
+        last_poll_at: when it last asked the queue for a job; it does not while all its
+            slots are busy.
+        slots: jobs that it can have at once.
+        busy: jobs that it had.
+    """
+
+    name: str
+    host: str
+    pid: int
+    version: str
+    since: float
+    seen_at: float
+    last_poll_at: float
+    slots: int
+    busy: int
+
+    @classmethod
+    def decode(cls, name: str, stored: Mapping[str, str]) -> Self:
+        """Read it from the worker's hash."""
+        return cls(
+            name=name,
+            host=stored["host"],
+            pid=int(stored["pid"]),
+            version=stored["version"],
+            since=float(stored["since"]),
+            seen_at=float(stored["seen_at"]),
+            last_poll_at=float(stored["last_poll_at"]),
+            slots=int(stored["slots"]),
+            busy=int(stored["busy"]),
+        )
+
+    def trouble(self, now: float) -> str | None:
+        """Why it counts as not consuming, for a person; None if it consumes."""
+        silent = now - self.seen_at
+        if silent > _PATIENCE:
+            return f"not heard of for {silent:.0f} s"
+        idle = self.seen_at - self.last_poll_at
+        if self.busy < self.slots and idle > _PATIENCE:
+            return f"has room, but asked for no job for {idle:.0f} s"
+        return None

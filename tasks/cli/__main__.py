@@ -1,5 +1,0 @@
-"""`python -m tasks.cli` is `facelift`."""
-
-from tasks.cli import main
-
-main()

@@ -1,0 +1,208 @@
+"""Who wants webhooks is told of every job that ended, and of none twice without need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from facelift.codes import OutcomeCode
+from tests.ledger.driver import LEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facelift.ledger.webhooks import DueWebhook
+    from tests.ledger.driver import Ledger
+
+TRY = 20.0
+
+
+def take(ledger: Ledger, limit: int = 10) -> list[DueWebhook]:
+    return ledger.store.webhooks.take(limit, TRY)
+
+
+def due(ledger: Ledger) -> dict[str, str]:
+    """The states that jobs are told to have ended in, by job."""
+    return {each.job_id: str(each.record and each.record.state) for each in take(ledger)}
+
+
+def ended(ledger: Ledger, chatbot: str = "ann") -> str:
+    """A job that has just been delivered."""
+    job = ledger.enqueue(chatbot)
+    ledger.deliver(ledger.acquire_with_permit(job))
+    return job
+
+
+@pytest.fixture
+def wanted(ledger: Ledger) -> Ledger:
+    """A ledger whose workers send webhooks."""
+    ledger.register(None, webhooks=True)
+    return ledger
+
+
+# In the step in which a job ends
+
+
+def lose_workers(ledger: Ledger, job: str) -> None:
+    for _ in range(3):
+        ledger.acquire(job)
+        ledger.run_once(LEASE + 1)
+
+
+def refuse(ledger: Ledger, job: str) -> None:
+    ledger.redis.delete(ledger.store.keys.job(job))
+    ledger.store.refuse(job, OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "ann"})
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (lambda ledger, job: ledger.deliver(ledger.acquire_with_permit(job)), "succeeded"),
+        (lambda ledger, job: ledger.fail(ledger.acquire_with_permit(job)), "failed"),
+        (lambda ledger, job: ledger.store.cancel(job), "cancelled"),
+        (lambda ledger, _: ledger.run_once(100_000), "expired"),
+        (lose_workers, "failed"),
+        (refuse, "failed"),
+    ],
+    ids=["delivered", "failed", "cancelled by its producer", "expired", "set aside", "refused"],
+)
+def test_a_job_that_ends_is_to_be_told(
+    wanted: Ledger, end: Callable[[Ledger, str], object], state: str
+) -> None:
+    job = wanted.enqueue("ann")
+    assert take(wanted) == []
+    end(wanted, job)
+    assert due(wanted) == {job: state}
+
+
+def test_a_superseded_picture_is_to_be_told_too(wanted: Ledger) -> None:
+    older, newer = wanted.enqueue("ann"), wanted.enqueue("ann")
+    wanted.deliver(wanted.acquire_with_permit(newer))
+    assert due(wanted) == {older: "superseded", newer: "succeeded"}
+
+
+def test_without_webhooks_nothing_of_them_is_in_redis(ledger: Ledger) -> None:
+    ledger.register(None)
+    job = ended(ledger)
+    assert take(ledger) == []
+    stored = {key: ledger.redis.type(key) for key in ledger.redis.keys("*")}
+    assert not [key for key in stored if "webhook" in key]
+    hashes = [ledger.redis.hgetall(key) for key, kind in stored.items() if kind == "hash"]
+    assert not [field for each in hashes for field in each if "webhook" in field]
+    assert ledger.get(job).outcome == "delivered"
+
+
+def test_what_is_pending_outlives_switching_webhooks_off_and_nothing_is_added(
+    wanted: Ledger,
+) -> None:
+    before = ended(wanted)
+    wanted.register(None, webhooks=False)
+    ended(wanted, "bob")
+    assert list(due(wanted)) == [before]
+
+
+# Until it was told
+
+
+def test_a_webhook_that_arrived_leaves_nothing(wanted: Ledger) -> None:
+    job = ended(wanted)
+    (webhook,) = take(wanted)
+    wanted.store.webhooks.end(webhook)
+    wanted.now += 100_000
+    assert take(wanted) == []
+    assert wanted.leftovers() == set()
+    assert "webhook_tries" not in wanted.redis.hgetall(wanted.store.keys.job(job))
+
+
+def test_a_webhook_whose_worker_is_lost_is_due_again(wanted: Ledger) -> None:
+    ended(wanted)
+    (first,) = take(wanted)
+    assert take(wanted) == []
+    wanted.now += TRY
+    (second,) = take(wanted)
+    assert (first.tries, second.tries) == (1, 2)
+    assert second.record == first.record
+    assert second.at == first.at + TRY
+
+
+def test_a_postponed_webhook_is_due_after_its_delay(wanted: Ledger) -> None:
+    ended(wanted)
+    (webhook,) = take(wanted)
+    assert wanted.store.webhooks.retry_later(webhook, 3600)
+    wanted.now += 3599
+    assert take(wanted) == []
+    wanted.now += 1
+    assert [each.tries for each in take(wanted)] == [2]
+
+
+def test_a_worker_that_was_frozen_does_not_put_off_another_ones_try(wanted: Ledger) -> None:
+    ended(wanted)
+    (first,) = take(wanted)
+    wanted.now += TRY
+    (second,) = take(wanted)
+    assert not wanted.store.webhooks.retry_later(first, 3600)
+    wanted.now += TRY
+    assert len(take(wanted)) == 1
+    wanted.store.webhooks.end(second)
+    assert not wanted.store.webhooks.retry_later(second, 1)
+    wanted.now += 3600
+    assert take(wanted) == []
+
+
+def test_what_an_operator_forgets_stays_forgotten(wanted: Ledger) -> None:
+    ended(wanted)
+    (webhook,) = take(wanted)
+    wanted.redis.delete(wanted.store.keys.webhooks)
+    wanted.store.webhooks.retry_later(webhook, 1)
+    wanted.now += 3600
+    assert take(wanted) == []
+
+
+def test_the_longest_overdue_are_taken_first_and_no_more_than_asked_for(wanted: Ledger) -> None:
+    jobs = []
+    for chatbot in ("ann", "bob", "cid"):
+        jobs.append(ended(wanted, chatbot))
+        wanted.now += 1
+    assert [each.job_id for each in take(wanted, 2)] == jobs[:2]
+    assert [each.job_id for each in take(wanted, 2)] == jobs[2:]
+
+
+@pytest.mark.parametrize("kind", ["expired", "something else"])
+def test_a_webhook_whose_record_is_gone_is_told_once(wanted: Ledger, kind: str) -> None:
+    gone, other = ended(wanted), ended(wanted, "bob")
+    wanted.redis.delete(wanted.store.keys.job(gone))
+    if kind == "something else":
+        wanted.redis.set(wanted.store.keys.job(gone), "not ours")
+    told = {each.job_id: (each.tries, each.record is None) for each in take(wanted)}
+    assert told == {gone: (0, True), other: (1, False)}
+    wanted.now += TRY
+    assert list(due(wanted)) == [other]
+
+
+def test_a_new_job_under_the_id_of_one_long_gone_is_not_told_as_ended(wanted: Ledger) -> None:
+    job = ended(wanted)
+    wanted.redis.delete(wanted.store.keys.job(job))
+    wanted.enqueue("ann", job_id=job)
+    assert [(each.tries, each.record) for each in take(wanted)] == [(0, None)]
+    wanted.deliver(wanted.acquire_with_permit(job))
+    assert due(wanted) == {job: "succeeded"}
+
+
+def test_a_record_of_an_unknown_schema_is_left_to_a_later_try(wanted: Ledger) -> None:
+    job = ended(wanted)
+    wanted.redis.hset(wanted.store.keys.job(job), "state", "novel")
+    (webhook,) = take(wanted)
+    assert (webhook.tries, webhook.record) == (1, None)
+    wanted.redis.hset(wanted.store.keys.job(job), "state", "succeeded")
+    wanted.now += TRY
+    assert due(wanted) == {job: "succeeded"}
+
+
+def test_the_pool_tells_how_many_are_still_to_be_told(wanted: Ledger) -> None:
+    assert wanted.store.pool.snapshot().webhooks == 0
+    ended(wanted)
+    ended(wanted, "bob")
+    assert wanted.store.pool.snapshot().webhooks == 2
+    wanted.store.webhooks.end(take(wanted)[0])
+    assert wanted.store.pool.snapshot().webhooks == 1

@@ -1,0 +1,110 @@
+"""Every outcome code can be scripted, or is refused with what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from facelift.codes import OutcomeCode
+from facelift.testing.outcome import Outcome
+
+if TYPE_CHECKING:
+    from facelift.testing.jobs import FaceliftJobs
+
+NOT_OF_A_TRY = {"expired", "superseded", "cancelled", "invalid_job"}
+TRIED_AGAIN = {
+    "server_error",
+    "rate_limited",
+    "too_early",
+    "timeout",
+    "connection_failed",
+    "connection_lost",
+    "dns_failed",
+    "tls_failed",
+    "malformed_response",
+    "image_store_unavailable",
+    "internal_error",
+    "worker_lost",
+}
+FINAL = [code for code in OutcomeCode if code not in NOT_OF_A_TRY | TRIED_AGAIN]
+
+
+def test_final_outcome_ends_the_job(facelift_jobs: FaceliftJobs) -> None:
+    for code in FINAL:
+        facelift_jobs.script(code, chatbot_id=code)
+        facelift_jobs.client.enqueue(code, "media:a.png")
+    ended = facelift_jobs.run()
+    assert [each.outcome for each in ended] == FINAL
+    assert {each.outcome for each in ended if each.state == "succeeded"} == {"delivered"}
+    assert {each.state for each in ended} == {"succeeded", "failed"}
+
+
+def test_passing_outcome_is_tried_again(facelift_jobs: FaceliftJobs) -> None:
+    codes = sorted(TRIED_AGAIN)
+    for code in codes:
+        facelift_jobs.script(code, "delivered", chatbot_id=code)
+        facelift_jobs.client.enqueue(code, "media:a.png")
+    histories = [[str(each.code) for each in job.attempts] for job in facelift_jobs.run()]
+    assert histories == [[code, "delivered"] for code in codes]
+
+
+@pytest.mark.parametrize("code", sorted(NOT_OF_A_TRY))
+def test_outcome_that_comes_about_otherwise_is_refused(
+    facelift_jobs: FaceliftJobs, code: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{code} is not what a try comes to: "):
+        facelift_jobs.script(code)
+
+
+def test_attempts_run_out_after_as_many_as_workers_make(facelift_jobs: FaceliftJobs) -> None:
+    facelift_jobs.client.enqueue("bot", "media:a.png")
+    (ended,) = facelift_jobs.run("retries_exhausted")
+    assert ended.attempts_used == 8
+    assert ended.message.startswith("Gave up after 8 attempts; the last: The endpoint answered 500")
+
+
+def test_refused_key_pauses_the_account(facelift_jobs: FaceliftJobs) -> None:
+    for number in range(4):
+        facelift_jobs.client.enqueue(f"bot-{number}", "media:a.png")
+    assert len(facelift_jobs.run("unauthorized")) == 3
+    assert facelift_jobs.enqueued[-1].wait_reason == "account_paused"
+
+
+def test_pause_that_the_endpoint_asks_for_is_kept(facelift_jobs: FaceliftJobs) -> None:
+    facelift_jobs.client.enqueue("bot", "media:a.png")
+    (ended,) = facelift_jobs.run(Outcome(OutcomeCode.RATE_LIMITED, retry_after=120), "delivered")
+    throttled, delivered = ended.attempts
+    assert delivered.started_at - throttled.started_at >= 120
+    assert ended.attempts_used == 1
+
+
+def test_http_status_means_what_it_means_to_a_worker() -> None:
+    assert [Outcome.of(status).code for status in (200, 307, 404, 408, 418, 429, 503)] == [
+        "delivered",
+        "unexpected_redirect",
+        "chatbot_not_found",
+        "timeout",
+        "rejected",
+        "rate_limited",
+        "server_error",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("like", "problem"),
+    [
+        ("image_not_squared", "'image_not_squared' is no outcome; there are: delivered, "),
+        (999, "999 is no HTTP status"),
+    ],
+)
+def test_what_is_no_outcome_is_told(like: str | int, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Outcome.of(like)
+
+
+def test_details_must_go_with_the_code() -> None:
+    with pytest.raises(ValueError, match="the endpoint's answer 500 does not mean delivered"):
+        Outcome(OutcomeCode.DELIVERED, http_status=500)
+    with pytest.raises(ValueError, match="retry_after goes with rate_limited only"):
+        Outcome(OutcomeCode.SERVER_ERROR, retry_after=1)

@@ -1,0 +1,1 @@
+"""The commands and checks that the worker adds to `facelift`."""

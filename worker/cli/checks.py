@@ -1,0 +1,88 @@
+"""What `facelift doctor` checks where workers run: settings, keys, endpoint, image stores."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from facelift.cli.finding_kinds import fail, ok, skip, warn
+from facelift.codes import OutcomeCode
+from facelift.errors import InvalidSettings
+from worker.endpoint import EndpointClient, RequestLimits
+from worker.errors import ImageRejected, RetryableFailure
+from worker.settings.api_keys import accounts_with_key
+from worker.settings.model import load, unknown_variables
+from worker.stores import NetworkLimits, open_stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from facelift.cli.finding_kinds import Finding
+    from worker.settings.model import Settings
+
+_NOWHERE = "facelift-doctor/there-is-no-such-picture.png"
+
+
+def checks() -> Iterator[Finding]:
+    """Check all that a worker with this environment needs but Redis."""
+    if not accounts_with_key(os.environ) and not os.environ.get("FACELIFT_IMAGE_STORES"):
+        yield skip(
+            "Worker",
+            "no worker is set up here: there are neither API keys nor image stores",
+            "run it with a worker's environment to check endpoint and stores too",
+        )
+        return
+    try:
+        settings = load(os.environ)
+    except InvalidSettings as invalid:
+        for problem in invalid.problems:
+            yield fail("Settings", problem, "correct the variable; see facelift worker --settings")
+        return
+    yield ok("Settings", f"valid; keys of {', '.join(sorted(settings.api_keys))}")
+    for warning in unknown_variables(os.environ):
+        yield warn("Settings", warning, "remove it, or correct its name")
+    yield _endpoint(settings)
+    for name, url in settings.image_stores.items():
+        yield _store(name, url, settings.store_timeout)
+
+
+def _endpoint(settings: Settings) -> Finding:
+    limits = RequestLimits(
+        connect=settings.connect_timeout,
+        read=settings.read_timeout,
+        total=settings.request_timeout,
+    )
+    remedy = "check FACELIFT_ENDPOINT_URL, DNS, firewall and proxy"
+    began = time.monotonic()
+    try:
+        client = EndpointClient(settings.endpoint_url, limits)
+    except OSError as error:
+        told = f"trusted certificates cannot be read: {error.strerror or error}"
+        return fail("Endpoint", told, "check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
+    try:
+        client.reach()
+    except RetryableFailure as failure:
+        return fail("Endpoint", failure.sentence, remedy)
+    finally:
+        client.close()
+    took = time.monotonic() - began
+    return ok("Endpoint", f"{settings.endpoint_url} takes connections, in {1000 * took:.0f} ms")
+
+
+def _store(name: str, url: str, timeout: float) -> Finding:
+    """Ask it for a picture that is not there: who says so can be read."""
+    check = f"Store {name}"
+    remedy = "see docs/stores.md"
+    try:
+        store = open_stores({name: url}, NetworkLimits(timeout=timeout, connections=1))[name]
+        store.read(_NOWHERE, 1)
+    except ValueError as error:
+        return fail(check, str(error.args[0]).removeprefix(f"{name}: "), remedy)
+    except RetryableFailure as failure:
+        return fail(check, failure.sentence, remedy)
+    except ImageRejected as rejected:
+        if rejected.code is not OutcomeCode.IMAGE_NOT_FOUND:
+            told = f"answers, but of a picture that is not there: {rejected.sentence}"
+            return warn(check, told, f"well if it may not be listed; else {remedy}")
+    return ok(check, "can be read")

@@ -1,0 +1,1 @@
+"""The delivery of one job, from its lease to its recorded outcome."""

@@ -1,0 +1,227 @@
+"""A job's way: claim, read, validate, admit, deliver, record.
+
+Each step either gives the next one what it needs or raises why not; what that
+means for the job is decided in `backoff.py`, and written down in `recorder.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from facelift.codes import OutcomeCode
+from facelift.errors import FaceliftError
+from facelift.job import Fit
+from facelift.ledger.replies import Acquired, Ended, Feedback, Go, Leased, Quota, Waiting
+from tasks.report import Report, Verdict, ended_before, waits
+from worker.delivery.run import Run
+from worker.errors import (
+    DeliveryFailed,
+    DeliveryRefused,
+    Failure,
+    ImageRejected,
+    LeaseLost,
+    PermanentFailure,
+    RetryableFailure,
+)
+from worker.images.fit import fit, read_limit, room_for
+from worker.monitoring.logs import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from facelift.ledger.store import JobStore
+    from facelift.record import JobRecord
+    from worker.delivery.recorder import Recorder
+    from worker.endpoint import EndpointClient, Receipt
+    from worker.images.validate import ImageLimits, ValidImage
+    from worker.runtime.accounts import Accounts
+    from worker.runtime.lease import LeaseKeeper
+    from worker.stores import ImageStore
+
+log = logging.getLogger(__name__)
+
+_REQUESTS = 2  # under one lease: with the newest API key, and with the one before
+_KEY_REFUSED = (OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executor:
+    """Carries out jobs; one is shared by all threads of a worker.
+
+    Attributes:
+        store: the ledger.
+        leases: keeps the claimed jobs ours.
+        image_stores: by name.
+        accounts: the API keys of each.
+        image_limits: what an image must obey.
+        endpoint: where pictures go.
+        recorder: writes down what became of them.
+        longest_request: seconds that a request may take.
+        worker: this worker's name.
+        monotonic: seconds that never go back.
+    """
+
+    store: JobStore
+    leases: LeaseKeeper
+    image_stores: Mapping[str, ImageStore]
+    accounts: Accounts
+    image_limits: ImageLimits
+    endpoint: EndpointClient
+    recorder: Recorder
+    longest_request: float
+    worker: str
+    monotonic: Callable[[], float] = time.monotonic
+
+    def run(self, job_id: str) -> Report:
+        """Do what can be done for `job_id` now.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: the job stays where it was and comes back.
+        """
+        with self.leases.hold(job_id) as held:
+            claim = self.store.acquire(held.lease, self.leases.seconds, self.worker)
+            match claim:
+                case Acquired(record):
+                    return self._carry_out(Run(record, held, self.monotonic))
+                case Waiting(reason, message, until):
+                    return waits(reason, message, until)
+                case Ended(state):
+                    return ended_before(state)
+                case Leased():
+                    return Report(Verdict.DROPPED, "Another worker runs the job.")
+                case _:
+                    return Report(Verdict.WITHDRAWN, "Nobody knows the job.")
+
+    def _carry_out(self, run: Run) -> Report:
+        try:
+            keys = self._find_keys(run.record)
+            image = self._read_image(run)
+            result = self._request(run, image, keys)
+        except Failure as failure:
+            return self.recorder.failure(run, failure)
+        except LeaseLost:
+            return self.recorder.lost(run)
+        except FaceliftError:  # the ledger's
+            raise
+        except Exception as error:
+            log.exception("a defect of ours, or of this machine", extra=fields(job=run.record.id))
+            return self.recorder.failure(
+                run,
+                RetryableFailure(
+                    OutcomeCode.INTERNAL_ERROR,
+                    f"The worker failed with {type(error).__name__}; its log tells more.",
+                ),
+            )
+        if isinstance(result, Report):
+            return result
+        sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
+        return self.recorder.success(run, sentence, result.http_status)
+
+    def _find_keys(self, record: JobRecord) -> tuple[str, ...]:
+        keys = self.accounts.keys(record.account)
+        if not keys:
+            raise PermanentFailure(
+                OutcomeCode.UNKNOWN_ACCOUNT,
+                f"The workers hold no API key for the account {record.account!r}.",
+            )
+        return keys
+
+    def _read_image(self, run: Run) -> ValidImage:
+        record = run.record
+        ref = run.image_ref
+        store = self.image_stores.get(ref.store)
+        if store is None:
+            raise PermanentFailure(
+                OutcomeCode.UNKNOWN_STORE, f"The workers know no image store {ref.store!r}."
+            )
+        how = Fit(record.fit)
+        expected = record.sha256 or record.image_sha256
+        with room_for(how):
+            data = store.read(ref.path, read_limit(self.image_limits, how))
+            if expected and hashlib.sha256(data).hexdigest() != expected:
+                since = "enqueued" if record.sha256 else "first read"
+                raise ImageRejected(
+                    OutcomeCode.IMAGE_CHANGED,
+                    f"The stored image is not the one that was {since}: its SHA-256 differs.",
+                )
+            image = fit(data, self.image_limits, how)
+            run.has_read(data, image)
+        return image
+
+    def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt | Report:
+        """Deliver, with another key if the endpoint refuses this one.
+
+        That is one which the secret file holds meanwhile, for another worker may have seen
+        the change first; or the key before, if the endpoint does not know the newest (401).
+        """
+        account, tried = run.record.account, set[str]()
+        for number in range(1, _REQUESTS + 1):
+            api_key = next(key for key in keys if key not in tried)
+            gate = self._admit(run, number)
+            if isinstance(gate, Report):
+                return gate
+            try:
+                return self._deliver(run, image, api_key, gate)
+            except DeliveryRefused as refusal:
+                if refusal.code not in _KEY_REFUSED:
+                    raise
+                tried.add(api_key)
+                is_unknown = refusal.code is OutcomeCode.UNAUTHORIZED
+                if is_unknown:
+                    self.accounts.refused(account, api_key)
+                self.accounts.refresh(account)
+                keys = self.accounts.keys(account)[: _REQUESTS if is_unknown else 1]
+                if number == _REQUESTS or tried.issuperset(keys):
+                    raise
+        raise AssertionError  # the last request returns or raises
+
+    def _admit(self, run: Run, number: int) -> Go | Report:
+        asked_at = self.monotonic()
+        gate = self.store.acquire_permit(
+            run.lease, self.leases.seconds, self.longest_request, request=number
+        )
+        match gate:
+            case Go():
+                self.leases.renewed(run.held, asked_at)
+                return gate
+            case Waiting(reason, message, until):
+                self.recorder.waiting(run)
+                return waits(reason, message, until)
+            case Ended(state):
+                return ended_before(state)
+            case _:
+                raise LeaseLost
+
+    def _deliver(self, run: Run, image: ValidImage, api_key: str, gate: Go) -> Receipt:
+        result: Receipt | Failure | None = None
+        try:
+            result = self.endpoint.deliver(
+                image,
+                chatbot_id=run.record.chatbot_id,
+                file_name=run.image_ref.path,
+                api_key=api_key,
+                may_send=lambda: self.leases.is_ours(run.held),
+            )
+        except Failure as failure:
+            result = failure
+            raise
+        finally:
+            if result is not None:
+                run.feedback = self._hear(run, gate, result)
+        return result
+
+    def _hear(self, run: Run, gate: Go, result: Receipt | Failure) -> Feedback:
+        quota = result.quota or Quota()
+        cap = self.recorder.policy.pause_cap
+        if quota.reset_after is not None and quota.reset_after > cap:
+            quota = quota._replace(reset_after=cap)
+        return Feedback(
+            gate=gate,
+            answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
+            fingerprint=self.accounts.fingerprint(run.record.account),
+            quota=quota,
+        )

@@ -1,0 +1,157 @@
+"""Writes down how a try at a job ended: outcome or wait, attempt, one line in the log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from tasks.report import Report, Verdict
+from worker.delivery.retry import GiveUp, decide
+from worker.errors import DeliveryFailed, ImageRejected, RateLimited, RetryableFailure
+from worker.monitoring.logs import at, fields
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from facelift.ledger.store import JobStore
+    from worker.delivery.retry import RetryPolicy
+    from worker.delivery.run import Run
+    from worker.errors import Failure
+    from worker.monitoring.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorder:
+    """Records what became of a job; one is shared by all threads of a worker.
+
+    Attributes:
+        store: the ledger.
+        policy: backoff and attempts.
+        rng: chance, for the jitter.
+        metrics: counts it.
+    """
+
+    store: JobStore
+    policy: RetryPolicy
+    rng: Random
+    metrics: Metrics
+
+    def success(self, run: Run, sentence: str, http_status: int) -> Report:
+        """The endpoint took the picture."""
+        code = OutcomeCode.DELIVERED
+        attempt = self._attempt(run, code, http_status, Decision.SUCCEED, sentence)
+        kept = self.store.complete(
+            run.lease, JobState.SUCCEEDED, code, sentence, attempt, feedback=run.feedback
+        )
+        if not kept:
+            return self.lost(run)
+        record = run.record
+        since = max(record.created_at, record.not_before or 0.0)
+        self.metrics.delivered(attempt.duration, max(0.0, run.now - since))
+        return Report(Verdict.DELIVERED, sentence)
+
+    def failure(self, run: Run, failure: Failure) -> Report:
+        """A step did not succeed; the policy decides what that means for the job."""
+        if isinstance(failure, ImageRejected):
+            self.metrics.rejected(failure.code)
+        counts = self._counts(run, failure)
+        used = run.record.attempts_used + counts
+        throttles = run.feedback.gate.throttles if run.feedback else 0
+        match decide(self.policy, failure, used, self.rng, throttles=throttles):
+            case GiveUp(code, sentence):
+                return self._give_up(run, failure, code, sentence)
+            case retry:
+                return self._postpone(run, failure, round(run.now + retry.delay, 3), counts=counts)
+
+    def waiting(self, run: Run) -> None:
+        """The job waits for its turn; its image is not to change until then."""
+        if run.record.image_sha256 is None and run.image_sha256:
+            self.store.record_image(run.record.id, run.image_sha256)
+
+    def lost(self, run: Run) -> Report:
+        """Somebody else has the job; nothing is written."""
+        self.metrics.lease_lost()
+        log.warning("lease lost; another worker has it", extra=fields(job=run.record.id))
+        return Report(Verdict.DROPPED, "The lease was lost; another worker has the job.")
+
+    def _counts(self, run: Run, failure: Failure) -> bool:
+        """Whether it uses up an attempt: not while the endpoint counts as down."""
+        if isinstance(failure, DeliveryFailed):
+            return self.store.pool.report_failure(run.record.id, failure.sentence)
+        return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
+
+    def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
+        attempt = self._attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)
+        kept = self.store.complete(
+            run.lease, JobState.FAILED, code, sentence, attempt, feedback=run.feedback
+        )
+        return Report(Verdict.FAILED, f"{code}: {sentence}") if kept else self.lost(run)
+
+    def _postpone(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
+        reason = _wait_reason(failure, counts=counts)
+        attempt = self._attempt(
+            run,
+            failure.code,
+            failure.http_status,
+            Decision.RETRY,
+            failure.sentence,
+            next_at=None if reason is WaitReason.ENDPOINT_DOWN else until,
+            counted=counts,
+        )
+        self.waiting(run)
+        kept = self.store.retry_later(
+            run.lease, until, reason, failure.sentence, attempt, feedback=run.feedback
+        )
+        return Report(Verdict.WAITS, failure.sentence, until) if kept else self.lost(run)
+
+    def _attempt(
+        self,
+        run: Run,
+        code: OutcomeCode,
+        http_status: int | None,
+        decision: Decision,
+        reason: str,
+        *,
+        next_at: float | None = None,
+        counted: bool = True,
+    ) -> Attempt:
+        attempt = Attempt(
+            started_at=run.started_at,
+            duration=run.duration,
+            code=code,
+            http_status=http_status,
+            decision=decision,
+            reason=reason,
+            next_at=next_at,
+            counted=counted,
+        )
+        self.metrics.attempt(attempt)
+        log.log(
+            logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
+            "attempt",
+            extra=fields(
+                job=run.record.id,
+                chatbot=run.record.chatbot_id,
+                account=run.record.account,
+                attempt=run.record.attempts[-1].number + 1 if run.record.attempts else 1,
+                code=code,
+                status=http_status,
+                duration=attempt.duration,
+                decision=decision,
+                next_at=None if next_at is None else at(next_at),
+            ),
+        )
+        return attempt
+
+
+def _wait_reason(failure: Failure, *, counts: bool) -> WaitReason:
+    if isinstance(failure, RateLimited):
+        return WaitReason.RATE_LIMITED
+    if isinstance(failure, DeliveryFailed) and not counts:
+        return WaitReason.ENDPOINT_DOWN
+    return WaitReason.RETRY

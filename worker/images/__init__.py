@@ -1,0 +1,1 @@
+"""Images: validated, checked and fitted."""

@@ -1,0 +1,104 @@
+"""A picture in a local file, judged as a worker would judge it. What is printed: `cli_image.py`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from facelift.codes import OutcomeCode
+from worker.errors import ImageRejected
+from worker.images.fit import fit, read_limit
+from worker.images.formats import ImageFormat, examine, recognise
+from worker.images.validate import too_large
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facelift.job import Fit
+    from worker.images.validate import ImageLimits, ValidImage
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about a file.
+
+    Attributes:
+        path: the file.
+        size: in bytes; None if it cannot be read.
+        format: the format's name for a person; None if it is no picture.
+        pixels: width and height as shown; None if they cannot be told.
+        verdict: what would be sent, or why nothing would.
+    """
+
+    path: Path
+    size: int | None
+    format: str | None
+    pixels: tuple[int, int] | None
+    verdict: ValidImage | ImageRejected
+
+    def as_dict(self) -> dict[str, object]:
+        """The same in plain types, for JSON."""
+        width, height = self.pixels or (None, None)
+        rejected = self.verdict if isinstance(self.verdict, ImageRejected) else None
+        return {
+            "image": str(self.path),
+            "ok": rejected is None,
+            "outcome": rejected and rejected.code,
+            "message": rejected and rejected.sentence,
+            "fitted": getattr(self.verdict, "fitted", "") or None,
+            "format": self.format,
+            "width": width,
+            "height": height,
+            "bytes": self.size,
+        }
+
+
+def inspect(path: Path, limits: ImageLimits, how: Fit) -> Finding:
+    """Judge the file at `path`."""
+    size = found = pixels = None
+    try:
+        size, data = _read(path, limits.before_fitting.byte_limit)
+        found = recognise(data)
+        pixels = _pixels(data)
+        if size > len(data):
+            raise too_large(size, read_limit(limits, how))
+        verdict: ValidImage | ImageRejected = fit(data, limits, how)
+    except ImageRejected as rejected:
+        verdict = rejected
+    label = found.label if isinstance(found, ImageFormat) else found
+    return Finding(path, size, label, pixels, verdict)
+
+
+def _pixels(data: bytes) -> tuple[int, int] | None:
+    image_format = recognise(data)
+    if not isinstance(image_format, ImageFormat):
+        return None
+    try:
+        layout = examine(data, image_format)
+    except ImageRejected:
+        return None
+    return layout.width, layout.height
+
+
+def _read(path: Path, limit: int) -> tuple[int, bytes]:
+    """How long the file is, and as much of it as could be a picture."""
+    try:
+        # Not blocking, so that a pipe with nobody at its other end is told and not waited for.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(file, "rb", closefd=True) as stream:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageRejected(OutcomeCode.IMAGE_UNREADABLE, "It is not a regular file.")
+            data = stream.read(limit)
+            return max(status.st_size, len(data)), data
+    except IsADirectoryError as error:
+        raise ImageRejected(OutcomeCode.IMAGE_UNREADABLE, "It is a folder.") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageRejected(OutcomeCode.IMAGE_NOT_FOUND, "There is no such file.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageRejected(
+            OutcomeCode.IMAGE_UNREADABLE, f"It cannot be read: {reason}."
+        ) from error

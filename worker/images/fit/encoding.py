@@ -1,0 +1,196 @@
+"""From a square picture to the best file for it that is under the limit.
+
+What was a JPEG stays one; anything else becomes a PNG, without any loss, if that is small enough,
+and a JPEG if not. What is transparent stays so: it becomes a PNG, of fewer pixels if need be. WebP
+and GIF, of which nobody knows that the endpoint takes them, are made only if the settings allow
+neither PNG nor JPEG.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
+
+from PIL import Image, ImageChops
+
+from facelift.codes import OutcomeCode
+from worker.errors import ImageRejected
+from worker.images.formats import ImageFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.images.validate import ImageLimits
+
+_QUALITIES = range(75, 96)  # less is seen; more is only larger
+_ALL_COLOURS = 90  # from this quality on, a JPEG's colours are as fine as its brightness
+_SMALLER = 0.9  # from one side that is tried to the next
+_SMALLEST_SIDE = 64  # pixels; what does not fit even so is refused
+_PALETTE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A file that fits.
+
+    Attributes:
+        data: its bytes.
+        format: of the file.
+        quality: of a JPEG or WebP, 0 to 100; None if nothing was lost.
+        flattened: whether what was transparent has become white.
+    """
+
+    data: bytes
+    format: ImageFormat
+    quality: int | None
+    flattened: bool = False
+
+
+def encode(square: Image.Image, source: ImageFormat, limits: ImageLimits) -> Encoded:
+    """Search for the largest picture, and for that the best quality, that is under the limit.
+
+    Args:
+        square: in mode L, LA, RGB or RGBA; the A only if something is transparent.
+        source: the format of the file it came from.
+        limits: for what comes out.
+
+    Raises:
+        ImageRejected: it would have to be tiny.
+    """
+    allowed = limits.formats
+    flattened = square.mode.endswith("A") and allowed.isdisjoint(_WITH_ALPHA)
+    if flattened:
+        square = _flatten(square)
+    sides = _sides(square.width)
+    preferred = _WITH_ALPHA if square.mode.endswith("A") else _OPAQUE
+    image_format = next(each for each in preferred if each in allowed)
+    if image_format in _LOSSY and source is not ImageFormat.JPEG and ImageFormat.PNG in allowed:
+        data = _save(square, ImageFormat.PNG, limits.byte_limit)
+        if data:
+            return Encoded(data, ImageFormat.PNG, None, flattened)
+    search = _search_quality if image_format in _LOSSY else _search_side
+    found = search(square, image_format, sides, limits.byte_limit)
+    if found is None:
+        raise ImageRejected(
+            OutcomeCode.IMAGE_TOO_LARGE,
+            f"The picture cannot be fitted: even {sides[0]} pixels wide, a {image_format.label} of "
+            f"it does not have fewer than {limits.byte_limit:,} bytes.",
+        )
+    data, quality = found
+    return Encoded(data, image_format, quality, flattened)
+
+
+_WITH_ALPHA = (ImageFormat.PNG, ImageFormat.WEBP)
+_OPAQUE = (ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.PNG, ImageFormat.GIF)
+_LOSSY = {ImageFormat.JPEG, ImageFormat.WEBP}
+
+
+def _search_side(
+    square: Image.Image, image_format: ImageFormat, sides: Sequence[int], limit: int
+) -> tuple[bytes, None] | None:
+    found = _largest(sides, lambda side: _save(_resize(square, side), image_format, limit))
+    return (found[1], None) if found else None
+
+
+def _search_quality(
+    square: Image.Image, image_format: ImageFormat, sides: Sequence[int], limit: int
+) -> tuple[bytes, int] | None:
+    lowest, best = _QUALITIES[0], _QUALITIES[-1]
+    data = _save(square, image_format, limit, best)
+    if data:
+        return data, best
+    fits = _largest(sides, lambda side: _save(_resize(square, side), image_format, limit, lowest))
+    if fits is None:
+        return None
+    smaller = _resize(square, fits[0])
+    found = _largest(_QUALITIES, lambda quality: _save(smaller, image_format, limit, quality))
+    return (found[1], found[0]) if found else (fits[1], lowest)
+
+
+def _largest(
+    ladder: Sequence[int], attempt: Callable[[int], bytes | None]
+) -> tuple[int, bytes] | None:
+    """The highest step at which the attempt succeeds, and its result, by bisection."""
+    found = None
+    low, high = 0, len(ladder)
+    middle = high - 1
+    while low < high:
+        data = attempt(ladder[middle])
+        if data:
+            found = ladder[middle], data
+            low = middle + 1
+        else:
+            high = middle
+        middle = (low + high) // 2
+    return found
+
+
+def _sides(own: int) -> list[int]:
+    """Ascending: what to reduce a picture to, up to its own side."""
+    sides = [own]
+    while (smaller := int(sides[-1] * _SMALLER)) >= _SMALLEST_SIDE:
+        sides.append(smaller)
+    return sides[::-1]
+
+
+def _resize(square: Image.Image, side: int) -> Image.Image:
+    if side == square.width:
+        return square
+    return square.resize((side, side), Image.Resampling.LANCZOS)
+
+
+def _flatten(square: Image.Image) -> Image.Image:
+    mode = square.mode.removesuffix("A")
+    ground = Image.new(mode, square.size, "white")
+    ground.paste(square.convert(mode), mask=square.getchannel("A"))
+    return ground
+
+
+class _Full(Exception):  # noqa: N818 - no error: it ends an encoder's work early
+    """The file has reached the limit."""
+
+
+class _Sink(BytesIO):
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
+        if self.tell() + len(data) >= self._limit:
+            raise _Full
+        return super().write(data)
+
+
+def _save(
+    picture: Image.Image, image_format: ImageFormat, limit: int, quality: int | None = None
+) -> bytes | None:
+    """The picture's file; None if it would not have fewer bytes than `limit`."""
+    options: dict[str, Any] = {}
+    match image_format:
+        case ImageFormat.PNG:
+            picture = _in_palette(picture)
+        case ImageFormat.JPEG:
+            # Not `optimize`, for which Pillow's buffer is too small if the picture is noise.
+            options["subsampling"] = "4:4:4" if (quality or 0) >= _ALL_COLOURS else "4:2:0"
+    if quality is not None:
+        options["quality"] = quality
+    sink = _Sink(limit)
+    try:
+        picture.save(sink, image_format.upper(), **options)
+    except _Full:
+        return None
+    return sink.getvalue()
+
+
+def _in_palette(picture: Image.Image) -> Image.Image:
+    """The same picture with a palette, which makes a smaller PNG, if it has few colours."""
+    colours = picture.getcolors(_PALETTE) if picture.mode == "RGB" else None
+    if colours is None:
+        return picture
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(b"".join(bytes(cast("tuple[int, ...]", colour)) for _, colour in colours))
+    quantised = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow takes colours that are very close for one.
+    is_same = ImageChops.difference(quantised.convert("RGB"), picture).getbbox() is None
+    return quantised if is_same else picture

@@ -1,0 +1,154 @@
+"""PNG, by its specification (https://www.w3.org/TR/png-3/)."""
+
+from __future__ import annotations
+
+import zlib
+from itertools import groupby
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from worker.images.formats.layout import (
+    Essence,
+    Layout,
+    as_shown,
+    bounded,
+    broken,
+    cut_off,
+    read_orientation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # another capital: none may show it without
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_INDEXED = 3
+_HEADER_BYTES = 13
+_PALETTE_BYTES = range(3, 3 * 256 + 1, 3)
+_LAST_FILTER = 4
+_WHOLE = ((0, 0, 1, 1),)  # a pass: its first column and row, and the steps to its next ones
+_INTERLACED = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+_DRAWN = _CRITICAL | {b"tRNS"}
+_LARGEST_PROFILE = 4 << 20  # bytes; printers' are the largest, and have half of that
+_BLOCK = 1 << 20  # bytes; as much as is unpacked at once
+
+
+def walk_png(data: bytes) -> Layout:
+    """Check every chunk up to the last; the rows in them remain to be proved.
+
+    Any animation chunk makes it an animated picture.
+    """
+    chunks = list(bounded(_chunks(data)))
+    order = [kind for kind, _ in groupby(kind for kind, _ in chunks)]
+    first = dict(reversed(chunks))
+    if order[0] != b"IHDR":
+        raise broken("its header does not come first")
+    kinds = [kind for kind, _ in chunks]
+    if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:  # decoders differ in which they heed
+        raise broken("one of its parts comes twice")
+    if order.count(b"IDAT") != 1:
+        raise broken("its pixels are not in one place")
+    width, height, depth, colour, packing, filtering, interlace = unpack_from(
+        ">IIBBBBB", first[b"IHDR"]
+    )
+    is_known = depth in _DEPTHS.get(colour, ()) and not packing and not filtering
+    if not is_known or interlace > 1 or len(first[b"IHDR"]) != _HEADER_BYTES:
+        raise broken("its header makes no sense")
+    palette = first[b"PLTE"] if b"PLTE" in order[: order.index(b"IDAT")] else b""
+    if colour == _INDEXED and len(palette) not in _PALETTE_BYTES:
+        raise broken("it has no palette")
+    rows = tuple(
+        (_ceil(height - y, dy), 1 + _ceil(_ceil(width - x, dx) * depth * _CHANNELS[colour], 8))
+        for x, y, dx, dy in (_INTERLACED if interlace else _WHOLE)
+        if x < width and y < height
+    )
+    return Layout(
+        *as_shown(width, height, first.get(b"eXIf", b"")),
+        animated=b"acTL" in first,
+        pixels=b"".join(body for kind, body in chunks if kind == b"IDAT"),
+        rows=rows,
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    kind, at = b"", 8
+    while kind != b"IEND":
+        length, kind = unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length]
+        (checksum,) = unpack_from(">I", data, at + 8 + length)
+        if zlib.crc32(body, zlib.crc32(kind)) != checksum:
+            raise cut_off("a checksum does not match")
+        if not kind.isalpha() or (kind[:1].isupper() and kind not in _CRITICAL):
+            raise broken("one of its parts is of no known kind")
+        yield kind, body
+        at += 12 + length
+
+
+def strip_png(data: bytes) -> Essence:
+    """Keep what tells pixels and their colours; an animated PNG's still picture."""
+    file = [data[:8]]
+    first: dict[bytes, bytes] = {}
+    at = 8
+    for kind, body in _chunks(data):
+        if kind in _DRAWN:
+            file.append(data[at : at + 12 + len(body)])
+        first.setdefault(kind, body)
+        at += 12 + len(body)
+    return Essence(
+        b"".join(file),
+        read_orientation(first.get(b"eXIf", b"")),
+        _unpack_profile(first.get(b"iCCP", b"")),
+    )
+
+
+def _unpack_profile(body: bytes) -> bytes:
+    """The profile in an `iCCP` chunk; nothing if it is damaged or unpacks to too much."""
+    _, _, packed = body.partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(packed[1:], _LARGEST_PROFILE)
+    except zlib.error:
+        return b""
+    return profile if unpacker.eof else b""
+
+
+def _ceil(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)
+
+
+def prove_rows(layout: Layout) -> None:
+    """Unpack a PNG's rows, a block at a time: every one must be there, and nothing else.
+
+    Takes half the time of decoding the picture, and a few megabytes whatever its size.
+
+    Raises:
+        ImageRejected: rows are missing, damaged or too many.
+    """
+    unpacker = zlib.decompressobj()
+    packed = layout.pixels
+    try:
+        for count, length in layout.rows:
+            at_once = max(1, _BLOCK // length)
+            for done in range(0, count, at_once):
+                wanted = min(at_once, count - done) * length
+                block = unpacker.decompress(packed, wanted)
+                packed = unpacker.unconsumed_tail
+                if len(block) < wanted:
+                    raise cut_off("rows of pixels are missing")
+                if max(block[::length]) > _LAST_FILTER:
+                    raise broken("a row of pixels is coded in no known way")
+        if unpacker.decompress(packed, 1):
+            raise broken("it holds more rows of pixels than it is high")
+    except zlib.error as error:
+        raise cut_off("its pixels do not unpack") from error
+    if not unpacker.eof:
+        raise cut_off("the end of its pixels is missing")

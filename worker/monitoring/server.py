@@ -1,0 +1,118 @@
+"""Serves `/metrics`, `/livez` and `/readyz` to whoever reaches the port."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from facelift.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.registry import Collector
+
+    from worker.monitoring.health import Doctor, Health
+
+log = logging.getLogger(__name__)
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request; what it needs is set on the class that is made of it."""
+
+    registry: CollectorRegistry
+    probes: dict[str, Callable[[], Health]]
+    timeout = 10  # seconds for which a client may say nothing
+
+    def do_GET(self) -> None:
+        """Answer."""
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+            self._answer(HTTPStatus.OK, content_type, encode(self.registry))
+        elif probe := self.probes.get(path):
+            health = probe()
+            status = HTTPStatus.OK if health.is_well else HTTPStatus.SERVICE_UNAVAILABLE
+            self._answer(status, _TEXT, f"{health.sentence}\n".encode())
+        else:
+            known = ", ".join(("/metrics", *self.probes))
+            self._answer(HTTPStatus.NOT_FOUND, _TEXT, f"There are {known}.\n".encode())
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - http.server's name
+        """Requests come every few seconds; they are worth a line only to who looks for them."""
+        log.debug(format, *arguments)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, handler: type[_Handler]) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        """Bind, without asking DNS for our name as `HTTPServer` does."""
+        TCPServer.server_bind(self)
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver's
+        """A client that went away is no defect."""
+        if not isinstance(sys.exception(), OSError):
+            log.error("a scrape failed", exc_info=True)  # noqa: LOG014 - called while one is handled
+
+
+@contextmanager
+def serving(
+    host: str, port: int, collectors: Iterable[Collector], doctor: Doctor
+) -> Iterator[None]:
+    """Serve, in a thread, while the block runs.
+
+    Args:
+        host: address to bind to.
+        port: the port there.
+        collectors: asked for metrics at each scrape.
+        doctor: asked for health.
+
+    Raises:
+        InvalidSettings: the port cannot be listened on.
+    """
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    handler = type(
+        "Handler",
+        (_Handler,),
+        {"registry": registry, "probes": {"/livez": doctor.live, "/readyz": doctor.ready}},
+    )
+    try:
+        server = _Server(host, port, handler)
+    except OSError as error:
+        raise InvalidSettings(
+            [f"FACELIFT_METRICS_PORT {port} cannot be listened on at {host}: {error.strerror}"]
+        ) from error
+    with server:
+        thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()

@@ -1,0 +1,1 @@
+"""What runs beside the jobs: leases, scheduler, heartbeat, shutdown, supervisor."""

@@ -1,0 +1,1 @@
+"""The settings of a worker: read once, from the environment."""

@@ -1,0 +1,136 @@
+"""Reads the API keys of all accounts, from the environment or from secret files.
+
+The variables are `FACELIFT_API_KEY` (the account `default`), the same with
+`_<ACCOUNT>`, and each of them with `_FILE`, which names the file that holds the
+key. While a key is being changed there may be two, the new one first. No problem
+repeats a value: somebody may have put a key where none belongs.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from facelift.job import DEFAULT_ACCOUNT
+from facelift.pool_status import spell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+API_KEY = "FACELIFT_API_KEY"
+
+_VARIABLE = re.compile(r"(?:_(?P<account>[a-z0-9][a-z0-9_]{0,39}?))??(?P<file>_file)?")
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_KEY = re.compile(r"[!-~]+")
+_SCHEME = "bearer"
+_MOST_KEYS = 2
+_FILE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """One account's keys, and where they came from.
+
+    Attributes:
+        variable: the one that told them.
+        keys: one, or two: the new one, then the one before it.
+        file: the secret file that held them; None if the variable itself did.
+    """
+
+    variable: str
+    keys: tuple[SecretStr, ...]
+    file: Path | None = None
+
+
+def is_key_variable(name: str) -> bool:
+    """Whether a variable is meant to tell an API key."""
+    return name == API_KEY or name.startswith(f"{API_KEY}_")
+
+
+def accounts_with_key(environ: Mapping[str, str]) -> frozenset[str]:
+    """The normalised accounts that a variable is set for, whatever it holds."""
+    return frozenset(account for _, account, _ in _given(environ) if account)
+
+
+def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, AccountKeys], list[str]]:
+    """The keys by normalised account, and what is wrong with them."""
+    found: dict[str, AccountKeys] = {}
+    variables: dict[str, str] = {}
+    problems = []
+    for name, account, in_file in _given(environ):
+        if account is None:
+            problems.append(
+                f"{name} must end in an account's name: 1 to 40 of A-Z, 0-9 and _, "
+                "neither FILE nor with _FILE at its end"
+            )
+        elif other := variables.get(account):
+            problems.append(f"{name} and {other} are for the same account; keep one")
+        else:
+            variables[account] = name
+            file = Path(environ[name]) if in_file else None
+            try:
+                keys = read_key_file(file) if file else split_keys(environ[name])
+            except ValueError as problem:
+                problems.append(f"{name} {problem}")
+            else:
+                found[account] = AccountKeys(name, keys, file)
+    if not found and not problems:
+        problems.append(
+            f"{API_KEY} is missing: secret key of the account {DEFAULT_ACCOUNT} (or {API_KEY}_FILE)"
+        )
+    return found, problems
+
+
+def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, bool]]:
+    """Each variable that is set, its account if it names one, and whether it names a file."""
+    for name in sorted(filter(is_key_variable, environ)):
+        if environ[name].strip():
+            match = _VARIABLE.fullmatch(spell(name.removeprefix(API_KEY)))
+            account = (match and match["account"]) or DEFAULT_ACCOUNT
+            if match is None or f"_{account}".endswith("_file"):
+                yield name, None, False
+            else:
+                yield name, account, bool(match["file"])
+
+
+def read_key_file(path: Path) -> tuple[SecretStr, ...]:
+    """The keys in a secret file.
+
+    Raises:
+        ValueError: there are none, or not only keys; what would be right.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
+            raise ValueError("must name a regular file")
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"must name a readable file: {error.strerror}") from None
+    if not content.strip():
+        raise ValueError("names a file that is empty; it must hold the key")
+    if len(content) > _FILE_BYTES:
+        raise ValueError(f"must name a file of at most {_FILE_BYTES} bytes")
+    return split_keys(content.decode("latin-1"))
+
+
+def split_keys(text: str) -> tuple[SecretStr, ...]:
+    """The keys in what a variable or a file holds.
+
+    Raises:
+        ValueError: there are not only keys; what would be right.
+    """
+    keys = list(dict.fromkeys(filter(None, _BLANKS.split(text))))
+    if any(key.lower().rstrip(":") == _SCHEME for key in keys):
+        raise ValueError("must hold the bare key, without the word Bearer")
+    if not all(map(_KEY.fullmatch, keys)):
+        raise ValueError("must hold the bare key: printable ASCII")
+    if len(keys) > _MOST_KEYS:
+        raise ValueError(
+            "must hold one key, or two with a blank between: the new one, then the one before it"
+        )
+    return tuple(map(SecretStr, keys))

@@ -1,0 +1,40 @@
+"""What a receiver is told of a job: the same bytes at every try."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facelift.record import JobRecord
+
+_TOLD = (
+    "id",
+    "state",
+    "outcome",
+    "message",
+    "http_status",
+    "chatbot_id",
+    "image",
+    "account",
+    "batch",
+    "idempotency_key",
+    "attempts_used",
+    "superseded_by",
+    "replay_of",
+    "created_at",
+    "finished_at",
+)
+"""Fields of the record, under their own names."""
+
+
+def encode(record: JobRecord) -> bytes:
+    """The body of the webhook of a job that has ended."""
+    ended_at = datetime.fromtimestamp(record.finished_at or record.created_at, UTC)
+    told = {
+        "type": f"job.{record.state}",
+        "timestamp": ended_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "data": {name: getattr(record, name) for name in _TOLD},
+    }
+    return json.dumps(told, separators=(",", ":")).encode()
