@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks.growth.ledger import grow
+from benchmarks.images import write_images
 from benchmarks.pacing.neighbours import quiet_account
 from benchmarks.pacing.outage import Kind, outage
 from benchmarks.pacing.window import CONTESTANTS, one_account
 from benchmarks.peers import FACELIFT, LOOP, PEERS
-from benchmarks.pictures import write_pictures
 from benchmarks.plan import FULL, SHORT, Plan
 from benchmarks.report.page import write_page
 from benchmarks.results import Results
@@ -214,7 +214,7 @@ def main(*, short: bool, only: str, match: str, out: Path | None, results: Path 
     os.chdir(_ROOT)
     folder = results or Path("build/bench", "short" if short else "full")
     with tempfile.TemporaryDirectory(prefix="facelift-bench-") as media:
-        write_pictures(Path(media))
+        write_images(Path(media))
         bench = Bench(SHORT if short else FULL, Path(media), folder, match)
         for kind in _KINDS:
             if kind in kinds:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from facelift.cli import cli
-from tests.pictures import ANIMATED, BASELINE, draw, encode
+from tests.images import ANIMATED, BASELINE, draw, encode
 from worker.images.validate import ImageLimits, validate
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from facelift.codes import OutcomeCode
 from tasks.report import Report, Verdict
+from tests.images import draw, encode
 from tests.ledger.driver import START, Ledger
-from tests.pictures import draw, encode
 from worker.delivery.executor import Executor
 from worker.delivery.recorder import Recorder
 from worker.delivery.retry import RetryPolicy

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facelift.codes import OutcomeCode
-from tests.pictures import (
+from tests.images import (
     BASELINE,
     JPEGS,
     OTHERS,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from facelift.codes import OutcomeCode
-from tests.pictures import (
+from tests.images import (
     ANCILLARY,
     ANIMATED,
     BASELINE,

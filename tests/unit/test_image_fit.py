@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from facelift.codes import OutcomeCode
 from facelift.job import Fit
-from tests.pictures import (
+from tests.images import (
     ANIMATED,
     WHOLE,
     chunk,

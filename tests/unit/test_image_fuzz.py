@@ -18,7 +18,7 @@ from PIL import Image
 
 from facelift.codes import OutcomeCode
 from facelift.job import Fit
-from tests.pictures import (
+from tests.images import (
     ANCILLARY,
     ANIMATED,
     PACKED,

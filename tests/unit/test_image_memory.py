@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from tests.pictures import BASELINE, JPEGS, chunk, encode
+from tests.images import BASELINE, JPEGS, chunk, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The pictures of the benchmarks: square JPEGs of about 160 kB."""
+"""The images of the benchmarks: square JPEGs of about 160 kB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIDE = 800
 _GRAIN = 0.15  # film grain, without which a drawn robot would compress to a tenth
 
 
-def write_pictures(folder: Path, count: int = 16) -> list[str]:
+def write_images(folder: Path, count: int = 16) -> list[str]:
     """Write them into `folder`, the same every time; returns their names."""
     robot = draw(Robot("#43cea2", "#185a9d", "#eafff6", "#9dffb0", Eyes.WINK), SIDE)
     names = [f"{number}.jpg" for number in range(count)]

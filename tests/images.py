@@ -1,4 +1,4 @@
-"""Pictures made by code, ordinary and odd, for tests that judge them."""
+"""Images made by code, ordinary and odd, for tests that judge them."""
 
 from __future__ import annotations
 
