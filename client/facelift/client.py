@@ -216,7 +216,7 @@ class UploadClient(Observer, Batches, Operator):
             LedgerRefused: it is full, or these credentials may not write or ask this.
         """
         self._store.ping()
-        return read_server(self._redis)
+        return read_server(self._redis, wrong_types=self._store.wrong_types())
 
     def close(self) -> None:
         """Close the connections to Redis."""

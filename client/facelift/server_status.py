@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from facelift.ledger.connection import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from redis import Redis
+
+    from facelift.ledger.key_types import WrongType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class ServerStatus:
         machine: bytes that its machine has; None if it does not say.
         answered_in: seconds that one question took.
         skew: seconds by which this machine's clock is ahead of Redis'.
+        wrong_types: keys of the ledger that hold another Redis type than they must.
     """
 
     product: str
@@ -45,6 +48,7 @@ class ServerStatus:
     machine: int | None
     answered_in: float
     skew: float
+    wrong_types: tuple[WrongType, ...] = ()
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -55,6 +59,7 @@ class ServerStatus:
 def read_server(
     redis: Redis,
     *,
+    wrong_types: Iterable[WrongType] = (),
     now: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> ServerStatus:
@@ -84,4 +89,5 @@ def read_server(
         machine=int(info.get("total_system_memory", 0)) or None,
         answered_in=took,
         skew=skew,
+        wrong_types=tuple(wrong_types),
     )

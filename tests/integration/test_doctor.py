@@ -88,7 +88,7 @@ def test_all_that_deliveries_need_is_checked() -> None:
     said = doctor("--json")
     found = verdicts(said)
     assert found.keys() == {
-        *("Redis", "Version", "Mode", "Persistence", "Eviction", "Memory", "Clock"),
+        *("Redis", "Version", "Mode", "Persistence", "Eviction", "Memory", "Clock", "Keys"),
         *("Workers", "Queue", "Breaker", "Pauses", "Settings", "Endpoint", "Store media"),
     }
     assert {check for check, verdict in found.items() if verdict == "FAIL"} == set()
@@ -167,6 +167,14 @@ def test_a_redis_that_is_away_has_an_exit_code_of_its_own(environ: Any) -> None:
     said = doctor("--json")
     assert said.exit_code == Exit.NO_REDIS
     assert verdicts(said) == {"Redis": "FAIL", "Worker": "SKIP"}
+
+
+@pytest.mark.usefixtures("beating")
+def test_key_of_a_wrong_type_is_named(real_redis: Redis) -> None:
+    real_redis.sadd("{facelift}:events", "not ours")
+    said = doctor()
+    assert said.exit_code == Exit.ERROR
+    assert "FAIL  Keys         {facelift}:events holds a set, not a list" in said.stdout
 
 
 def test_a_redis_that_does_not_know_us_is_told(environ: Any, redis_server: RedisServer) -> None:

@@ -11,6 +11,7 @@ import pytest
 from facelift.cli.finding_kinds import Verdict
 from facelift.cli.pool_checks import check_pool
 from facelift.cli.redis_checks import check_redis
+from facelift.ledger.key_types import WrongType
 from facelift.server_status import ServerStatus
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
 from tests.unit.test_top_frame import WORKER
@@ -65,6 +66,7 @@ def test_a_redis_that_is_well_set_up_is_found_so() -> None:
         ({"skew": -3.0}, "Clock", Verdict.WARN),
         ({"skew": 400.0}, "Clock", Verdict.FAIL),
         ({"answered_in": 0.2}, "Redis", Verdict.WARN),
+        ({"wrong_types": [WrongType("key", "set", "hash")]}, "Keys", Verdict.FAIL),
     ],
 )
 def test_what_is_amiss_with_redis_is_found(

@@ -28,6 +28,7 @@ def check_redis(server: ServerStatus) -> Iterator[Finding]:
     yield _eviction(server)
     yield _memory(server)
     yield _clock(server)
+    yield from _key_types(server)
 
 
 def _answers(server: ServerStatus) -> Finding:
@@ -106,6 +107,17 @@ def _clock(server: ServerStatus) -> Finding:
         return ok("Clock", f"this machine's and Redis' are {apart:.1f} s apart")
     remedy = "let NTP set both; the ledger goes by Redis' clock, --not-before and --since by ours"
     return (fail if apart >= _WRONG else warn)("Clock", told, remedy)
+
+
+def _key_types(server: ServerStatus) -> Iterator[Finding]:
+    for key, found, expected in server.wrong_types:
+        yield fail(
+            "Keys",
+            f"{key} holds a {found}, not a {expected}: something else wrote to it",
+            "see what it holds, then DEL it; the ledger makes it anew, the jobs stay",
+        )
+    if not server.wrong_types:
+        yield ok("Keys", "every key that was looked at holds what it must")
 
 
 def _size(count: float) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from facelift.codes import Cancellation, JobState, WaitReason
 from facelift.errors import JobNotFound
 from facelift.ledger.connection import translated
+from facelift.ledger.key_types import find_wrong_types
 from facelift.ledger.keys import Keys
 from facelift.ledger.pool import Pool
 from facelift.ledger.record_maker import RecordMaker
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from facelift.attempt import Attempt
     from facelift.codes import OutcomeCode
+    from facelift.ledger.key_types import WrongType
     from facelift.ledger.replies import Feedback, Lease
 
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
@@ -233,6 +235,10 @@ class JobStore(RecordMaker):
         """
         with translated():
             self._redis.set(self.keys.probe, "", px=1)
+
+    def wrong_types(self, limit: int = 1_000) -> list[WrongType]:
+        """Keys that hold another Redis type than they must; see `find_wrong_types`."""
+        return find_wrong_types(self._redis, self.keys, limit)
 
     def _conclude(
         self,
