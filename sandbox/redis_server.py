@@ -132,7 +132,7 @@ class RedisServer:
             self._folder = Path(self._temporary.name)
         self._folder.mkdir(parents=True, exist_ok=True)
         for left in reversed(range(_PORT_TRIES)):
-            port = self._port or _free_port()
+            port = self._port or free_port()
             said_before = self.log.stat().st_size if self.log.exists() else 0
             if self._launch(port):
                 self._port = port
@@ -235,7 +235,8 @@ class RedisServer:
             self._temporary = self._folder = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])

@@ -58,11 +58,11 @@ def running(command: tuple[str, ...], log: Path, **environment: str) -> Iterator
 
 def play(client: UploadClient, endpoint: EndpointProcess) -> str:
     """Enqueue what ends in every way; returns a job that waits for its next try."""
-    endpoint.behave("closed-shop", "status", status=404)
-    endpoint.behave("bakery", "status", status=500)
-    endpoint.behave("bookshop", "status", status=500, times=1)
-    endpoint.behave("museum", "status", status=429, headers={"Retry-After": "600"})
-    endpoint.behave("garage", "delay", seconds=60)
+    endpoint.add_rule("closed-shop", "status", status=404)
+    endpoint.add_rule("bakery", "status", status=500)
+    endpoint.add_rule("bookshop", "status", status=500, times=1)
+    endpoint.add_rule("museum", "status", status=429, headers={"Retry-After": "600"})
+    endpoint.add_rule("garage", "delay", seconds=60)
     for chatbot, image in (
         ("florist", "good.png"),
         ("hotel", "good.png"),

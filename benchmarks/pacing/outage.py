@@ -94,14 +94,14 @@ def _take_away(endpoint: EndpointProcess, kind: Kind) -> None:
     if kind is Kind.REFUSED:
         endpoint.stop()
     else:
-        endpoint.behave("*", "status", status=503)
+        endpoint.add_rule("*", "status", status=503)
 
 
 def _bring_back(endpoint: EndpointProcess, kind: Kind) -> None:
     if kind is Kind.REFUSED:
         endpoint.start()
     else:
-        endpoint.behave_well()
+        endpoint.clear_rules()
 
 
 def _wait_for_delivery(endpoint: EndpointProcess, since: float) -> float | None:

@@ -15,7 +15,7 @@ from sandbox.redis_server import RedisServer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
 
 LIMIT, WINDOW = 100, 10.0
 ENDPOINT = ("--latency", "100ms", "--rate-limit", f"{LIMIT}/{WINDOW:g}s")

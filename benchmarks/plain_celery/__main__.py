@@ -38,7 +38,7 @@ from tests.chaos.world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
 
 # Restarted when it dies, as a service would be.
 SUPERVISE = """
@@ -123,7 +123,7 @@ def main(seed: int, jobs: int, seconds: int) -> None:
         arrivals = world.endpoint.arrivals()
         while time.monotonic() < calm_at + ALL_LAND_WITHIN:
             arrivals = world.endpoint.arrivals()
-            if wanted <= {arrival.sha256 for arrival in arrivals if arrival.taken}:
+            if wanted <= {arrival.sha256 for arrival in arrivals if arrival.stored}:
                 break
             time.sleep(1)
         held = int(world.admin.hlen("unacked")) + int(world.admin.llen(QUEUE))
@@ -141,7 +141,7 @@ def _judge(
     order = {wish.sha256: number for number, wish in enumerate(wishes)}
     landed: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in sorted(arrivals, key=lambda each: each.body_at or 0):
-        if arrival.taken and arrival.chatbot_id:
+        if arrival.stored and arrival.chatbot_id:
             landed[arrival.chatbot_id].append(arrival)
     times = Counter(each.sha256 for uploads in landed.values() for each in uploads)
     missing = sum(not times[wish.sha256] for wish in wishes)

@@ -70,5 +70,5 @@ def _wrong_pictures(
     for chatbot_id in dict.fromkeys(job.chatbot_id for job in jobs):
         job = last.get(chatbot_id)
         should = (pictures / job.picture.name).read_bytes() if job else None
-        if endpoint.picture(chatbot_id) != should:
+        if endpoint.image(chatbot_id) != should:
             yield f"{chatbot_id} should have {job.picture.name if job else 'no picture'}"

@@ -16,12 +16,12 @@ UNKNOWN_CHATBOT = "nobody"
 """The one chatbot that the stand-in does not know."""
 
 MISBEHAVIOUR: tuple[dict[str, Any], ...] = (
-    {"chatbot_id": "florist", "behaviour": "status", "status": 500, "times": 2},
-    {"chatbot_id": "museum", "behaviour": "status", "status": 429, "retry_after": 2, "times": 1},
-    {"chatbot_id": "library", "behaviour": "reset", "times": 1},
-    {"chatbot_id": "cinema", "behaviour": "delay", "seconds": 4, "times": 1},
+    {"chatbot_id": "florist", "fault": "status", "status": 500, "times": 2},
+    {"chatbot_id": "museum", "fault": "status", "status": 429, "retry_after": 2, "times": 1},
+    {"chatbot_id": "library", "fault": "reset", "times": 1},
+    {"chatbot_id": "cinema", "fault": "delay", "seconds": 4, "times": 1},
 )
-"""What the stand-in does at first to which chatbot's uploads; see `sandbox.endpoint.behaviour`."""
+"""What the stand-in does at first to which chatbot's uploads; see `sandbox.endpoint.rules`."""
 
 
 @dataclass(frozen=True, slots=True)

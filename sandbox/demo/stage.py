@@ -67,7 +67,7 @@ class Stage:
         yield "Starting a stand-in for Chatbase"
         self.endpoint = enter(EndpointProcess(options=_options(planned)))
         for rule in MISBEHAVIOUR:
-            self.endpoint.behave(**rule)
+            self.endpoint.add_rule(**rule)
         yield f"Enqueueing {len(planned)} jobs, and starting a worker"
         # In this order, so that which picture is the newest does not depend on who is quicker.
         self.jobs = {

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.endpoint.behaviour import Answering
+    from sandbox.endpoint.rules import Answering
 
 UPLOAD_PATH = "/api/v1/upload-chatbot-profile-picture"
 

@@ -14,7 +14,7 @@ from sandbox.endpoint.standin import Conduct, Standin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
 
 _BODY_LIMIT = 8 * 2**20
 _BACKLOG = 1_024

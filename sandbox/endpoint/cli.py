@@ -14,13 +14,13 @@ import click
 
 from sandbox.endpoint import parameters
 from sandbox.endpoint.app import serve
-from sandbox.endpoint.behaviour import InvalidRules, Rule
 from sandbox.endpoint.rulebook import RuleBook
+from sandbox.endpoint.rules import InvalidRules, Rule
 from sandbox.endpoint.standin import Conduct
 
 if TYPE_CHECKING:
     from facelift.rate import Rate
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +47,20 @@ log = logging.getLogger(__name__)
     "several keys: a command line is seen by everyone on the machine.",
 )
 @click.option(
-    "--behave",
+    "--fault",
     "rules",
     type=parameters.rule,
     multiple=True,
     metavar="RULE",
-    help="Misbehave: 'CHATBOT BEHAVIOUR [OPTION=VALUE]...', with * for every chatbot and a "
+    help="Misbehave: 'CHATBOT FAULT [OPTION=VALUE]...', with * for every chatbot and a "
     "number for a status. May be repeated; applied in this order.",
 )
 @click.option(
-    "--script",
+    "--rules",
+    "script",
     type=parameters.script,
     metavar="FILE",
-    help='Misbehave by a JSON file, {"rules": [...]}; applied before --behave.',
+    help='Misbehave by a JSON file, {"rules": [...]}; applied before --fault.',
 )
 @click.option(
     "--known-chatbot",
@@ -114,7 +115,7 @@ def endpoint(
     does, and runs until Ctrl-C. For example, answer 500, 500, then 200 to bot-42:
 
     \b
-        facelift endpoint --behave 'bot-42 500 times=2'
+        facelift endpoint --fault 'bot-42 500 times=2'
 
     and point a worker at it, in another terminal:
 
@@ -130,9 +131,9 @@ def endpoint(
         html                answers an HTML page, with 502
         invalid_json        answers 200 with broken JSON
         delay               takes the picture, answers seconds=N later
-        drip                sends a byte each seconds=N (1), of the part=body
+        trickle             sends a byte each seconds=N (1), of the part=body
                             or part=headers on
-        cut_response        closes in the middle of the answer
+        truncated_body        closes in the middle of the answer
         huge_body           answers with size=N bytes, or endlessly
         reset               resets the connection in the middle of the picture
         close_before_read   closes the connection before the picture
@@ -145,7 +146,7 @@ def endpoint(
     ratelimit_reset_unit=ms. A script has the same names:
 
     \b
-        {"rules": [{"chatbot_id": "bot-42", "behaviour": "status",
+        {"rules": [{"chatbot_id": "bot-42", "fault": "status",
                     "status": 429, "retry_after": 3, "times": 1}]}
 
     While it runs, it is steered and questioned under /_sandbox/:
@@ -155,7 +156,7 @@ def endpoint(
         curl 127.0.0.1:8800/_sandbox/stats
         curl 127.0.0.1:8800/_sandbox/rules -d '{"rules": [...]}'
         curl 127.0.0.1:8800/_sandbox/keys -d '{"revoke": ["sandbox-key"]}'
-        curl 127.0.0.1:8800/_sandbox/picture?chatbot_id=bot-42 -o bot-42.png
+        curl 127.0.0.1:8800/_sandbox/image?chatbot_id=bot-42 -o bot-42.png
         curl 127.0.0.1:8800/_sandbox/reset -X POST
     """  # noqa: D301 - click wants the escape, not the backslash
     conduct = Conduct(
@@ -169,11 +170,11 @@ def endpoint(
     try:
         RuleBook().add(conduct.rules)
     except InvalidRules as error:
-        raise click.UsageError(f"The rules of --script and then --behave: {error}.") from error
+        raise click.UsageError(f"The rules of --rules and then --fault: {error}.") from error
 
     def on_ready(url: str) -> None:
         ready = {"url": url, "pid": os.getpid()}
-        click.echo(json.dumps(ready) if as_json else f"Stand-in endpoint listening on {url}")
+        click.echo(json.dumps(ready) if as_json else f"Sandbox endpoint listening on {url}")
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING if quiet else logging.INFO)
     try:
@@ -199,8 +200,8 @@ def _log_line(arrival: Arrival) -> None:
     ]
     if arrival.size is not None:
         words.append(f"{arrival.size:,} bytes")
-    if arrival.behaviour:
-        words.append(f"by rule: {arrival.behaviour}")
+    if arrival.fault:
+        words.append(f"by rule: {arrival.fault}")
     if arrival.reason:
         words.append(arrival.reason)
     log.info("  ".join(words))

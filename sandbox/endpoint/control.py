@@ -29,7 +29,7 @@ counted nor logged. A refusal is `{"problems": [...]}` with status 400 or 404.
         number of the `first_in_log`, requests `refused` by the rate limit, and
         by key, as the log names it, how many came in the `busiest` of its
         windows, those refused too.
-    GET    /_sandbox/picture?chatbot_id=ID
+    GET    /_sandbox/image?chatbot_id=ID
         The picture that the chatbot has, with its content type. 404 if it has
         none, 410 if it was dropped to save memory; its SHA-256 is in the log.
     POST   /_sandbox/reset
@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sandbox.endpoint.behaviour import InvalidRules, parse_script
+from sandbox.endpoint.rules import InvalidRules, parse_script
 
 if TYPE_CHECKING:
     from sandbox.endpoint.standin import Standin
@@ -82,7 +82,7 @@ class Control:
             web.post(f"{PREFIX}/keys", self._change_keys),
             web.get(f"{PREFIX}/arrivals", self._arrivals),
             web.get(f"{PREFIX}/stats", self._stats),
-            web.get(f"{PREFIX}/picture", self._picture),
+            web.get(f"{PREFIX}/image", self._picture),
             web.post(f"{PREFIX}/reset", self._reset),
             web.route("*", PREFIX + "{tail:(/.*)?}", self._unknown),
         ]

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from facelift.rate import Rate
-from sandbox.endpoint.behaviour import InvalidRules, Rule, parse_script
+from sandbox.endpoint.rules import InvalidRules, Rule, parse_script
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min)")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}
@@ -49,16 +49,16 @@ def script(path: str) -> list[Rule]:
 def rule(text: str) -> Rule:
     """`bot-42 status status=500 times=2`, or `bot-42 500 times=2` for short."""
     try:
-        chatbot_id, behaviour, *options = shlex.split(text)
+        chatbot_id, fault, *options = shlex.split(text)
         fields = {name: _value(value) for name, value in (each.split("=", 1) for each in options)}
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is no rule; write 'CHATBOT BEHAVIOUR [OPTION=VALUE]...', "
+            f"{text!r} is no rule; write 'CHATBOT FAULT [OPTION=VALUE]...', "
             "such as 'bot-42 500 times=2'."
         ) from error
-    if behaviour.isdecimal():
-        fields["status"], behaviour = behaviour, "status"
-    fields |= {"chatbot_id": chatbot_id, "behaviour": behaviour}
+    if fault.isdecimal():
+        fields["status"], fault = fault, "status"
+    fields |= {"chatbot_id": chatbot_id, "fault": fault}
     try:
         return parse_script({"rules": [fields]})[0]
     except InvalidRules as error:

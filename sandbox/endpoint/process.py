@@ -1,7 +1,7 @@
 """The stand-in in a process of its own, for tests, the demo and the benchmarks.
 
 with EndpointProcess() as endpoint:
-    endpoint.behave("bot-42", "status", status=500, times=2)
+    endpoint.add_rule("bot-42", "status", status=500, times=2)
     ...
     assert [each.status for each in endpoint.arrivals()] == [500, 500, 200]
 """
@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from sandbox.endpoint.memory import Arrival
+from sandbox.endpoint.request_log import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,29 +112,29 @@ class EndpointProcess:
         if process.stdout:
             process.stdout.close()
 
-    def behave(
+    def add_rule(
         self,
         chatbot_id: str,
-        behaviour: str,
+        fault: str,
         *,
         times: int | None = None,
-        **options: Any,  # noqa: ANN401 - they differ by behaviour; see `behaviour`
+        **options: Any,  # noqa: ANN401 - they differ by fault; see `rules`
     ) -> None:
-        """Queue a rule, as told in `behaviour`.
+        """Queue a rule, as told in `fault`.
 
         Args:
             chatbot_id: whose uploads it applies to; "*" for every chatbot's.
-            behaviour: its name, such as "status".
+            fault: its name, such as "status".
             times: to how many uploads it applies; None for ever.
-            options: those of the behaviour, and `key`.
+            options: those of the fault, and `key`.
 
         Raises:
-            ValueError: there is no such behaviour or option, or a value is wrong.
+            ValueError: there is no such fault or option, or a value is wrong.
         """
-        rule = {"chatbot_id": chatbot_id, "behaviour": behaviour, "times": times, **options}
+        rule = {"chatbot_id": chatbot_id, "fault": fault, "times": times, **options}
         self._call("POST", "rules", {"rules": [rule]})
 
-    def behave_well(self, chatbot_id: str | None = None) -> None:
+    def clear_rules(self, chatbot_id: str | None = None) -> None:
         """Forget the rules of one chatbot ("*" for those of every one), or all of them."""
         query = {} if chatbot_id is None else {"chatbot_id": chatbot_id}
         self._call("DELETE", f"rules?{urlencode(query)}")
@@ -164,14 +164,14 @@ class EndpointProcess:
         stats: dict[str, Any] = json.loads(self._call("GET", "stats"))
         return stats
 
-    def picture(self, chatbot_id: str) -> bytes | None:
+    def image(self, chatbot_id: str) -> bytes | None:
         """The picture that a chatbot has; None if it has none.
 
         Raises:
             ValueError: it was dropped to save memory.
         """
         try:
-            return self._call("GET", f"picture?{urlencode({'chatbot_id': chatbot_id})}")
+            return self._call("GET", f"image?{urlencode({'chatbot_id': chatbot_id})}")
         except LookupError:
             return None
 

@@ -12,10 +12,10 @@ from collections import deque
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from sandbox.endpoint.behaviour import EVERY, InvalidRules
+from sandbox.endpoint.rules import EVERY, InvalidRules
 
 if TYPE_CHECKING:
-    from sandbox.endpoint.behaviour import Rule
+    from sandbox.endpoint.rules import Rule
 
 _Scope = tuple[str, int | None]  # a chatbot and the number of a key
 

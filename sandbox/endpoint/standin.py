@@ -16,10 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import wire
+from sandbox.endpoint.access import KeyRing, key_label
 from sandbox.endpoint.answers import UPLOAD_PATH, Answer, documented, limit_headers
-from sandbox.endpoint.keys import KeyRing, label
 from sandbox.endpoint.limits import RateLimit
-from sandbox.endpoint.memory import Memory
+from sandbox.endpoint.request_log import Memory
 from sandbox.endpoint.rulebook import RuleBook
 from sandbox.endpoint.upload import Upload
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from facelift.rate import Rate
-    from sandbox.endpoint.behaviour import Rule
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
+    from sandbox.endpoint.rules import Rule
 
 _NO_PATH = documented(404, "no such path")
 _NO_METHOD = replace(documented(405, "only POST uploads"), headers={"Allow": "POST"})
@@ -88,7 +88,9 @@ class Standin:
         limit = self._limit
         return self.memory.stats() | {
             "refused": limit.refused if limit else 0,
-            "busiest": {label(key): most for key, most in limit.busiest.items()} if limit else {},
+            "busiest": {key_label(key): most for key, most in limit.busiest.items()}
+            if limit
+            else {},
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -96,7 +98,7 @@ class Standin:
         memory = self.memory  # a reset may come while the request is under way
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         key = key.strip() if scheme.lower() == "bearer" else ""
-        arrival = memory.arrive(request.method, request.path, label(key) if key else None)
+        arrival = memory.arrive(request.method, request.path, key_label(key) if key else None)
         try:
             if request.path == UPLOAD_PATH and request.method == "POST":
                 return await self._upload(request, arrival, memory, key)

@@ -18,7 +18,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from sandbox.endpoint import wire
 from sandbox.endpoint.answers import UPLOADED, Answer, changed, documented
-from sandbox.endpoint.behaviour import (
+from sandbox.endpoint.picture import fault
+from sandbox.endpoint.request_log import Picture
+from sandbox.endpoint.rules import (
     Answering,
     CloseAfterAccept,
     CloseBeforeRead,
@@ -29,13 +31,11 @@ from sandbox.endpoint.behaviour import (
     Reset,
     Rule,
 )
-from sandbox.endpoint.memory import Picture
-from sandbox.endpoint.picture import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from sandbox.endpoint.memory import Arrival, Memory
+    from sandbox.endpoint.request_log import Arrival, Memory
 
 _CHATBOT_ID_LIMIT = 1_000
 _CHATBOT_ID_CHUNK = 256  # aiohttp reads ahead by one, which should not be the picture
@@ -124,7 +124,7 @@ class Upload:
         self._memory.name(self._arrival, chatbot_id, self._is_closed)
         self._rule = self._take_rule(chatbot_id)
         if self._rule is not None:
-            self._arrival.behaviour = self._rule.behaviour
+            self._arrival.fault = self._rule.fault
         if isinstance(self._rule, CloseBeforeRead):
             await wire.hang_up(self._request)
 

@@ -10,7 +10,7 @@ from facelift import UploadClient
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
-from sandbox.endpoint.keys import label
+from sandbox.endpoint.access import key_label
 from tests.acceptance.world import COMMAND, eventually, worker
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from facelift import JobRecord
     from facelift.pool_status import PoolStatus
-    from sandbox.endpoint.memory import Arrival
     from sandbox.endpoint.process import EndpointProcess
+    from sandbox.endpoint.request_log import Arrival
     from tests.acceptance.world import WorkerProcess
 
 PATIENCE = 30.0
@@ -71,7 +71,9 @@ class WorkerPool:
 
     def arrivals(self, account: str) -> list[Arrival]:
         """What came to the stand-in with the account's key."""
-        return [each for each in self.endpoint.arrivals() if each.key == label(f"key-{account}")]
+        return [
+            each for each in self.endpoint.arrivals() if each.key == key_label(f"key-{account}")
+        ]
 
     def status(self) -> PoolStatus:
         return self.store.pool.snapshot()

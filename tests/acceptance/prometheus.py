@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from sandbox.redis_server import _free_port
+from sandbox.redis_server import free_port
 from tests.acceptance.world import eventually
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def prometheus(folder: Path, scraped: int) -> Iterator[Prometheus]:
     config = folder / "prometheus.yml"
     rules = DEPLOY / "prometheus" / "alerts.yml"
     config.write_text(CONFIG.format(rules=rules, port=scraped))
-    port = _free_port()
+    port = free_port()
     command = (
         program("prometheus"),
         f"--config.file={config}",

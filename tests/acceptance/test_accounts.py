@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.endpoint.keys import label
+from sandbox.endpoint.access import key_label
 from sandbox.endpoint.process import EndpointProcess
 from tests.acceptance.pool import WorkerPool, api_keys, worker_pool
 from tests.acceptance.world import eventually
@@ -48,19 +48,19 @@ def pool(
 
 def statuses(pool: WorkerPool, key: str) -> list[int | None]:
     """How the stand-in answered the requests with this key."""
-    return [each.status for each in pool.endpoint.arrivals() if each.key == label(key)]
+    return [each.status for each in pool.endpoint.arrivals() if each.key == key_label(key)]
 
 
 def refuse(pool: WorkerPool, account: str, status: int) -> None:
     if status == 401:
         pool.endpoint.revoke(f"key-{account}")
     else:
-        pool.endpoint.behave("*", "status", status=status, key=ACCOUNTS.index(account))
+        pool.endpoint.add_rule("*", "status", status=status, key=ACCOUNTS.index(account))
 
 
 def accept(pool: WorkerPool, account: str) -> None:
     pool.endpoint.accept(f"key-{account}")
-    pool.endpoint.behave_well("*")
+    pool.endpoint.clear_rules("*")
 
 
 def resume(pool: WorkerPool, account: str, _: Path) -> None:
@@ -109,7 +109,7 @@ def test_account_whose_key_is_refused_three_times_waits_until_that_is_mended(
 
 def test_success_between_refusals_keeps_the_account_going(pool: WorkerPool) -> None:
     for status, outcome in ((403, "forbidden"), (200, "delivered")) * 3:
-        pool.endpoint.behave("*", "status", status=status, times=1, key=ACCOUNTS.index("healthy"))
+        pool.endpoint.add_rule("*", "status", status=status, times=1, key=ACCOUNTS.index("healthy"))
         assert pool.outcomes(pool.enqueue("healthy")) == {outcome}
 
 
@@ -154,7 +154,7 @@ def test_key_that_changes_before_its_file_was_read_again_costs_no_job(
 def test_operators_pause_lets_what_is_in_flight_finish_and_has_the_rest_wait(
     pool: WorkerPool, scope: str | None, reason: str, what: str
 ) -> None:
-    pool.endpoint.behave("slow", "delay", seconds=0.7, times=1)
+    pool.endpoint.add_rule("slow", "delay", seconds=0.7, times=1)
     slow = pool.client.enqueue("slow", "media:good.png", account="held").id
     eventually(lambda: pool.endpoint.stats()["in_flight"], "the slow job is not in flight")
     assert pool.store.pool.pause(scope, by="kim", reason="the invoice is open", until=None)

@@ -77,11 +77,11 @@ def start(endpoint: EndpointProcess) -> None:
 
 
 def answer_503(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=503)
+    endpoint.add_rule("*", "status", status=503)
 
 
 def behave_well(endpoint: EndpointProcess) -> None:
-    endpoint.behave_well("*")
+    endpoint.clear_rules("*")
 
 
 def until_open(pool: WorkerPool) -> None:
@@ -151,7 +151,7 @@ def test_picture_that_always_breaks_the_endpoint_does_not_hold_up_the_others(
     pool: WorkerPool,
 ) -> None:
     answer_503(pool.endpoint)
-    pool.endpoint.behave("poison", "status", status=500)
+    pool.endpoint.add_rule("poison", "status", status=500)
     poison = pool.client.enqueue("poison", "media:good.png", account="free").id
     others = pool.enqueue("free", FAILURES)
     until_open(pool)

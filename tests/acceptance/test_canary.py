@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 
 from sandbox.endpoint.process import EndpointProcess
-from sandbox.redis_server import RedisServer, _free_port
+from sandbox.redis_server import RedisServer, free_port
 from tests.acceptance.flower import Flower
 from tests.acceptance.hook import Hook
 from tests.acceptance.scene import Scene
@@ -94,7 +94,7 @@ def echo(key: str) -> dict[str, dict[str, Any]]:
         "redirect": {"status": 302, "headers": {"Location": f"https://{key}.test/{key}?{key}"}},
     }
     return {
-        name: {"behaviour": "status", "times": 1, **options}
+        name: {"fault": "status", "times": 1, **options}
         | {"headers": headers | options.get("headers", {})}
         for name, options in said.items()
     }
@@ -111,7 +111,7 @@ def played(
     """The scene after everything has happened that may happen to a job."""
     (folder / "sitecustomize.py").write_text(DEFECT + BOTH_FORMS)
     (folder / "key").write_text(IN_FILE)
-    metrics = _free_port()
+    metrics = free_port()
     settings = environment | {
         "FACELIFT_REDIS_URL": server.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
@@ -144,9 +144,9 @@ def played(
 def play(scene: Scene, endpoint: EndpointProcess) -> None:
     for account, key in (("default", IN_VARIABLE), ("filed", IN_FILE)):
         for name, rule in echo(key).items():
-            endpoint.behave(f"{account}-{name}", **rule)
+            endpoint.add_rule(f"{account}-{name}", **rule)
             scene.enqueue(f"{account}-{name}", account=account)
-    endpoint.behave("slow", "delay", seconds=2, times=1)
+    endpoint.add_rule("slow", "delay", seconds=2, times=1)
     scene.enqueue("slow")
     scene.enqueue("bad-image", "media:portrait.jpg")
     assert set(scene.outcomes().values()) == {
@@ -159,7 +159,7 @@ def play(scene: Scene, endpoint: EndpointProcess) -> None:
     scene.outcomes()
     assert "RuntimeError: a defect" in scene.workers.log
 
-    endpoint.behave("crash", "delay", seconds=0.9)
+    endpoint.add_rule("crash", "delay", seconds=0.9)
     crash = scene.enqueue("crash")
     eventually(lambda: scene.client.status(crash).state == "running", "it is not taken")
     (child,) = scene.workers.children

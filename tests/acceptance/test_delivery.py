@@ -44,13 +44,13 @@ def test_picture_arrives_byte_for_byte(
 ) -> None:
     record = deliver(client, "bot-1")
     assert (record.state, record.outcome, record.http_status) == ("succeeded", "delivered", 200)
-    assert endpoint.picture("bot-1") == (media / "good.png").read_bytes()
+    assert endpoint.image("bot-1") == (media / "good.png").read_bytes()
 
 
 def test_two_500s_then_200_are_three_attempts_told_in_full(
     client: UploadClient, endpoint: EndpointProcess
 ) -> None:
-    endpoint.behave("bot-1", "status", status=500, times=2)
+    endpoint.add_rule("bot-1", "status", status=500, times=2)
     record = deliver(client, "bot-1")
     assert record.outcome == "delivered"
     assert [(each.http_status, each.code, each.decision) for each in record.attempts] == [
@@ -65,7 +65,7 @@ def test_two_500s_then_200_are_three_attempts_told_in_full(
 
 
 def test_attempts_run_out(client: UploadClient, endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=503)
+    endpoint.add_rule("bot-1", "status", status=503)
     record = deliver(client, "bot-1")
     assert (record.state, record.outcome, record.http_status) == (
         "failed",
@@ -94,7 +94,7 @@ def test_attempts_run_out(client: UploadClient, endpoint: EndpointProcess) -> No
 def test_final_answer_fails_the_job_at_once(
     client: UploadClient, endpoint: EndpointProcess, status: int, code: str
 ) -> None:
-    endpoint.behave("bot-1", "status", status=status)
+    endpoint.add_rule("bot-1", "status", status=status)
     record = deliver(client, "bot-1")
     assert (record.state, record.outcome, record.http_status) == ("failed", code, status)
     assert len(endpoint.arrivals()) == 1
@@ -103,7 +103,7 @@ def test_final_answer_fails_the_job_at_once(
 def test_retry_after_is_obeyed_and_consumes_no_attempt(
     client: UploadClient, endpoint: EndpointProcess
 ) -> None:
-    endpoint.behave("bot-1", "status", status=429, times=1, headers={"Retry-After": "1"})
+    endpoint.add_rule("bot-1", "status", status=429, times=1, headers={"Retry-After": "1"})
     record = deliver(client, "bot-1")
     first, second = record.attempts
     assert (first.code, first.counted, record.attempts_used) == ("rate_limited", False, 1)
@@ -111,18 +111,18 @@ def test_retry_after_is_obeyed_and_consumes_no_attempt(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "code"),
+    ("fault", "code"),
     [
         ("reset", "connection_lost"),
         ("close_after_accept", "connection_lost"),
         ("invalid_json", "delivered"),
-        ("cut_response", "connection_lost"),
+        ("truncated_body", "connection_lost"),
     ],
 )
 def test_odd_connections_end_in_a_delivery(
-    client: UploadClient, endpoint: EndpointProcess, behaviour: str, code: str
+    client: UploadClient, endpoint: EndpointProcess, fault: str, code: str
 ) -> None:
-    endpoint.behave("bot-1", behaviour, times=1)
+    endpoint.add_rule("bot-1", fault, times=1)
     record = deliver(client, "bot-1")
     assert record.outcome == "delivered"
     assert record.attempts[0].code == code
@@ -131,7 +131,7 @@ def test_odd_connections_end_in_a_delivery(
 def test_slow_endpoint_ends_in_a_timeout_and_another_attempt(
     client: UploadClient, endpoint: EndpointProcess
 ) -> None:
-    endpoint.behave("bot-1", "delay", seconds=5, times=1)
+    endpoint.add_rule("bot-1", "delay", seconds=5, times=1)
     record = deliver(client, "bot-1")
     assert [each.code for each in record.attempts] == ["timeout", "delivered"]
     assert 1.5 < record.attempts[0].duration < 4
@@ -172,12 +172,12 @@ def test_changed_image_is_not_sent(client: UploadClient) -> None:
 def test_newest_of_many_quick_pictures_is_the_one_that_stays(
     client: UploadClient, endpoint: EndpointProcess, media: Path
 ) -> None:
-    endpoint.behave("bot-1", "delay", seconds=0.3)
+    endpoint.add_rule("bot-1", "delay", seconds=0.3)
     jobs = [client.enqueue("bot-1", "media:good.png") for _ in range(8)]
     jobs.append(client.enqueue("bot-1", "media:other.png"))
     records = [client.wait(job.id, 30) for job in jobs]
     assert records[-1].outcome == "delivered"
-    assert endpoint.picture("bot-1") == (media / "other.png").read_bytes()
+    assert endpoint.image("bot-1") == (media / "other.png").read_bytes()
     assert sum(record.outcome == "superseded" for record in records) >= 6
     assert endpoint.stats()["overlapped"] == 0
 
@@ -318,8 +318,8 @@ def test_key_stays_in_the_worker(
     shared_worker: WorkerProcess,
     raw: Any,
 ) -> None:
-    endpoint.behave("bot-1", "status", status=500, times=1, body=f"leak {CANARY}")
-    endpoint.behave("bot-2", "status", status=403, body=f"leak Bearer {CANARY}")
+    endpoint.add_rule("bot-1", "status", status=500, times=1, body=f"leak {CANARY}")
+    endpoint.add_rule("bot-2", "status", status=403, body=f"leak Bearer {CANARY}")
     deliver(client, "bot-1")
     deliver(client, "bot-2")
     dump = shared_worker.log

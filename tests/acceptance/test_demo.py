@@ -304,7 +304,7 @@ def test_what_differs_from_the_plan_is_told(
             SimpleNamespace(chatbot_id="bot", status=each) for each in case["answers"]
         ],
         stats=lambda: {"overlapped": case["overlapped"]},
-        picture=lambda _: case["picture"],
+        image=lambda _: case["picture"],
     )
     found = surprises(
         PLAN, cast("list[JobRecord]", records), cast("EndpointProcess", endpoint), tmp_path

@@ -70,7 +70,7 @@ def shown(flower: Flower, job_id: str, state: str) -> dict[str, Any]:
 def paused_job(client: UploadClient, endpoint: EndpointProcess, account: str) -> str:
     """A job that was tried, and now waits for the pause that the endpoint asked for."""
     chatbot = f"bot-{account}"
-    endpoint.behave(chatbot, "status", status=429, headers={"Retry-After": "600"})
+    endpoint.add_rule(chatbot, "status", status=429, headers={"Retry-After": "600"})
     job = client.enqueue(chatbot, "media:good.png", account=account).id
     eventually(lambda: client.status(job).attempts, "it is not tried")
     return job
@@ -96,7 +96,7 @@ def test_row_names_chatbot_image_and_outcome(  # noqa: PLR0917 - cases come by n
 ) -> None:
     chatbot = f"bot-{status}-{state.lower()}"
     if status != 200:
-        endpoint.behave(chatbot, "status", status=status, times=1)
+        endpoint.add_rule(chatbot, "status", status=status, times=1)
     job = client.enqueue(chatbot, image).id
     row = shown(flower, job, state)
     assert (row["state"], row["args"], row["kwargs"]) == (state, chatbot, image)

@@ -11,7 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from facelift import UploadClient
-from sandbox.redis_server import _free_port
+from sandbox.redis_server import free_port
 from tests.acceptance.prometheus import (
     alert_metrics,
     dashboard_queries,
@@ -69,7 +69,7 @@ def watched(
     environment: dict[str, str], traced: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
-    port = _free_port()
+    port = free_port()
     settings = (
         environment
         | traced
@@ -91,7 +91,7 @@ def watched(
 def test_what_becomes_of_jobs_is_counted_over_all_processes(
     watched: Watched, endpoint: EndpointProcess
 ) -> None:
-    endpoint.behave("broken", "status", status=500, times=1)
+    endpoint.add_rule("broken", "status", status=500, times=1)
     watched.deliver(chatbot="broken")
     for _ in range(5):
         watched.deliver()
@@ -135,7 +135,7 @@ def test_every_metric_is_documented_as_it_is(watched: Watched) -> None:
 def test_no_file_is_left_when_it_ends(environment: dict[str, str], tmp_path: Path) -> None:
     settings = environment | {
         "FACELIFT_KEY_PREFIX": "leaves",
-        "FACELIFT_METRICS_PORT": str(_free_port()),
+        "FACELIFT_METRICS_PORT": str(free_port()),
     }
     with worker(tmp_path / "log", settings) as process:
         (child,) = process.children

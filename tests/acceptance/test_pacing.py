@@ -47,7 +47,7 @@ def pool(
 
 def behave(pool: WorkerPool, account: str, **options: Any) -> None:
     """Have the stand-in answer so to the next request with the account's key."""
-    pool.endpoint.behave("*", "status", times=1, key=ACCOUNTS.index(account), **options)
+    pool.endpoint.add_rule("*", "status", times=1, key=ACCOUNTS.index(account), **options)
 
 
 def test_pool_uses_the_rate_it_is_allowed_and_is_never_refused(pool: WorkerPool) -> None:
@@ -136,7 +136,7 @@ def test_pause_is_no_longer_than_the_cap(pool: WorkerPool) -> None:
 
 
 def test_smaller_limit_that_the_endpoint_tells_is_kept(pool: WorkerPool) -> None:
-    pool.endpoint.behave(
+    pool.endpoint.add_rule(
         "*",
         "status",
         status=200,

@@ -89,7 +89,7 @@ def test_python_page(tmp_path: Path, environ: dict[str, str], endpoint: Endpoint
     write_files("producers/python.md", tmp_path)
     told = run(tmp_path, environ, sys.executable, "producer.py")
     assert told.startswith("succeeded delivered Delivered: ")
-    assert endpoint.picture(CHATBOT)
+    assert endpoint.image(CHATBOT)
     assert run(tmp_path, environ, sys.executable, "many.py") == "20 delivered\n"
     assert " delivered\n" in run(tmp_path, environ, sys.executable, "outcomes.py")
 
@@ -167,7 +167,7 @@ def test_fastapi_page(tmp_path: Path, environ: dict[str, str]) -> None:
 def test_redis_cli_page(tmp_path: Path, environ: dict[str, str], endpoint: EndpointProcess) -> None:
     need("bash", "redis-cli", "base64")
     told = run_shell("producers/redis-cli.md", tmp_path, environ)
-    assert endpoint.picture(CHATBOT)
+    assert endpoint.image(CHATBOT)
     assert "\nsucceeded\ndelivered\nDelivered: " in told  # HMGET
     assert told.count("finished_at\n") >= 3  # HGETALL, XREAD, XREADGROUP
     assert told.endswith("\n1\n")  # XACK
@@ -198,7 +198,7 @@ def test_node_page(
     job, _, rest = told.partition(" ")
     assert rest.startswith("succeeded delivered: Delivered: ")
     assert client.status(job).chatbot_id == CHATBOT
-    assert endpoint.picture(CHATBOT)
+    assert endpoint.image(CHATBOT)
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def test_file_as_it_lies_there_opens_no_redis(redis_binary: Path, tmp_path: Path
 def test_client_worker_and_flower_work_under_their_users(
     guarded: Guarded, environment: dict[str, str], endpoint: EndpointProcess, tmp_path: Path
 ) -> None:
-    endpoint.behave("bot-flaky", "status", status=500, times=1)
+    endpoint.add_rule("bot-flaky", "status", status=500, times=1)
     own = {"FACELIFT_REDIS_URL": guarded.url("worker")}
     with (
         worker(tmp_path / "worker.log", environment | own) as process,

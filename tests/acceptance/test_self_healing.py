@@ -104,7 +104,7 @@ def world(
 @pytest.fixture
 def outage(world: Outage, endpoint: EndpointProcess) -> Outage:
     """All workers consume, and each upload takes long enough to be caught in flight."""
-    endpoint.behave("*", "delay", seconds=0.5)
+    endpoint.add_rule("*", "delay", seconds=0.5)
     everybody = {process.pid for process in world.workers.children}
     eventually(lambda: world.pollers() == everybody, "not all workers consume")
     world.listen()
@@ -233,7 +233,7 @@ def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
         "FACELIFT_READ_TIMEOUT": "40s",
         "FACELIFT_LEASE": "1h",  # or it would not need to hand anything back
     }
-    endpoint.behave("held", "delay", seconds=30, times=1)
+    endpoint.add_rule("held", "delay", seconds=30, times=1)
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="deaf") as client,
         worker(tmp_path / "log", environment) as process,
@@ -273,7 +273,7 @@ def test_wrong_password_is_told_and_tried_again_until_it_is_right(
 def test_sigterm_ends_a_worker_in_time_though_redis_is_frozen(
     redis_binary: Path, environment: dict[str, str], endpoint: EndpointProcess, tmp_path: Path
 ) -> None:
-    endpoint.behave("held", "delay", seconds=30, times=1)
+    endpoint.add_rule("held", "delay", seconds=30, times=1)
     with RedisServer(binary=redis_binary) as server:
         settings = environment | {
             "FACELIFT_REDIS_URL": server.url,

@@ -47,7 +47,7 @@ def test_plain_celery_command_starts_the_same_worker(
             **environment,
         )
         assert done.returncode == 0, done.stderr + process.log
-    assert endpoint.picture("bot-plain")
+    assert endpoint.image("bot-plain")
 
 
 def test_every_wrong_setting_is_told_at_once(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_sigterm_finishes_what_is_in_flight(
 ) -> None:
     # A ledger of its own: a worker that other tests share would take the job instead.
     environment = environment | {"FACELIFT_KEY_PREFIX": "complete"}
-    endpoint.behave("bot-slow", "delay", seconds=1)
+    endpoint.add_rule("bot-slow", "delay", seconds=1)
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="complete") as client,
         worker(tmp_path / "log", environment) as process,
@@ -121,7 +121,7 @@ def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
         "FACELIFT_REQUEST_TIMEOUT": "20s",
         "FACELIFT_LEASE": "15s",
     }
-    endpoint.behave("bot-kill", "delay", seconds=15, times=1)  # it cannot end before the kill
+    endpoint.add_rule("bot-kill", "delay", seconds=15, times=1)  # it cannot end before the kill
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="kill") as client,
         worker(tmp_path / "first", environment) as first,
@@ -147,7 +147,7 @@ def test_waiting_job_outlives_its_worker(
         "FACELIFT_BACKOFF_CAP": "1h",
         "FACELIFT_KEY_PREFIX": "outlive",
     }
-    endpoint.behave("bot-wait", "status", status=429, times=1, headers={"Retry-After": "2"})
+    endpoint.add_rule("bot-wait", "status", status=429, times=1, headers={"Retry-After": "2"})
     with UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="outlive") as client:
         with worker(tmp_path / "first", environment | {"FACELIFT_BACKOFF_BASE": "1ms"}) as first:
             job = client.enqueue("bot-wait", "media:good.png")
@@ -173,7 +173,7 @@ def test_second_sigterm_hands_back_at_once(
             "FACELIFT_LEASE": "15s",
         }
     )
-    endpoint.behave("bot-back", "delay", seconds=15, times=1)
+    endpoint.add_rule("bot-back", "delay", seconds=15, times=1)
     with (
         UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="back") as client,
         worker(tmp_path / "log", environment) as process,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
     from tests.chaos.faults import Trouble
     from tests.chaos.world import World
 
@@ -109,7 +109,7 @@ def figures(
     return {
         "faults": f"{len(troubles)}: {counted(Counter(trouble.kind for trouble in troubles))}",
         "requests": len(arrivals),
-        "pictures taken": sum(arrival.taken for arrival in arrivals),
+        "pictures taken": sum(arrival.stored for arrival in arrivals),
         "overlaps at the stand-in": counted(count_overlaps(arrivals)),
         **{
             name: sum(int(each) if each.isdigit() else 1 for each in found)
@@ -121,7 +121,7 @@ def figures(
 
 
 def _longest_recovery(troubles: Sequence[Trouble], arrivals: Sequence[Arrival]) -> str:
-    landed = sorted(arrival.body_at for arrival in arrivals if arrival.taken and arrival.body_at)
+    landed = sorted(arrival.body_at for arrival in arrivals if arrival.stored and arrival.body_at)
     longest, kind = 0.0, "none"
     for trouble in troubles:
         after = next((at for at in landed if at > trouble.ended), trouble.ended)

@@ -84,14 +84,14 @@ def terminate(scene: Scene, *, twice: bool = False) -> None:
 
 def terminate_twice(scene: Scene) -> None:
     """The second time it must go at once, with requests in flight if there are any."""
-    scene.world.endpoint.behave("*", "delay", seconds=1, times=4)
+    scene.world.endpoint.add_rule("*", "delay", seconds=1, times=4)
     time.sleep(0.3)
     terminate(scene, twice=True)
 
 
 def freeze_worker(scene: Scene) -> None:
     """Beyond its lease, with requests in flight if there are any."""
-    scene.world.endpoint.behave("*", "delay", seconds=1, times=6)
+    scene.world.endpoint.add_rule("*", "delay", seconds=1, times=6)
     time.sleep(0.3)
     worker = scene.worker
     with _frozen(scene, worker):
@@ -192,21 +192,21 @@ def delay_connections(scene: Scene) -> None:
 
 
 def storm(scene: Scene) -> None:
-    scene.world.endpoint.behave("*", "status", status=500, times=scene.rng.randint(10, 40))
+    scene.world.endpoint.add_rule("*", "status", status=500, times=scene.rng.randint(10, 40))
 
 
 def close_after_accept(scene: Scene) -> None:
-    scene.world.endpoint.behave("*", "close_after_accept", times=scene.rng.randint(2, 6))
+    scene.world.endpoint.add_rule("*", "close_after_accept", times=scene.rng.randint(2, 6))
 
 
 def reset_in_mid_picture(scene: Scene) -> None:
-    scene.world.endpoint.behave("*", "reset", times=scene.rng.randint(2, 6))
+    scene.world.endpoint.add_rule("*", "reset", times=scene.rng.randint(2, 6))
 
 
 def slow_answers(scene: Scene) -> None:
     """Some of them slower than a request may be."""
     for seconds in (0.5, 1.5, 4):
-        scene.world.endpoint.behave("*", "delay", seconds=seconds, times=2)
+        scene.world.endpoint.add_rule("*", "delay", seconds=seconds, times=2)
 
 
 def duplicate_messages(scene: Scene) -> None:

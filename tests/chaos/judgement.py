@@ -29,7 +29,7 @@ from facelift.codes import JobState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
     from tests.chaos.proxy import Exchange
     from tests.chaos.world import Freeze
 
@@ -94,7 +94,7 @@ def _landings(jobs: Sequence[Job], arrivals: Sequence[Arrival]) -> Iterator[str]
     by_picture = {job.sha256: job for job in jobs if job.sha256}
     landed: dict[str, list[_Landing]] = defaultdict(list)
     for arrival in arrivals:
-        if arrival.taken and arrival.body_at and arrival.chatbot_id:
+        if arrival.stored and arrival.body_at and arrival.chatbot_id:
             job = by_picture.get(arrival.sha256 or "")
             if job is None:
                 yield f"a picture arrived for {arrival.chatbot_id} that nobody enqueued"
@@ -187,7 +187,7 @@ def count_overlaps(arrivals: Sequence[Arrival]) -> dict[str, int]:
                 "taken, answered"
                 if arrival.answered_at
                 else "taken, answer cut off"
-                if arrival.taken
+                if arrival.stored
                 else "broken off"
             )
             counts[kind] += 1

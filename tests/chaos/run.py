@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from sandbox.endpoint.memory import Arrival
+    from sandbox.endpoint.request_log import Arrival
 
 ALL_END_WITHIN = 60.0
 EVIDENCE = "evidence.json"

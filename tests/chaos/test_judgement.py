@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from facelift.codes import JobState
-from sandbox.endpoint.memory import Arrival
+from sandbox.endpoint.request_log import Arrival
 from tests.chaos.judgement import Job, judge
 from tests.chaos.proxy import Exchange
 from tests.chaos.world import Freeze
@@ -26,7 +26,7 @@ def landing(job: Job, began: float, whole: float | None) -> Arrival:
         headers_at=began,
         chatbot_id=job.chatbot_id,
         sha256=job.sha256,
-        taken=whole is not None,
+        stored=whole is not None,
         body_at=whole,
     )
 

@@ -222,7 +222,7 @@ class World:
     def calm_down(self) -> None:
         """End what trouble may be left."""
         self.admin.replicaof("NO", "ONE")
-        self.endpoint.behave_well()
+        self.endpoint.clear_rules()
         for proxy in (
             self.producers,
             *(proxy for worker in self.workers for proxy in (worker.redis, worker.endpoint)),

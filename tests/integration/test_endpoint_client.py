@@ -76,7 +76,7 @@ def test_the_picture_arrives_as_it_is(
         "Delivered: Chatbot Profile Picture uploaded successfully.",
         confirmed=True,
     )
-    assert endpoint.picture("bot-ä/1") == image.data
+    assert endpoint.image("bot-ä/1") == image.data
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_picture_arrives_as_it_is(
 def test_a_final_no_is_a_refusal(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int, code: OutcomeCode
 ) -> None:
-    endpoint.behave("bot-1", "status", status=status)
+    endpoint.add_rule("bot-1", "status", status=status)
     with pytest.raises(DeliveryRefused) as caught:
         deliver()
     assert (caught.value.code, caught.value.http_status) == (code, status)
@@ -115,7 +115,7 @@ def test_a_final_no_is_a_refusal(
 def test_a_broken_endpoint_is_a_failure_that_may_be_retried(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int, code: OutcomeCode
 ) -> None:
-    endpoint.behave("bot-1", "status", status=status)
+    endpoint.add_rule("bot-1", "status", status=status)
     with pytest.raises(DeliveryFailed) as caught:
         deliver()
     assert (caught.value.code, caught.value.http_status) == (code, status)
@@ -124,7 +124,7 @@ def test_a_broken_endpoint_is_a_failure_that_may_be_retried(
 def test_a_failure_is_not_retried_by_the_client(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt]
 ) -> None:
-    endpoint.behave("bot-1", "status", status=503, retry_after=0)
+    endpoint.add_rule("bot-1", "status", status=503, retry_after=0)
     with pytest.raises(DeliveryFailed):
         deliver()
     assert [arrival.status for arrival in endpoint.arrivals()] == [503]
@@ -137,7 +137,7 @@ def test_a_wrong_key_is_refused_in_the_endpoints_words(
         client.deliver(picture(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
     assert caught.value.code is OutcomeCode.UNAUTHORIZED
     assert caught.value.sentence == "The endpoint answered 401: No API key provided."
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_429_tells_how_long_to_wait(
     options: dict[str, Any],
     seconds: float | None,
 ) -> None:
-    endpoint.behave("bot-1", "status", status=429, **options)
+    endpoint.add_rule("bot-1", "status", status=429, **options)
     with pytest.raises(RateLimited) as caught:
         deliver()
     pause = caught.value.retry_after
@@ -169,7 +169,7 @@ def test_a_redirect_is_not_followed(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int
 ) -> None:
     address = {"Location": f"{endpoint.url}/api/v1/upload-chatbot-profile-picture?token=abc"}
-    endpoint.behave("bot-1", "status", status=status, headers=address)
+    endpoint.add_rule("bot-1", "status", status=status, headers=address)
     with pytest.raises(DeliveryRefused) as caught:
         deliver()
     assert caught.value.code is OutcomeCode.UNEXPECTED_REDIRECT
@@ -179,7 +179,7 @@ def test_a_redirect_is_not_followed(
 
 def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
     with EndpointProcess(options=["--rate-limit", "2/60s"]) as limited:
-        limited.behave("bot-2", "status", status=500)
+        limited.add_rule("bot-2", "status", status=500)
         client = EndpointClient(limited.url, LIMITS)
 
         def deliver(chatbot_id: str) -> Receipt:
@@ -204,14 +204,14 @@ def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
 def test_an_html_page_is_told_by_its_status(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt]
 ) -> None:
-    endpoint.behave("bot-1", "html")
+    endpoint.add_rule("bot-1", "html")
     with pytest.raises(DeliveryFailed) as caught:
         deliver()
     assert caught.value.sentence == "The endpoint answered 502: Bad Gateway."
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "options"),
+    ("fault", "options"),
     [
         ("invalid_json", {}),
         ("html", {"status": 200}),
@@ -223,22 +223,22 @@ def test_an_html_page_is_told_by_its_status(
 def test_a_success_without_the_documented_body_is_unconfirmed(
     endpoint: EndpointProcess,
     deliver: Callable[[], Receipt],
-    behaviour: str,
+    fault: str,
     options: dict[str, Any],
 ) -> None:
-    endpoint.behave("bot-1", behaviour, **options)
+    endpoint.add_rule("bot-1", fault, **options)
     receipt = deliver()
     assert not receipt.confirmed
     assert receipt.message.endswith("without the documented confirmation.")
 
 
 @pytest.mark.parametrize(
-    "behaviour", ["reset", "close_before_read", "close_after_accept", "cut_response"]
+    "fault", ["reset", "close_before_read", "close_after_accept", "truncated_body"]
 )
 def test_a_broken_connection_is_lost(
-    endpoint: EndpointProcess, deliver: Callable[[], Receipt], behaviour: str
+    endpoint: EndpointProcess, deliver: Callable[[], Receipt], fault: str
 ) -> None:
-    endpoint.behave("bot-1", behaviour, times=1)
+    endpoint.add_rule("bot-1", fault, times=1)
     with pytest.raises(DeliveryFailed) as caught:
         deliver()
     assert caught.value.code is OutcomeCode.CONNECTION_LOST
@@ -247,17 +247,17 @@ def test_a_broken_connection_is_lost(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "options"),
+    ("fault", "options"),
     [
         ("delay", {"seconds": 60}),
-        ("drip", {"part": "headers", "seconds": 0.05}),
-        ("drip", {"part": "body", "seconds": 0.2}),
+        ("trickle", {"part": "headers", "seconds": 0.05}),
+        ("trickle", {"part": "body", "seconds": 0.2}),
     ],
 )
 def test_the_total_limit_holds_however_busy_the_connection_is(
-    endpoint: EndpointProcess, behaviour: str, options: dict[str, Any]
+    endpoint: EndpointProcess, fault: str, options: dict[str, Any]
 ) -> None:
-    endpoint.behave("bot-1", behaviour, times=1, **options)
+    endpoint.add_rule("bot-1", fault, times=1, **options)
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=30, total=0.6))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
@@ -272,7 +272,7 @@ def test_the_total_limit_holds_however_busy_the_connection_is(
 
 
 def test_the_read_limit_ends_a_silence(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "delay", seconds=60)
+    endpoint.add_rule("bot-1", "delay", seconds=60)
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=0.2, total=30))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
@@ -285,7 +285,7 @@ def test_the_read_limit_ends_a_silence(endpoint: EndpointProcess) -> None:
 def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
     endpoint: EndpointProcess, client: EndpointClient
 ) -> None:
-    endpoint.behave("bot-1", "delay", seconds=60)
+    endpoint.add_rule("bot-1", "delay", seconds=60)
     started = time.monotonic()
     with pytest.raises(LeaseLost):
         client.deliver(
@@ -296,7 +296,7 @@ def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
             may_send=lambda: time.monotonic() < started + 0.5,
         )
     assert time.monotonic() - started < 4
-    assert endpoint.picture("bot-1") is not None  # it had been sent in full
+    assert endpoint.image("bot-1") is not None  # it had been sent in full
 
 
 def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
@@ -319,7 +319,7 @@ def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
             api_key=endpoint.api_key,
             may_send=may_send,
         )
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
     assert client.deliver(
         picture(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
     ).confirmed

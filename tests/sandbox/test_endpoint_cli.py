@@ -16,9 +16,9 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from sandbox.endpoint.behaviour import Rule
 from sandbox.endpoint.cli import endpoint as command
 from sandbox.endpoint.process import EndpointProcess
+from sandbox.endpoint.rules import Rule
 from tests.sandbox.test_endpoint_driver import connect, on_the_wire, prepared, upload
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def refused(*options: str) -> str:
 def test_it_says_where_it_listens_and_reports_each_request(traced: dict[str, str]) -> None:
     with running(**traced) as process:
         line = first_line(process)
-        assert line.startswith("Stand-in endpoint listening on http://127.0.0.1:")
+        assert line.startswith("Sandbox endpoint listening on http://127.0.0.1:")
         url = line.split()[-1]
         requests.get(f"{url}/a\x1b[31m", timeout=10)
         process.send_signal(signal.SIGTERM)
@@ -83,12 +83,12 @@ def test_quiet_reports_nothing_and_json_says_it_to_programs() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_within_a_second_with_slow_requests_in_flight(number: signal.Signals) -> None:
-    rules = ["* delay seconds=60 times=1", "* drip seconds=9 times=1", "* huge_body times=1"]
-    with EndpointProcess(options=[f"--behave={rule}" for rule in rules]) as endpoint:
+    rules = ["* delay seconds=60 times=1", "* trickle seconds=9 times=1", "* huge_body times=1"]
+    with EndpointProcess(options=[f"--fault={rule}" for rule in rules]) as endpoint:
         connections = [connect(endpoint) for _ in rules]
         for connection in connections:
             connection.sendall(on_the_wire(prepared(endpoint)))
-        while endpoint.stats()["taken"] < len(rules):
+        while endpoint.stats()["stored"] < len(rules):
             time.sleep(0.01)
         process = endpoint._process
         assert process
@@ -101,14 +101,14 @@ def test_it_stops_within_a_second_with_slow_requests_in_flight(number: signal.Si
 
 
 def test_500_500_200_from_the_command_line() -> None:
-    with EndpointProcess(options=["--behave", "bot-1 500 times=2"]) as endpoint:
+    with EndpointProcess(options=["--fault", "bot-1 500 times=2"]) as endpoint:
         assert [upload(endpoint).status_code for _ in range(3)] == [500, 500, 200]
 
 
 def test_a_script_applies_before_the_command_line(tmp_path: Path) -> None:
     script = tmp_path / "script.json"
-    script.write_text('{"rules": [{"behaviour": "html", "times": 1}]}')
-    options = ["--script", str(script), "--behave", """* 418 times=1 'headers={"A": "b"}'"""]
+    script.write_text('{"rules": [{"fault": "html", "times": 1}]}')
+    options = ["--rules", str(script), "--fault", """* 418 times=1 'headers={"A": "b"}'"""]
     with EndpointProcess(options=options) as endpoint:
         responses = [upload(endpoint) for _ in range(3)]
 
@@ -117,7 +117,7 @@ def test_a_script_applies_before_the_command_line(tmp_path: Path) -> None:
 
 
 def test_latency_is_added_to_answers_without_a_rule() -> None:
-    with EndpointProcess(options=["--latency", "200ms", "--behave", "* 500 times=1"]) as endpoint:
+    with EndpointProcess(options=["--latency", "200ms", "--fault", "* 500 times=1"]) as endpoint:
         upload(endpoint)
         upload(endpoint)
         by_rule, normal = endpoint.arrivals()
@@ -151,9 +151,9 @@ def test_the_rate_limit_refuses_as_v2_does() -> None:
 
 def test_the_rate_limit_is_told_of_with_every_answer_to_a_known_key() -> None:
     with EndpointProcess(options=["--rate-limit", "5/60s"]) as endpoint:
-        endpoint.behave("bot-1", "status", status=500, times=1)
-        endpoint.behave("bot-1", "html", times=1)
-        endpoint.behave("bot-1", "drip", seconds=0, times=1)
+        endpoint.add_rule("bot-1", "status", status=500, times=1)
+        endpoint.add_rule("bot-1", "html", times=1)
+        endpoint.add_rule("bot-1", "trickle", seconds=0, times=1)
         answers = [upload(endpoint) for _ in range(4)] + [upload(endpoint, chatbot_id=None)]
         stranger = upload(endpoint, key="unknown")
 
@@ -208,11 +208,11 @@ def test_a_host_that_is_not_ours_is_told_in_one_sentence() -> None:
         ("--rate-limit", "5/0s", "must have a window from 100ms to 1d"),
         ("--rate-limit", "100", "100/10s"),
         ("--port", "70000", "0<=x<=65535"),
-        ("--behave", "bot-1", "'bot-42 500 times=2'"),
-        ("--behave", "bot-1 500 twice", "'bot-42 500 times=2'"),
-        ("--behave", "bot-1 99", "status: Input should be greater than or equal to 200"),
-        ("--behave", "bot-1 dance", "behaviour: 'dance' is none of 'status', "),
-        ("--script", "/no/such/file", "No such file"),
+        ("--fault", "bot-1", "'bot-42 500 times=2'"),
+        ("--fault", "bot-1 500 twice", "'bot-42 500 times=2'"),
+        ("--fault", "bot-1 99", "status: Input should be greater than or equal to 200"),
+        ("--fault", "bot-1 dance", "fault: 'dance' is none of 'status', "),
+        ("--rules", "/no/such/file", "No such file"),
     ],
 )
 def test_a_bad_value_names_the_option_and_what_would_be_right(
@@ -227,9 +227,9 @@ def test_a_bad_value_names_the_option_and_what_would_be_right(
 def test_a_bad_script_names_the_rule_and_its_field(tmp_path: Path) -> None:
     script = tmp_path / "script.json"
     script.write_text(
-        '{"rules": [{"behaviour": "html"}, {"behaviour": "delay"}, {"behaviour": "drip", "x": 1}]}'
+        '{"rules": [{"fault": "html"}, {"fault": "delay"}, {"fault": "trickle", "x": 1}]}'
     )
-    output = refused("--script", str(script))
+    output = refused("--rules", str(script))
 
     assert "rules[1].seconds: is required" in output
     assert "rules[2].x: there is no such field" in output
@@ -239,11 +239,11 @@ def test_a_script_that_is_no_json_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.json"
     script.write_text("{rules: []}")
 
-    assert "not JSON: key must be a string" in refused("--script", str(script))
+    assert "not JSON: key must be a string" in refused("--rules", str(script))
 
 
 def test_rules_that_would_never_apply_are_told() -> None:
-    output = refused("--behave", "bot-1 500", "--behave", "bot-1 404")
+    output = refused("--fault", "bot-1 500", "--fault", "bot-1 404")
 
     assert "rules[1]: would never apply" in output
 
@@ -251,15 +251,15 @@ def test_rules_that_would_never_apply_are_told() -> None:
 def test_the_help_teaches_500_500_200_and_how_to_point_a_worker_at_it() -> None:
     output = CliRunner().invoke(command, ["--help"]).output
 
-    assert "facelift endpoint --behave 'bot-42 500 times=2'" in output
+    assert "facelift endpoint --fault 'bot-42 500 times=2'" in output
     assert "export FACELIFT_ENDPOINT_URL=http://127.0.0.1:8800" in output
 
 
 def test_the_help_names_every_behaviour_and_option() -> None:
     output = CliRunner().invoke(command, ["--help"]).output
     for rule in get_args(Rule):
-        assert get_args(rule.model_fields["behaviour"].annotation)[0] in output
-        options = set(rule.model_fields) - {"chatbot_id", "behaviour"}
+        assert get_args(rule.model_fields["fault"].annotation)[0] in output
+        options = set(rule.model_fields) - {"chatbot_id", "fault"}
         assert not [name for name in options if f"{name}=" not in output]
 
 

@@ -55,19 +55,19 @@ def test_a_good_upload_is_answered_as_documented(endpoint: EndpointProcess) -> N
 def test_a_good_upload_is_remembered(endpoint: EndpointProcess) -> None:
     upload(endpoint, "bot/2 ü")
 
-    assert endpoint.picture("bot/2 ü") == SQUARE
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot/2 ü") == SQUARE
+    assert endpoint.image("bot-1") is None
     [arrival] = endpoint.arrivals()
     assert (arrival.number, arrival.chatbot_id, arrival.status) == (1, "bot/2 ü", 200)
     assert arrival.sha256 == hashlib.sha256(SQUARE).hexdigest()
-    assert (arrival.size, arrival.taken, arrival.overlapped) == (len(SQUARE), True, False)
+    assert (arrival.size, arrival.stored, arrival.overlapped) == (len(SQUARE), True, False)
 
 
 def test_the_last_picture_wins(endpoint: EndpointProcess) -> None:
     upload(endpoint)
     upload(endpoint, picture=image(9, 9))
 
-    assert endpoint.picture("bot-1") == image(9, 9)
+    assert endpoint.image("bot-1") == image(9, 9)
 
 
 def test_a_jpeg_is_taken(endpoint: EndpointProcess) -> None:
@@ -141,7 +141,7 @@ def test_a_bad_picture_is_a_bad_request(
 
     assert (response.status_code, response.json()) == (400, BAD_REQUEST)
     assert why in reason(endpoint)
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_form_without_its_end_is_a_bad_request(endpoint: EndpointProcess) -> N
     request.prepare_body(request.body[:-60], None)
     with requests.Session() as session:
         assert session.send(request, timeout=10).status_code == 400
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 def test_a_part_without_end_is_not_kept_in_memory(endpoint: EndpointProcess) -> None:
@@ -195,7 +195,7 @@ def test_a_wrong_key_is_unauthorized(
     response = upload(endpoint, headers=headers)
 
     assert (response.status_code, response.json()) == (401, {"message": "No API key provided."})
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 def test_every_key_given_is_accepted_and_logged_under_a_label(endpoint: EndpointProcess) -> None:

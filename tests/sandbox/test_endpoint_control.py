@@ -26,7 +26,7 @@ KEY = "a-key-that-nobody-may-see"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[EndpointProcess]:
-    options = ("--log-size", "1100", "--behave", "bot-of-the-start 503 times=1")
+    options = ("--log-size", "1100", "--fault", "bot-of-the-start 503 times=1")
     with EndpointProcess(api_keys=[KEY], options=options) as process:
         yield process
 
@@ -87,8 +87,8 @@ def test_the_log_is_bounded_and_counts_go_on(endpoint: EndpointProcess) -> None:
 
 
 def test_counts(endpoint: EndpointProcess) -> None:
-    endpoint.behave("a", "status", status=500, times=1)
-    endpoint.behave("b", "reset", times=1)
+    endpoint.add_rule("a", "status", status=500, times=1)
+    endpoint.add_rule("b", "reset", times=1)
     upload(endpoint, "a")
     upload(endpoint, "a")
     with pytest.raises(requests.ConnectionError):
@@ -97,7 +97,7 @@ def test_counts(endpoint: EndpointProcess) -> None:
     assert endpoint.stats() == {
         "requests": 3,
         "statuses": {"500": 1, "200": 1, "none": 1},
-        "taken": 1,
+        "stored": 1,
         "overlapped": 0,
         "in_flight": 0,
         "max_in_flight": 1,
@@ -109,7 +109,7 @@ def test_counts(endpoint: EndpointProcess) -> None:
 
 
 def test_two_uploads_of_a_chatbot_at_once_are_marked(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "delay", seconds=0.3)
+    endpoint.add_rule("*", "delay", seconds=0.3)
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda chatbot: upload(endpoint, chatbot), ["a", "a", "b"]))
 
@@ -137,7 +137,7 @@ def test_an_upload_overlaps_from_its_headers_on(endpoint: EndpointProcess) -> No
 def test_an_upload_that_its_client_gave_up_is_in_flight_no_longer(
     endpoint: EndpointProcess,
 ) -> None:
-    endpoint.behave("bot-1", "delay", seconds=60, times=20)
+    endpoint.add_rule("bot-1", "delay", seconds=60, times=20)
     for _ in range(20):
         with connect(endpoint) as connection:
             connection.sendall(on_the_wire(prepared(endpoint)))
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_upload_is_logged(
     eventually(endpoint, "in_flight", 0)
 
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.body_at, arrival.taken) == (None, None, False)
+    assert (arrival.status, arrival.body_at, arrival.stored) == (None, None, False)
     assert endpoint.stats()["statuses"] == {"none": 1}
 
 
@@ -193,8 +193,8 @@ def test_a_reset_accepts_the_keys_of_the_start(endpoint: EndpointProcess) -> Non
 
 def test_a_rule_may_be_for_one_key(endpoint: EndpointProcess) -> None:
     endpoint.accept("second-key")
-    endpoint.behave("*", "status", status=429, key=1, times=2)
-    endpoint.behave("*", "status", status=503, times=1)
+    endpoint.add_rule("*", "status", status=429, key=1, times=2)
+    endpoint.add_rule("*", "status", status=503, times=1)
 
     def statuses(key: str) -> list[int]:
         return [upload(endpoint, key=key).status_code for _ in range(3)]
@@ -206,9 +206,9 @@ def test_a_rule_may_be_for_one_key(endpoint: EndpointProcess) -> None:
 def test_rules_for_one_key_are_forgotten_with_those_of_their_chatbot(
     endpoint: EndpointProcess,
 ) -> None:
-    endpoint.behave("bot-1", "status", status=500, key=0)
-    endpoint.behave("bot-2", "status", status=500, key=0)
-    endpoint.behave_well("bot-1")
+    endpoint.add_rule("bot-1", "status", status=500, key=0)
+    endpoint.add_rule("bot-2", "status", status=500, key=0)
+    endpoint.clear_rules("bot-1")
     assert [upload(endpoint, bot).status_code for bot in ("bot-1", "bot-2")] == [200, 500]
 
 
@@ -237,26 +237,26 @@ def test_a_wrong_change_of_keys_is_refused_and_not_repeated(
 
 def test_a_picture_comes_back_with_its_content_type(endpoint: EndpointProcess) -> None:
     upload(endpoint)
-    response = call(endpoint, "GET", "picture", params={"chatbot_id": "bot-1"})
+    response = call(endpoint, "GET", "image", params={"chatbot_id": "bot-1"})
 
     assert (response.content, response.headers["Content-Type"]) == (SQUARE, "image/png")
 
 
 def test_a_reset_is_as_a_fresh_start(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=500)
+    endpoint.add_rule("*", "status", status=500)
     upload(endpoint)
-    endpoint.behave_well()
+    endpoint.clear_rules()
     upload(endpoint)
     endpoint.reset()
 
     assert endpoint.arrivals() == []
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
     assert endpoint.stats()["statuses"] == {}
     assert [upload(endpoint, "bot-of-the-start").status_code for _ in range(2)] == [503, 200]
 
 
 def test_an_upload_under_way_during_a_reset_ends_unnoticed(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "delay", seconds=0.3)
+    endpoint.add_rule("*", "delay", seconds=0.3)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
         eventually(endpoint, "in_flight", 1)
@@ -268,48 +268,48 @@ def test_an_upload_under_way_during_a_reset_ends_unnoticed(endpoint: EndpointPro
 
 
 def test_the_rules_left_can_be_seen(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=500, times=2)
+    endpoint.add_rule("bot-1", "status", status=500, times=2)
     upload(endpoint)
 
     assert call(endpoint, "GET", "rules").json()["rules"][-1] == {
         "chatbot_id": "bot-1",
-        "behaviour": "status",
+        "fault": "status",
         "status": 500,
         "times": 1,
     }
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "options", "problem"),
+    ("fault", "options", "problem"),
     [
-        ("explode", {}, "rules[0].behaviour: 'explode' is none of 'status', "),
+        ("explode", {}, "rules[0].fault: 'explode' is none of 'status', "),
         ("status", {}, "rules[0].status: is required"),
         ("status", {"status": 99}, "rules[0].status: .* greater than or equal to 200, not 99"),
         ("delay", {"seconds": -1}, "rules[0].seconds: .* greater than or equal to 0, not -1"),
-        ("drip", {"part": "tail"}, "rules[0].part: .* 'headers' or 'body', not 'tail'"),
+        ("trickle", {"part": "tail"}, "rules[0].part: .* 'headers' or 'body', not 'tail'"),
         ("reset", {"status": 200}, "rules[0].status: there is no such field"),
         ("reset", {"times": 0}, "rules[0].times: .* greater than 0, not 0"),
         ("html", {"headers": {"A": "b\r\nC: d"}}, "rules[0].headers.A: "),
     ],
 )
 def test_a_wrong_rule_is_refused_by_its_index_and_field(
-    endpoint: EndpointProcess, behaviour: str, options: dict[str, Any], problem: str
+    endpoint: EndpointProcess, fault: str, options: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem.replace("[", r"\[").replace("]", r"\]")):
-        endpoint.behave("bot-1", behaviour, **options)
+        endpoint.add_rule("bot-1", fault, **options)
     assert upload(endpoint).status_code == 200
 
 
 def test_a_rule_that_would_never_apply_is_refused(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=500)
+    endpoint.add_rule("bot-1", "status", status=500)
 
     with pytest.raises(ValueError, match="would never apply"):
-        endpoint.behave("bot-1", "status", status=404, times=1)
-    endpoint.behave("bot-2", "status", status=404, times=1)
+        endpoint.add_rule("bot-1", "status", status=404, times=1)
+    endpoint.add_rule("bot-2", "status", status=404, times=1)
 
 
 def test_one_wrong_rule_keeps_out_all_of_its_request(endpoint: EndpointProcess) -> None:
-    rules = [{"behaviour": "status", "status": 500}, {"behaviour": "status", "status": 404}]
+    rules = [{"fault": "status", "status": 500}, {"fault": "status", "status": 404}]
     response = call(endpoint, "POST", "rules", json={"rules": rules})
 
     assert (response.status_code, len(response.json()["problems"])) == (400, 1)
@@ -329,7 +329,7 @@ def test_what_is_no_script_is_refused(endpoint: EndpointProcess, body: bytes) ->
     [
         ("GET", "arrivals?since=x", 400),
         ("GET", "arrivals?limit=-1", 400),
-        ("GET", "picture", 404),
+        ("GET", "image", 404),
         ("GET", "nothing", 404),
         ("POST", "stats", 404),
     ],

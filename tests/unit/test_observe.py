@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
 from facelift.ledger.store import JobStore
 from facelift.worker_status import WorkerReport
-from sandbox.redis_server import _free_port
+from sandbox.redis_server import free_port
 from worker.monitoring.collectors import PoolCollector, SupervisorCollector
 from worker.monitoring.health import Doctor
 from worker.monitoring.server import serving
@@ -122,7 +122,7 @@ def test_redis_that_does_not_serve_is_no_reason_for_a_restart(
 def port(ward: Ward) -> Iterator[int]:
     supervisor = Supervisor(["true"], 2, 1.0)
     collectors = (SupervisorCollector(supervisor, "1.2.3"), PoolCollector(ward.store.pool))
-    number = _free_port()
+    number = free_port()
     with serving("127.0.0.1", number, collectors, ward.doctor):
         yield number
 
@@ -198,6 +198,6 @@ def test_port_that_is_taken_is_told_by_its_setting(ward: Ward) -> None:
 
 def test_its_thread_ends_with_it(ward: Ward) -> None:
     before = threading.active_count()
-    with serving("127.0.0.1", _free_port(), (), ward.doctor):
+    with serving("127.0.0.1", free_port(), (), ward.doctor):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before

@@ -1,11 +1,11 @@
 """How the stand-in misbehaves: rules and their options.
 
 A rule names a chatbot ("*" for every one), perhaps the number of an API key, a
-behaviour, its options, and how many times it applies (for ever without `times`):
+fault, its options, and how many times it applies (for ever without `times`):
 
-    {"chatbot_id": "bot-42", "behaviour": "status", "status": 500, "times": 2}
+    {"chatbot_id": "bot-42", "fault": "status", "status": 500, "times": 2}
 
-In which order they apply is told in `rulebook`. What each behaviour does stands
+In which order they apply is told in `rulebook`. What each fault does stands
 in its class; those that inherit from `Answering` take the options of the answer
 as well. How it is done on the wire is told in `wire`.
 """
@@ -79,14 +79,14 @@ class Answering(Behaviour):
 class Status(Answering):
     """Answers with a status."""
 
-    behaviour: Literal["status"]
+    fault: Literal["status"]
     status: _Status
 
 
 class Html(Answering):
     """Answers with an HTML page, as a proxy in front of a broken server does."""
 
-    behaviour: Literal["html"]
+    fault: Literal["html"]
     status: _Status = 502
     content_type: _HeaderValue = "text/html"
     body: str = "<!doctype html>\n<title>Oops</title>\n<h1>Something went wrong</h1>\n"
@@ -95,7 +95,7 @@ class Html(Answering):
 class InvalidJson(Answering):
     """Answers 200 with a body that says it is JSON and is not."""
 
-    behaviour: Literal["invalid_json"]
+    fault: Literal["invalid_json"]
     status: _Status = 200
     body: str = '{"message": "Chatbot Profile Pict'
 
@@ -103,14 +103,14 @@ class InvalidJson(Answering):
 class Delay(Answering):
     """Takes the picture at once and answers `seconds` later."""
 
-    behaviour: Literal["delay"]
+    fault: Literal["delay"]
     seconds: _Seconds
 
 
 class Drip(Answering):
     """Sends the answer a byte every `seconds`, from its headers or from its body on."""
 
-    behaviour: Literal["drip"]
+    fault: Literal["trickle"]
     seconds: _Seconds = 1.0
     part: Literal["headers", "body"] = "body"
 
@@ -118,32 +118,32 @@ class Drip(Answering):
 class CutResponse(Answering):
     """Sends half of the body that `Content-Length` announces, and closes."""
 
-    behaviour: Literal["cut_response"]
+    fault: Literal["truncated_body"]
 
 
 class HugeBody(Answering):
     """Sends a body of `size` bytes, or one that never ends."""
 
-    behaviour: Literal["huge_body"]
+    fault: Literal["huge_body"]
     size: PositiveInt | None = None
 
 
 class Reset(Behaviour):
     """Resets the connection (RST) in the middle of the picture."""
 
-    behaviour: Literal["reset"]
+    fault: Literal["reset"]
 
 
 class CloseBeforeRead(Behaviour):
     """Closes the connection when it knows the chatbot, before it reads the picture."""
 
-    behaviour: Literal["close_before_read"]
+    fault: Literal["close_before_read"]
 
 
 class CloseAfterAccept(Behaviour):
     """Takes the picture and closes the connection without an answer."""
 
-    behaviour: Literal["close_after_accept"]
+    fault: Literal["close_after_accept"]
 
 
 Rule = (
@@ -165,7 +165,7 @@ class Script(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rules: list[Annotated[Rule, Field(discriminator="behaviour")]]
+    rules: list[Annotated[Rule, Field(discriminator="fault")]]
 
 
 class InvalidRules(ValueError):  # noqa: N818 - names what is wrong, as the project's errors do
@@ -211,8 +211,8 @@ def _sentence(error: dict[str, Any]) -> str:
     else:
         message = f"{error['msg']}, not {error['input']!r}"
     if kind.startswith("union_tag"):
-        location.append("behaviour")
-    elif len(location) > len(("rules", 0, "behaviour")) - 1:
-        del location[2]  # pydantic names the behaviour between the index and the field
+        location.append("fault")
+    elif len(location) > len(("rules", 0, "fault")) - 1:
+        del location[2]  # pydantic names the fault between the index and the field
     field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
     return f"{field.lstrip('.') or 'script'}: {message}"

@@ -35,7 +35,7 @@ class Arrival:
         reason: why the request was refused, for a person.
         sha256: of the picture, in hex.
         size: of the picture, in bytes.
-        taken: whether the picture is now the chatbot's.
+        stored: whether the picture is now the chatbot's.
         overlapped: whether another upload of the chatbot was in flight at the same time. It
             is until its answer is sent or the close of its connection is seen, and that
             comes behind all bytes that a client sent before it gave up.
@@ -53,12 +53,12 @@ class Arrival:
     arrived: float
     headers_at: float
     chatbot_id: str | None = None
-    behaviour: str | None = None
+    fault: str | None = None
     status: int | None = None
     reason: str | None = None
     sha256: str | None = None
     size: int | None = None
-    taken: bool = False
+    stored: bool = False
     overlapped: bool = False
     body_at: float | None = None
     answered_at: float | None = None
@@ -118,7 +118,7 @@ class Memory:
         self._kept_bytes = 0
         self._picture_memory = picture_memory
         self._statuses: Counter[str] = Counter()
-        self._arrived = self._taken = self._overlapped = 0
+        self._arrived = self._stored = self._overlapped = 0
         self._in_flight = self._max_in_flight = 0
 
     def arrive(self, method: str, path: str, key: str | None) -> Arrival:
@@ -180,8 +180,8 @@ class Memory:
         """The picture is now its chatbot's."""
         if arrival.chatbot_id is None or picture.data is None:
             raise ValueError("a picture without a chatbot, or without bytes")
-        arrival.taken = True
-        self._taken += 1
+        arrival.stored = True
+        self._stored += 1
         self._chatbots[arrival.chatbot_id].picture = picture
         self._kept_bytes += len(picture.data) - self._kept.pop(arrival.chatbot_id, 0)
         self._kept[arrival.chatbot_id] = len(picture.data)
@@ -210,7 +210,7 @@ class Memory:
         return {
             "requests": self._arrived,
             "statuses": dict(self._statuses),
-            "taken": self._taken,
+            "stored": self._stored,
             "overlapped": self._overlapped,
             "in_flight": self._in_flight,
             "max_in_flight": self._max_in_flight,

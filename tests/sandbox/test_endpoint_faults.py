@@ -58,37 +58,37 @@ def receive(connection: socket.socket, up_to: bytes) -> bytes:
 def test_a_status_applies_as_often_as_told_then_uploads_succeed(
     endpoint: EndpointProcess,
 ) -> None:
-    endpoint.behave("bot-1", "status", status=500, times=2)
+    endpoint.add_rule("bot-1", "status", status=500, times=2)
 
     assert statuses(endpoint, "bot-1", 4) == [500, 500, 200, 200]
-    assert [each.behaviour for each in endpoint.arrivals()] == ["status", "status", None, None]
+    assert [each.fault for each in endpoint.arrivals()] == ["status", "status", None, None]
 
 
 def test_a_refused_picture_is_not_taken(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=500)
+    endpoint.add_rule("bot-1", "status", status=500)
     upload(endpoint)
 
-    assert endpoint.picture("bot-1") is None
-    assert not endpoint.arrivals()[0].taken
+    assert endpoint.image("bot-1") is None
+    assert not endpoint.arrivals()[0].stored
 
 
 def test_a_bad_picture_is_not_taken_whatever_is_answered(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=200)
+    endpoint.add_rule("bot-1", "status", status=200)
 
     assert upload(endpoint, picture=image(9, 8)).status_code == 200
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 def test_a_rule_without_times_applies_until_it_is_lifted(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=503)
+    endpoint.add_rule("bot-1", "status", status=503)
     assert statuses(endpoint, "bot-1", 5) == [503] * 5
 
-    endpoint.behave_well("bot-1")
+    endpoint.clear_rules("bot-1")
     assert statuses(endpoint, "bot-1", 1) == [200]
 
 
 def test_a_rule_is_only_for_its_chatbot(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=404)
+    endpoint.add_rule("bot-1", "status", status=404)
 
     assert statuses(endpoint, "bot-2", 1) == [200]
     assert statuses(endpoint, "bot-1", 1) == [404]
@@ -97,9 +97,9 @@ def test_a_rule_is_only_for_its_chatbot(endpoint: EndpointProcess) -> None:
 def test_rules_of_a_chatbot_apply_in_order_and_before_those_for_every_one(
     endpoint: EndpointProcess,
 ) -> None:
-    endpoint.behave("*", "status", status=502, times=3)
-    endpoint.behave("bot-1", "status", status=500, times=1)
-    endpoint.behave("bot-1", "status", status=429, times=1)
+    endpoint.add_rule("*", "status", status=502, times=3)
+    endpoint.add_rule("bot-1", "status", status=500, times=1)
+    endpoint.add_rule("bot-1", "status", status=429, times=1)
 
     assert statuses(endpoint, "bot-1", 3) == [500, 429, 502]
     assert statuses(endpoint, "bot-2", 2) == [502, 502]
@@ -107,14 +107,14 @@ def test_rules_of_a_chatbot_apply_in_order_and_before_those_for_every_one(
 
 
 def test_lifting_all_rules_lifts_those_for_every_chatbot(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=500)
-    endpoint.behave_well()
+    endpoint.add_rule("*", "status", status=500)
+    endpoint.clear_rules()
 
     assert statuses(endpoint, "bot-1", 1) == [200]
 
 
 def test_an_upload_with_a_wrong_key_uses_up_no_rule(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "status", status=500, times=1)
+    endpoint.add_rule("bot-1", "status", status=500, times=1)
 
     assert upload(endpoint, key="wrong").status_code == 401
     assert statuses(endpoint, "bot-1", 2) == [500, 200]
@@ -144,7 +144,7 @@ def test_an_upload_with_a_wrong_key_uses_up_no_rule(endpoint: EndpointProcess) -
 def test_a_status_has_its_documented_body(
     endpoint: EndpointProcess, status: int, body: object
 ) -> None:
-    endpoint.behave("*", "status", status=status)
+    endpoint.add_rule("*", "status", status=status)
     response = upload(endpoint)
 
     assert (response.status_code, response.json()) == (status, body)
@@ -152,15 +152,15 @@ def test_a_status_has_its_documented_body(
 
 
 def test_the_envelope_can_be_that_of_v2(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=401, envelope="v2")
+    endpoint.add_rule("*", "status", status=401, envelope="v2")
 
     assert upload(endpoint).json()["error"]["code"] == "AUTH_INVALID_API_KEY"
 
 
 def test_body_content_type_and_headers_can_be_told(endpoint: EndpointProcess) -> None:
     headers = {"X-Request-Id": "42", "content-type": "text/plain"}
-    endpoint.behave("*", "status", status=418, body="tea", headers=headers, times=1)
-    endpoint.behave("*", "status", status=200, body=["a"], content_type="application/x")
+    endpoint.add_rule("*", "status", status=418, body="tea", headers=headers, times=1)
+    endpoint.add_rule("*", "status", status=200, body=["a"], content_type="application/x")
 
     response = upload(endpoint)
     assert (response.status_code, response.text) == (418, "tea")
@@ -172,7 +172,7 @@ def test_body_content_type_and_headers_can_be_told(endpoint: EndpointProcess) ->
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_that_has_no_body_has_none(endpoint: EndpointProcess, status: int) -> None:
-    endpoint.behave("*", "drip", seconds=0, status=status)
+    endpoint.add_rule("*", "trickle", seconds=0, status=status)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
         answer = read_all(connection)
@@ -182,13 +182,13 @@ def test_a_status_that_has_no_body_has_none(endpoint: EndpointProcess, status: i
 
 
 def test_retry_after_in_seconds(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=429, retry_after=7)
+    endpoint.add_rule("*", "status", status=429, retry_after=7)
 
     assert upload(endpoint).headers["Retry-After"] == "7"
 
 
 def test_retry_after_as_a_date(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=429, retry_after_date=100)
+    endpoint.add_rule("*", "status", status=429, retry_after_date=100)
     sent = time.time()
     date = parsedate_to_datetime(upload(endpoint).headers["Retry-After"])
 
@@ -197,7 +197,7 @@ def test_retry_after_as_a_date(endpoint: EndpointProcess) -> None:
 
 @pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1000)])
 def test_rate_limit_headers(endpoint: EndpointProcess, unit: str, factor: int) -> None:
-    endpoint.behave("*", "status", status=429, ratelimit_reset=100, ratelimit_reset_unit=unit)
+    endpoint.add_rule("*", "status", status=429, ratelimit_reset=100, ratelimit_reset_unit=unit)
     sent = time.time()
     headers = upload(endpoint).headers
 
@@ -206,7 +206,7 @@ def test_rate_limit_headers(endpoint: EndpointProcess, unit: str, factor: int) -
 
 
 def test_a_redirect_leads_back_so_that_following_it_shows(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=302)
+    endpoint.add_rule("*", "status", status=302)
     request = prepared(endpoint)
     assert upload(endpoint).headers["Location"] == PATH
 
@@ -219,13 +219,13 @@ def test_a_redirect_leads_back_so_that_following_it_shows(endpoint: EndpointProc
 
 
 def test_a_redirect_leads_where_it_is_told(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "status", status=307, headers={"Location": "http://127.0.0.1:9/"})
+    endpoint.add_rule("*", "status", status=307, headers={"Location": "http://127.0.0.1:9/"})
 
     assert upload(endpoint).headers["Location"] == "http://127.0.0.1:9/"
 
 
 def test_an_html_page(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "html")
+    endpoint.add_rule("*", "html")
     response = upload(endpoint)
 
     assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html")
@@ -233,17 +233,17 @@ def test_an_html_page(endpoint: EndpointProcess) -> None:
 
 
 def test_invalid_json_is_a_success_that_cannot_be_parsed(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "invalid_json")
+    endpoint.add_rule("*", "invalid_json")
     response = upload(endpoint)
 
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
     with pytest.raises(json.JSONDecodeError):
         json.loads(response.text)
-    assert endpoint.picture("bot-1") == SQUARE
+    assert endpoint.image("bot-1") == SQUARE
 
 
 def test_a_delay_takes_the_picture_and_answers_late_as_usual(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "delay", seconds=0.3, times=2)
+    endpoint.add_rule("*", "delay", seconds=0.3, times=2)
     response = upload(endpoint)
 
     assert (response.status_code, response.json()) == (200, UPLOADED)
@@ -257,25 +257,25 @@ def test_a_delay_takes_the_picture_and_answers_late_as_usual(endpoint: EndpointP
 def test_a_client_that_gives_up_on_a_delay_finds_its_picture_taken(
     endpoint: EndpointProcess,
 ) -> None:
-    endpoint.behave("*", "delay", seconds=60)
+    endpoint.add_rule("*", "delay", seconds=60)
     with requests.Session() as session, pytest.raises(requests.ReadTimeout):
         session.send(prepared(endpoint), timeout=0.3)
 
-    assert endpoint.picture("bot-1") == SQUARE
+    assert endpoint.image("bot-1") == SQUARE
     [arrival] = endpoint.arrivals()
-    assert arrival.taken
+    assert arrival.stored
     assert arrival.status is None
 
 
 def test_a_delay_can_end_in_a_status(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "delay", seconds=0.01, status=504)
+    endpoint.add_rule("*", "delay", seconds=0.01, status=504)
 
     assert statuses(endpoint, "bot-1", 1) == [504]
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 def test_a_delay_holds_up_nobody_else(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "delay", seconds=60)
+    endpoint.add_rule("bot-1", "delay", seconds=60)
     with connect(endpoint) as slow:
         slow.sendall(on_the_wire(prepared(endpoint)))
 
@@ -283,7 +283,7 @@ def test_a_delay_holds_up_nobody_else(endpoint: EndpointProcess) -> None:
 
 
 def test_a_body_drips_after_its_headers(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "drip", seconds=60, status=500)
+    endpoint.add_rule("*", "trickle", seconds=60, status=500)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
 
@@ -294,7 +294,7 @@ def test_a_body_drips_after_its_headers(endpoint: EndpointProcess) -> None:
 
 
 def test_headers_drip(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "drip", seconds=0.1, part="headers")
+    endpoint.add_rule("*", "trickle", seconds=0.1, part="headers")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
         started = time.monotonic()
@@ -306,16 +306,16 @@ def test_headers_drip(endpoint: EndpointProcess) -> None:
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_dripped_answer_is_whole_in_the_end(endpoint: EndpointProcess, part: str) -> None:
-    endpoint.behave("*", "drip", seconds=0.0001, part=part)
+    endpoint.add_rule("*", "trickle", seconds=0.0001, part=part)
     response = upload(endpoint)
 
     assert (response.status_code, response.json()) == (200, UPLOADED)
     assert endpoint.arrivals()[0].answered_at
-    assert endpoint.picture("bot-1") == SQUARE
+    assert endpoint.image("bot-1") == SQUARE
 
 
 def test_a_reset_comes_in_the_middle_of_the_picture(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "reset")
+    endpoint.add_rule("*", "reset")
     request = on_the_wire(prepared(endpoint, picture=LARGE))
     with connect(endpoint) as connection:
         connection.sendall(request[: len(request) // 2])
@@ -323,11 +323,11 @@ def test_a_reset_comes_in_the_middle_of_the_picture(endpoint: EndpointProcess) -
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.body_at, arrival.taken) == (None, None, False)
+    assert (arrival.status, arrival.body_at, arrival.stored) == (None, None, False)
 
 
 def test_a_small_upload_is_reset_too(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "reset")
+    endpoint.add_rule("*", "reset")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
 
@@ -336,7 +336,7 @@ def test_a_small_upload_is_reset_too(endpoint: EndpointProcess) -> None:
 
 
 def test_a_close_before_the_picture_is_read(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "close_before_read")
+    endpoint.add_rule("*", "close_before_read")
     request = on_the_wire(prepared(endpoint, picture=LARGE))
     with connect(endpoint) as connection:
         connection.sendall(request[: request.index(LARGE) + 1_000])
@@ -347,29 +347,29 @@ def test_a_close_before_the_picture_is_read(endpoint: EndpointProcess) -> None:
 
 
 def test_a_close_after_the_picture_was_taken(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "close_after_accept", times=1)
+    endpoint.add_rule("*", "close_after_accept", times=1)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
 
         assert read_all(connection) == b""
-    assert endpoint.picture("bot-1") == SQUARE
+    assert endpoint.image("bot-1") == SQUARE
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.taken) == (None, True)
+    assert (arrival.status, arrival.stored) == (None, True)
     assert arrival.body_at
     assert arrival.ended_at
     assert statuses(endpoint, "bot-1", 1) == [200]
 
 
 def test_a_bad_picture_is_not_taken_before_a_close(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "close_after_accept")
+    endpoint.add_rule("*", "close_after_accept")
     with pytest.raises(requests.ConnectionError):
         upload(endpoint, picture=image(9, 8))
 
-    assert endpoint.picture("bot-1") is None
+    assert endpoint.image("bot-1") is None
 
 
 def test_a_cut_response_is_shorter_than_it_says(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "cut_response")
+    endpoint.add_rule("*", "truncated_body")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
         head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -381,13 +381,13 @@ def test_a_cut_response_is_shorter_than_it_says(endpoint: EndpointProcess) -> No
 
 
 def test_a_huge_body_has_the_size_told(endpoint: EndpointProcess) -> None:
-    endpoint.behave("*", "huge_body", size=3_000_001)
+    endpoint.add_rule("*", "huge_body", size=3_000_001)
 
     assert len(upload(endpoint).content) == 3_000_001
 
 
 def test_an_endless_body_ends_only_with_the_client(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "huge_body")
+    endpoint.add_rule("bot-1", "huge_body")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
         received = 0
@@ -400,7 +400,7 @@ def test_an_endless_body_ends_only_with_the_client(endpoint: EndpointProcess) ->
 
 
 def test_an_endless_body_holds_up_nobody_else(endpoint: EndpointProcess) -> None:
-    endpoint.behave("bot-1", "huge_body")
+    endpoint.add_rule("bot-1", "huge_body")
     with connect(endpoint) as connection, ThreadPoolExecutor(1) as other:
         connection.sendall(on_the_wire(prepared(endpoint)))
         answer = other.submit(statuses, endpoint, "bot-2", 1)
@@ -410,13 +410,13 @@ def test_an_endless_body_holds_up_nobody_else(endpoint: EndpointProcess) -> None
     assert answer.result() == [200]
 
 
-@pytest.mark.parametrize("behaviour", ["reset", "close_before_read", "close_after_accept"])
+@pytest.mark.parametrize("fault", ["reset", "close_before_read", "close_after_accept"])
 def test_a_picture_that_comes_before_its_chatbot_is_treated_alike(
-    endpoint: EndpointProcess, behaviour: str
+    endpoint: EndpointProcess, fault: str
 ) -> None:
-    endpoint.behave("bot-1", behaviour)
+    endpoint.add_rule("bot-1", fault)
     form = {"profilePictureFile": ("a.png", SQUARE, "image/png"), "chatbotId": (None, "bot-1")}
 
     with pytest.raises(requests.ConnectionError):
         upload(endpoint, data={}, files=form)
-    assert (endpoint.picture("bot-1") is not None) == (behaviour == "close_after_accept")
+    assert (endpoint.image("bot-1") is not None) == (fault == "close_after_accept")

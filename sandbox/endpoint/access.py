@@ -41,9 +41,9 @@ class KeyRing:
 
     def known(self) -> list[dict[str, Any]]:
         """All of them by their numbers, without the keys themselves, ready for JSON."""
-        return [{"key": label(key), "accepted": self.accepts(key)} for key in self._numbers]
+        return [{"key": key_label(key), "accepted": self.accepts(key)} for key in self._numbers]
 
 
-def label(key: str) -> str:
+def key_label(key: str) -> str:
     """What is shown in place of a key: the first characters of its SHA-256."""
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:8]
