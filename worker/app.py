@@ -30,6 +30,7 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.pool import BreakerPolicy
 from facelift.ledger.sources import Retention
 from facelift.ledger.store import JobStore
+from facelift.retry import RetryPolicy
 from tasks.config import celery_settings
 from tasks.report import Report, Verdict
 from tasks.request import WakeUpRequest
@@ -38,7 +39,6 @@ from tasks.transport import last_poll
 from worker.delivery.executor import Executor
 from worker.delivery.intake import Intake
 from worker.delivery.recorder import Recorder
-from worker.delivery.retry import RetryPolicy
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.monitoring.logs import LogFormat, configure_logging, fields, say_json
 from worker.monitoring.metrics import Metrics

@@ -11,22 +11,19 @@ from facelift.client import UploadClient
 from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import (
     BatchNotFound,
-    BatchTimeout,
-    EnqueueInterrupted,
     FaceliftError,
-    IdempotencyConflict,
     InvalidJob,
     InvalidSettings,
     JobNotFound,
     LedgerRefused,
     LedgerUnavailable,
-    WaitTimeout,
 )
 from facelift.job import UploadJob
-from facelift.operations.batches import BatchCancellation
-from facelift.operations.enqueue import Enqueued
-from facelift.pool_status import PoolStatus
+from facelift.operations.batches import BatchCancellation, BatchTimeout
+from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
+from facelift.operations.observe import WaitTimeout
 from facelift.record import JobRecord
+from facelift.status.pool import PoolStatus
 
 __all__ = [
     "Attempt",

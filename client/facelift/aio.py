@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from facelift.client import UploadClient, settings_from_env
-from facelift.errors import BatchTimeout, WaitTimeout
 from facelift.ledger.connection import DEFAULT_REDIS_URL, connect_async, translated
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
+from facelift.operations.batches import BatchTimeout
 from facelift.operations.follow import Patience
+from facelift.operations.observe import WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine

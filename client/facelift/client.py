@@ -10,18 +10,18 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from facelift.durations import parse_duration, show_duration
-from facelift.errors import IdempotencyConflict, InvalidJob, InvalidSettings
+from facelift.errors import InvalidJob, InvalidSettings
 from facelift.job import UploadJob, check_job_id
 from facelift.ledger.connection import DEFAULT_REDIS_URL, connect
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
 from facelift.ledger.store import JobStore
 from facelift.ledger.urls import check_redis_url
 from facelift.operations.batches import Batches
-from facelift.operations.enqueue import Enqueuer
+from facelift.operations.enqueue import Enqueuer, IdempotencyConflict
 from facelift.operations.observe import Observer
 from facelift.operations.operate import Operator
-from facelift.server_status import read_server
+from facelift.status.server import read_server
+from facelift.units import parse_duration, show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from facelift.codes import Cancellation
     from facelift.operations.enqueue import Enqueued
     from facelift.record import JobRecord
-    from facelift.server_status import ServerStatus
+    from facelift.status.server import ServerStatus
 
 _T = TypeVar("_T")
 

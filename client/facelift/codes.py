@@ -96,6 +96,53 @@ class OutcomeCode(Growing):
     IMAGE_STORE_UNAVAILABLE = "image_store_unavailable"
     WORKER_LOST = "worker_lost"
 
+    @classmethod
+    def of_status(cls, status: int) -> OutcomeCode:
+        """What an HTTP status of the endpoint means."""
+        if status in _OF_STATUS:
+            return _OF_STATUS[status]
+        return _OF_STATUS_CLASS.get(status // 100, cls.MALFORMED_RESPONSE)
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether another attempt may succeed."""
+        return self in _RETRYABLE
+
+
+_OF_STATUS = {
+    400: OutcomeCode.BAD_REQUEST,
+    401: OutcomeCode.UNAUTHORIZED,
+    403: OutcomeCode.FORBIDDEN,
+    404: OutcomeCode.CHATBOT_NOT_FOUND,
+    408: OutcomeCode.TIMEOUT,
+    410: OutcomeCode.ENDPOINT_GONE,
+    413: OutcomeCode.IMAGE_REFUSED,
+    415: OutcomeCode.IMAGE_REFUSED,
+    422: OutcomeCode.IMAGE_REFUSED,
+    425: OutcomeCode.TOO_EARLY,
+    429: OutcomeCode.RATE_LIMITED,
+}
+_OF_STATUS_CLASS = {
+    2: OutcomeCode.DELIVERED,
+    3: OutcomeCode.UNEXPECTED_REDIRECT,
+    4: OutcomeCode.REJECTED,
+    5: OutcomeCode.SERVER_ERROR,
+}
+_RETRYABLE = {
+    OutcomeCode.INTERNAL_ERROR,
+    OutcomeCode.SERVER_ERROR,
+    OutcomeCode.RATE_LIMITED,
+    OutcomeCode.TOO_EARLY,
+    OutcomeCode.TIMEOUT,
+    OutcomeCode.CONNECTION_FAILED,
+    OutcomeCode.CONNECTION_LOST,
+    OutcomeCode.DNS_FAILED,
+    OutcomeCode.TLS_FAILED,
+    OutcomeCode.MALFORMED_RESPONSE,
+    OutcomeCode.IMAGE_STORE_UNAVAILABLE,
+    OutcomeCode.WORKER_LOST,
+}
+
 
 class WaitReason(Growing):
     """What a waiting job waits for."""

@@ -193,6 +193,11 @@ def check_account(account: object) -> str:
     return name
 
 
+def account_key(account: str) -> str:
+    """An account's name as Redis keys and environment variables have it: `-` becomes `_`."""
+    return account.lower().replace("-", "_")
+
+
 def check_text(field: str, value: object, longest: int) -> str:
     """Return `value` if it is a line of text, not blank, of up to `longest` characters.
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 from facelift.codes import JobState, OutcomeCode
-from facelift.pool_status import spell
+from facelift.job import account_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class JobFilter:
 
     def encode(self) -> list[str | float]:
         """In the order in which the script `find` takes them, '' for any."""
-        account = None if self.account is None else spell(self.account)
+        account = None if self.account is None else account_key(self.account)
         by_what = (self.state, account, self.chatbot_id, self.code)
         asked = (*by_what, self.since, self.before, self.batch)
         return ["" if each is None else each for each in asked]

@@ -19,7 +19,7 @@ from sandbox.endpoint.rules import InvalidRules, Rule
 from sandbox.endpoint.standin import Conduct
 
 if TYPE_CHECKING:
-    from facelift.rate import Rate
+    from facelift.units import Rate
     from sandbox.endpoint.request_log import Arrival
 
 log = logging.getLogger(__name__)

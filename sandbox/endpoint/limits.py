@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facelift.rate import Rate
+    from facelift.units import Rate
 
 _MOST_IN_MEMORY = 1_000_000  # no rate allows more
 

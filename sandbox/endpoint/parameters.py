@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from facelift.rate import Rate
+from facelift.units import Rate
 from sandbox.endpoint.rules import InvalidRules, Rule, parse_script
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min)")

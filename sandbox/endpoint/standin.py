@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from facelift.rate import Rate
+    from facelift.units import Rate
     from sandbox.endpoint.request_log import Arrival
     from sandbox.endpoint.rules import Rule
 

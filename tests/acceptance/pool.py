@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from facelift import JobRecord
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
     from sandbox.endpoint.process import EndpointProcess
     from sandbox.endpoint.request_log import Arrival
     from tests.acceptance.world import WorkerProcess

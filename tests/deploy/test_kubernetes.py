@@ -14,8 +14,8 @@ from fakeredis import FakeRedis
 from jsonschema import Draft202012Validator
 
 from facelift.codes import WaitReason
-from facelift.durations import show_duration
 from facelift.ledger.store import JobStore
+from facelift.units import show_duration
 from worker.monitoring.collectors import PoolCollector
 from worker.settings.model import Settings, load, unknown_variables
 

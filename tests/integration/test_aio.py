@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facelift.aio import AsyncUploadClient
-from facelift.errors import (
-    BatchTimeout,
-    InvalidSettings,
-    JobNotFound,
-    LedgerUnavailable,
-    WaitTimeout,
-)
+from facelift.errors import InvalidSettings, JobNotFound, LedgerUnavailable
 from facelift.job import UploadJob
+from facelift.operations.batches import BatchTimeout
+from facelift.operations.observe import WaitTimeout
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:

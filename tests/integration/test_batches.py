@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from facelift import UploadClient
 from facelift.cli import cli
-from facelift.errors import BatchNotFound, BatchTimeout, InvalidJob
+from facelift.errors import BatchNotFound, InvalidJob
+from facelift.operations.batches import BatchTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facelift.client import UploadClient
-from facelift.errors import IdempotencyConflict, InvalidJob, JobNotFound, LedgerRefused
+from facelift.errors import InvalidJob, JobNotFound, LedgerRefused
 from facelift.ledger.store import JobStore
+from facelift.operations.enqueue import IdempotencyConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

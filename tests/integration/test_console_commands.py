@@ -12,7 +12,7 @@ from facelift import UploadClient
 from facelift.cli import cli
 from facelift.cli.table import job_lines
 from facelift.codes import OutcomeCode
-from facelift.errors import IdempotencyConflict
+from facelift.operations.enqueue import IdempotencyConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from facelift import UploadClient
 from facelift.cli import cli
 from facelift.cli.exits import Exit
-from facelift.worker_status import WorkerReport
+from facelift.status.worker import WorkerReport
 from worker.stores import FolderStore
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facelift.client import UploadClient
-from facelift.errors import EnqueueInterrupted, InvalidJob, LedgerRefused, LedgerUnavailable
+from facelift.errors import InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import UploadJob
 from facelift.operations import enqueue as enqueuer
+from facelift.operations.enqueue import EnqueueInterrupted
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger

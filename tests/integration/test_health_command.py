@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from facelift import UploadClient
 from facelift.cli import cli
-from facelift.worker_status import WorkerReport
+from facelift.status.worker import WorkerReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facelift.codes import JobState
-from facelift.errors import InvalidJob, JobNotFound, WaitTimeout
+from facelift.errors import InvalidJob, JobNotFound
+from facelift.operations.observe import WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from facelift import InvalidJob, UploadClient
 from facelift.codes import WaitReason
 from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.ledger.replies import Lease, Waiting
-from facelift.rate import Rate
+from facelift.units import Rate
 
 ME = f"{getpass.getuser()}@{socket.gethostname()}"
 

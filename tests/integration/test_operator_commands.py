@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from facelift import UploadClient
 from facelift.cli import cli
 from facelift.ledger.pool import BreakerPolicy, Registration
-from facelift.rate import Rate
+from facelift.units import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
     from facelift.ledger.replies import Feedback
-    from facelift.rate import Rate
     from facelift.record import JobRecord
+    from facelift.units import Rate
 
 LEASE = 15.0
 REQUEST = 30.0

@@ -10,8 +10,8 @@ import pytest
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.pool import BreakerPolicy
 from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
-from facelift.pool_status import BreakerState
-from facelift.rate import Rate
+from facelift.status.pool import BreakerState
+from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from facelift.ledger.key_types import (
     chatbot_types,
     shared_types,
 )
-from facelift.rate import Rate
+from facelift.units import Rate
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Go, Waiting
-from facelift.rate import Rate
+from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST, Ledger
 from tests.ledger.simulation import Simulation
 

@@ -8,7 +8,7 @@ import pytest
 
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
-from facelift.rate import Rate
+from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:

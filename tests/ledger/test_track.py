@@ -8,7 +8,7 @@ import pytest
 
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.queries import JobFilter
-from facelift.rate import Rate
+from facelift.units import Rate
 
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facelift.worker_status import HEARTBEAT_INTERVAL, REMEMBERED, WorkerReport, WorkerStatus
+from facelift.status.worker import HEARTBEAT_INTERVAL, REMEMBERED, WorkerReport, WorkerStatus
 from tests.ledger.driver import START
 
 if TYPE_CHECKING:

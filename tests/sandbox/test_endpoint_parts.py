@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facelift.rate import Rate
+from facelift.units import Rate
 from sandbox.endpoint.limits import RateLimit
 from sandbox.endpoint.picture import fault
 from sandbox.endpoint.request_log import Arrival, Memory, Picture

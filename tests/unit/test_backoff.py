@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facelift.codes import OutcomeCode
-from worker.delivery.retry import GiveUp, Retry, RetryPolicy, decide
+from facelift.retry import GiveUp, Retry, RetryPolicy
+from facelift.retry import decide as decide_by
 from worker.errors import (
     DeliveryFailed,
     DeliveryRefused,
@@ -41,6 +42,22 @@ class Fixed(Random):
 
     def uniform(self, a: float, b: float) -> float:
         return a + self.share * (b - a)
+
+
+def decide(
+    policy: RetryPolicy, failure: Failure, used: int, chance: Random, *, throttles: int = 0
+) -> Retry | GiveUp:
+    """As the recorder asks."""
+    asked = failure.retry_after if isinstance(failure, RateLimited) else None
+    return decide_by(
+        policy,
+        failure.code,
+        failure.sentence,
+        used,
+        chance,
+        retry_after=asked,
+        throttles=throttles,
+    )
 
 
 def limited(retry_after: float | None) -> RateLimited:
@@ -147,3 +164,25 @@ def test_a_pause_of_unknown_length_is_backed_off(throttles: int, pause: float) -
 
 def test_a_pause_never_exhausts_the_attempts() -> None:
     assert isinstance(decide(POLICY, limited(None), 1_000, Random()), Retry)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (200, "delivered"),
+        (204, "delivered"),
+        (307, "unexpected_redirect"),
+        (400, "bad_request"),
+        (404, "chatbot_not_found"),
+        (408, "timeout"),
+        (413, "image_refused"),
+        (418, "rejected"),
+        (425, "too_early"),
+        (429, "rate_limited"),
+        (503, "server_error"),
+        (101, "malformed_response"),
+        (600, "malformed_response"),
+    ],
+)
+def test_http_status_has_one_code(status: int, code: str) -> None:
+    assert OutcomeCode.of_status(status) == code

@@ -12,12 +12,12 @@ from facelift.cli.finding_kinds import Verdict
 from facelift.cli.pool_checks import check_pool
 from facelift.cli.redis_checks import check_redis
 from facelift.ledger.key_types import WrongType
-from facelift.server_status import ServerStatus
+from facelift.status.server import ServerStatus
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
 from tests.unit.test_top_frame import WORKER
 
 if TYPE_CHECKING:
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
 
 GB = 10**9
 SERVER = ServerStatus(

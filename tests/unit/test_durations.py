@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelift.durations import parse_duration, show_duration
+from facelift.units import parse_duration, show_duration
 
 
 @pytest.mark.parametrize(

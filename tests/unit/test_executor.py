@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from facelift.codes import OutcomeCode
+from facelift.retry import RetryPolicy
 from tasks.report import Report, Verdict
 from tests.images import draw, encode
 from tests.ledger.driver import START, Ledger
 from worker.delivery.executor import Executor
 from worker.delivery.recorder import Recorder
-from worker.delivery.retry import RetryPolicy
 from worker.endpoint import Receipt
 from worker.errors import DeliveryRefused
 from worker.images import fit as image_fit

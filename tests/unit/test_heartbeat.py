@@ -4,7 +4,7 @@ import threading
 from typing import TYPE_CHECKING, cast
 
 from facelift.errors import LedgerUnavailable
-from facelift.worker_status import HEARTBEAT_INTERVAL, WorkerReport
+from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
 from worker.monitoring.metrics import Metrics
 from worker.runtime import heartbeat
 from worker.runtime.heartbeat import Heartbeat

@@ -12,7 +12,7 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.pool import BreakerPolicy
 from facelift.ledger.replies import Acquired, Lease
 from facelift.ledger.store import JobStore
-from facelift.worker_status import WorkerReport
+from facelift.status.worker import WorkerReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
 from facelift.ledger.store import JobStore
-from facelift.worker_status import WorkerReport
+from facelift.status.worker import WorkerReport
 from sandbox.redis_server import free_port
 from worker.monitoring.collectors import PoolCollector, SupervisorCollector
 from worker.monitoring.health import Doctor

@@ -8,7 +8,7 @@ import pytest
 
 from facelift.cli.pool_text import describe_pool
 from facelift.codes import WaitReason
-from facelift.pool_status import (
+from facelift.status.pool import (
     AccountStatus,
     BreakerState,
     Event,
@@ -16,7 +16,7 @@ from facelift.pool_status import (
     Pause,
     PoolStatus,
 )
-from facelift.worker_status import WorkerStatus
+from facelift.status.worker import WorkerStatus
 
 NOW = 1_764_000_000.0  # 2025-11-24 16:00:00 UTC
 DAY = 86_400

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelift.rate import Rate
+from facelift.units import Rate
 
 
 @pytest.mark.parametrize(

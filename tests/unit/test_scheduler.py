@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from facelift.ledger.replies import ScheduleRun
-from facelift.pool_status import Event, EventKind
+from facelift.status.pool import Event, EventKind
 from worker.monitoring.metrics import Metrics
 from worker.runtime.scheduler import Scheduler
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from facelift.errors import InvalidSettings
-from facelift.pool_status import spell
-from facelift.rate import Rate
+from facelift.job import account_key
+from facelift.units import Rate
 from worker.cli.worker import worker
 from worker.settings.model import Settings, catalogue, load, load_for_images, unknown_variables
 
@@ -37,7 +37,7 @@ def problems_with(**variables: str) -> list[str]:
 
 
 def key_of(settings: Settings, account: str) -> str | None:
-    found = settings.api_keys.get(spell(account))
+    found = settings.api_keys.get(account_key(account))
     return found.keys[0].get_secret_value() if found else None
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from facelift.cli.figures import Figures
 from facelift.cli.top_frame import View, frame
-from facelift.pool_status import Event, EventKind, Pause
-from facelift.worker_status import WorkerStatus
+from facelift.status.pool import Event, EventKind, Pause
+from facelift.status.worker import WorkerStatus
 from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL
 
 WORKER = WorkerStatus(

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from facelift.codes import OutcomeCode
-from facelift.errors import IdempotencyConflict, InvalidJob, LedgerRefused
+from facelift.errors import InvalidJob, LedgerRefused
 from facelift.job import UploadJob, check_batch, check_job_id
+from facelift.operations.enqueue import IdempotencyConflict
 from facelift.record import SCHEMA_VERSION
 from tasks.report import Report, Verdict, ended_before
 from worker.monitoring.logs import fields

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.retry import GiveUp, decide
 from tasks.report import Report, Verdict
-from worker.delivery.retry import GiveUp, decide
 from worker.errors import DeliveryFailed, ImageRejected, RateLimited, RetryableFailure
 from worker.monitoring.logs import at, fields
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from facelift.ledger.store import JobStore
-    from worker.delivery.retry import RetryPolicy
+    from facelift.retry import RetryPolicy
     from worker.delivery.run import Run
     from worker.errors import Failure
     from worker.monitoring.metrics import Metrics
@@ -62,7 +62,16 @@ class Recorder:
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
         throttles = run.feedback.gate.throttles if run.feedback else 0
-        match decide(self.policy, failure, used, self.rng, throttles=throttles):
+        retry_after = failure.retry_after if isinstance(failure, RateLimited) else None
+        match decide(
+            self.policy,
+            failure.code,
+            failure.sentence,
+            used,
+            self.rng,
+            retry_after=retry_after,
+            throttles=throttles,
+        ):
             case GiveUp(code, sentence):
                 return self._give_up(run, failure, code, sentence)
             case retry:

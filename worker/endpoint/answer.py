@@ -18,17 +18,6 @@ if TYPE_CHECKING:
 
     from facelift.ledger.replies import Quota
 
-_REFUSALS = {
-    400: OutcomeCode.BAD_REQUEST,
-    401: OutcomeCode.UNAUTHORIZED,
-    403: OutcomeCode.FORBIDDEN,
-    404: OutcomeCode.CHATBOT_NOT_FOUND,
-    410: OutcomeCode.ENDPOINT_GONE,
-    413: OutcomeCode.IMAGE_REFUSED,
-    415: OutcomeCode.IMAGE_REFUSED,
-    422: OutcomeCode.IMAGE_REFUSED,
-}
-_FAILURES = {408: OutcomeCode.TIMEOUT, 425: OutcomeCode.TOO_EARLY}
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
@@ -79,6 +68,7 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
         RateLimited: it asked for a pause.
     """
     status, quota = answer.status, read_quota(answer.headers, now)
+    code = OutcomeCode.of_status(status)
     envelope = _parse(answer.body)
     said = presentable(_message(envelope), api_key)
     sentence = _sentence(f"The endpoint answered {status}", said or _PHRASES.get(status, ""))
@@ -91,21 +81,16 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
         case 3:
             host = _redirect_host(answer.headers.get("Location", ""), url, api_key)
             sentence = f"The endpoint redirects{host and f' to {host}'} ({status}); not followed."
-            raise DeliveryRefused(
-                OutcomeCode.UNEXPECTED_REDIRECT, sentence, http_status=status, quota=quota
-            )
-        case 4 if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise DeliveryRefused(code, sentence, http_status=status, quota=quota)
+        case 4 if code is OutcomeCode.RATE_LIMITED:
             pause = requested_pause(answer.headers, now)
-            raise RateLimited(OutcomeCode.RATE_LIMITED, sentence, retry_after=pause, quota=quota)
-        case 4 if status not in _FAILURES:
-            code = _REFUSALS.get(status, OutcomeCode.REJECTED)
+            raise RateLimited(code, sentence, retry_after=pause, quota=quota)
+        case 4 if not code.is_retryable:
             raise DeliveryRefused(code, sentence, http_status=status, quota=quota)
         case 4 | 5:
-            code = _FAILURES.get(status, OutcomeCode.SERVER_ERROR)
             raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
         case _:
             sentence = f"The endpoint answered {status}, which is no final HTTP status."
-            code = OutcomeCode.MALFORMED_RESPONSE
             raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
 
 

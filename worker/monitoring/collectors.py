@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from facelift.codes import OutcomeCode, WaitReason
 from facelift.errors import FaceliftError
-from facelift.pool_status import BreakerState
+from facelift.status.pool import BreakerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from facelift.ledger.pool import Pool
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
     from worker.runtime.supervisor import Supervisor
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from facelift.ledger.store import JobStore
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
     from worker.runtime.supervisor import Child
 
 _GRACE = 60.0

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from facelift.pool_status import spell
+from facelift.job import account_key
 from worker.monitoring.logs import fields
 from worker.settings.api_keys import read_key_file
 
@@ -36,7 +36,7 @@ _DIGITS = 12
 class Accounts:
     """The accounts of a worker and their keys; any number of threads may use it.
 
-    Accounts may be written as jobs have them: `spell` is applied here.
+    Accounts may be written as jobs have them: `account_key` is applied here.
 
     Args:
         given: the keys by normalised account, as read at the start.
@@ -70,14 +70,14 @@ class Accounts:
 
     def keys(self, account: str) -> tuple[str, ...]:
         """The keys to try, in this order; none if there is no such account."""
-        if (found := self._accounts.get(spell(account))) is None:
+        if (found := self._accounts.get(account_key(account))) is None:
             return ()
         with self._lock:
             return found.order(self._monotonic())
 
     def refused(self, account: str, key: str) -> None:
         """The endpoint did not know `key` (401): for 30 s it comes last."""
-        if found := self._accounts.get(spell(account)):
+        if found := self._accounts.get(account_key(account)):
             with self._lock:
                 found.refuse(key, self._monotonic())
 
@@ -88,7 +88,7 @@ class Accounts:
             Whether its keys have changed. If another thread was here first, they
             have changed already, which `keys` tells. `run_once` calls `on_change`.
         """
-        name = spell(account)
+        name = account_key(account)
         return name in self._accounts and self._read(name, if_touched=True)
 
     def fingerprint(self, account: str) -> str:
@@ -100,7 +100,7 @@ class Accounts:
         left is to try keys until one fits, which for a key made at random takes
         longer than anyone has, and 48 bits would fit countless others as well.
         """
-        if (found := self._accounts.get(spell(account))) is None:
+        if (found := self._accounts.get(account_key(account))) is None:
             return ""
         with self._lock:
             return found.fingerprint

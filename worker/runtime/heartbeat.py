@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-from facelift.worker_status import HEARTBEAT_INTERVAL, WorkerReport
+from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facelift.ledger.pool import BreakerPolicy, Pool
-    from facelift.rate import Rate
+    from facelift.units import Rate
     from worker.runtime.accounts import Accounts
 
 _AGAIN = 60.0  # a Redis that failed over may have forgotten it

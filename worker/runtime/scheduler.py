@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from facelift.pool_status import EventKind
+from facelift.status.pool import EventKind
 from worker.monitoring.logs import fields
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from facelift.job import DEFAULT_ACCOUNT
-from facelift.pool_status import spell
+from facelift.job import DEFAULT_ACCOUNT, account_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +89,7 @@ def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, bool]]
     """Each variable that is set, its account if it names one, and whether it names a file."""
     for name in sorted(filter(is_key_variable, environ)):
         if environ[name].strip():
-            match = _VARIABLE.fullmatch(spell(name.removeprefix(API_KEY)))
+            match = _VARIABLE.fullmatch(account_key(name.removeprefix(API_KEY)))
             account = (match and match["account"]) or DEFAULT_ACCOUNT
             if match is None or f"_{account}".endswith("_file"):
                 yield name, None, False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.durations import show_duration
 from facelift.job import DEFAULT_ACCOUNT
+from facelift.units import show_duration
 from worker.settings.api_keys import API_KEY
 from worker.settings.field_types import IS_DURATION
 from worker.settings.rates import RATE_LIMIT

@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from facelift.durations import parse_duration
 from facelift.ledger.keys import Keys
 from facelift.ledger.urls import check_redis_url, split_url
-from facelift.rate import Rate
+from facelift.units import Rate, parse_duration
 from worker.monitoring.logs import LogFormat
 from worker.settings.rates import OFF, read_rate
 

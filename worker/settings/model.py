@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from facelift.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
-from facelift.durations import show_duration
 from facelift.errors import InvalidSettings
+from facelift.job import account_key
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
-from facelift.pool_status import spell
+from facelift.units import show_duration
 from worker.settings.api_keys import (
     API_KEY,
     AccountKeys,
@@ -51,7 +51,7 @@ from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from facelift.rate import Rate
+    from facelift.units import Rate
     from worker.settings.docs import SettingDoc
 
 _PREFIX = "FACELIFT_"
@@ -230,7 +230,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
 
     def rate_for(self, account: str) -> Rate | None:
         """The rate limit of `account`; None if it is off."""
-        return self.account_rates.get(spell(account), self.rate_limit)
+        return self.account_rates.get(account_key(account), self.rate_limit)
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from facelift.pool_status import spell
-from facelift.rate import Rate
+from facelift.job import account_key
+from facelift.units import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -73,4 +73,4 @@ def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each variable that is set, and the account at its end."""
     for name in sorted(filter(is_rate_variable, environ)):
         if environ[name].strip():
-            yield name, spell(name.removeprefix(_BEFORE))
+            yield name, account_key(name.removeprefix(_BEFORE))

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-from worker.delivery.retry import RetryPolicy
+from facelift.retry import RetryPolicy
 from worker.http import NoAnswer
 from worker.monitoring.logs import fields
 from worker.webhooks.target import AT_ONCE

@@ -14,7 +14,7 @@ from facelift.cli.exits import Exit, exit_of_batch
 from facelift.cli.layout import WIDTH
 from facelift.cli.options import json_option, timeout_option
 from facelift.client import UploadClient
-from facelift.errors import BatchTimeout
+from facelift.operations.batches import BatchTimeout
 
 if TYPE_CHECKING:
     from facelift.batch import BatchStatus

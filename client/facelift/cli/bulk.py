@@ -19,8 +19,9 @@ from facelift.cli.job_lines import Defaults
 from facelift.cli.layout import WIDTH, fact
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
-from facelift.errors import EnqueueInterrupted, LedgerRefused, LedgerUnavailable
+from facelift.errors import LedgerRefused, LedgerUnavailable
 from facelift.job import check_account
+from facelift.operations.enqueue import EnqueueInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -32,7 +32,7 @@ from facelift.cli.text import (
 )
 from facelift.cli.values import moment
 from facelift.client import UploadClient
-from facelift.errors import WaitTimeout
+from facelift.operations.observe import WaitTimeout
 
 if TYPE_CHECKING:
     from facelift.record import JobRecord

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Self
 from facelift.codes import JobState
 from facelift.errors import (
     BatchNotFound,
-    BatchTimeout,
-    EnqueueInterrupted,
-    IdempotencyConflict,
     InvalidJob,
     InvalidSettings,
     JobNotFound,
     LedgerRefused,
     LedgerUnavailable,
-    WaitTimeout,
 )
+from facelift.operations.batches import BatchTimeout
+from facelift.operations.enqueue import EnqueueInterrupted, IdempotencyConflict
+from facelift.operations.observe import WaitTimeout
 
 if TYPE_CHECKING:
     from facelift.batch import BatchStatus

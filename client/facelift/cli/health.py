@@ -13,7 +13,7 @@ from facelift.cli.exits import Exit
 from facelift.client import UploadClient
 
 if TYPE_CHECKING:
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
 
 
 @click.command()

@@ -17,7 +17,7 @@ from facelift.client import UploadClient
 from facelift.job import check_account
 
 if TYPE_CHECKING:
-    from facelift.pool_status import Pause, PoolStatus
+    from facelift.status.pool import Pause, PoolStatus
 
 _SHORTEST, _LONGEST = 1.0, 365 * 86_400.0  # seconds
 

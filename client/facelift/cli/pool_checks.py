@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from facelift.cli.finding_kinds import fail, ok, warn
 from facelift.cli.pool_text import counted, describe_breaker, describe_pause
-from facelift.pool_status import BreakerState
+from facelift.status.pool import BreakerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from facelift.cli.finding_kinds import Finding
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
 
 MINUTE = 60.0
 """Seconds without an outcome, while a job waits its turn for as long, that mean standstill."""

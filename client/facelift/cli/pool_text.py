@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facelift.cli.layout import WIDTH, clock, date, fact, filled, moment
-from facelift.durations import show_duration
-from facelift.pool_status import BreakerState, EventKind
+from facelift.status.pool import BreakerState, EventKind
+from facelift.units import show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from facelift.pool_status import AccountStatus, Event, Pause, PoolStatus
-    from facelift.worker_status import WorkerStatus
+    from facelift.status.pool import AccountStatus, Event, Pause, PoolStatus
+    from facelift.status.worker import WorkerStatus
 
 _ACCOUNT, _WORKER = 20, 40  # names up to so long share a column
 _TEXT = 30

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from facelift.cli.finding_kinds import Finding
-    from facelift.server_status import ServerStatus
+    from facelift.status.server import ServerStatus
 
 _OLDEST = (6, 2)
 _SLOW = 0.1  # seconds

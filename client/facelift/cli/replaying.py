@@ -22,7 +22,7 @@ from facelift.cli.values import Read
 from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound
-from facelift.rate import Rate
+from facelift.units import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,8 +17,8 @@ from facelift.cli.options import json_option
 from facelift.cli.top_frame import View, frame
 from facelift.cli.values import duration_within
 from facelift.client import UploadClient
-from facelift.durations import show_duration
 from facelift.errors import FaceliftError
+from facelift.units import show_duration
 
 if TYPE_CHECKING:
     from facelift.cli.screen import Screen

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from facelift.cli.figures import Figures
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
 
 _LABEL, _NOW, _TAIL = 10, 10, 21
 _MOST_COLUMNS = 100

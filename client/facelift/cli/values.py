@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
-from facelift.durations import parse_duration, show_duration
+from facelift.units import parse_duration, show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

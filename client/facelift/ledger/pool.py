@@ -10,15 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.pool_status import PoolStatus, spell
-from facelift.worker_status import REMEMBERED
+from facelift.job import account_key
+from facelift.status.pool import PoolStatus
+from facelift.status.worker import REMEMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from facelift.ledger.scripts import Scripts
-    from facelift.rate import Rate
-    from facelift.worker_status import WorkerReport
+    from facelift.status.worker import WorkerReport
+    from facelift.units import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +127,4 @@ class Pool:
 
 
 def _spelt(account: str | None) -> str:
-    return "" if account is None else spell(account)
+    return "" if account is None else account_key(account)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from facelift.codes import JobState, WaitReason
-    from facelift.pool_status import Event
     from facelift.record import JobRecord
+    from facelift.status.pool import Event
 
 
 class Lease(NamedTuple):

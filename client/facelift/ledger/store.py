@@ -24,7 +24,7 @@ from facelift.ledger.replies import Acquired, Ended, Go, Leased, ScheduleRun, Un
 from facelift.ledger.scripts import Scripts
 from facelift.ledger.sources import Retention
 from facelift.ledger.webhooks import Webhooks
-from facelift.pool_status import Event
+from facelift.status.pool import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

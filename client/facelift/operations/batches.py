@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.errors import BatchTimeout, InvalidJob
+from facelift.errors import FaceliftError, InvalidJob
 from facelift.job import check_batch
 from facelift.operations.follow import Patience, follow
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 
 _EVERY = 0.2  # seconds
 _MOST_LISTED = 1_000
+
+
+class BatchTimeout(FaceliftError):  # noqa: N818 - names what is wrong
+    """Some jobs of the batch have not ended within the timeout; they go on.
+
+    Attributes:
+        status: the batch when it was last read.
+    """
+
+    def __init__(self, status: BatchStatus, timeout: float) -> None:
+        super().__init__(
+            f"{status.pending} of {status.total} jobs of batch {status.id} have not ended "
+            f"after {timeout:g} s"
+        )
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

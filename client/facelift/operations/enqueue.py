@@ -6,13 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.errors import (
-    EnqueueInterrupted,
-    IdempotencyConflict,
-    InvalidJob,
-    LedgerRefused,
-    LedgerUnavailable,
-)
+from facelift.errors import FaceliftError, InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import check_job_id
 
 if TYPE_CHECKING:
@@ -24,6 +18,24 @@ if TYPE_CHECKING:
 
 _BATCH = 200  # jobs a round trip; larger ones are not faster
 _COMPARED = ("idempotency_key", "chatbot_id", "image", "account", "sha256", "not_before", "fit")
+
+
+class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong
+    """The same idempotency key, or job id, was enqueued before for another job.
+
+    Attributes:
+        field: the first field that differs.
+        record: the job that was enqueued before.
+    """
+
+    def __init__(self, field: str, given: object, record: JobRecord) -> None:
+        super().__init__(
+            f"{field}: {given!r} differs from {getattr(record, field)!r} of job {record.id}, "
+            f"enqueued before under the same "
+            f"{'idempotency key' if record.idempotency_key else 'job id'}"
+        )
+        self.field = field
+        self.record = record
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,23 @@ class Enqueued:
     record: JobRecord
     is_new: bool
     conflict: IdempotencyConflict | None = None
+
+
+class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
+    """Redis failed while many jobs were enqueued.
+
+    Those of `done` are enqueued or in conflict; some of the others may be. Enqueue all of them
+    again with these `job_ids`, and there will be one of each.
+
+    Attributes:
+        done: the results of the first jobs.
+        job_ids: of all jobs, in order.
+    """
+
+    def __init__(self, done: list[Enqueued], job_ids: list[str], cause: FaceliftError) -> None:
+        super().__init__(f"only the first {len(done)} of {len(job_ids)} are surely done: {cause}")
+        self.done = done
+        self.job_ids = job_ids
 
 
 class Enqueuer:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from facelift.codes import JobState, OutcomeCode
-from facelift.errors import InvalidJob, WaitTimeout
+from facelift.errors import FaceliftError, InvalidJob
 from facelift.job import check_account, check_batch, check_job_id, check_time
 from facelift.operations.follow import Patience, follow
 from facelift.queries import JobFilter
@@ -31,6 +31,18 @@ _MOST_AT_ONCE = 500
 _LONGEST_WAIT = 2.0  # of one call; Redis has 5 s to answer
 _CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
 _ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
+
+
+class WaitTimeout(FaceliftError):  # noqa: N818 - names what is wrong
+    """The job has not ended within the timeout; it goes on.
+
+    Attributes:
+        record: the job when it was last read.
+    """
+
+    def __init__(self, record: JobRecord, timeout: float) -> None:
+        super().__init__(f"job {record.id} is still {record.state} after {timeout:g} s")
+        self.record = record
 
 
 class Observer:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from facelift.ledger.pool import Pool
-    from facelift.pool_status import PoolStatus
+    from facelift.status.pool import PoolStatus
 
 _NAME_LENGTH = 100
 _REASON_LENGTH = 200

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from facelift.client import UploadClient
-from facelift.errors import BatchTimeout, WaitTimeout
 from facelift.ledger.pool import Pool
 from facelift.ledger.record_reader import RecordReader
+from facelift.operations.batches import BatchTimeout
+from facelift.operations.observe import WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

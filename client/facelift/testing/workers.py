@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
 from facelift.ledger.replies import Acquired, Feedback, Go, Lease, Quota
+from facelift.retry import RetryPolicy
 from worker.delivery.recorder import Recorder
-from worker.delivery.retry import RetryPolicy
 from worker.delivery.run import Run
 from worker.endpoint.answer import Receipt
 from worker.errors import DeliveryFailed

@@ -10,15 +10,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from facelift.codes import Growing, JobState, OutcomeCode, WaitReason
-from facelift.worker_status import WorkerStatus
+from facelift.job import account_key
+from facelift.status.worker import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def spell(account: str) -> str:
-    """An account's name as the pool knows it: as variables spell it, which know no `-`."""
-    return account.lower().replace("-", "_")
 
 
 class BreakerState(StrEnum):
@@ -222,7 +218,7 @@ class PoolStatus:
 
     def account(self, name: str) -> AccountStatus | None:
         """How the account `name` stands; None if neither a worker nor a wait ever named it."""
-        return next((each for each in self.accounts if each.name == spell(name)), None)
+        return next((each for each in self.accounts if each.name == account_key(name)), None)
 
     def as_dict(self) -> dict[str, object]:
         """The same under the same names, ready for JSON."""
