@@ -5,9 +5,12 @@
 speaks to the endpoint: that is the `worker` package.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from facelift.attempt import Attempt
 from facelift.batch import BatchStatus
-from facelift.client import UploadClient
 from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import (
     BatchNotFound,
@@ -24,6 +27,9 @@ from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, Idempotenc
 from facelift.operations.observe import WaitTimeout
 from facelift.record import JobRecord
 from facelift.status.pool import PoolStatus
+
+if TYPE_CHECKING:
+    from facelift.client import UploadClient
 
 __all__ = [
     "Attempt",
@@ -51,3 +57,12 @@ __all__ = [
     "WaitReason",
     "WaitTimeout",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
+    """Import `UploadClient` at its first use: `facelift --help` needs no Redis client."""
+    if name != "UploadClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from facelift.client import UploadClient  # noqa: PLC0415 - see above
+
+    return UploadClient

@@ -109,7 +109,7 @@ def endpoint(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run a stand-in of Chatbase's endpoint that can be told to misbehave.
+    """Run a sandbox of Chatbase's endpoint, with faults.
 
     It takes pictures at POST /api/v1/upload-chatbot-profile-picture as Chatbase
     does, and runs until Ctrl-C. For example, answer 500, 500, then 200 to bot-42:

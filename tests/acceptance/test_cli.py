@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from facelift.cli import cli
 from facelift.cli.exits import Exit
+from facelift.cli.group import cli
 from facelift.codes import JobState, OutcomeCode
 from facelift.ledger.replies import Lease
 from facelift.ledger.store import JobStore
@@ -398,9 +398,8 @@ def test_every_wrong_setting_is_told_and_no_value_shown(
 def test_help_lists_every_command_and_exit_code(process: Facelift) -> None:
     said = process("--help")
     assert said.code == 0
-    commands = said.out.partition("Commands:")[2]
     for command in ("enqueue", "status", "wait", "pause", "resume", "worker", "endpoint", "demo"):
-        assert f"\n  {command} " in commands
+        assert f"\n  {command} " in said.out
     told = " ".join(said.out.split())
     for code in Exit:
         assert f"{code.value} {code.meaning}" in told

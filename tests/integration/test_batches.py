@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli import cli
+from facelift.cli.group import cli
 from facelift.errors import BatchNotFound, InvalidJob
 from facelift.operations.batches import BatchTimeout
 

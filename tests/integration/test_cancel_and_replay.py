@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
-from facelift.cli import cli
+from facelift.cli.group import cli
 from facelift.job import UploadJob
 
 if TYPE_CHECKING:

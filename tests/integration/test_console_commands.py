@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli import cli
-from facelift.cli.table import job_lines
+from facelift.cli.draw.table import job_lines
+from facelift.cli.group import cli
 from facelift.codes import OutcomeCode
 from facelift.operations.enqueue import IdempotencyConflict
 
@@ -249,7 +249,7 @@ def test_show_as_json_says_what_to_do(
     job = fail(client, worker, "bot", OutcomeCode.IMAGE_EMPTY)
     said = facelift("show", job, "--json")
     assert said.exit_code == 3
-    assert json.loads(said.stdout)["remedy"] == "store it again"
+    assert json.loads(said.stdout)["advice"] == "store it again"
 
 
 def test_show_tells_what_a_job_waits_for_and_until_when(

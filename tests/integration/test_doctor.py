@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli import cli
 from facelift.cli.exits import Exit
+from facelift.cli.group import cli
 from facelift.status.worker import WorkerReport
 from worker.stores import FolderStore
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli import cli
+from facelift.cli.group import cli
 from facelift.status.worker import WorkerReport
 
 if TYPE_CHECKING:

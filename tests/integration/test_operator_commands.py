@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli import cli
+from facelift.cli.group import cli
 from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.units import Rate
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facelift.cli.finding_kinds import Verdict
-from facelift.cli.pool_checks import check_pool
-from facelift.cli.redis_checks import check_redis
+from facelift.cli.checks.findings import Verdict
+from facelift.cli.checks.pool import check_pool
+from facelift.cli.checks.redis import check_redis
 from facelift.ledger.key_types import WrongType
 from facelift.status.server import ServerStatus
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
@@ -115,7 +115,7 @@ def test_a_queue_that_stands_still_because_of_a_pause_is_no_failure() -> None:
     assert ("Queue", Verdict.WARN) in amiss_in(replace(STUCK, pause=PAUSE))
 
 
-def test_whatever_is_amiss_has_a_remedy() -> None:
+def test_whatever_is_amiss_has_advice() -> None:
     worst = replace(SERVER, version="5", mode="cluster", keeps_log=False, policy="x", skew=999)
     found = [*check_redis(worst), *check_pool(replace(DOWN, pause=PAUSE), moves=False)]
-    assert all(f.remedy for f in found if f.verdict is not Verdict.OK)
+    assert all(f.advice for f in found if f.verdict is not Verdict.OK)

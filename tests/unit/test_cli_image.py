@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from facelift.cli import cli
+from facelift.cli.group import cli
 from tests.images import ANIMATED, BASELINE, draw, encode
 from worker.images.validate import ImageLimits, validate
 

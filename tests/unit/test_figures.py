@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facelift.cli.figures import SPAN, Figures, sparkline
+from facelift.cli.operations.figures import SPAN, Figures, sparkline
 from facelift.codes import JobState, OutcomeCode
 from facelift.queries import Outcome
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facelift.cli.job_lines import Defaults, JobFile, Line, read_folder
+from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
 from facelift.errors import InvalidJob
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from facelift.cli.pool_text import describe_pool
+from facelift.cli.draw.pool import describe_pool
 from facelift.codes import WaitReason
 from facelift.status.pool import (
     AccountStatus,

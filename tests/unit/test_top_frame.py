@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from facelift.cli.figures import Figures
-from facelift.cli.top_frame import View, frame
+from facelift.cli.operations.figures import Figures
+from facelift.cli.operations.top_frame import View, frame
 from facelift.status.pool import Event, EventKind, Pause
 from facelift.status.worker import WorkerStatus
 from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from facelift.cli.finding_kinds import fail, ok, skip, warn
+from facelift.cli.checks.findings import fail, ok, skip, warn
 from facelift.codes import OutcomeCode
 from facelift.errors import InvalidSettings
 from worker.endpoint import EndpointClient, RequestLimits
@@ -18,7 +18,7 @@ from worker.stores import NetworkLimits, open_stores
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from facelift.cli.finding_kinds import Finding
+    from facelift.cli.checks.findings import Finding
     from worker.settings.model import Settings
 
 _NOWHERE = "facelift-doctor/there-is-no-such-picture.png"
@@ -53,7 +53,7 @@ def _endpoint(settings: Settings) -> Finding:
         read=settings.read_timeout,
         total=settings.request_timeout,
     )
-    remedy = "check FACELIFT_ENDPOINT_URL, DNS, firewall and proxy"
+    advice = "check FACELIFT_ENDPOINT_URL, DNS, firewall and proxy"
     began = time.monotonic()
     try:
         client = EndpointClient(settings.endpoint_url, limits)
@@ -63,7 +63,7 @@ def _endpoint(settings: Settings) -> Finding:
     try:
         client.reach()
     except RetryableFailure as failure:
-        return fail("Endpoint", failure.sentence, remedy)
+        return fail("Endpoint", failure.sentence, advice)
     finally:
         client.close()
     took = time.monotonic() - began
@@ -73,16 +73,16 @@ def _endpoint(settings: Settings) -> Finding:
 def _store(name: str, url: str, timeout: float) -> Finding:
     """Ask it for a picture that is not there: who says so can be read."""
     check = f"Store {name}"
-    remedy = "see docs/stores.md"
+    advice = "see docs/stores.md"
     try:
         store = open_stores({name: url}, NetworkLimits(timeout=timeout, connections=1))[name]
         store.read(_NOWHERE, 1)
     except ValueError as error:
-        return fail(check, str(error.args[0]).removeprefix(f"{name}: "), remedy)
+        return fail(check, str(error.args[0]).removeprefix(f"{name}: "), advice)
     except RetryableFailure as failure:
-        return fail(check, failure.sentence, remedy)
+        return fail(check, failure.sentence, advice)
     except ImageRejected as rejected:
         if rejected.code is not OutcomeCode.IMAGE_NOT_FOUND:
             told = f"answers, but of a picture that is not there: {rejected.sentence}"
-            return warn(check, told, f"well if it may not be listed; else {remedy}")
+            return warn(check, told, f"well if it may not be listed; else {advice}")
     return ok(check, "can be read")

@@ -40,7 +40,7 @@ _ROW = "{:<{name}}  {:<9}  {:<11}  {:<9}  {}"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object an image.")
 def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
-    """Say of picture files whether a worker would send them.
+    """Check whether a worker would upload image files.
 
     They are judged by the code that workers use, with the settings FACELIFT_IMAGE_... that
     are set here. Exits with 3 if one would be refused.
@@ -75,7 +75,7 @@ def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
 @json_option
 def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: bool) -> None:
-    """Write a picture as a job with `--fit crop` or `--fit pad` would send it.
+    """Write an image as a job with a fit uploads it.
 
     Shows before and after. A picture that can be sent as it is stays as it is. Exits with 3
     if the picture cannot be mended. With --json it is an object as of `facelift check`, and

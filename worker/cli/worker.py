@@ -52,7 +52,7 @@ def worker(
     show_settings: bool,
     as_json: bool,
 ) -> None:
-    """Deliver what is enqueued, until stopped.
+    """Run worker processes until stopped.
 
     Settings come from the environment; the least is an API key and where images lie:
 

@@ -1,4 +1,4 @@
-"""`python -m facelift.cli` is `facelift`."""
+"""Runs the command as `python -m facelift.cli`."""
 
 from facelift.cli import main
 

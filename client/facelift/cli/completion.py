@@ -12,7 +12,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete words.
+    """Print the completion script of a shell.
 
     It completes commands, options, states, codes, job ids and accounts; for the last
     two it asks Redis. bash has to be 4.4 or newer.

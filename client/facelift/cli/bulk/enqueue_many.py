@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelift.cli.bulk_source import Rejects, Source
+from facelift.cli.bulk.lines import Defaults
+from facelift.cli.bulk.source import Rejects, Source
+from facelift.cli.draw.layout import WIDTH, fact
 from facelift.cli.exits import Exit
-from facelift.cli.job_lines import Defaults
-from facelift.cli.layout import WIDTH, fact
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
 from facelift.errors import LedgerRefused, LedgerUnavailable
@@ -26,7 +26,7 @@ from facelift.operations.enqueue import EnqueueInterrupted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from facelift.cli.job_lines import Line
+    from facelift.cli.bulk.lines import Line
     from facelift.operations.enqueue import Enqueued
 
 _AT_ONCE = 200  # lines
@@ -150,7 +150,7 @@ def enqueue_many(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Enqueue the jobs of a file or a folder.
+    """Enqueue the jobs of a file or folder.
 
     A file, or standard input (-), is CSV, its first line naming the columns, or JSON
     Lines. The fields are chatbot_id and image, and if need be account, fit, sha256,

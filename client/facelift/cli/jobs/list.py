@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facelift.cli.draw.table import is_for_person, job_lines
 from facelift.cli.options import filters, json_option
-from facelift.cli.table import is_for_person, job_lines
 from facelift.client import UploadClient
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _FLAGS = {"chatbot_id": "chatbot"}
 @click.option("--cursor", help="Of the page before, for the next one.")
 @json_option
 def list_jobs(*, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - handed on as they are
-    """List jobs, those enqueued last first.
+    """List jobs, newest first.
 
     On a terminal it is a table, and the command for the next page follows. In a pipe
     it is a line a job, with tabs between: id, time, state, outcome or wait reason,

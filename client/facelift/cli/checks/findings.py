@@ -30,13 +30,13 @@ class Finding:
         check: what was checked, in a word or two.
         verdict: how it stands.
         told: the same in words.
-        remedy: what to do about it; empty if nothing.
+        advice: what to do about it; empty if nothing.
     """
 
     check: str
     verdict: Verdict
     told: str
-    remedy: str = ""
+    advice: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """The same under the same names, ready for JSON."""
@@ -48,16 +48,16 @@ def ok(check: str, told: str) -> Finding:
     return Finding(check, Verdict.OK, told)
 
 
-def warn(check: str, told: str, remedy: str) -> Finding:
+def warn(check: str, told: str, advice: str) -> Finding:
     """It works, but will not always."""
-    return Finding(check, Verdict.WARN, told, remedy)
+    return Finding(check, Verdict.WARN, told, advice)
 
 
-def fail(check: str, told: str, remedy: str) -> Finding:
+def fail(check: str, told: str, advice: str) -> Finding:
     """Jobs are lost or not delivered."""
-    return Finding(check, Verdict.FAIL, told, remedy)
+    return Finding(check, Verdict.FAIL, told, advice)
 
 
-def skip(check: str, told: str, remedy: str) -> Finding:
+def skip(check: str, told: str, advice: str) -> Finding:
     """It could not be checked here."""
-    return Finding(check, Verdict.SKIP, told, remedy)
+    return Finding(check, Verdict.SKIP, told, advice)

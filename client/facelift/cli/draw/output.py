@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.text import describe
+from facelift.cli.draw.record import describe
 
 if TYPE_CHECKING:
     from facelift.record import JobRecord

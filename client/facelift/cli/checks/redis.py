@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facelift.cli.finding_kinds import fail, ok, warn
+from facelift.cli.checks.findings import fail, ok, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from facelift.cli.finding_kinds import Finding
+    from facelift.cli.checks.findings import Finding
     from facelift.status.server import ServerStatus
 
 _OLDEST = (6, 2)
@@ -81,10 +81,10 @@ def _eviction(server: ServerStatus) -> Finding:
     if server.policy == "noeviction":
         return ok("Eviction", "noeviction: nothing is thrown away")
     told = f"{server.policy}: once it is full, Redis throws jobs away"
-    remedy = f"CONFIG SET maxmemory-policy noeviction; {_CONF}"
+    advice = f"CONFIG SET maxmemory-policy noeviction; {_CONF}"
     if server.limit is None:
-        return warn("Eviction", f"{told}; it has no limit now", remedy)
-    return fail("Eviction", told, remedy)
+        return warn("Eviction", f"{told}; it has no limit now", advice)
+    return fail("Eviction", told, advice)
 
 
 def _memory(server: ServerStatus) -> Finding:
@@ -94,10 +94,10 @@ def _memory(server: ServerStatus) -> Finding:
     whose = "its limit" if server.limit else "its machine"
     told = f"{_size(server.used)} of {_size(most)} ({whose}) in use"
     share = server.used / most
-    remedy = "give it more, or keep ended jobs for less long (FACELIFT_KEEP_SUCCEEDED and others)"
+    advice = "give it more, or keep ended jobs for less long (FACELIFT_KEEP_SUCCEEDED and others)"
     if share >= _OVERFULL:
-        return fail("Memory", told, remedy)
-    return warn("Memory", told, remedy) if share >= _FULL else ok("Memory", told)
+        return fail("Memory", told, advice)
+    return warn("Memory", told, advice) if share >= _FULL else ok("Memory", told)
 
 
 def _clock(server: ServerStatus) -> Finding:
@@ -105,8 +105,8 @@ def _clock(server: ServerStatus) -> Finding:
     told = f"this machine's is {apart:.1f} s {'ahead of' if server.skew > 0 else 'behind'} Redis'"
     if apart < _SKEWED:
         return ok("Clock", f"this machine's and Redis' are {apart:.1f} s apart")
-    remedy = "let NTP set both; the ledger goes by Redis' clock, --not-before and --since by ours"
-    return (fail if apart >= _WRONG else warn)("Clock", told, remedy)
+    advice = "let NTP set both; the ledger goes by Redis' clock, --not-before and --since by ours"
+    return (fail if apart >= _WRONG else warn)("Clock", told, advice)
 
 
 def _key_types(server: ServerStatus) -> Iterator[Finding]:

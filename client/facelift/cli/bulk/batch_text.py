@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facelift.cli.layout import date, fact
+from facelift.cli.draw.layout import date, fact
 from facelift.codes import JobState
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.batch_text import describe_batch, progress, table_of_batches
+from facelift.cli.bulk.batch_text import describe_batch, progress, table_of_batches
+from facelift.cli.draw.layout import WIDTH
 from facelift.cli.exits import Exit, exit_of_batch
-from facelift.cli.layout import WIDTH
 from facelift.cli.options import json_option, timeout_option
 from facelift.client import UploadClient
 from facelift.operations.batches import BatchTimeout
@@ -24,7 +24,7 @@ _name = click.argument("batch_id", metavar="NAME")
 
 @click.group()
 def batch() -> None:
-    """Follow many jobs under one name, or cancel the rest of them.
+    """Follow the jobs of a batch, or cancel the rest of them.
 
     Jobs get it by `facelift enqueue-many` or `facelift enqueue --batch NAME`.
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from facelift.cli.finding_kinds import fail, ok, warn
-from facelift.cli.pool_text import counted, describe_breaker, describe_pause
+from facelift.cli.checks.findings import fail, ok, warn
+from facelift.cli.draw.pool import counted, describe_breaker, describe_pause
 from facelift.status.pool import BreakerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from facelift.cli.finding_kinds import Finding
+    from facelift.cli.checks.findings import Finding
     from facelift.status.pool import PoolStatus
 
 MINUTE = 60.0

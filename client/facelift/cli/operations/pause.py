@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.layout import filled
+from facelift.cli.draw.layout import filled
+from facelift.cli.draw.pool import describe_pause
 from facelift.cli.options import complete_account, json_option
-from facelift.cli.pool_text import describe_pause
 from facelift.cli.values import duration_within
 from facelift.client import UploadClient
 from facelift.job import check_account
@@ -48,7 +48,7 @@ def pause(
     duration: float | None,
     as_json: bool,
 ) -> None:
-    """Have the jobs of an account wait, or all jobs.
+    """Pause the jobs of an account, or all jobs.
 
     Uploads under way are finished. Jobs that wait keep their deadlines. It takes
     the place of a pause that there is, also of one that Facelift began. With --json it
@@ -87,7 +87,7 @@ def pause(
 @_by
 @json_option
 def resume(account: str | None, *, everything: bool, by: str | None, as_json: bool) -> None:
-    """Let the jobs of an account go on, or those of all accounts.
+    """Resume the jobs of an account, or all jobs.
 
     Ends the pause of an account whoever began it: an operator, the endpoint that
     asked for it, or Facelift because the endpoint refused the account's API key.

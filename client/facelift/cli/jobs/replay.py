@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facelift.cli.draw.output import print_new
+from facelift.cli.draw.table import is_for_person, job_lines
 from facelift.cli.options import complete_job, filters, json_option
-from facelift.cli.output import print_new
-from facelift.cli.table import is_for_person, job_lines
 from facelift.cli.values import Read
 from facelift.client import UploadClient
 from facelift.codes import JobState
@@ -60,7 +60,7 @@ def replay(
     as_json: bool,
     **asked: Any,  # noqa: ANN401 - handed on as they are
 ) -> None:
-    """Do an ended job once more, or many.
+    """Repeat jobs that have ended.
 
     It enqueues what JOB was about, or all jobs that the options choose, and prints the
     id of each new job; of many, with the old one's behind a tab. With --json it prints

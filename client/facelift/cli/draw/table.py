@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from facelift.cli.layout import clock, date
+from facelift.cli.draw.layout import clock, date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facelift.cli.checks.findings import Verdict, fail, ok, skip, warn
+from facelift.cli.checks.pool import MINUTE, check_pool
+from facelift.cli.checks.redis import check_redis
+from facelift.cli.draw.layout import filled
 from facelift.cli.exits import Exit
-from facelift.cli.finding_kinds import Verdict, fail, ok, skip, warn
-from facelift.cli.layout import filled
 from facelift.cli.options import json_option
-from facelift.cli.pool_checks import MINUTE, check_pool
-from facelift.cli.redis_checks import check_redis
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from facelift.cli.finding_kinds import Finding
+    from facelift.cli.checks.findings import Finding
 
 _NAME = 13
 _VERDICT = 6
@@ -31,7 +31,7 @@ _VERDICT = 6
 @click.command()
 @json_option
 def doctor(*, as_json: bool) -> None:
-    """Check what deliveries need; say what to do.
+    """Check what deliveries need, and give advice.
 
     Everywhere: the settings, Redis (reachable, version, persistence, eviction, memory,
     clock), workers, queue, breaker, pauses. Where the worker is installed and set up:
@@ -127,5 +127,5 @@ def _lines(finding: Finding) -> Iterator[str]:
     indent = _VERDICT + _NAME
     head = f"{finding.verdict:<{_VERDICT}}{finding.check:<{_NAME}}"
     yield filled(head, finding.told, indent)
-    if finding.remedy:
-        yield filled(" " * indent + "-> ", finding.remedy, indent + 3)
+    if finding.advice:
+        yield filled(" " * indent + "-> ", finding.advice, indent + 3)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.figures import SPAN, Figures
-from facelift.cli.layout import WIDTH
+from facelift.cli.draw.layout import WIDTH
+from facelift.cli.operations.figures import SPAN, Figures
+from facelift.cli.operations.top_frame import View, frame
 from facelift.cli.options import json_option
-from facelift.cli.top_frame import View, frame
 from facelift.cli.values import duration_within
 from facelift.client import UploadClient
 from facelift.errors import FaceliftError
 from facelift.units import show_duration
 
 if TYPE_CHECKING:
-    from facelift.cli.screen import Screen
+    from facelift.cli.operations.screen import Screen
 
 _EVENTS = 50
 _KEY_SECONDS = 0.1
@@ -40,12 +40,12 @@ _COLUMNS = 60
 @click.option("--once", is_flag=True, help="Print it once. In a pipe that is so anyway.")
 @json_option
 def top(*, every: float, once: bool, as_json: bool) -> None:
-    """Watch the pool, live; q quits.
+    """Watch the pool live.
 
-    It shows the queue, what jobs wait for, throughput and latency, accounts, workers
-    and what happened lately. Rate is the jobs that ended a second, Latency the time from
-    enqueueing to delivery that half of them took, both over the last 10 s; the lines
-    draw the last 5 minutes. If Redis goes away it says so, and goes on once it is back.
+    Press q to quit. Shows the queue, what jobs wait for, throughput and latency,
+    accounts, workers and recent events. Rate is the jobs that ended per second, Latency
+    the median time from enqueueing to delivery, both over the last 10 s; the lines draw
+    the last 5 minutes. While Redis is away it says so, and goes on once it is back.
     With --json it is one object.
 
     \b
@@ -63,7 +63,7 @@ def top(*, every: float, once: bool, as_json: bool) -> None:
             click.echo("\n".join(frame(view, _width(), None, plain=_is_plain())))
         else:
             # Where there is no terminal there need be no termios either.
-            from facelift.cli.screen import Screen  # noqa: PLC0415
+            from facelift.cli.operations.screen import Screen  # noqa: PLC0415
 
             with Screen() as screen:
                 _run(screen, watcher)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import click
 
-from facelift.cli.job_lines import Defaults, JobFile, Line, read_folder
+from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
 from facelift.job import check_batch
 
 if TYPE_CHECKING:

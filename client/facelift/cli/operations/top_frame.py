@@ -6,9 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.cli.figures import SPAN, sparkline
-from facelift.cli.layout import clock, date, moment
-from facelift.cli.pool_text import (
+from facelift.cli.draw.layout import clock, date, moment
+from facelift.cli.draw.pool import (
     counted,
     describe_account,
     describe_breaker,
@@ -18,11 +17,12 @@ from facelift.cli.pool_text import (
     describe_use,
     describe_waiting,
 )
+from facelift.cli.operations.figures import SPAN, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from facelift.cli.figures import Figures
+    from facelift.cli.operations.figures import Figures
     from facelift.status.pool import PoolStatus
 
 _LABEL, _NOW, _TAIL = 10, 10, 21

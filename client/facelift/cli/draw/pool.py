@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facelift.cli.layout import WIDTH, clock, date, fact, filled, moment
+from facelift.cli.draw.layout import WIDTH, clock, date, fact, filled, moment
 from facelift.status.pool import BreakerState, EventKind
 from facelift.units import show_duration
 

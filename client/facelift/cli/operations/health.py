@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def health(host: str, *, as_json: bool) -> None:
-    """Say whether the workers on this host consume.
+    """Check that this host's workers are consuming.
 
-    They do if each told within the last 20 s that it had lately asked Redis for the
+    They are if each told within the last 20 s that it had lately asked Redis for the
     next job, or that all its slots are busy. Then the exit code is 0. It is 1 if one
     of them does not, or if there is none, and 5 if Redis cannot be reached.
     """

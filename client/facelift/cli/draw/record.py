@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facelift.advice import OUTCOMES, WAITS
-from facelift.cli.layout import clock, date, fact, filled, moment
+from facelift.cli.draw.layout import clock, date, fact, filled, moment
 from facelift.codes import Cancellation, JobState, WaitReason
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def describe_cancellation(cancellation: Cancellation, record: JobRecord) -> str:
     return "Cancelled; its picture will not be delivered."
 
 
-def remedy(record: JobRecord) -> str:
+def advice(record: JobRecord) -> str:
     """What to do about where the job stands; empty if there is nothing to do."""
     told = OUTCOMES[record.outcome] if record.outcome else ""
     if record.wait_reason:
@@ -54,7 +54,7 @@ def _facts(record: JobRecord) -> Iterator[str]:
     yield fact("Job", record.id)
     yield fact("State", _state(record))
     yield fact("", record.message)
-    if to_do := remedy(record).replace("`", ""):
+    if to_do := advice(record).replace("`", ""):
         yield fact("To do", to_do)
         if record.state in _REPLAYABLE:
             yield fact("", f"once mended: facelift replay {record.id}")

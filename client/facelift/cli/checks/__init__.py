@@ -1,0 +1,1 @@
+"""`facelift doctor` and its checks."""

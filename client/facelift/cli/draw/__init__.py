@@ -1,0 +1,1 @@
+"""What people see: records, the pool and tables, drawn by rich."""

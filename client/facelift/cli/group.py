@@ -1,0 +1,192 @@
+"""The command `facelift`: a group that imports a subcommand only when it is run.
+
+The table below names every command with its short help, so that `--help` imports none of them.
+A test compares each short help with that of the command itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from facelift.cli.exits import Exit, exit_for
+from facelift.errors import FaceliftError, InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OURS = {"facelift", "tasks", "worker", "sandbox"}
+_INSTALL = {
+    "worker": "pip install ./client .",
+    "sandbox": "pip install ./client '.[sandbox]'",
+}
+
+COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Jobs": {
+        "enqueue": ("jobs.enqueue:enqueue", "Enqueue the upload of a stored image."),
+        "enqueue-many": ("bulk.enqueue_many:enqueue_many", "Enqueue the jobs of a file or folder."),
+        "batch": ("bulk.batch:batch", "Follow the jobs of a batch, or cancel the rest of them."),
+        "status": ("jobs.show:status", "Show the state of a job, or of the pool."),
+        "show": ("jobs.show:show", "Show a job with its attempts, and what to do."),
+        "wait": ("jobs.follow:wait", "Wait until a job has ended, then show its outcome."),
+        "watch": ("jobs.follow:watch", "Follow a job until it has ended: a line for each change."),
+        "list": ("jobs.list:list_jobs", "List jobs, newest first."),
+        "cancel": ("jobs.enqueue:cancel", "Cancel a job unless it has ended."),
+        "replay": ("jobs.replay:replay", "Repeat jobs that have ended."),
+    },
+    "Operations": {
+        "top": ("operations.top:top", "Watch the pool live."),
+        "doctor": ("checks.doctor:doctor", "Check what deliveries need, and give advice."),
+        "health": ("operations.health:health", "Check that this host's workers are consuming."),
+        "pause": ("operations.pause:pause", "Pause the jobs of an account, or all jobs."),
+        "resume": ("operations.pause:resume", "Resume the jobs of an account, or all jobs."),
+    },
+    "Worker host": {
+        "worker": ("worker", "Run worker processes until stopped."),
+        "check": ("worker", "Check whether a worker would upload image files."),
+        "fit": ("worker", "Write an image as a job with a fit uploads it."),
+    },
+    "Set-up": {
+        "demo": ("sandbox", "See Facelift work, with nothing to configure."),
+        "endpoint": ("sandbox", "Run a sandbox of Chatbase's endpoint, with faults."),
+        "completion": ("completion:completion", "Print the completion script of a shell."),
+    },
+}
+"""Each command by its heading: where its object is, or what distribution adds it; its help."""
+
+_WIDTH = max(len(name) for group in COMMANDS.values() for name in group)
+_OWN = {name: target for group in COMMANDS.values() for name, (target, _) in group.items()}
+
+
+class CommandGroup(click.Group):
+    """The commands of this distribution and of installed entry points, imported when run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        """The names of the commands that are installed here, in the table's order."""
+        added = _added()
+        known = [name for name, target in _OWN.items() if ":" in target or name in added]
+        return [*known, *sorted(added.keys() - _OWN.keys())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        target = _OWN.get(cmd_name, "")
+        module, is_own, name = target.partition(":")
+        if is_own:
+            command: click.Command = getattr(import_module(f"facelift.cli.{module}"), name)
+            return command
+        if found := _added().get(cmd_name):
+            return _load(found)
+        return _Missing(cmd_name, target) if target else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings, without importing them."""
+        left = self.list_commands(ctx)
+        for heading, commands in COMMANDS.items():
+            rows = [(name, summary) for name, (_, summary) in commands.items() if name in left]
+            _write(formatter, heading, rows)
+            left = [name for name in left if name not in commands]
+        _write(formatter, "Others", [(name, "") for name in left])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, without importing them."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name) for name in names), *options]
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's type
+        """Run a command; report each expected error in one sentence."""
+        try:
+            return super().invoke(ctx)
+        except InvalidSettings as error:
+            problems, code = error.problems, exit_for(error)
+        except FaceliftError as error:
+            problems, code = [str(error)], exit_for(error)
+        except ModuleNotFoundError as error:
+            needs = _needs(_added().get(ctx.invoked_subcommand or ""), error)
+            if needs is None:
+                raise
+            problems, code = [f"{ctx.invoked_subcommand} needs what `{needs}` adds"], Exit.USAGE
+        for problem in problems:
+            click.echo(f"facelift: {problem}", err=True)
+        return ctx.exit(code)
+
+
+class _Missing(click.Command):
+    """A command that cannot be imported: running it says what to install."""
+
+    def __init__(self, name: str, distribution: str) -> None:
+        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+        super().__init__(name, context_settings=anything, add_help_option=False)
+        self._distribution = distribution
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Say what to install."""
+        needs = _INSTALL[self._distribution]
+        click.echo(f"facelift: {self.name} needs what `{needs}` adds", err=True)
+        ctx.exit(Exit.USAGE)
+
+
+def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
+    if not asked:
+        return
+    click.echo(f"facelift-client {version('facelift-client')}")
+    with suppress(PackageNotFoundError):  # a host that only enqueues
+        click.echo(f"facelift-worker {version('facelift-worker')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in Exit) + ".",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_versions,
+    help="Show the installed versions, and exit.",
+)
+def cli() -> None:
+    """Upload chatbots' profile pictures to Chatbase, and see what became of each upload.
+
+    The jobs are in the Redis at FACELIFT_REDIS_URL (default redis://127.0.0.1:6379/0).
+    """
+
+
+def _write(formatter: click.HelpFormatter, heading: str, rows: list[tuple[str, str]]) -> None:
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl([(f"{name:<{_WIDTH}}", summary) for name, summary in rows])
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {found.name: found for found in entry_points(group="facelift.commands")}
+
+
+def _load(found: EntryPoint) -> click.Command:
+    try:
+        command: click.Command = found.load()
+    except ModuleNotFoundError as error:
+        if _needs(found, error) is None:
+            raise
+        return _Missing(found.name, _distribution(found))
+    return command
+
+
+def _distribution(found: EntryPoint) -> str:
+    return found.module.partition(".")[0]
+
+
+def _needs(found: EntryPoint | None, error: ModuleNotFoundError) -> str | None:
+    """The line that installs what a command misses; None if a module of ours is missing."""
+    if found is None or (error.name or "").partition(".")[0] in _OURS:
+        return None
+    return _INSTALL.get(_distribution(found))

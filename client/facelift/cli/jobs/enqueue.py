@@ -1,0 +1,98 @@
+"""`facelift enqueue` and `facelift cancel`: begin a job, and stop it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from facelift.cli.draw.output import print_new
+from facelift.cli.draw.record import describe_cancellation
+from facelift.cli.exits import exit_of_cancelling
+from facelift.cli.jobs.follow import wait_for
+from facelift.cli.options import (
+    complete_account,
+    fit_option,
+    job_argument,
+    json_option,
+    timeout_option,
+)
+from facelift.cli.values import moment
+from facelift.client import UploadClient
+
+
+@click.command()
+@click.argument("chatbot_id")
+@click.argument("image", metavar="STORE:PATH")
+@click.option(
+    "--account",
+    default="default",
+    show_default=True,
+    help="The account whose API key to use.",
+    shell_complete=complete_account,
+)
+@click.option("--idempotency-key", help="Enqueueing the same key again returns the same job.")
+@click.option("--sha256", help="The SHA-256 that the image's bytes must have.")
+@fit_option
+@click.option(
+    "--not-before",
+    type=moment(),
+    help="Start no earlier. Unix seconds or ISO 8601 (UTC unless it has a zone).",
+)
+@click.option(
+    "--expires-at",
+    type=moment(),
+    help="The deadline. Unix seconds or ISO 8601 (UTC unless it has a zone).",
+)
+@click.option("--batch", metavar="NAME", help="A name that many jobs share, to follow them.")
+@click.option("--job-id", help="An id of your own; enqueueing it again is safe.")
+@click.option("--wait", is_flag=True, help="Wait for the outcome, as `facelift wait` does.")
+@timeout_option(60)
+@json_option
+def enqueue(
+    chatbot_id: str,
+    image: str,
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - handed on as they are
+) -> None:
+    """Enqueue the upload of a stored image.
+
+    Prints the job's id.
+
+    \b
+    Example:
+      facelift enqueue 5QHA6VB-DIAbBhxwqxfdi media:bots/42.png --wait
+    """  # noqa: D301 - click wants the escape, not the backslash
+    with UploadClient.from_env() as client:
+        record = client.enqueue(chatbot_id, image, **options)
+        if wait:
+            wait_for(client, record.id, timeout, as_json=as_json)
+    print_new(record, as_json=as_json)
+
+
+@click.command()
+@job_argument
+@json_option
+def cancel(job_id: str, *, as_json: bool) -> None:
+    """Cancel a job unless it has ended.
+
+    A running upload may still be delivered. Exits with 0 if the job is cancelled, now or
+    before; with 6 if a worker runs it; with 1 if it has ended otherwise.
+
+    \b
+    Example:
+      facelift cancel 7f0c1d5e-0d2c-4a51-9c33-5d7c4d8f4b0e
+    """  # noqa: D301 - click wants the escape, not the backslash
+    with UploadClient.from_env() as client:
+        cancellation = client.cancel(job_id)
+        record = client.status(job_id)
+    if as_json:
+        click.echo(json.dumps(record.as_dict() | {"cancellation": cancellation}))
+    else:
+        click.echo(describe_cancellation(cancellation, record))
+    sys.exit(exit_of_cancelling(record))
