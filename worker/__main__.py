@@ -7,10 +7,11 @@ from worker.monitoring.processes import count_for_supervisor
 
 count_for_supervisor()
 
-from worker.app import app, set_up_logging  # noqa: E402 - it makes metrics
-from worker.runtime.supervisor import follow_parent  # noqa: E402 - with the other
+from tasks.app import app  # noqa: E402 - composed by the next import
+from worker.app import set_up_logging  # noqa: E402 - makes metrics, so only after the above
+from worker.runtime.supervisor import follow_parent  # noqa: E402 - as above
 
-set_up_logging(sys.argv[1].upper())  # Celery does so only after it has looked around
+set_up_logging(sys.argv[1].upper())  # Celery would do so only after its first warnings
 follow_parent().start()
 app.worker_main(
     [

@@ -10,33 +10,28 @@ import math
 import os
 import socket
 import sys
-import time
 from importlib.metadata import version
 from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from celery import Celery
 from celery.apps import worker as celery_worker
-from celery.exceptions import Reject
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 from prometheus_client import REGISTRY
 
 from facelift.client import UploadClient
-from facelift.errors import FaceliftError, InvalidSettings
-from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
+from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
 from facelift.ledger.pool import BreakerPolicy
 from facelift.ledger.sources import Retention
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
+from tasks.app import app
 from tasks.config import celery_settings
-from tasks.report import Report, Verdict
-from tasks.request import WakeUpRequest
-from tasks.state import JobFailed, tell_celery
 from tasks.transport import last_poll
 from worker.delivery.executor import Executor
+from worker.delivery.handlers import MessageHandlers
 from worker.delivery.intake import Intake
 from worker.delivery.recorder import Recorder
 from worker.endpoint import EndpointClient, RequestLimits
@@ -59,13 +54,10 @@ from worker.webhooks import Signer, WebhookSender, WebhookTarget, patience
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from celery.app.task import Task
-
 log = logging.getLogger(__name__)
 
 # About 6 s of trying, so that an outcome survives a short absence of Redis.
 _LEDGER_RETRIES = 10
-_AFTER_REFUSAL = 1.0
 
 
 class Worker:
@@ -157,7 +149,7 @@ class Worker:
             lifetime=settings.deadline,
             idempotency_window=settings.idempotency_window,
         )
-        self.intake = Intake(client, store)
+        app.handlers = MessageHandlers(self.executor, Intake(client, store))
         # Once a request has had its time, a little more to record what came of it.
         self.shutdown = GracefulShutdown(store, self.leases, settings.request_timeout + 5)
         watch = PollWatch(
@@ -177,9 +169,7 @@ class Worker:
             busy=lambda: self.leases.count,
             last_poll=last_poll,
         )
-        self.celery = self._build_celery(
-            celery_settings(redis_url, keys.queue, settings.concurrency)
-        )
+        app.conf.update(celery_settings(redis_url, keys.queue, settings.concurrency))
         self._loops = (
             Loop("registration", self.registrar.run_once),
             Loop("key watch", self.accounts.run_once),
@@ -187,7 +177,7 @@ class Worker:
             Loop("heartbeat", self.heartbeat.run_once),
             Loop("janitor", Janitor(store).run_once),
             Loop("poll watch", watch.run_once),
-            Loop("events", self.celery.events.run_once),
+            Loop("events", app.events.run_once),
             *([Loop("webhooks", self._sender.run_once)] if self._sender else ()),
         )
 
@@ -226,50 +216,6 @@ class Worker:
         self.heartbeat.leave()
         self.leases.stop()
         self.executor.endpoint.close()
-
-    def _run(self, job_id: str) -> Report:
-        try:
-            return self.executor.run(job_id)
-        except FaceliftError as error:
-            log.warning("left to the schedule", extra=fields(job=job_id, reason=str(error)))
-            # Or a Redis that refuses would see the whole queue drained for nothing.
-            time.sleep(_AFTER_REFUSAL)
-            return Report(Verdict.WAITS, str(error))
-
-    def _build_celery(self, conf: dict[str, object]) -> Celery:
-        celery = Celery(
-            "facelift",
-            amqp="tasks.transport:Amqp",
-            events="tasks.events:Events",
-            set_as_current=False,
-        )
-        celery.conf.update(conf)
-
-        @celery.task(  # type: ignore[untyped-decorator] # celery is untyped
-            name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=WakeUpRequest
-        )
-        def upload(task: Task) -> str:
-            return self._tell(task.request.id, self._run(task.request.id))
-
-        # Late acknowledgement: until it is in the ledger, the message is all there is.
-        @celery.task(  # type: ignore[untyped-decorator] # the same
-            name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True, throws=(JobFailed,)
-        )
-        def enqueue(task: Task, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
-            try:
-                report = self.intake.receive(task.request.id, args, kwargs)
-            except FaceliftError as error:
-                log.warning(
-                    "left on the queue", extra=fields(job=task.request.id, reason=str(error))
-                )
-                time.sleep(_AFTER_REFUSAL)  # it is the next to be taken again
-                raise Reject(str(error), requeue=True) from error
-            return self._tell(task.request.id, report)
-
-        return celery
-
-    def _tell(self, task_id: str, report: Report) -> str:
-        return tell_celery(report, lambda: self.celery.events.revoked(task_id))
 
 
 def _open_stores(settings: Settings) -> dict[str, Any]:
@@ -310,7 +256,6 @@ except InvalidSettings as invalid:
         print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - no log yet
     raise SystemExit(2) from None
 
-app = _worker.celery
 set_up_logging = _worker.set_up_logging
 setup_logging.connect(set_up_logging)
 worker_ready.connect(_worker.start)

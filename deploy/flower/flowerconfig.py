@@ -7,8 +7,8 @@ is set here wins over the variables `FLOWER_…`; of those, `FLOWER_READ_ONLY` i
 import os as _os
 
 from flower import app as _flower
-from flower.views import facelift as _tasks
 from flower.views import monitor as _pages
+from flower.views import tasks as _tasks
 
 from monitor import access as _access
 from monitor import app as _app

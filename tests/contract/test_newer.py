@@ -141,7 +141,7 @@ def intake(ledger: Ledger) -> Intake:
 
 
 def test_message_of_a_newer_form_is_left_on_the_queue(ledger: Ledger, intake: Intake) -> None:
-    with pytest.raises(LedgerRefused, match="the message is of form 2; this release knows"):
+    with pytest.raises(LedgerRefused, match="the message has schema version 2; this release knows"):
         intake.receive("mine", (), {"version": 2, "picture": "media:a.png"})
     with pytest.raises(JobNotFound):
         ledger.get("mine")

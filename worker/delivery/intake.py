@@ -1,4 +1,4 @@
-"""Jobs that arrive as Celery messages, from producers without our package."""
+"""Records jobs that arrive as Celery messages, from producers without `facelift-client`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tasks.report import Report, Verdict, ended_before
 from worker.monitoring.logs import fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from facelift.client import UploadClient
     from facelift.ledger.store import JobStore
 
@@ -24,22 +26,22 @@ log = logging.getLogger(__name__)
 class Intake:
     """Records what `facelift.enqueue` asks for; the task id becomes the job id.
 
-    Sending the same message twice is harmless. What cannot be a job is recorded
-    as failed under its task id, so that its producer can find out why.
+    The same message may arrive twice. An invalid job is recorded as failed under its task id,
+    so that its producer can find out why.
     """
 
     def __init__(self, client: UploadClient, store: JobStore) -> None:
         self._client = client
         self._store = store
 
-    def receive(self, task_id: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Report:
-        """Record the job; returns what came of it.
-
-        That is also what Flower shows under the task's id, which is the job's id too.
+    def receive(
+        self, task_id: str | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Report:
+        """Record the job; returns what Flower shows under the task's id.
 
         Raises:
             LedgerUnavailable, LedgerRefused: nothing was recorded; the latter also for a
-                message of a form that this release does not know.
+                message of a newer schema version.
         """
         try:
             job_id = check_job_id(task_id)
@@ -53,39 +55,39 @@ class Intake:
             self._store.refuse(job_id, OutcomeCode.INVALID_JOB, str(error), _printable(kwargs))
             return Report(Verdict.FAILED, f"Refused: {error}.")
         if record.id != job_id:
-            return Report(Verdict.DELIVERED, f"Recorded before, as {record.id}.")
+            return Report(Verdict.DELIVERED, f"Already recorded, as {record.id}.")
         if record.state.is_terminal:
             return ended_before(record.state)
         return Report(Verdict.WAITS, "Recorded.")
 
 
-def make_job(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UploadJob:
-    """The job that a message asks for.
+def make_job(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> UploadJob:
+    """The job that a message describes.
 
     Raises:
-        InvalidJob: it cannot be a job.
-        LedgerRefused: the message is of a form that this release does not know.
+        InvalidJob: the arguments describe no valid job.
+        LedgerRefused: the message has a newer schema version.
     """
     if args:
         raise InvalidJob("args", "must be empty: a job's fields are keyword arguments")
-    fields = dict(kwargs)
-    form = fields.pop("version", SCHEMA_VERSION)
-    if isinstance(form, int) and form > SCHEMA_VERSION:
+    values = dict(kwargs)
+    version = values.pop("version", SCHEMA_VERSION)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise LedgerRefused(
-            f"the message is of form {form}; this release knows form {SCHEMA_VERSION} only, "
+            f"the message has schema version {version}; this release knows {SCHEMA_VERSION} only, "
             "a newer one is needed"
         )
-    if form != SCHEMA_VERSION or isinstance(form, bool):
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         raise InvalidJob("version", f"must be {SCHEMA_VERSION}, the number, or left out")
-    return UploadJob.from_fields(fields)
+    return UploadJob.from_fields(values)
 
 
-def _printable(kwargs: dict[str, Any]) -> dict[str, str]:
-    """What can be told of a job that could not be made, for whoever looks it up."""
-    told = {
+def _printable(kwargs: Mapping[str, Any]) -> dict[str, str]:
+    """What the record of an invalid job can show: text only, cut to 200 characters."""
+    shown = {
         name: str(kwargs.get(name, ""))[:200].encode("ascii", "backslashreplace").decode()
         for name in ("chatbot_id", "image", "account")
     }
     with suppress(InvalidJob):
-        told["batch"] = check_batch(kwargs.get("batch"))
-    return told
+        shown["batch"] = check_batch(kwargs.get("batch"))
+    return shown

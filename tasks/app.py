@@ -1,0 +1,60 @@
+"""The Celery app `facelift` and its two tasks.
+
+The app knows how a message becomes a call and how the call's report becomes a task state.
+What the calls do is the worker's: it sets `app.handlers` before the app starts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from celery import Celery
+
+from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
+from tasks.report import JobFailed, celery_result
+from tasks.request import WakeUpRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from celery.app.task import Task
+
+    from tasks.report import Report
+
+
+class Handlers(Protocol):
+    """What the tasks call. Neither method raises for an unavailable Redis."""
+
+    def upload(self, job_id: str) -> Report:
+        """Run the job as far as it can go now."""
+
+    def enqueue(self, task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Report:
+        """Record the job that a message describes, under the message's task id."""
+
+
+class App(Celery):  # type: ignore[misc] # celery is untyped
+    """A Celery app that knows its handlers."""
+
+    handlers: Handlers
+
+
+app = App(
+    "facelift", amqp="tasks.transport:Amqp", events="tasks.events:Events", set_as_current=False
+)
+
+
+@app.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=WakeUpRequest)  # type: ignore[untyped-decorator] # celery is untyped
+def upload(task: Task) -> str:
+    """Run the job whose id is the message's task id. The message carries nothing else."""
+    return _conclude(task, app.handlers.upload(task.request.id))
+
+
+# Acknowledged late: until the job is recorded, the message is the only copy.
+@app.task(name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
+def enqueue(task: Task, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - whatever was sent
+    """Record a job for a producer that has Celery but not `facelift-client`."""
+    return _conclude(task, app.handlers.enqueue(task.request.id, args, kwargs))
+
+
+def _conclude(task: Task, report: Report) -> str:
+    return celery_result(report, lambda: app.events.revoked(task.request.id))

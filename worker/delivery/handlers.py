@@ -1,0 +1,49 @@
+"""The worker's side of the two Celery tasks: neither lets an unavailable Redis raise."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facelift.errors import FaceliftError
+from tasks.report import Report, Verdict
+from worker.monitoring.logs import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.delivery.executor import Executor
+    from worker.delivery.intake import Intake
+
+log = logging.getLogger(__name__)
+
+# Without a pause, a Redis that refuses writes would see the whole queue drained for nothing.
+_PAUSE_AFTER_ERROR = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHandlers:
+    """See `tasks.app.Handlers`."""
+
+    executor: Executor
+    intake: Intake
+
+    def upload(self, job_id: str) -> Report:
+        """Run the job; where Redis fails, the scheduler sends its message again."""
+        try:
+            return self.executor.run(job_id)
+        except FaceliftError as error:
+            log.warning("left to the scheduler", extra=fields(job=job_id, reason=str(error)))
+            time.sleep(_PAUSE_AFTER_ERROR)
+            return Report(Verdict.WAITS, str(error))
+
+    def enqueue(self, task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Report:
+        """Record the job; where Redis fails, the message goes back to the queue."""
+        try:
+            return self.intake.receive(task_id, args, kwargs)
+        except FaceliftError as error:
+            log.warning("left on the queue", extra=fields(job=task_id, reason=str(error)))
+            time.sleep(_PAUSE_AFTER_ERROR)
+            return Report(Verdict.REQUEUED, str(error))
