@@ -22,9 +22,9 @@ def draw(width: int = SIDE, height: int = SIDE) -> Image.Image:
     return noise.filter(ImageFilter.GaussianBlur(1))
 
 
-def encode(picture: Image.Image, image_format: str, **options: Any) -> bytes:
+def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
     stream = BytesIO()
-    picture.save(stream, image_format, **options)
+    image.save(stream, image_format, **options)
     return stream.getvalue()
 
 
@@ -59,40 +59,40 @@ def frames() -> list[Image.Image]:
     return [draw(), draw().transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
 
 
-PICTURE = draw()
-ROWS = b"".join(b"\0" + PICTURE.crop((0, y, SIDE, y + 1)).tobytes() for y in range(SIDE))
+SAMPLE = draw()
+ROWS = b"".join(b"\0" + SAMPLE.crop((0, y, SIDE, y + 1)).tobytes() for y in range(SIDE))
 PACKED = zlib.compress(ROWS)
 PACKED_GREY = zlib.compress(bytes(SIDE * (1 + SIDE)))
 SPLIT = chunk(b"IDAT", b"") + chunk(b"tEXt", b"")
-BASELINE = encode(PICTURE, "JPEG")
+BASELINE = encode(SAMPLE, "JPEG")
 
 PNGS = {
     **{
-        f"png {mode}": encode(PICTURE.convert(mode), "PNG")
+        f"png {mode}": encode(SAMPLE.convert(mode), "PNG")
         for mode in ("1", "L", "LA", "P", "RGB", "RGBA")
     },
-    "png 16 bits": encode(PICTURE.convert("L").convert("I;16"), "PNG"),
-    "png 2 bits": encode(PICTURE.quantize(4), "PNG", bits=2),
-    "png EXIF": encode(PICTURE, "PNG", exif=exif(6)),
+    "png 16 bits": encode(SAMPLE.convert("L").convert("I;16"), "PNG"),
+    "png 2 bits": encode(SAMPLE.quantize(4), "PNG", bits=2),
+    "png EXIF": encode(SAMPLE, "PNG", exif=exif(6)),
     "png many chunks": png(*(PACKED[at : at + 500] for at in range(0, len(PACKED), 500))),
 }
 JPEGS = {
     "jpeg baseline": BASELINE,
-    "jpeg progressive": encode(PICTURE, "JPEG", progressive=True),
-    "jpeg restarts": encode(PICTURE, "JPEG", restart_marker_rows=1),
-    "jpeg grey": encode(PICTURE.convert("L"), "JPEG"),
-    "jpeg CMYK": encode(PICTURE.convert("CMYK"), "JPEG"),
-    "jpeg EXIF": encode(PICTURE, "JPEG", exif=exif(6)),
+    "jpeg progressive": encode(SAMPLE, "JPEG", progressive=True),
+    "jpeg restarts": encode(SAMPLE, "JPEG", restart_marker_rows=1),
+    "jpeg grey": encode(SAMPLE.convert("L"), "JPEG"),
+    "jpeg CMYK": encode(SAMPLE.convert("CMYK"), "JPEG"),
+    "jpeg EXIF": encode(SAMPLE, "JPEG", exif=exif(6)),
     # As cameras do: a whole JPEG, end marker and all, inside the metadata.
     "jpeg thumbnail": insert_segment(
         BASELINE, 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + encode(draw(16, 16), "JPEG")
     ),
 }
 OTHERS = {
-    "gif": encode(PICTURE, "GIF"),
-    "webp": encode(PICTURE, "WEBP"),
-    "webp lossless": encode(PICTURE, "WEBP", lossless=True),
-    "webp EXIF": encode(PICTURE, "WEBP", exif=exif(6)),
+    "gif": encode(SAMPLE, "GIF"),
+    "webp": encode(SAMPLE, "WEBP"),
+    "webp lossless": encode(SAMPLE, "WEBP", lossless=True),
+    "webp EXIF": encode(SAMPLE, "WEBP", exif=exif(6)),
 }
 WHOLE = {**PNGS, **JPEGS, **OTHERS}
 

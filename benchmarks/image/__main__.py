@@ -16,7 +16,8 @@ from PIL import Image, ImageFilter
 
 from facelift.job import Fit
 from worker.images.fit import fit, show_size
-from worker.images.validate import ImageFormat, ImageLimits, validate
+from worker.images.formats import ImageFormat
+from worker.images.validate import ImageLimits, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

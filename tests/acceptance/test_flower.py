@@ -80,7 +80,7 @@ def paused_job(client: UploadClient, endpoint: EndpointProcess, account: str) ->
     ("image", "status", "state", "result"),
     [
         ("media:good.png", 200, "SUCCESS", "delivered (200)"),
-        ("media:portrait.jpg", 200, "FAILURE", "image_not_square: The picture is"),
+        ("media:portrait.jpg", 200, "FAILURE", "image_not_square: The image is"),
         ("media:good.png", 404, "FAILURE", "chatbot_not_found (404): The endpoint"),
         ("media:good.png", 500, "SUCCESS", "delivered (200)"),  # the second time
     ],

@@ -13,7 +13,8 @@ from facelift.codes import OutcomeCode
 from sandbox.endpoint.process import EndpointProcess
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
 from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost, RateLimited
-from worker.images.validate import ImageFormat, ValidImage
+from worker.images.formats import ImageFormat
+from worker.images.validate import ValidImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

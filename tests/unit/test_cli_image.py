@@ -49,9 +49,9 @@ def test_check_prints_a_table() -> None:
         "IMAGE      FORMAT     PIXELS       SIZE       VERDICT",
         f"good.png   JPEG       48×48        {round(len(BASELINE) / 1000)} kB       ok",  # noqa: RUF001 - as written
         f"wide.png   PNG        40×30        {round(len(WIDE) / 1000)} kB       refused",  # noqa: RUF001 - the same
-        "  image_not_square: The picture is 40×30 pixels; it must be exactly square.",  # noqa: RUF001 - the same
+        "  image_not_square: The image is 40×30 pixels; it must be exactly square.",  # noqa: RUF001 - the same
         "notes.png  -          -            19 bytes   refused",
-        "  image_not_an_image: The file is not a picture, whatever its name says: its",
+        "  image_not_an_image: The file is not an image, whatever its name says: its",
         "  content is of no known format.",
         "gone.png   -          -            -          refused",
         "  image_not_found: There is no such file.",

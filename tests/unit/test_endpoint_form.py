@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from worker.endpoint.form import safe_name
-from worker.images.validate import ImageFormat, ValidImage
+from worker.images.formats import ImageFormat
+from worker.images.validate import ValidImage
 
 PNG = ValidImage(b"", ImageFormat.PNG, 1)
 JPEG = ValidImage(b"", ImageFormat.JPEG, 1)

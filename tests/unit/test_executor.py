@@ -48,7 +48,7 @@ class Store:
 
     def read(self, path: str, limit: int) -> bytes:
         self.limits.append(limit)
-        self.rooms.append(image_fit._rooms._value)
+        self.rooms.append(image_fit._slots._value)
         return {"good.png": PNG, "bots/42.png": PNG, "wide.png": WIDE}[path]
 
 

@@ -18,9 +18,9 @@ from tests.images import (
     OTHERS,
     PACKED,
     PACKED_GREY,
-    PICTURE,
     PNGS,
     ROWS,
+    SAMPLE,
     SIDE,
     SPLIT,
     WHOLE,
@@ -35,8 +35,8 @@ from tests.images import (
 )
 from worker.errors import ImageRejected
 from worker.images import validate as image_module
-from worker.images.formats import strip
-from worker.images.validate import ImageFormat, ImageLimits, ValidImage, validate
+from worker.images.formats import ImageFormat, parse
+from worker.images.validate import ImageLimits, ValidImage, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
@@ -52,7 +52,7 @@ def refusal(data: bytes, limits: ImageLimits = LIMITS) -> ImageRejected:
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_whole_square_picture_passes_as_it_is(kind: str) -> None:
+def test_a_whole_square_image_passes_as_it_is(kind: str) -> None:
     expected = ImageFormat(kind.split(maxsplit=1)[0])
     valid = validate(WHOLE[kind], ALL_FORMATS)
     assert valid == ValidImage(WHOLE[kind], expected, SIDE)
@@ -77,7 +77,7 @@ def test_odd_sides_pass(side: int) -> None:
     assert validate(encode(draw(side, side), "JPEG"), LIMITS).side == side
 
 
-def test_a_phones_multi_picture_jpeg_counts_as_its_first_picture() -> None:
+def test_a_phones_multi_picture_jpeg_counts_as_its_first_image() -> None:
     first, second = frames()
     data = encode(first, "MPO", save_all=True, append_images=[second])
     with Image.open(BytesIO(data)) as opened:
@@ -88,7 +88,7 @@ def test_a_phones_multi_picture_jpeg_counts_as_its_first_picture() -> None:
 
 
 @pytest.mark.parametrize("kind", ["png RGB", "jpeg baseline"])
-def test_what_follows_the_pictures_end_is_not_looked_at(kind: str) -> None:
+def test_what_follows_the_images_end_is_not_looked_at(kind: str) -> None:
     data = WHOLE[kind] + b"a phone's own notes"
     assert validate(data, LIMITS).data == data
 
@@ -160,7 +160,7 @@ def test_a_gif_whose_frame_is_larger_than_itself_is_refused() -> None:
     at = gif.index(struct.pack("<cHHHH", b",", 0, 0, SIDE, SIDE))
     large = gif[:at] + struct.pack("<cHHHH", b",", 0, 0, SIDE, 60000) + gif[at + 9 :]
     refused = refusal(large, ALL_FORMATS)
-    assert "a frame is larger than the picture" in refused.sentence
+    assert "a frame is larger than the image" in refused.sentence
 
 
 # Square
@@ -171,19 +171,19 @@ def test_a_gif_whose_frame_is_larger_than_itself_is_refused() -> None:
     ("orientation", "shown"),
     [(1, "40×30"), (3, "40×30"), (6, "30×40"), (8, "30×40")],  # noqa: RUF001 - as written
 )
-def test_a_picture_that_is_not_square_is_refused_with_its_size_as_shown(
+def test_an_image_that_is_not_square_is_refused_with_its_size_as_shown(
     image_format: str, orientation: int, shown: str
 ) -> None:
     refused = refusal(encode(draw(40, 30), image_format, exif=exif(orientation)))
     assert refused.code is OutcomeCode.IMAGE_NOT_SQUARE
-    assert refused.sentence == f"The picture is {shown} pixels; it must be exactly square."
+    assert refused.sentence == f"The image is {shown} pixels; it must be exactly square."
 
 
 def test_exif_in_either_byte_order_is_heeded() -> None:
-    picture = encode(draw(40, 30), "JPEG")
+    image = encode(draw(40, 30), "JPEG")
     for mark, order in ((b"II*\0", "<"), (b"MM\0*", ">")):
         tags = struct.pack(f"{order}IHHHIH2x", 8, 1, 0x0112, 3, 1, 6)
-        turned = insert_segment(picture, 0xE1, b"Exif\0\0" + mark + tags)
+        turned = insert_segment(image, 0xE1, b"Exif\0\0" + mark + tags)
         assert "30×40" in refusal(turned).sentence  # noqa: RUF001 - as written
 
 
@@ -196,9 +196,9 @@ def test_one_pixel_off_is_not_square() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"a note, not a picture", b"<!DOCTYPE html><p>Not found", b"BM is no bitmap by itself", b"\0"],
+    [b"a note, not an image", b"<!DOCTYPE html><p>Not found", b"BM is no bitmap by itself", b"\0"],
 )
-def test_what_is_no_picture_is_called_so(data: bytes) -> None:
+def test_what_is_no_image_is_called_so(data: bytes) -> None:
     assert refusal(data).code is OutcomeCode.IMAGE_NOT_AN_IMAGE
 
 
@@ -207,10 +207,10 @@ def test_what_is_no_picture_is_called_so(data: bytes) -> None:
     [
         ("GIF", OTHERS["gif"]),
         ("WebP", OTHERS["webp"]),
-        ("BMP", encode(PICTURE, "BMP")),
-        ("TIFF", encode(PICTURE, "TIFF")),
+        ("BMP", encode(SAMPLE, "BMP")),
+        ("TIFF", encode(SAMPLE, "TIFF")),
         ("TIFF", b"MM\0*\0\0\0\x08"),
-        ("ICO", encode(PICTURE, "ICO")),
+        ("ICO", encode(SAMPLE, "ICO")),
         ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
         ("JPEG XL", b"\xff\x0a\x01"),
         ("AVIF", b"\0\0\0\x20ftypavif"),
@@ -232,7 +232,7 @@ def test_a_format_is_refused_when_settings_leave_it_out() -> None:
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "GIF", "WEBP"])
-def test_an_animated_picture_is_refused(image_format: str) -> None:
+def test_an_animated_image_is_refused(image_format: str) -> None:
     first, second = frames()
     data = encode(first, image_format, save_all=True, append_images=[second], duration=100)
     assert refusal(data, ALL_FORMATS).code is OutcomeCode.IMAGE_ANIMATED
@@ -242,7 +242,7 @@ def test_an_animated_picture_is_refused(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_picture_cut_anywhere_is_refused(kind: str) -> None:
+def test_an_image_cut_anywhere_is_refused(kind: str) -> None:
     whole = WHOLE[kind]
     for length in range(16, len(whole)):
         assert refusal(whole[:length], ALL_FORMATS).code is OutcomeCode.IMAGE_TRUNCATED, length
@@ -251,7 +251,7 @@ def test_a_picture_cut_anywhere_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", PNGS | JPEGS)
-def test_a_picture_whose_tail_was_never_written_is_refused(kind: str) -> None:
+def test_an_image_whose_tail_was_never_written_is_refused(kind: str) -> None:
     whole = WHOLE[kind]
     for length in range(16, len(whole) - 1, 7):
         refusal(whole[:length] + bytes(len(whole) - length))
@@ -262,7 +262,7 @@ def test_a_jpeg_cut_where_another_begins_is_refused() -> None:
     for length in range(pixels_begin, len(BASELINE) - 1, 7):
         refused = refusal(BASELINE[:length] + BASELINE)
         assert refused.code is OutcomeCode.IMAGE_TRUNCATED
-        assert "another picture begins" in refused.sentence
+        assert "another image begins" in refused.sentence
 
 
 @pytest.mark.parametrize(
@@ -342,8 +342,10 @@ def test_a_jpeg_passes_only_if_all_of_it_can_be_decoded(kind: str) -> None:
         flipped[at] ^= 1 << at % 8
         with suppress(ImageRejected):
             validate(bytes(flipped), LIMITS)
-            with Image.open(BytesIO(strip(bytes(flipped), ImageFormat.JPEG).file)) as picture:
-                picture.load()
+            with Image.open(
+                BytesIO(b"".join(parse(bytes(flipped), ImageFormat.JPEG).drawn))
+            ) as image:
+                image.load()
 
 
 def test_a_marker_without_meaning_in_a_jpegs_coded_data_is_refused() -> None:
@@ -370,7 +372,7 @@ def test_whatever_pillow_raises_becomes_a_rejection(
     assert isinstance(refused.__cause__, error)
 
 
-def test_want_of_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_want_of_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(_: object) -> None:
         raise MemoryError
 
@@ -416,7 +418,7 @@ def test_many_threads_get_the_answers_of_one() -> None:
 
 
 @pytest.mark.parametrize(("small", "most_at_once"), [(0, 1), (4_000_000, 4)])
-def test_large_pictures_are_decoded_one_at_a_time_and_small_ones_four(
+def test_large_images_are_decoded_one_at_a_time_and_small_ones_four(
     monkeypatch: pytest.MonkeyPatch, small: int, most_at_once: int
 ) -> None:
     at_once = most = 0

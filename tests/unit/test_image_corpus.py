@@ -29,7 +29,8 @@ from tests.images import (
     png_suite,
 )
 from worker.errors import ImageRejected
-from worker.images.validate import ImageFormat, ImageLimits, validate
+from worker.images.formats import ImageFormat
+from worker.images.validate import ImageLimits, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
@@ -95,7 +96,7 @@ def test_a_single_pixel_passes(image_format: str) -> None:
     assert validate(encode(draw(1, 1), image_format), ALL_FORMATS).side == 1
 
 
-def test_metadata_may_be_larger_than_the_picture() -> None:
+def test_metadata_may_be_larger_than_the_image() -> None:
     comment, notes = 12 * [(0xFE, b"n" * 65_000)], chunk(b"tEXt", b"a\0" + b"n" * 800_000)
     jpeg = BASELINE
     for marker, body in comment:

@@ -24,7 +24,8 @@ from tests.images import (
 )
 from worker.errors import ImageRejected
 from worker.images.fit import encoding, fit, read_limit, room_for, show_size
-from worker.images.validate import ImageFormat, ImageLimits, ValidImage, validate
+from worker.images.formats import ImageFormat
+from worker.images.validate import ImageLimits, ValidImage, validate
 
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
@@ -167,9 +168,7 @@ def test_pad_adds_nothing_visible_to_what_is_partly_transparent() -> None:
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("how", BOTH)
-def test_a_picture_is_turned_as_its_exif_says(
-    image_format: str, orientation: int, how: Fit
-) -> None:
+def test_an_image_is_turned_as_its_exif_says(image_format: str, orientation: int, how: Fit) -> None:
     options = {"lossless": True} if image_format == "WEBP" else {}
     stored = encode(WIDE, image_format, exif=exif(orientation), **options)
     made = decode(fit(stored, LIMITS, how), "RGB")
@@ -245,7 +244,7 @@ def swapped_profile() -> bytes:
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
-def test_colours_are_converted_from_the_pictures_profile(image_format: str) -> None:
+def test_colours_are_converted_from_the_images_profile(image_format: str) -> None:
     red = Image.new("RGB", (40, 30), "#fe0000")
     profile = swapped_profile()
     made = decode(fit(encode(red, image_format, icc_profile=profile), LIMITS, Fit.CROP), "RGB")
@@ -288,7 +287,7 @@ def test_converting_from_srgb_changes_nothing() -> None:
     assert is_same(decode(fit(data, LIMITS, Fit.CROP)), WIDE.crop(MIDDLE))
 
 
-def test_a_profile_for_other_inks_than_the_pictures_is_as_none() -> None:
+def test_a_profile_for_other_inks_than_the_images_is_as_none() -> None:
     grey = WIDE.convert("L")
     made = fit(encode(grey, "PNG", icc_profile=swapped_profile()), LIMITS, Fit.CROP)
     assert is_same(decode(made), grey.crop(MIDDLE))
@@ -407,7 +406,7 @@ def test_the_quality_is_the_best_that_fits() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_picture_becomes_smaller_rather_than_bad(mode: str) -> None:
+def test_an_image_becomes_smaller_rather_than_bad(mode: str) -> None:
     data = encode(noise(400, 300, mode), "PNG")
     made = fit(data, only(*LIMITS.formats, byte_limit=30_000), Fit.CROP)
     assert 64 < made.side < 300
@@ -456,7 +455,7 @@ def test_sizes_are_rounded_for_a_person(size: int, shown: str) -> None:
 # Bounds
 
 
-def test_one_picture_is_fitted_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_image_is_fitted_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     at_work = most = 0
     overlap = threading.Event()
     original = encoding.encode
@@ -492,7 +491,7 @@ def test_few_large_files_are_held_at_a_time_and_small_ones_do_not_wait() -> None
     room_for(Fit.PAD).__exit__(None, None, None)
 
 
-def test_want_of_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_want_of_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(*_: object) -> None:
         raise MemoryError
 

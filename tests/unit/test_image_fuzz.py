@@ -33,8 +33,8 @@ from tests.images import (
 )
 from worker.errors import ImageRejected
 from worker.images.fit import fit
-from worker.images.formats import strip
-from worker.images.validate import ImageFormat, ImageLimits, validate
+from worker.images.formats import ImageFormat, parse
+from worker.images.validate import ImageLimits, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ fuzzed = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-PICTURES = [
+SAMPLES = [
     *WHOLE.values(),
     *ANIMATED.values(),
     *png_suite(16, 12).values(),
@@ -89,8 +89,8 @@ def cut(draw_from: st.DrawFn, data: bytearray) -> None:
 
 
 def splice(draw_from: st.DrawFn, data: bytearray) -> None:
-    """Go on as another picture, from somewhere in it."""
-    other = draw_from(st.sampled_from(PICTURES))
+    """Go on as another image, from somewhere in it."""
+    other = draw_from(st.sampled_from(SAMPLES))
     at, start = draw_from(st.integers(0, len(data))), draw_from(st.integers(0, len(other)))
     data[at:] = other[start:]
 
@@ -116,7 +116,7 @@ def swap(draw_from: st.DrawFn, data: bytearray) -> None:
 
 @st.composite
 def mutations(draw_from: st.DrawFn) -> bytes:
-    data = bytearray(draw_from(st.sampled_from(PICTURES)))
+    data = bytearray(draw_from(st.sampled_from(SAMPLES)))
     ways = st.sampled_from([flip, flip, cut, splice, overwrite, swap])
     for way in draw_from(st.lists(ways, min_size=1, max_size=2)):
         if data:
@@ -144,7 +144,9 @@ def test_hostile_data_are_refused_and_what_passes_can_be_shown(data: bytes) -> N
     event("passed")
     if valid.format in {ImageFormat.PNG, ImageFormat.JPEG}:  # others were decoded in full
         # Without metadata, over which Pillow breaks down where others only skip them.
-        with Image.open(BytesIO(strip(data, valid.format).file), formats=[valid.format]) as opened:
+        with Image.open(
+            BytesIO(b"".join(parse(data, valid.format).drawn)), formats=[valid.format]
+        ) as opened:
             opened.load()
             assert opened.size == (valid.side, valid.side)
 
@@ -187,14 +189,14 @@ def test_whatever_fit_returns_can_be_sent(  # noqa: PLR0917 - Hypothesis gives t
     pixel_limit: int,
     how: Fit,
 ) -> None:
-    picture = (draw if noisy else lambda *size: Image.new("RGB", size, "teal"))(*size)
-    picture = picture.convert(mode)
+    image = (draw if noisy else lambda *size: Image.new("RGB", size, "teal"))(*size)
+    image = image.convert(mode)
     if image_format == "JPEG" and mode not in {"1", "L", "RGB", "CMYK"}:
-        picture = picture.convert("RGB")
+        image = image.convert("RGB")
     if mode == "CMYK" and image_format != "JPEG":
-        picture = picture.convert("I;16" if image_format == "PNG" else "RGB")
+        image = image.convert("I;16" if image_format == "PNG" else "RGB")
     metadata = {} if image_format == "GIF" else {"exif": exif(orientation)}
-    data = encode(picture, image_format, **metadata)
+    data = encode(image, image_format, **metadata)
     limits = ImageLimits(byte_limit=byte_limit, pixel_limit=pixel_limit, formats=frozenset(allowed))
     made = rejection = None
     try:

@@ -85,12 +85,12 @@ HUGE: dict[str, tuple[int, Callable[[], bytes]]] = {
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Callable[[bytes, str], dict[str, Any]]:
-    """Judge a picture in a process of its own."""
+    """Judge an image in a process of its own."""
     if not Path("/proc/self/status").exists():
         pytest.skip("peak memory is read from /proc")
 
     def run(data: bytes, how: str) -> dict[str, Any]:
-        file = tmp_path / "picture"
+        file = tmp_path / "image"
         file.write_bytes(data)
         done = subprocess.run(
             [sys.executable, "-c", JUDGE, str(file), how],
@@ -107,7 +107,7 @@ def judge(tmp_path: Path) -> Callable[[bytes, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", HUGE)
-def test_the_largest_pictures_are_fitted_in_bounded_memory(
+def test_the_largest_images_are_fitted_in_bounded_memory(
     kind: str, judge: Callable[[bytes, str], dict[str, Any]]
 ) -> None:
     most, make = HUGE[kind]

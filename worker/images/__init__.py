@@ -1,1 +1,1 @@
-"""Images: validated, checked and fitted."""
+"""Images: validate a file, fit one that would be refused, check local files."""

@@ -1,16 +1,17 @@
-"""A picture in a local file, judged as a worker would judge it. What is printed: `cli_image.py`."""
+"""Judge an image in a local file as a worker would, for `facelift check` and `facelift fit`."""
 
 from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.images.fit import fit, read_limit
-from worker.images.formats import ImageFormat, examine, recognise
+from worker.images.formats import ImageFormat, parse, recognise
 from worker.images.validate import too_large
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Finding:
     Attributes:
         path: the file.
         size: in bytes; None if it cannot be read.
-        format: the format's name for a person; None if it is no picture.
-        pixels: width and height as shown; None if they cannot be told.
+        format: the format's name for a person; None if it is no image.
+        pixels: width and height as shown; None if they are unknown.
         verdict: what would be sent, or why nothing would.
     """
 
@@ -61,7 +62,9 @@ def inspect(path: Path, limits: ImageLimits, how: Fit) -> Finding:
     try:
         size, data = _read(path, limits.before_fitting.byte_limit)
         found = recognise(data)
-        pixels = _pixels(data)
+        if isinstance(found, ImageFormat):
+            with suppress(ImageRejected):
+                pixels = parse(data, found).size
         if size > len(data):
             raise too_large(size, read_limit(limits, how))
         verdict: ValidImage | ImageRejected = fit(data, limits, how)
@@ -71,21 +74,10 @@ def inspect(path: Path, limits: ImageLimits, how: Fit) -> Finding:
     return Finding(path, size, label, pixels, verdict)
 
 
-def _pixels(data: bytes) -> tuple[int, int] | None:
-    image_format = recognise(data)
-    if not isinstance(image_format, ImageFormat):
-        return None
-    try:
-        layout = examine(data, image_format)
-    except ImageRejected:
-        return None
-    return layout.width, layout.height
-
-
 def _read(path: Path, limit: int) -> tuple[int, bytes]:
-    """How long the file is, and as much of it as could be a picture."""
+    """How long the file is, and as much of it as could be an image."""
     try:
-        # Not blocking, so that a pipe with nobody at its other end is told and not waited for.
+        # Not blocking: a pipe that nobody writes to is refused, not waited for.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(file, "rb", closefd=True) as stream:
             status = os.fstat(file)

@@ -1,13 +1,14 @@
-"""Whether a picture may be sent: bytes in, `ValidImage` or a named rejection out.
+"""Validate an image: bytes in, `ValidImage` or a named rejection out.
 
-Pillow sees a picture last, when format, size and wholeness are established (`image_file/`), and
-only to decode it; what it raises stops here. Where the bytes come from is the affair of
-`image_store/`; a picture that may not be sent as it is can be changed in `image_fit/`.
+Pillow sees an image last, when format, size and wholeness are established (`formats/`), and only
+to decode it; what it raises stops here. Where the bytes come from is a matter of the stores; an
+image that may not be sent as it is can be changed in `fit/`.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
@@ -19,37 +20,25 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
-from worker.images.formats import ImageFormat, examine, prove_rows, recognise
+from worker.images.formats import ImageFormat, Layout, parse, prove_rows, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from PIL.ImageFile import ImageFile
-
-    from worker.images.formats import Layout
-
-__all__ = [
-    "OPENERS",
-    "ImageFormat",
-    "ImageLimits",
-    "ValidImage",
-    "survey",
-    "too_large",
-    "validate",
-]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a picture may be.
+    """What an image may be.
 
     Attributes:
         byte_limit: its size in bytes must be under this. The endpoint's "under 1MB", the
             smaller of its two readings.
         pixel_limit: width times height; nothing larger is decoded.
         formats: by content, never by name.
-        fit_byte_limit: the same as `byte_limit`, for a picture that may be fitted.
-        fit_formats: what such a picture may be besides.
+        fit_byte_limit: the same as `byte_limit`, for an image that may be fitted.
+        fit_formats: what such an image may be besides.
     """
 
     byte_limit: int = 1_000_000
@@ -60,7 +49,7 @@ class ImageLimits:
 
     @property
     def before_fitting(self) -> ImageLimits:
-        """What a picture may be that is to be fitted."""
+        """What an image may be that is to be fitted."""
         return replace(
             self,
             byte_limit=max(self.byte_limit, self.fit_byte_limit),
@@ -70,7 +59,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class ValidImage:
-    """A picture that may be sent.
+    """An image that may be sent.
 
     Attributes:
         data: the file's bytes.
@@ -91,60 +80,60 @@ class ValidImage:
 
 
 def validate(data: bytes, limits: ImageLimits) -> ValidImage:
-    """Prove that `data` is one whole, still, square picture within the limits.
+    """Prove that `data` is one whole, still, square image within the limits.
 
-    What follows a picture's end, such as the further ones in a phone's multi-picture JPEG, is
-    neither looked at nor removed. JPEG and WebP have no checksums: with bytes changed in place
-    such a picture can pass, but not when it was cut.
+    What follows an image's end, such as the further ones in a phone's multi-picture JPEG, is
+    neither examined nor removed. JPEG and WebP have no checksums: such an image can pass when
+    bytes in it were changed in place, but not when it was cut.
 
     Raises:
         ImageRejected: it is not; the code and the sentence say why.
-        MemoryError: this machine's want, not the picture's fault.
+        MemoryError: this machine lacks memory; the image is not at fault.
     """
-    image_format, layout = survey(data, limits)
-    width, height = layout.width, layout.height
+    layout = parse_within(data, limits)
+    width, height = layout.size
     if layout.animated:
         raise ImageRejected(
             OutcomeCode.IMAGE_ANIMATED,
-            f"The picture is an animated {image_format.label}; it must be a still one.",
+            f"The image is an animated {layout.format.label}; it must be a still one.",
         )
     if width != height:
         raise ImageRejected(
             OutcomeCode.IMAGE_NOT_SQUARE,
-            f"The picture is {width}\N{MULTIPLICATION SIGN}{height} pixels; "
+            f"The image is {width}\N{MULTIPLICATION SIGN}{height} pixels; "
             "it must be exactly square.",
         )
-    if image_format is ImageFormat.PNG:
+    if layout.format is ImageFormat.PNG:
         prove_rows(layout)
-    elif image_format is ImageFormat.JPEG:
-        prove = _prove_segments if len(layout.pixels) <= _USUAL else _decode
-        prove(layout.pixels, image_format)
+    elif layout.format is ImageFormat.JPEG:
+        prove = _prove_segments if len(layout.proof) <= _USUAL else _decode
+        prove(layout.proof, layout.format)
     else:
         with _small_ones if width * height <= _SMALL else _large_ones:
-            _decode(layout.pixels, image_format)
-    return ValidImage(data, image_format, width)
+            _decode(layout.proof, layout.format)
+    return ValidImage(data, layout.format, width)
 
 
-def survey(data: bytes, limits: ImageLimits) -> tuple[ImageFormat, Layout]:
-    """Judge all that can be told of `data` before anything is unpacked or decoded.
+def parse_within(data: bytes, limits: ImageLimits) -> Layout:
+    """Check `data` against the limits as far as that is possible without decoding it.
 
     Raises:
-        ImageRejected: it is no picture of an allowed format, cut off, or beyond the limits.
+        ImageRejected: it is no image of an allowed format, cut off, or beyond the limits.
     """
     if not data:
         raise ImageRejected(OutcomeCode.IMAGE_EMPTY, "The file is empty: it has 0 bytes.")
     if len(data) >= limits.byte_limit:
         raise too_large(len(data), limits.byte_limit)
-    image_format = _allowed_format(data, limits)
-    layout = examine(data, image_format)
-    width, height = layout.width, layout.height
+    layout = parse(data, _allowed_format(data, limits))
+    width, height = layout.stored_size
     if width * height > limits.pixel_limit:
+        width, height = layout.size
         raise ImageRejected(
             OutcomeCode.IMAGE_TOO_MANY_PIXELS,
-            f"The picture is {width}\N{MULTIPLICATION SIGN}{height} pixels, "
+            f"The image is {width}\N{MULTIPLICATION SIGN}{height} pixels, "
             f"{width * height:,} in all; at most {limits.pixel_limit:,} are allowed.",
         )
-    return image_format, layout
+    return layout
 
 
 def too_large(size: int, limit: int) -> ImageRejected:
@@ -160,14 +149,14 @@ def _allowed_format(data: bytes, limits: ImageLimits) -> ImageFormat:
     if found is None:
         raise ImageRejected(
             OutcomeCode.IMAGE_NOT_AN_IMAGE,
-            "The file is not a picture, whatever its name says: its content is of no known format.",
+            "The file is not an image, whatever its name says: its content is of no known format.",
         )
     if not isinstance(found, ImageFormat) or found not in limits.formats:
         name = found.label if isinstance(found, ImageFormat) else found
         allowed = " or ".join(sorted(each.label for each in limits.formats))
         raise ImageRejected(
             OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
-            f"The picture's format, by its content, is {name}; it must be {allowed}.",
+            f"The image's format, by its content, is {name}; it must be {allowed}.",
         )
     return found
 
@@ -177,7 +166,11 @@ OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
     ImageFormat.WEBP: WebPImageFile,
     ImageFormat.GIF: GifImageFile,
 }
-"""What decodes a format: these alone, of all that Pillow has. Here a PNG needs none."""
+"""What decodes a format: these alone, of all that Pillow has. To validate a PNG takes none.
+
+Not `Image.open`, whose check against decompression bombs uses the process-wide `warnings`: here
+the pixel limit comes first.
+"""
 
 # Few at a time in a process, for decoding is pure computation, and a WebP of 40 megapixels takes
 # up to 610 MB.
@@ -186,26 +179,33 @@ _small_ones = threading.BoundedSemaphore(4)
 _large_ones = threading.BoundedSemaphore(1)
 
 
-def _decode(pixels: bytes, image_format: ImageFormat) -> None:
-    """Let Pillow decode the picture, to see that it can.
+@contextmanager
+def decoding(image_format: ImageFormat) -> Iterator[None]:
+    """Turn whatever a decoder raises over a hostile file, which can be anything, into a rejection.
 
-    Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
-    ours came before.
+    Raises:
+        ImageRejected: the file cannot be decoded.
+        MemoryError: as it was raised.
     """
     try:
-        with OPENERS[image_format](BytesIO(pixels)) as picture:
-            # In one go: a busy process gets back to Python late, and a turn may be held meanwhile.
-            picture.decodermaxblock = len(pixels)
-            picture.load()
+        yield
     except MemoryError:
         raise
-    except Exception as error:  # hostile data makes decoders raise nearly anything
+    except Exception as error:
         raise ImageRejected(
             OutcomeCode.IMAGE_NOT_AN_IMAGE,
             f"The file begins like a {image_format.label} but cannot be decoded.",
         ) from error
 
 
+def _decode(proof: bytes, image_format: ImageFormat) -> None:
+    """Have Pillow decode the image, to see that it can."""
+    with decoding(image_format), OPENERS[image_format](BytesIO(proof)) as image:
+        # In one go: each return to Python can wait for the interpreter lock.
+        image.decodermaxblock = len(proof)
+        image.load()
+
+
 _USUAL = 2_000  # bytes of a JPEG's segments; a longer one has tables of its own
 _prove_segments = lru_cache(maxsize=256)(_decode)
-"""The same, remembered: JPEGs by one encoder of one quality differ in their coded data only."""
+"""The same, cached: JPEGs by one encoder of one quality differ in their coded data only."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.images.validate import ImageFormat, ImageLimits
+from worker.images.formats import ImageFormat
+from worker.images.validate import ImageLimits
 
 if TYPE_CHECKING:
     from worker.settings.model import Settings

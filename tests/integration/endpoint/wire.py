@@ -13,7 +13,8 @@ import pytest
 
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
 from worker.errors import DeliveryFailed
-from worker.images.validate import ImageFormat, ValidImage
+from worker.images.formats import ImageFormat
+from worker.images.validate import ValidImage
 
 if TYPE_CHECKING:
     import ssl

@@ -1,8 +1,7 @@
-"""Make a picture that would be refused one that may be sent, if whoever enqueued it allows that.
+"""Fit an image that would be refused, if the job allows that: make one of it that may be sent.
 
-`fit` judges, and says what was changed. `drawing.py` turns a file into an upright square picture in
-sRGB; `encoding.py` finds the best file for it under the limit. What may be sent is decided in
-`image.py`, which also has the last word on what comes out of here.
+`drawing.py` turns a file into an upright square image in sRGB; `encoding.py` finds the best file
+for it under the limit. `validate` decides what may be sent, and also checks what comes out of here.
 """
 
 from __future__ import annotations
@@ -16,61 +15,84 @@ from facelift.codes import OutcomeCode
 from facelift.job import Fit
 from worker.errors import ImageRejected
 from worker.images.fit.drawing import draw
-from worker.images.fit.encoding import encode
-from worker.images.fit.phrase import describe, show_size
-from worker.images.formats import ImageFormat, prove_rows, strip
-from worker.images.validate import survey, validate
+from worker.images.fit.encoding import Encoded, encode
+from worker.images.formats import ImageFormat, Layout, prove_rows
+from worker.images.validate import ImageLimits, ValidImage, parse_within, validate
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from worker.images.validate import ImageLimits, ValidImage
-
-__all__ = ["fit", "read_limit", "room_for", "show_size"]
-
-_MENDABLE = {
+_FITTABLE = {
     OutcomeCode.IMAGE_TOO_LARGE,
     OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
     OutcomeCode.IMAGE_ANIMATED,
     OutcomeCode.IMAGE_NOT_SQUARE,
 }
+_KB, _MB = 1_000, 1_000_000
 _fitting = threading.Lock()
-_rooms = threading.BoundedSemaphore(4)
+_slots = threading.BoundedSemaphore(4)
 
 
 def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
-    """`data` as it is if it passes `validate`; else, unless `how` is strict, a picture made of it.
+    """`data` as it is if it passes `validate`; else, unless `how` is strict, an image made of it.
 
     What is made passes `validate` too. It has no metadata, is never larger than what is in `data`,
-    and never more than 2048 pixels wide. Of what moves it is the first frame.
+    and never more than 2048 pixels wide. Of an animation it is the first frame.
 
-    One at a time in a process: it is pure computation, and a picture of 40 megapixels takes up to
+    One at a time in a process: it is pure computation, and an image of 40 megapixels takes up to
     600 MB, a WebP 850 MB.
 
     Raises:
         ImageRejected: it cannot be sent, and may not or cannot be changed so that it can.
-        MemoryError: this machine's want, not the picture's fault.
+        MemoryError: this machine lacks memory; the image is not at fault.
     """
     try:
         return validate(data, limits)
     except ImageRejected as rejected:
-        if how is Fit.STRICT or rejected.code not in _MENDABLE:
+        if how is Fit.STRICT or rejected.code not in _FITTABLE:
             raise
-    image_format, layout = survey(data, limits.before_fitting)
+    layout = parse_within(data, limits.before_fitting)
     with _fitting:
-        if image_format is ImageFormat.PNG:
-            prove_rows(layout)  # Pillow would not miss the last ones
-        square = draw(strip(data, image_format), image_format, how, limits.pixel_limit)
-        encoded = encode(square, image_format, limits)
+        if layout.format is ImageFormat.PNG:
+            prove_rows(layout)  # Pillow accepts a PNG without its last rows
+        encoded = encode(draw(layout, how, limits.pixel_limit), layout.format, limits)
     made = validate(encoded.data, limits)
-    return replace(made, fitted=describe(layout, image_format, len(data), encoded, made.side))
+    return replace(made, fitted=_describe(layout, len(data), encoded, made.side))
 
 
 def read_limit(limits: ImageLimits, how: Fit) -> int:
-    """How many bytes of a picture's file are worth reading."""
+    """How many bytes of an image file are worth reading."""
     return (limits if how is Fit.STRICT else limits.before_fitting).byte_limit
 
 
 def room_for(how: Fit) -> AbstractContextManager[object]:
-    """Enter before a file that may be fitted is read: few of these are held at a time."""
-    return nullcontext() if how is Fit.STRICT else _rooms
+    """Enter before you read a file that may be fitted: a process holds at most four of these."""
+    return nullcontext() if how is Fit.STRICT else _slots
+
+
+def _describe(before: Layout, size: int, after: Encoded, side: int) -> str:
+    """What was changed, such as `fitted: 1200×900 → 900×900, 1.4 MB → 412 kB, quality 92`."""  # noqa: RUF002 - as written
+    times, arrow = "\N{MULTIPLICATION SIGN}", "\N{RIGHTWARDS ARROW}"
+    width, height = before.size
+    changes = [
+        f"{width}{times}{height} {arrow} {side}{times}{side}",
+        f"{show_size(size)} {arrow} {show_size(len(after.data))}",
+    ]
+    if before.format is not after.format:
+        changes.append(f"{before.format.label} {arrow} {after.format.label}")
+    if after.quality is not None:
+        changes.append(f"quality {after.quality}")
+    if before.animated:
+        changes.append("first frame only")
+    if after.flattened:
+        changes.append("transparent parts white")
+    return f"fitted: {', '.join(changes)}"
+
+
+def show_size(size: int) -> str:
+    """A number of bytes, such as 512 bytes, 412 kB or 1.4 MB."""
+    if size < _KB:
+        return f"{size} byte{'s' * (size != 1)}"
+    if size < _MB - _KB // 2:
+        return f"{size / _KB:.0f} kB"
+    return f"{size / _MB:.1f} MB"

@@ -1,4 +1,4 @@
-"""From a file to a square picture: decoded, upright, in sRGB, and no larger than is of use."""
+"""Draw a file as a square image: decoded, upright, in sRGB, and no larger than is of use."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
-from facelift.codes import OutcomeCode
 from facelift.job import Fit
-from worker.errors import ImageRejected
-from worker.images.formats import ImageFormat
-from worker.images.validate import OPENERS
+from worker.images.formats import ImageFormat, unpack_profile
+from worker.images.validate import OPENERS, decoding
 
 if TYPE_CHECKING:
-    from worker.images.formats import Essence
+    from worker.images.formats import Layout
 
-# Pixels. More is of no use to a profile picture, and costs time and memory with each try.
+# Pixels. More is of no use to a profile picture, and costs time and memory with each attempt.
 _LARGEST_SIDE = 2048
 
 _OPENERS = {**OPENERS, ImageFormat.PNG: PngImageFile}
@@ -35,14 +33,13 @@ _PNG_DEPTH_AT, _16_BITS = 24, 16
 _WHITE, _CLEAR = "#ffffff", "#ffffff00"
 
 
-def draw(essence: Essence, image_format: ImageFormat, how: Fit, pixel_limit: int) -> Image.Image:
-    """The picture in `essence` as a square; of what moves, the first frame.
+def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
+    """The image in a whole file as a square; of an animation, the first frame.
 
     Its mode is L, LA, RGB or RGBA, with the A only if something is transparent.
 
     Args:
-        essence: of a whole file.
-        image_format: the file's.
+        layout: of the file.
         how: crop or pad.
         pixel_limit: what the square may have at most.
 
@@ -50,40 +47,30 @@ def draw(essence: Essence, image_format: ImageFormat, how: Fit, pixel_limit: int
         ImageRejected: it cannot be decoded.
     """
     largest = min(_LARGEST_SIDE, isqrt(pixel_limit))
-    try:
-        picture = _decode(essence.file, image_format, how, largest)
-    except MemoryError:
-        raise
-    except Exception as error:  # hostile data makes decoders raise nearly anything
-        raise ImageRejected(
-            OutcomeCode.IMAGE_NOT_AN_IMAGE,
-            f"The file begins like a {image_format.label} but cannot be decoded.",
-        ) from error
-    picture = _to_srgb(picture, essence.profile)
-    if essence.orientation in _TURNS:
-        picture = picture.transpose(_TURNS[essence.orientation])
-    return _pad(picture)  # one that was cropped is square
+    is_png = layout.format is ImageFormat.PNG
+    with decoding(layout.format):
+        image = _decode(b"".join(layout.drawn), layout.format, how, largest)
+    image = _to_srgb(image, unpack_profile(layout.profile) if is_png else layout.profile)
+    if layout.orientation in _TURNS:
+        image = image.transpose(_TURNS[layout.orientation])
+    return _pad(image)  # one that was cropped is square
 
 
 def _decode(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Image.Image:
-    """The part of the picture that is kept, reduced, in a mode of `_plain`."""
-    picture = _plain(
+    """The part of the image that is kept, reduced, in a mode of `_plain`."""
+    image = _plain(
         _open(file, image_format, how, largest),
         has_16_bits=image_format is ImageFormat.PNG and file[_PNG_DEPTH_AT] == _16_BITS,
     )
-    target = _target(picture.size, how, largest)
-    if picture.size != target:
-        picture = picture.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    picture.info = {}  # or what is in it would be saved
-    return picture
+    target = _target(image.size, how, largest)
+    if image.size != target:
+        image = image.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    image.info = {}  # or what is in it would be saved
+    return image
 
 
 def _open(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Image.Image:
-    """The part of the picture that is kept. A function of its own, so that the rest is freed.
-
-    Not through `Image.open`, whose check against bombs goes through the process-wide `warnings`:
-    ours came before.
-    """
+    """The part of the image that is kept. A function of its own, so that the rest is freed."""
     with _OPENERS[image_format](BytesIO(file)) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
@@ -91,7 +78,7 @@ def _open(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Ima
 
 
 def _target(size: tuple[int, int], how: Fit, largest: int) -> tuple[int, int]:
-    """What to reduce a picture of this size to; it is never enlarged."""
+    """What to reduce an image of this size to; it is never enlarged."""
     if how is Fit.CROP:
         side = min(*size, largest)
         return side, side
@@ -109,17 +96,17 @@ def _centre(size: tuple[int, int]) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _plain(picture: Image.Image, *, has_16_bits: bool) -> Image.Image:
-    """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
-    clear = picture.info.get("transparency")  # the colour or the palette's entries that are
-    if picture.mode.startswith("I"):
-        return _plain_from_16_bits(picture.convert("I"), clear)
+def _plain(image: Image.Image, *, has_16_bits: bool) -> Image.Image:
+    """The image in one of the modes L, LA, RGB, RGBA and CMYK."""
+    clear = image.info.get("transparency")  # the colour or the palette's entries that are
+    if image.mode.startswith("I"):
+        return _plain_from_16_bits(image.convert("I"), clear)
     if has_16_bits and isinstance(clear, tuple):
-        picture.info["transparency"] = tuple(part >> 8 for part in clear)
-    grey = picture.mode in {"1", "L", "LA"}
-    if picture.has_transparency_data:
-        return _without_useless_alpha(picture.convert("LA" if grey else "RGBA"))
-    return picture if picture.mode == "CMYK" else picture.convert("L" if grey else "RGB")
+        image.info["transparency"] = tuple(part >> 8 for part in clear)
+    grey = image.mode in {"1", "L", "LA"}
+    if image.has_transparency_data:
+        return _without_useless_alpha(image.convert("LA" if grey else "RGBA"))
+    return image if image.mode == "CMYK" else image.convert("L" if grey else "RGB")
 
 
 def _plain_from_16_bits(grey: Image.Image, clear: int | None) -> Image.Image:
@@ -132,14 +119,14 @@ def _plain_from_16_bits(grey: Image.Image, clear: int | None) -> Image.Image:
     return plain
 
 
-def _without_useless_alpha(picture: Image.Image) -> Image.Image:
-    is_opaque = picture.getchannel("A").getextrema() == (255, 255)
-    return picture.convert(picture.mode.removesuffix("A")) if is_opaque else picture
+def _without_useless_alpha(image: Image.Image) -> Image.Image:
+    is_opaque = image.getchannel("A").getextrema() == (255, 255)
+    return image.convert(image.mode.removesuffix("A")) if is_opaque else image
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    alpha = picture.getchannel("A") if picture.mode.endswith("A") else None
-    colour = picture.convert(picture.mode.removesuffix("A"))
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode.endswith("A") else None
+    colour = image.convert(image.mode.removesuffix("A"))
     if profile:
         try:
             colour = _convert(colour, profile)
@@ -163,12 +150,12 @@ def _convert(colour: Image.Image, profile: bytes) -> Image.Image:
     return converted
 
 
-def _pad(picture: Image.Image) -> Image.Image:
-    """On a ground that is transparent if something in the picture is, else white."""
-    width, height = picture.size
-    side = max(picture.size)
+def _pad(image: Image.Image) -> Image.Image:
+    """On a ground that is transparent if something in the image is, else white."""
+    width, height = image.size
+    side = max(image.size)
     if width == height:
-        return picture
-    square = Image.new(picture.mode, (side, side), _CLEAR if picture.mode.endswith("A") else _WHITE)
-    square.paste(picture, ((side - width) // 2, (side - height) // 2))
+        return image
+    square = Image.new(image.mode, (side, side), _CLEAR if image.mode.endswith("A") else _WHITE)
+    square.paste(image, ((side - width) // 2, (side - height) // 2))
     return square

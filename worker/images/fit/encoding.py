@@ -1,4 +1,4 @@
-"""From a square picture to the best file for it that is under the limit.
+"""From a square image to the best file for it that is under the limit.
 
 What was a JPEG stays one; anything else becomes a PNG, without any loss, if that is small enough,
 and a JPEG if not. What is transparent stays so: it becomes a PNG, of fewer pixels if need be. WebP
@@ -48,7 +48,7 @@ class Encoded:
 
 
 def encode(square: Image.Image, source: ImageFormat, limits: ImageLimits) -> Encoded:
-    """Search for the largest picture, and for that the best quality, that is under the limit.
+    """Search for the largest image, and for that the best quality, that is under the limit.
 
     Args:
         square: in mode L, LA, RGB or RGBA; the A only if something is transparent.
@@ -74,7 +74,7 @@ def encode(square: Image.Image, source: ImageFormat, limits: ImageLimits) -> Enc
     if found is None:
         raise ImageRejected(
             OutcomeCode.IMAGE_TOO_LARGE,
-            f"The picture cannot be fitted: even {sides[0]} pixels wide, a {image_format.label} of "
+            f"The image cannot be fitted: even {sides[0]} pixels wide, a {image_format.label} of "
             f"it does not have fewer than {limits.byte_limit:,} bytes.",
         )
     data, quality = found
@@ -127,7 +127,7 @@ def _largest(
 
 
 def _sides(own: int) -> list[int]:
-    """Ascending: what to reduce a picture to, up to its own side."""
+    """Ascending: what to reduce an image to, up to its own side."""
     sides = [own]
     while (smaller := int(sides[-1] * _SMALLER)) >= _SMALLEST_SIDE:
         sides.append(smaller)
@@ -163,34 +163,34 @@ class _Sink(BytesIO):
 
 
 def _save(
-    picture: Image.Image, image_format: ImageFormat, limit: int, quality: int | None = None
+    image: Image.Image, image_format: ImageFormat, limit: int, quality: int | None = None
 ) -> bytes | None:
-    """The picture's file; None if it would not have fewer bytes than `limit`."""
+    """The image's file; None if it would not have fewer bytes than `limit`."""
     options: dict[str, Any] = {}
     match image_format:
         case ImageFormat.PNG:
-            picture = _in_palette(picture)
+            image = _in_palette(image)
         case ImageFormat.JPEG:
-            # Not `optimize`, for which Pillow's buffer is too small if the picture is noise.
+            # Not `optimize`, for which Pillow's buffer is too small if the image is noise.
             options["subsampling"] = "4:4:4" if (quality or 0) >= _ALL_COLOURS else "4:2:0"
     if quality is not None:
         options["quality"] = quality
     sink = _Sink(limit)
     try:
-        picture.save(sink, image_format.upper(), **options)
+        image.save(sink, image_format.upper(), **options)
     except _Full:
         return None
     return sink.getvalue()
 
 
-def _in_palette(picture: Image.Image) -> Image.Image:
-    """The same picture with a palette, which makes a smaller PNG, if it has few colours."""
-    colours = picture.getcolors(_PALETTE) if picture.mode == "RGB" else None
+def _in_palette(image: Image.Image) -> Image.Image:
+    """The same image with a palette, which makes a smaller PNG, if it has few colours."""
+    colours = image.getcolors(_PALETTE) if image.mode == "RGB" else None
     if colours is None:
-        return picture
+        return image
     palette = Image.new("P", (1, 1))
     palette.putpalette(b"".join(bytes(cast("tuple[int, ...]", colour)) for _, colour in colours))
-    quantised = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    quantised = image.quantize(palette=palette, dither=Image.Dither.NONE)
     # Pillow takes colours that are very close for one.
-    is_same = ImageChops.difference(quantised.convert("RGB"), picture).getbbox() is None
-    return quantised if is_same else picture
+    is_same = ImageChops.difference(quantised.convert("RGB"), image).getbbox() is None
+    return quantised if is_same else image

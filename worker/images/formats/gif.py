@@ -5,7 +5,8 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.images.formats.layout import Essence, Layout, broken
+from worker.images.formats.layout import Layout, broken
+from worker.images.formats.signature import ImageFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,53 +16,40 @@ _GRAPHIC_CONTROL = 0xF9  # which colour is transparent, for the frame that follo
 _HAS_COLOURS, _COLOURS = 0x80, 0x07
 
 
-def walk_gif(data: bytes) -> Layout:
+def parse_gif(data: bytes) -> Layout:
     """Follow the blocks to the last; more than one frame is an animation."""
     width, height = unpack_from("<HH", data, 6)
+    colours_end = 13 + _colours_length(data[10])
+    control = first_frame = b""
     frames = 0
-    for start, _ in _blocks(data):
-        if data[start] == _FRAME:
-            left, top, across, down = unpack_from("<HHHH", data, start + 1)
+    for block in _blocks(data, colours_end):
+        if block[0] == _FRAME:
+            left, top, across, down = unpack_from("<HHHH", block, 1)
             if left + across > width or top + down > height:
-                raise broken("a frame is larger than the picture")
+                raise broken("a frame is larger than the image")
+            first_frame = first_frame or block
             frames += 1
+        elif not frames and block[1] == _GRAPHIC_CONTROL:
+            control = block
     if not frames:
         raise broken("it holds no frame")
-    return Layout(width, height, frames > 1, data)
+    drawn = (data[:colours_end], control, first_frame, bytes([_END]))
+    return Layout(ImageFormat.GIF, (width, height), data, drawn, animated=frames > 1)
 
 
-def strip_gif(data: bytes) -> Essence:
-    """Keep the first frame, and nothing else that may come before or after it."""
-    control = b""
-    start = end = 0
-    for start, end in _blocks(data):
+def _blocks(data: bytes, start: int) -> Iterator[bytes]:
+    """Every frame and every extension."""
+    while data[start] != _END:
         if data[start] == _FRAME:
-            break
-        if data[start + 1] == _GRAPHIC_CONTROL:
-            control = data[start:end]
-    return Essence(data[: _colours_end(data)] + control + data[start:end] + bytes([_END]))
-
-
-def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where each frame and each extension begins and ends."""
-    at = _colours_end(data)
-    while data[at] != _END:
-        start = at
-        if data[at] == _FRAME:
-            at += 11 + _colours_length(data[at + 9])
-        elif data[at] == _EXTENSION:
-            at += 2
+            at = start + 11 + _colours_length(data[start + 9])
+        elif data[start] == _EXTENSION:
+            at = start + 2
         else:
             raise broken("one of its parts is of no known kind")
         while data[at]:
             at += 1 + data[at]
-        at += 1
-        yield start, at
-
-
-def _colours_end(data: bytes) -> int:
-    """Where the header and the colours of the whole picture end."""
-    return 13 + _colours_length(data[10])
+        yield data[start : at + 1]
+        start = at + 1
 
 
 def _colours_length(flags: int) -> int:

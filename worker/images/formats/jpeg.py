@@ -1,9 +1,9 @@
 """JPEG, by its specification (https://www.w3.org/Graphics/JPEG/itu-t81.pdf).
 
-Coded data have no checksum, and a decoder goes on whatever it finds in them: it warns, and fills
-up with grey. So what it refuses is decided by the segments alone. The coded data, nearly all of a
+Coded data have no checksum, and a decoder accepts whatever it finds in them: it warns, and fills
+up with grey. So the segments alone decide what a decoder refuses. The coded data, nearly all of a
 file and of the time to decode it, prove nothing but that they are there to their end, and the size
-decides nothing but how much memory that takes.
+decides nothing but how much memory decoding takes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,8 @@ import re
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.images.formats.layout import (
-    Essence,
-    Layout,
-    as_shown,
-    bounded,
-    broken,
-    cut_off,
-    read_orientation,
-)
+from worker.images.formats.layout import Layout, bounded, broken, cut_off
+from worker.images.formats.signature import ImageFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,55 +25,50 @@ _IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
 _RESERVED = range(0x02, 0xC0)
 _ONE_PIXEL = bytes([0, 1, 0, 1])
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they tell the colours
+_METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they set the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
 
 
-def walk_jpeg(data: bytes) -> Layout:
-    """Follow the segments to the end of the first picture, past the thumbnail in its metadata."""
-    frames: list[tuple[int, int]] = []
+def parse_jpeg(data: bytes) -> Layout:
+    """Follow the segments to the end of the first image, past the thumbnail in its metadata."""
+    end = bytes([0xFF, _END])
+    drawn, proof = [data[:2]], [data[:2]]
+    sizes: list[tuple[int, int]] = []
     exif = b""
+    profile: dict[bytes, bytes] = {}
     scans = 0
-    needed = [data[:2]]
     for code, segment in bounded(_segments(data)):
         if code in _RESERVED:  # in coded data, a decoder may skip it or not
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
-            frames.append(unpack_from(">HH", segment, 5))
+            height, width = unpack_from(">HH", segment, 5)
+            sizes.append((width, height))
         elif code == _SCAN:
             scans += 1
         elif code == _EXIF and segment.startswith(_IS_EXIF, 4):
             exif = exif or segment[10:]
-        if code not in _METADATA:
-            needed.append(_without_pixels(code, segment))
-    if len(frames) != 1 or not 0 < scans <= _MOST_SCANS:
-        raise broken(f"it has {len(frames)} frames and {scans} scans")
-    height, width = frames[0]
-    skeleton = b"".join([*needed, bytes([0xFF, _END])])
-    return Layout(*as_shown(width, height, exif), animated=False, pixels=skeleton)
-
-
-def _without_pixels(code: int, segment: bytes) -> bytes:
-    """As the decoder is given it: no coded data, and one pixel as the size."""
-    if code in _FRAMES:
-        return segment[:5] + _ONE_PIXEL + segment[9:]
-    return segment[: _length(segment)]
-
-
-def strip_jpeg(data: bytes) -> Essence:
-    """Keep what tells pixels and their colours, of the first picture."""
-    file = [data[:2]]
-    exif = b""
-    profile: dict[bytes, bytes] = {}
-    for code, segment in _segments(data):
-        if code == _EXIF and segment.startswith(_IS_EXIF, 4):
-            exif = exif or segment[10:]
         elif code == _PROFILE and segment.startswith(_IS_PROFILE, 4):
             profile[segment[16:17]] = segment[18:]  # by its number: they may be out of order
         if code not in _METADATA:
-            file.append(segment)
-    whole = b"".join(part for _, part in sorted(profile.items()))
-    return Essence(b"".join([*file, bytes([0xFF, _END])]), read_orientation(exif), whole)
+            drawn.append(segment)
+            proof.append(_without_pixels(code, segment))
+    if len(sizes) != 1 or not 0 < scans <= _MOST_SCANS:
+        raise broken(f"it has {len(sizes)} frames and {scans} scans")
+    return Layout(
+        ImageFormat.JPEG,
+        sizes[0],
+        b"".join([*proof, end]),
+        [*drawn, end],
+        exif=exif,
+        profile=b"".join(part for _, part in sorted(profile.items())),
+    )
+
+
+def _without_pixels(code: int, segment: bytes) -> bytes:
+    """Cut the coded data off a scan, and make a frame one pixel large."""
+    if code in _FRAMES:
+        return segment[:5] + _ONE_PIXEL + segment[9:]
+    return segment[: _length(segment)]
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -88,7 +76,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     marker = _MARKER.search(data, 2)
     while marker and (code := marker[1][0]) != _END:
         if code == _START:
-            raise cut_off("another picture begins before it ends")
+            raise cut_off("another image begins before it ends")
         start = marker.start()
         end = start + _length(data, start)
         marker = _MARKER.search(data, end)
@@ -98,6 +86,6 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _length(data: bytes, start: int = 0) -> int:
-    """Of the segment that begins there, marker included; coded data are none of it."""
+    """The length of the segment that begins there: with its marker, without coded data."""
     length: int = unpack_from(">H", data, start + 2)[0]
     return 2 + length

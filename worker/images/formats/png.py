@@ -7,20 +7,18 @@ from itertools import groupby
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from worker.images.formats.layout import (
-    Essence,
-    Layout,
-    as_shown,
-    bounded,
-    broken,
-    cut_off,
-    read_orientation,
-)
+from worker.images.formats.layout import Layout, bounded, broken, cut_off
+from worker.images.formats.signature import ImageFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # another capital: none may show it without
+_CRITICAL = {
+    b"IHDR",
+    b"PLTE",
+    b"IDAT",
+    b"IEND",
+}  # others with a capital forbid display
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _INDEXED = 3
@@ -42,18 +40,18 @@ _LARGEST_PROFILE = 4 << 20  # bytes; printers' are the largest, and have half of
 _BLOCK = 1 << 20  # bytes; as much as is unpacked at once
 
 
-def walk_png(data: bytes) -> Layout:
-    """Check every chunk up to the last; the rows in them remain to be proved.
+def parse_png(data: bytes) -> Layout:
+    """Check every chunk up to the last; `prove_rows` proves the rows in them.
 
-    Any animation chunk makes it an animated picture.
+    Any animation chunk makes it an animated image.
     """
     chunks = list(bounded(_chunks(data)))
-    order = [kind for kind, _ in groupby(kind for kind, _ in chunks)]
-    first = dict(reversed(chunks))
+    kinds = [kind for kind, _ in chunks]
+    order = [kind for kind, _ in groupby(kinds)]
+    first = {kind: chunk[8:-4] for kind, chunk in reversed(chunks) if kind != b"IDAT"}
     if order[0] != b"IHDR":
         raise broken("its header does not come first")
-    kinds = [kind for kind, _ in chunks]
-    if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:  # decoders differ in which they heed
+    if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:  # decoders differ in which they use
         raise broken("one of its parts comes twice")
     if order.count(b"IDAT") != 1:
         raise broken("its pixels are not in one place")
@@ -72,45 +70,33 @@ def walk_png(data: bytes) -> Layout:
         if x < width and y < height
     )
     return Layout(
-        *as_shown(width, height, first.get(b"eXIf", b"")),
-        animated=b"acTL" in first,
-        pixels=b"".join(body for kind, body in chunks if kind == b"IDAT"),
-        rows=rows,
+        ImageFormat.PNG,
+        (width, height),
+        b"".join(chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"),
+        [data[:8], *(chunk for kind, chunk in chunks if kind in _DRAWN)],
+        b"acTL" in first,
+        first.get(b"eXIf", b""),
+        first.get(b"iCCP", b""),
+        rows,
     )
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Every chunk whole, with its kind."""
     kind, at = b"", 8
     while kind != b"IEND":
         length, kind = unpack_from(">I4s", data, at)
-        body = data[at + 8 : at + 8 + length]
-        (checksum,) = unpack_from(">I", data, at + 8 + length)
-        if zlib.crc32(body, zlib.crc32(kind)) != checksum:
+        chunk = data[at : at + 12 + length]
+        (checksum,) = unpack_from(">I", chunk, 8 + length)
+        if zlib.crc32(memoryview(chunk)[4:-4]) != checksum:
             raise cut_off("a checksum does not match")
         if not kind.isalpha() or (kind[:1].isupper() and kind not in _CRITICAL):
             raise broken("one of its parts is of no known kind")
-        yield kind, body
+        yield kind, chunk
         at += 12 + length
 
 
-def strip_png(data: bytes) -> Essence:
-    """Keep what tells pixels and their colours; an animated PNG's still picture."""
-    file = [data[:8]]
-    first: dict[bytes, bytes] = {}
-    at = 8
-    for kind, body in _chunks(data):
-        if kind in _DRAWN:
-            file.append(data[at : at + 12 + len(body)])
-        first.setdefault(kind, body)
-        at += 12 + len(body)
-    return Essence(
-        b"".join(file),
-        read_orientation(first.get(b"eXIf", b"")),
-        _unpack_profile(first.get(b"iCCP", b"")),
-    )
-
-
-def _unpack_profile(body: bytes) -> bytes:
+def unpack_profile(body: bytes) -> bytes:
     """The profile in an `iCCP` chunk; nothing if it is damaged or unpacks to too much."""
     _, _, packed = body.partition(b"\0")
     unpacker = zlib.decompressobj()
@@ -128,13 +114,13 @@ def _ceil(dividend: int, divisor: int) -> int:
 def prove_rows(layout: Layout) -> None:
     """Unpack a PNG's rows, a block at a time: every one must be there, and nothing else.
 
-    Takes half the time of decoding the picture, and a few megabytes whatever its size.
+    Takes half the time of decoding the image, and a few megabytes whatever its size.
 
     Raises:
         ImageRejected: rows are missing, damaged or too many.
     """
     unpacker = zlib.decompressobj()
-    packed = layout.pixels
+    packed = layout.proof
     try:
         for count, length in layout.rows:
             at_once = max(1, _BLOCK // length)
