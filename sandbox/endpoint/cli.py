@@ -1,31 +1,123 @@
-"""`facelift endpoint`: the stand-in for a person at a terminal."""
+"""`facelift endpoint`: the sandbox endpoint for a person at a terminal."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import json
 import logging
 import os
+import shlex
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from sandbox.endpoint import parameters
-from sandbox.endpoint.app import serve
-from sandbox.endpoint.rulebook import RuleBook
-from sandbox.endpoint.rules import InvalidRules, Rule
-from sandbox.endpoint.standin import Conduct
+from facelift.units import Rate, parse_duration
+from sandbox.endpoint.rules import InvalidRules, Rule, RuleQueue, parse_rules
+from sandbox.endpoint.server import serve
+from sandbox.endpoint.state import EndpointSettings
 
 if TYPE_CHECKING:
-    from facelift.units import Rate
     from sandbox.endpoint.request_log import Arrival
 
 log = logging.getLogger(__name__)
 
+_FAULTS = "\n".join(
+    f"    {get_args(each.model_fields['fault'].annotation)[0]:20}{inspect.getdoc(each)}"
+    for each in get_args(Rule)
+)
+_HELP = f"""Run a sandbox in place of Chatbase's endpoint, with faults on request.
 
-@click.command()
+It accepts images at POST /api/v1/upload-chatbot-profile-picture as Chatbase
+does, and runs until Ctrl-C. For example, respond to bot-42 with 500, 500, 200:
+
+\b
+    facelift endpoint --fault 'bot-42 500 times=2'
+
+and point a worker at it, in another terminal:
+
+\b
+    export FACELIFT_ENDPOINT_URL=http://127.0.0.1:8800
+    export FACELIFT_API_KEY=sandbox-key
+    facelift worker
+
+Faults, with their own options:
+
+\b
+{_FAULTS}
+
+times=N limits a rule to N uploads; key=N to those with one of several API keys,
+0 for the first. Faults that respond also take status=N, body=TEXT,
+content_type=TYPE, headers='{{"Name": "value"}}', envelope=v2, retry_after=N,
+retry_after_date=N and ratelimit_reset=N (seconds from now) and
+ratelimit_reset_unit=ms. A file of rules has the same names:
+
+\b
+    {{"rules": [{{"chatbot_id": "bot-42", "fault": "status",
+                "status": 429, "retry_after": 3, "times": 1}}]}}
+
+While it runs, change its rules and keys, and read what arrived:
+
+\b
+    curl 127.0.0.1:8800/_sandbox/arrivals
+    curl 127.0.0.1:8800/_sandbox/stats
+    curl 127.0.0.1:8800/_sandbox/rules -d '{{"rules": [...]}}'
+    curl 127.0.0.1:8800/_sandbox/keys -d '{{"revoke": ["sandbox-key"]}}'
+    curl 127.0.0.1:8800/_sandbox/image?chatbot_id=bot-42 -o bot-42.png
+    curl 127.0.0.1:8800/_sandbox/reset -X POST
+"""
+
+
+def _read_duration(text: str) -> float:
+    seconds = parse_duration(text) if text[-1:].isalpha() else None  # a unit is required
+    if seconds is None:
+        raise click.BadParameter(f"{text!r} is not a duration; write 100ms, 2s or 1min.")
+    return seconds
+
+
+def _read_rate(text: str) -> Rate:
+    try:
+        return Rate.parse(text)
+    except ValueError as problem:
+        raise click.BadParameter(f"{text!r} {problem}.") from problem
+
+
+def _read_file(path: str) -> list[Rule]:
+    try:
+        return parse_rules(Path(path).read_bytes())
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}.") from error
+    except InvalidRules as error:
+        raise click.BadParameter("\n  ".join([f"{path}:", *error.problems])) from error
+
+
+def _read_rule(text: str) -> Rule:
+    """`bot-42 status status=500 times=2`, or `bot-42 500 times=2` for short."""
+    try:
+        chatbot_id, fault, *options = shlex.split(text)
+        rule = dict(option.split("=", 1) for option in options)
+        fields = {
+            name: json.loads(value) if value.startswith(("{", "[")) else value
+            for name, value in rule.items()
+        }
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is not a rule; write 'CHATBOT FAULT [OPTION=VALUE]...', "
+            "such as 'bot-42 500 times=2'."
+        ) from error
+    if fault.isdecimal():
+        fields["status"], fault = fault, "status"
+    fields |= {"chatbot_id": chatbot_id, "fault": fault}
+    try:
+        return parse_rules({"rules": [fields]})[0]
+    except InvalidRules as error:
+        raise click.BadParameter(f"{text!r}: {error}") from error
+
+
+@click.command(help=_HELP)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -43,47 +135,46 @@ log = logging.getLogger(__name__)
     show_default=True,
     show_envvar=True,
     metavar="KEY",
-    help="A key to accept; may be repeated. Better set the variable, with spaces between "
-    "several keys: a command line is seen by everyone on the machine.",
+    help="A key to accept; may be repeated. Prefer the variable, with spaces between "
+    "several keys: every user of the machine can read a command line.",
 )
 @click.option(
     "--fault",
     "rules",
-    type=parameters.rule,
+    type=_read_rule,
     multiple=True,
     metavar="RULE",
-    help="Misbehave: 'CHATBOT FAULT [OPTION=VALUE]...', with * for every chatbot and a "
+    help="Add a rule: 'CHATBOT FAULT [OPTION=VALUE]...', with * for every chatbot and a "
     "number for a status. May be repeated; applied in this order.",
 )
 @click.option(
     "--rules",
-    "script",
-    type=parameters.script,
+    "first_rules",
+    type=_read_file,
     metavar="FILE",
-    help='Misbehave by a JSON file, {"rules": [...]}; applied before --fault.',
+    help='Add the rules of a JSON file, {"rules": [...]}; applied before --fault.',
 )
 @click.option(
     "--known-chatbot",
     "known_chatbots",
     multiple=True,
     metavar="ID",
-    help="A chatbot that exists; may be repeated. All others are answered 404. [default: "
-    "every chatbot exists]",
+    help="A chatbot that exists; may be repeated. Others get 404. [default: every chatbot exists]",
 )
 @click.option(
     "--latency",
-    type=parameters.duration,
+    type=_read_duration,
     default="0ms",
     show_default=True,
     metavar="TIME",
-    help="How long every answer without a rule takes, such as 100ms.",
+    help="How long every response without a rule takes, such as 100ms.",
 )
 @click.option(
     "--rate-limit",
     "rate",
-    type=parameters.rate,
+    type=_read_rate,
     metavar="N/TIME",
-    help="Answer 429 to a key's requests beyond this, such as 100/10s. [default: no limit]",
+    help="Respond with 429 to a key's requests beyond this, such as 100/10s. [default: no limit]",
 )
 @click.option(
     "--log-size",
@@ -93,15 +184,15 @@ log = logging.getLogger(__name__)
     metavar="N",
     help="How many requests to remember.",
 )
-@click.option("--quiet", is_flag=True, help="No line for each request on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="Say where it listens as a JSON object.")
+@click.option("--quiet", is_flag=True, help="Print no line for each request on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as a JSON object.")
 def endpoint(
     *,
     host: str,
     port: int,
     api_keys: tuple[str, ...],
     rules: tuple[Rule, ...],
-    script: list[Rule] | None,
+    first_rules: list[Rule] | None,
     known_chatbots: tuple[str, ...],
     latency: float,
     rate: Rate | None,
@@ -109,66 +200,17 @@ def endpoint(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run a sandbox of Chatbase's endpoint, with faults.
-
-    It takes pictures at POST /api/v1/upload-chatbot-profile-picture as Chatbase
-    does, and runs until Ctrl-C. For example, answer 500, 500, then 200 to bot-42:
-
-    \b
-        facelift endpoint --fault 'bot-42 500 times=2'
-
-    and point a worker at it, in another terminal:
-
-    \b
-        export FACELIFT_ENDPOINT_URL=http://127.0.0.1:8800
-        export FACELIFT_API_KEY=sandbox-key
-        facelift worker
-
-    Behaviours, and those of their options that are not for all:
-
-    \b
-        status              answers status=N
-        html                answers an HTML page, with 502
-        invalid_json        answers 200 with broken JSON
-        delay               takes the picture, answers seconds=N later
-        trickle             sends a byte each seconds=N (1), of the part=body
-                            or part=headers on
-        truncated_body        closes in the middle of the answer
-        huge_body           answers with size=N bytes, or endlessly
-        reset               resets the connection in the middle of the picture
-        close_before_read   closes the connection before the picture
-        close_after_accept  takes the picture, closes without an answer
-
-    times=N uses a rule for N uploads, not for all; key=N for those with one of
-    several keys, 0 for the first. Those that answer also take status=N, body=TEXT,
-    content_type=TYPE, headers='{"Name": "value"}', envelope=v2, retry_after=N,
-    retry_after_date=N and ratelimit_reset=N (seconds from now) and
-    ratelimit_reset_unit=ms. A script has the same names:
-
-    \b
-        {"rules": [{"chatbot_id": "bot-42", "fault": "status",
-                    "status": 429, "retry_after": 3, "times": 1}]}
-
-    While it runs, it is steered and questioned under /_sandbox/:
-
-    \b
-        curl 127.0.0.1:8800/_sandbox/arrivals
-        curl 127.0.0.1:8800/_sandbox/stats
-        curl 127.0.0.1:8800/_sandbox/rules -d '{"rules": [...]}'
-        curl 127.0.0.1:8800/_sandbox/keys -d '{"revoke": ["sandbox-key"]}'
-        curl 127.0.0.1:8800/_sandbox/image?chatbot_id=bot-42 -o bot-42.png
-        curl 127.0.0.1:8800/_sandbox/reset -X POST
-    """  # noqa: D301 - click wants the escape, not the backslash
-    conduct = Conduct(
+    """Run the server; see `_HELP`."""
+    settings = EndpointSettings(
         api_keys=api_keys,
-        rules=[*(script or []), *rules],
+        rules=[*(first_rules or []), *rules],
         known_chatbots=frozenset(known_chatbots) or None,
         latency=latency,
         rate=rate,
         log_size=log_size,
     )
     try:
-        RuleBook().add(conduct.rules)
+        RuleQueue().add(settings.rules)
     except InvalidRules as error:
         raise click.UsageError(f"The rules of --rules and then --fault: {error}.") from error
 
@@ -178,7 +220,7 @@ def endpoint(
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING if quiet else logging.INFO)
     try:
-        asyncio.run(serve(conduct, host=host, port=port, on_ready=on_ready, on_departure=_log_line))
+        asyncio.run(serve(settings, host=host, port=port, on_ready=on_ready, on_end=_log_line))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             problem = f"Port {port} on {host} is in use; choose another with --port (0: any free)."
@@ -190,18 +232,18 @@ def endpoint(
 def _log_line(arrival: Arrival) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
-    took = (arrival.ended_at or arrival.headers_at) - arrival.headers_at
+    duration = (arrival.ended_at or arrival.headers_at) - arrival.headers_at
     words = [
         time.strftime("%H:%M:%S", time.localtime(arrival.arrived)),
         f"#{arrival.number}",
         repr(arrival.chatbot_id or f"{arrival.method} {arrival.path}"),
-        str(arrival.status or "no answer"),
-        f"{took * 1000:.0f} ms",
+        str(arrival.status or "no response"),
+        f"{duration * 1000:.0f} ms",
     ]
     if arrival.size is not None:
         words.append(f"{arrival.size:,} bytes")
     if arrival.fault:
-        words.append(f"by rule: {arrival.fault}")
+        words.append(f"fault: {arrival.fault}")
     if arrival.reason:
         words.append(arrival.reason)
     log.info("  ".join(words))

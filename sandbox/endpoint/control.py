@@ -1,40 +1,7 @@
-"""The control API: steer the stand-in and question it while it runs.
+"""The control API under `/_sandbox/`: change the rules and keys, read what arrived.
 
-It is on the stand-in's own port, takes no API key, and its requests are neither
-counted nor logged. A refusal is `{"problems": [...]}` with status 400 or 404.
-
-    GET    /_sandbox/health
-        {"pid": ...}
-    GET    /_sandbox/rules
-        {"rules": [...]}: those that are left, with the times that are left.
-    POST   /_sandbox/rules     {"rules": [...]}, as told in `behaviour`
-        Queues them all, or none if one is wrong; answers as GET does.
-    DELETE /_sandbox/rules[?chatbot_id=ID]
-        Forgets the rules of that chatbot ("*" for those of every one), or all
-        of them; answers as GET does.
-    GET    /_sandbox/keys
-        {"keys": [...]}: by their numbers, each `key` by its name in the log, and
-        whether it is `accepted`.
-    POST   /_sandbox/keys      {"accept": [KEY, ...], "revoke": [KEY, ...]}
-        Accepts keys, known or not, and answers 401 to others from now on; either
-        may be left out; answers as GET does.
-    GET    /_sandbox/arrivals[?since=N][&limit=M]
-        {"arrivals": [...]}: the log after number N (0), at most M (1000),
-        oldest first, with the fields of `memory.Arrival`. A request under way is
-        among them, with `ended_at` null.
-    GET    /_sandbox/stats
-        Counts since the start or the last reset: `requests`, `statuses` (by
-        status; "none" had no answer), `taken` pictures, `overlapped` uploads,
-        `in_flight` and `max_in_flight` requests, `chatbots` seen, the
-        number of the `first_in_log`, requests `refused` by the rate limit, and
-        by key, as the log names it, how many came in the `busiest` of its
-        windows, those refused too.
-    GET    /_sandbox/image?chatbot_id=ID
-        The picture that the chatbot has, with its content type. 404 if it has
-        none, 410 if it was dropped to save memory; its SHA-256 is in the log.
-    POST   /_sandbox/reset
-        As freshly started: the first rules and keys, an empty log, no pictures,
-        counts from 0, an empty rate window. Requests under way end unnoticed.
+docs/endpoint.md describes each route. Its requests need no API key, and are neither
+counted nor logged. A refusal is `{"problems": [...]}` with status 400, 404 or 410.
 """
 
 from __future__ import annotations
@@ -43,101 +10,109 @@ import os
 from typing import TYPE_CHECKING, Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
-from sandbox.endpoint.rules import InvalidRules, parse_script
+from sandbox.endpoint.access import key_label
+from sandbox.endpoint.request_log import ARRIVALS
+from sandbox.endpoint.rules import InvalidRules, parse_rules, problems_of
 
 if TYPE_CHECKING:
-    from sandbox.endpoint.standin import Standin
+    from sandbox.endpoint.state import EndpointState
 
-PREFIX = "/_sandbox"
-
-_PAGE = 1_000
+_PREFIX = "/_sandbox"
 _Key = Annotated[str, Field(min_length=1)]
 
 
-class KeyChange(BaseModel):
-    """Keys to accept and keys to revoke."""
-
+class _KeyChange(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     accept: list[_Key] = []
     revoke: list[_Key] = []
 
 
+class _Page(BaseModel):
+    since: NonNegativeInt = 0
+    limit: NonNegativeInt = 1_000
+
+
 class Control:
     """The handlers of the control API."""
 
-    def __init__(self, standin: Standin) -> None:
-        self._standin = standin
+    def __init__(self, state: EndpointState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
-        """What goes where."""
+        """Which handler serves which path."""
         return [
-            web.get(f"{PREFIX}/health", self._health),
-            web.get(f"{PREFIX}/rules", self._rules),
-            web.post(f"{PREFIX}/rules", self._add_rules),
-            web.delete(f"{PREFIX}/rules", self._clear_rules),
-            web.get(f"{PREFIX}/keys", self._keys),
-            web.post(f"{PREFIX}/keys", self._change_keys),
-            web.get(f"{PREFIX}/arrivals", self._arrivals),
-            web.get(f"{PREFIX}/stats", self._stats),
-            web.get(f"{PREFIX}/image", self._picture),
-            web.post(f"{PREFIX}/reset", self._reset),
-            web.route("*", PREFIX + "{tail:(/.*)?}", self._unknown),
+            web.get(f"{_PREFIX}/health", self._health),
+            web.get(f"{_PREFIX}/rules", self._rules),
+            web.post(f"{_PREFIX}/rules", self._add_rules),
+            web.delete(f"{_PREFIX}/rules", self._clear_rules),
+            web.get(f"{_PREFIX}/keys", self._keys),
+            web.post(f"{_PREFIX}/keys", self._change_keys),
+            web.get(f"{_PREFIX}/arrivals", self._arrivals),
+            web.get(f"{_PREFIX}/stats", self._stats),
+            web.get(f"{_PREFIX}/image", self._image),
+            web.post(f"{_PREFIX}/reset", self._reset),
+            web.route("*", _PREFIX + "{tail:(/.*)?}", self._unknown),
         ]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"pid": os.getpid()})
 
     async def _rules(self, _: web.Request) -> web.Response:
-        return web.json_response({"rules": self._standin.rules.left()})
+        return web.json_response({"rules": self._state.rules.left()})
 
     async def _add_rules(self, request: web.Request) -> web.Response:
         try:
-            self._standin.rules.add(parse_script(await request.read()))
+            self._state.rules.add(parse_rules(await request.read()))
         except InvalidRules as error:
             return _refusal(400, *error.problems)
         return await self._rules(request)
 
     async def _clear_rules(self, request: web.Request) -> web.Response:
-        self._standin.rules.clear(request.query.get("chatbot_id"))
+        self._state.rules.clear(request.query.get("chatbot_id"))
         return await self._rules(request)
 
     async def _keys(self, _: web.Request) -> web.Response:
-        return web.json_response({"keys": self._standin.keys.known()})
+        keys = [
+            {"key": key_label(key), "accepted": accepted}
+            for key, accepted in self._state.keys.items()
+        ]
+        return web.json_response({"keys": keys})
 
     async def _change_keys(self, request: web.Request) -> web.Response:
         try:
-            change = KeyChange.model_validate_json(await request.read())
-        except ValidationError:  # whose text may show a key
+            change = _KeyChange.model_validate_json(await request.read())
+        except ValidationError:  # its text may show a key
             return _refusal(400, 'must be {"accept": ["key", ...], "revoke": ["key", ...]}')
-        for key in change.accept:
-            self._standin.keys.accept(key)
-        for key in change.revoke:
-            self._standin.keys.revoke(key)
+        keys = self._state.keys
+        keys |= dict.fromkeys(change.accept, True)
+        keys |= dict.fromkeys(keys.keys() & set(change.revoke), False)
         return await self._keys(request)
 
     async def _arrivals(self, request: web.Request) -> web.Response:
-        since, limit = request.query.get("since", "0"), request.query.get("limit", str(_PAGE))
-        if not (since.isdecimal() and limit.isdecimal()):
-            return _refusal(400, "since and limit must be whole numbers")
-        arrivals = self._standin.memory.arrivals(int(since), int(limit))
-        return web.json_response({"arrivals": [each.as_dict() for each in arrivals]})
+        try:
+            page = _Page.model_validate(dict(request.query))
+        except ValidationError as error:
+            return _refusal(400, *problems_of(error))
+        arrivals = ARRIVALS.dump_json(self._state.log.arrivals(page.since, page.limit))
+        body = b'{"arrivals":' + arrivals + b"}"
+        return web.Response(body=body, content_type="application/json")
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self._standin.stats())
+        return web.json_response(self._state.stats())
 
-    async def _picture(self, request: web.Request) -> web.Response:
-        picture = self._standin.memory.picture(request.query.get("chatbot_id", ""))
-        if picture is None:
-            return _refusal(404, "chatbot_id: this chatbot has no picture")
-        if picture.data is None:
-            return _refusal(410, f"dropped to save memory; its SHA-256 was {picture.sha256}")
-        return web.Response(body=picture.data, content_type=picture.content_type)
+    async def _image(self, request: web.Request) -> web.Response:
+        image = self._state.log.image(request.query.get("chatbot_id", ""))
+        if image is None:
+            return _refusal(404, "chatbot_id: this chatbot has no image")
+        if image.data is None:
+            return _refusal(410, f"dropped to save memory; its SHA-256 was {image.sha256}")
+        return web.Response(body=image.data, content_type=image.content_type)
 
     async def _reset(self, _: web.Request) -> web.Response:
-        self._standin.reset()
+        self._state.reset()
         return web.json_response({})
 
     async def _unknown(self, request: web.Request) -> web.Response:

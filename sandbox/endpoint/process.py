@@ -1,4 +1,4 @@
-"""The stand-in in a process of its own, for tests, the demo and the benchmarks.
+"""The sandbox endpoint in its own process, for tests, the demo and the benchmarks.
 
 with EndpointProcess() as endpoint:
     endpoint.add_rule("bot-42", "status", status=500, times=2)
@@ -17,11 +17,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from sandbox.child import ChildProcess
 from sandbox.endpoint.request_log import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 3.0
@@ -30,9 +30,9 @@ _PAGE = 1_000
 
 
 class EndpointProcess:
-    """Starts the stand-in on entering the context and stops it on leaving.
+    """Starts the endpoint on entering the context and stops it on leaving.
 
-    Stopped and started again, it is at the same address.
+    Stopped and started again, it has the same address.
 
     Args:
         api_keys: the keys that it accepts at first.
@@ -43,7 +43,6 @@ class EndpointProcess:
     Attributes:
         url: its base URL, once started.
         api_key: the first of its keys.
-        pid: its process's id, while it runs.
     """
 
     def __init__(
@@ -56,24 +55,23 @@ class EndpointProcess:
     ) -> None:
         self.url = ""
         self.api_key = api_keys[0]
-        self.pid: int | None = None
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
         self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json"]
         self._command += ["--quiet", *options] if quiet else options
         self._port = port
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ChildProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The id of its process; None while it does not run."""
+        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Start it and wait until it listens.
@@ -81,36 +79,24 @@ class EndpointProcess:
         Raises:
             RuntimeError: it does not; the reason is on stderr.
         """
-        self._process = subprocess.Popen(
-            [*self._command, f"--port={self._port}"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self._environment,
-            start_new_session=True,  # Ctrl-C reaches who started it, who may still need it
-        )
-        self.pid = self._process.pid
-        output = self._process.stdout
+        command = [*self._command, f"--port={self._port}"]
+        self._process = ChildProcess(command, stdout=subprocess.PIPE, env=self._environment)
+        output = self._process.popen.stdout
         ready = output and select.select([output], [], [], _START_SECONDS)[0]
-        line = output.readline() if output and ready else ""
+        line = output.readline() if output and ready else b""
         if not line:
             self.stop()
-            raise RuntimeError("the stand-in of the endpoint does not start")
+            raise RuntimeError("the sandbox endpoint does not start")
         self.url = json.loads(line)["url"]
         self._port = urlsplit(self.url).port or 0
 
     def stop(self) -> None:
-        """Stop it, by force if it does not go; does nothing if it is not running."""
-        process, self._process, self.pid = self._process, None, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+        """Stop it, by force if it does not react; does nothing if it is not running."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop(_STOP_SECONDS)
+            if process.popen.stdout:
+                process.popen.stdout.close()
 
     def add_rule(
         self,
@@ -120,16 +106,16 @@ class EndpointProcess:
         times: int | None = None,
         **options: Any,  # noqa: ANN401 - they differ by fault; see `rules`
     ) -> None:
-        """Queue a rule, as told in `fault`.
+        """Queue a rule; the module `rules` describes each fault.
 
         Args:
             chatbot_id: whose uploads it applies to; "*" for every chatbot's.
             fault: its name, such as "status".
-            times: to how many uploads it applies; None for ever.
+            times: to how many uploads it applies; None for all.
             options: those of the fault, and `key`.
 
         Raises:
-            ValueError: there is no such fault or option, or a value is wrong.
+            ValueError: there is no such fault or option, or a value is not valid.
         """
         rule = {"chatbot_id": chatbot_id, "fault": fault, "times": times, **options}
         self._call("POST", "rules", {"rules": [rule]})
@@ -140,7 +126,7 @@ class EndpointProcess:
         self._call("DELETE", f"rules?{urlencode(query)}")
 
     def revoke(self, key: str) -> None:
-        """Answer 401 to this key from now on."""
+        """Respond with 401 to this key from now on."""
         self._call("POST", "keys", {"revoke": [key]})
 
     def accept(self, key: str) -> None:
@@ -151,21 +137,20 @@ class EndpointProcess:
         """The log after number `since`, oldest first."""
         arrivals: list[Arrival] = []
         while True:
-            page = json.loads(self._call("GET", f"arrivals?since={since}&limit={_PAGE}"))[
-                "arrivals"
-            ]
-            arrivals += [Arrival(**each) for each in page]
-            if len(page) < _PAGE:
+            page = self._call("GET", f"arrivals?since={since}&limit={_PAGE}")
+            received = [Arrival(**each) for each in json.loads(page)["arrivals"]]
+            arrivals += received
+            if len(received) < _PAGE:
                 return arrivals
             since = arrivals[-1].number
 
     def stats(self) -> dict[str, Any]:
-        """Counts since the start or the last reset, as told in `control`."""
+        """Counts since the start or the last reset; docs/endpoint.md names them."""
         stats: dict[str, Any] = json.loads(self._call("GET", "stats"))
         return stats
 
     def image(self, chatbot_id: str) -> bytes | None:
-        """The picture that a chatbot has; None if it has none.
+        """The image that a chatbot has; None if it has none.
 
         Raises:
             ValueError: it was dropped to save memory.
@@ -176,7 +161,7 @@ class EndpointProcess:
             return None
 
     def reset(self) -> None:
-        """Make it as freshly started."""
+        """Return it to the state of its start."""
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:

@@ -1,48 +1,50 @@
-"""What the stand-in remembers: arrivals in order, counts, the last picture of each chatbot.
+"""The endpoint's log: requests in order of arrival, counts, and each chatbot's last image.
 
-Bounded: the log by its length, the pictures by their bytes; counts go on for
-ever. A reset makes a new `Memory`; requests under way finish in the old one.
+Bounded: the log by its length, the images by their bytes; counts go on. A reset makes a
+new `RequestLog`; requests in flight end in the old one.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PICTURE_MEMORY = 256_000_000
+_IMAGE_MEMORY = 256_000_000
 
 
 @dataclass(slots=True, kw_only=True)
 class Arrival:
-    """One request that arrived, filled in while it is under way.
+    """One request, filled in while it is in flight.
 
-    Times that end in `_at` are seconds of the machine's monotonic clock; `unix`
-    turns them into wall-clock time.
+    Times that end in `_at` are seconds of the machine's monotonic clock; `unix` converts
+    them to wall-clock time.
 
     Attributes:
         number: position in the order of arrival, from 1.
         method: of the request.
         path: of the request.
-        key: the first characters of the SHA-256 of the API key; None if there was no key.
-        chatbot_id: as sent; None until, or unless, it was read.
-        behaviour: the name of the rule that was applied; None for normal behaviour.
-        status: as sent, be it in part; None if no answer was begun.
-        reason: why the request was refused, for a person.
-        sha256: of the picture, in hex.
-        size: of the picture, in bytes.
-        stored: whether the picture is now the chatbot's.
-        overlapped: whether another upload of the chatbot was in flight at the same time. It
-            is until its answer is sent or the close of its connection is seen, and that
-            comes behind all bytes that a client sent before it gave up.
+        key: the label of the API key; None without one.
         arrived: Unix seconds when its headers had arrived.
         headers_at: when its headers had arrived.
+        chatbot_id: as sent; None if it was not read.
+        fault: of the rule that was applied; None without one.
+        status: of the response, if one was begun.
+        reason: why the request was refused.
+        sha256: of the image, in hex.
+        size: of the image, in bytes.
+        stored: whether the image became the chatbot's.
+        overlapped: whether another upload of the chatbot was in flight at the same time. An
+            upload is until its response is sent or the close of its connection is seen,
+            which is after all bytes that a client sent before it gave up.
         body_at: when its body was complete.
-        answered_at: when its answer had been sent in full.
+        answered_at: when its response had been sent in full.
         ended_at: when it was no longer in flight: answered, or the connection closed.
     """
 
@@ -65,20 +67,17 @@ class Arrival:
     ended_at: float | None = None
 
     def unix(self, at: float) -> float:
-        """One of this arrival's monotonic times as Unix seconds."""
+        """One of this arrival's monotonic times in Unix seconds."""
         return self.arrived + at - self.headers_at
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same fields, ready for JSON."""
-        return {name: getattr(self, name) for name in _ARRIVAL_FIELDS}
 
-
-_ARRIVAL_FIELDS = tuple(each.name for each in fields(Arrival))
+ARRIVALS = TypeAdapter(list[Arrival])
+"""Converts arrivals to JSON and back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A chatbot's picture. `data` is None once it was dropped to save memory."""
+class StoredImage:
+    """A chatbot's image. `data` is None once it was dropped to save memory."""
 
     content_type: str
     sha256: str
@@ -89,40 +88,40 @@ class Picture:
 class _Chatbot:
     in_flight: list[tuple[Arrival, Callable[[], bool]]] = field(default_factory=list)
     last_answered: Arrival | None = None
-    picture: Picture | None = None
+    image: StoredImage | None = None
 
 
-class Memory:
-    """All that the stand-in knows of the past.
+class RequestLog:
+    """Everything the endpoint has received since a reset.
 
     Args:
-        log_size: how many arrivals are kept.
+        size: how many arrivals are kept.
         now: monotonic seconds.
         wall: Unix seconds.
-        picture_memory: bytes of pictures kept; beyond, the longest kept are dropped.
+        image_memory: bytes of images kept; beyond, the oldest are dropped.
     """
 
     def __init__(
         self,
-        log_size: int,
+        size: int,
         *,
         now: Callable[[], float],
         wall: Callable[[], float],
-        picture_memory: int = _PICTURE_MEMORY,
+        image_memory: int = _IMAGE_MEMORY,
     ) -> None:
         self._now = now
         self._wall = wall
-        self._log: deque[Arrival] = deque(maxlen=log_size)
+        self._log: deque[Arrival] = deque(maxlen=size)
         self._chatbots: dict[str, _Chatbot] = {}
-        self._kept: OrderedDict[str, int] = OrderedDict()
-        self._kept_bytes = 0
-        self._picture_memory = picture_memory
+        self._image_sizes: OrderedDict[str, int] = OrderedDict()
+        self._image_bytes = 0
+        self._image_memory = image_memory
         self._statuses: Counter[str] = Counter()
         self._arrived = self._stored = self._overlapped = 0
         self._in_flight = self._max_in_flight = 0
 
-    def arrive(self, method: str, path: str, key: str | None) -> Arrival:
-        """A request's headers are here."""
+    def begin(self, method: str, path: str, key: str | None) -> Arrival:
+        """Record a request whose headers have arrived."""
         self._arrived += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
@@ -137,14 +136,14 @@ class Memory:
         self._log.append(arrival)
         return arrival
 
-    def name(self, arrival: Arrival, chatbot_id: str, is_closed: Callable[[], bool]) -> None:
-        """A request's chatbot is known.
+    def identify(self, arrival: Arrival, chatbot_id: str, is_closed: Callable[[], bool]) -> None:
+        """Record a request's chatbot.
 
         Args:
             arrival: the request.
             chatbot_id: the chatbot.
-            is_closed: whether the request's connection is closed. Asked because the
-                request itself hears of it a moment later, when the client may be back.
+            is_closed: whether the request's connection is closed. Its handler learns
+                this a moment later, when the client may already have come back.
         """
         arrival.chatbot_id = chatbot_id
         chatbot = self._chatbots.setdefault(chatbot_id, _Chatbot())
@@ -157,16 +156,16 @@ class Memory:
             each.overlapped = True
         chatbot.in_flight.append((arrival, is_closed))
 
-    def body_complete(self, arrival: Arrival) -> None:
-        """A request's body is here in full."""
+    def complete_body(self, arrival: Arrival) -> None:
+        """Record that a request's body has arrived in full."""
         arrival.body_at = self._now()
 
-    def answered(self, arrival: Arrival) -> None:
-        """A request's answer was sent in full."""
+    def answer(self, arrival: Arrival) -> None:
+        """Record that a request's response was sent in full."""
         arrival.answered_at = self._now()
 
-    def depart(self, arrival: Arrival) -> None:
-        """A request is over."""
+    def end(self, arrival: Arrival) -> None:
+        """Record that a request is no longer in flight."""
         arrival.ended_at = arrival.answered_at or self._now()
         self._in_flight -= 1
         self._statuses[str(arrival.status or "none")] += 1
@@ -176,28 +175,25 @@ class Memory:
             if arrival.answered_at:
                 chatbot.last_answered = arrival
 
-    def take(self, arrival: Arrival, picture: Picture) -> None:
-        """The picture is now its chatbot's."""
-        if arrival.chatbot_id is None or picture.data is None:
-            raise ValueError("a picture without a chatbot, or without bytes")
+    def store(self, arrival: Arrival, image: StoredImage) -> None:
+        """Make `image` the image of the request's chatbot."""
+        if arrival.chatbot_id is None or image.data is None:
+            raise ValueError("an image without a chatbot, or without bytes")
         arrival.stored = True
         self._stored += 1
-        self._chatbots[arrival.chatbot_id].picture = picture
-        self._kept_bytes += len(picture.data) - self._kept.pop(arrival.chatbot_id, 0)
-        self._kept[arrival.chatbot_id] = len(picture.data)
-        while self._kept_bytes > self._picture_memory:
-            chatbot_id, size = self._kept.popitem(last=False)
-            self._kept_bytes -= size
-            chatbot = self._chatbots[chatbot_id]
-            if chatbot.picture:
-                chatbot.picture = Picture(
-                    chatbot.picture.content_type, chatbot.picture.sha256, None
-                )
+        self._chatbots[arrival.chatbot_id].image = image
+        self._image_bytes += len(image.data) - self._image_sizes.pop(arrival.chatbot_id, 0)
+        self._image_sizes[arrival.chatbot_id] = len(image.data)
+        while self._image_bytes > self._image_memory:
+            chatbot_id, size = self._image_sizes.popitem(last=False)
+            self._image_bytes -= size
+            if dropped := self._chatbots[chatbot_id].image:
+                self._chatbots[chatbot_id].image = replace(dropped, data=None)
 
-    def picture(self, chatbot_id: str) -> Picture | None:
-        """The picture that a chatbot has; None if it has none."""
+    def image(self, chatbot_id: str) -> StoredImage | None:
+        """The image that a chatbot has; None if it has none."""
         chatbot = self._chatbots.get(chatbot_id)
-        return chatbot.picture if chatbot else None
+        return chatbot.image if chatbot else None
 
     def arrivals(self, since: int, limit: int) -> list[Arrival]:
         """At most `limit` arrivals after number `since`, oldest first."""

@@ -1,17 +1,19 @@
-"""How the stand-in misbehaves: rules and their options.
+"""Rules: which uploads meet which fault, in which order and how often.
 
-A rule names a chatbot ("*" for every one), perhaps the number of an API key, a
-fault, its options, and how many times it applies (for ever without `times`):
+A rule names a chatbot ("*" for every one), a fault, the fault's options, and to how many
+uploads it applies (without `times`: to all of them):
 
     {"chatbot_id": "bot-42", "fault": "status", "status": 500, "times": 2}
 
-In which order they apply is told in `rulebook`. What each fault does stands
-in its class; those that inherit from `Answering` take the options of the answer
-as well. How it is done on the wire is told in `wire`.
+Each fault is a class below; those that derive from `ResponseRule` also take the options
+of the response. `upload` and `responses` carry them out.
 """
 
 from __future__ import annotations
 
+import reprlib
+from collections import deque
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,12 +22,10 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
-    TypeAdapter,
     ValidationError,
 )
 
-EVERY = "*"
-"""In place of a chatbot's id: whichever it is."""
+_EVERY_CHATBOT = "*"
 
 _Seconds = Annotated[float, Field(ge=0, le=86_400)]
 _Status = Annotated[int, Field(ge=200, le=599)]
@@ -33,36 +33,36 @@ _HeaderValue = Annotated[str, Field(pattern=r"^[ -~]*$")]
 _HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
-class Behaviour(BaseModel):
+class BaseRule(BaseModel):
     """What every rule has.
 
     Attributes:
         chatbot_id: whose uploads it applies to; "*" for every chatbot's.
-        key: the number, from 0, of the API key whose uploads it applies to, in the order
-            in which the stand-in was given its keys; None for every key's.
-        times: to how many uploads it applies; None for ever.
+        key: only to uploads with this API key, by its number from 0 in the order in which
+            the endpoint was given its keys; None for every key.
+        times: to how many uploads it applies; None for all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    chatbot_id: str = Field(EVERY, min_length=1)
+    chatbot_id: str = Field(_EVERY_CHATBOT, min_length=1)
     key: NonNegativeInt | None = None
     times: PositiveInt | None = None
 
 
-class Answering(Behaviour):
-    """A rule that ends in an answer: the usual one, changed by these options.
+class ResponseRule(BaseRule):
+    """A rule that ends in a response: the usual one, changed by these options.
 
     Attributes:
-        status: instead of the usual one. The picture is taken if it is 2xx.
-        envelope: whose error body: v1's documented one, or v2's. 429 is always v2's.
-        body: instead of the documented one; what is no text is sent as JSON.
-        content_type: instead of `application/json`.
-        headers: further ones, or others. A 3xx without `Location` leads to the same path.
+        status: replaces the usual one. The image is stored if it is 2xx.
+        envelope: the shape of the error body: v1's documented one, or v2's. 429 is always v2's.
+        body: replaces the documented one; other values than text are sent as JSON.
+        content_type: replaces `application/json`.
+        headers: added, or replaced. A 3xx without `Location` redirects to the same path.
         retry_after: `Retry-After` in seconds.
-        retry_after_date: `Retry-After` as the HTTP date so many seconds from now.
-        ratelimit_reset: `X-RateLimit-*` headers, with a reset so many seconds from now.
-        ratelimit_reset_unit: whether that reset is Unix seconds or milliseconds.
+        retry_after_date: `Retry-After` as an HTTP date, this many seconds from now.
+        ratelimit_reset: adds `X-RateLimit-*` headers with a reset this many seconds from now.
+        ratelimit_reset_unit: whether that reset is in Unix seconds or milliseconds.
     """
 
     status: _Status | None = None
@@ -76,15 +76,15 @@ class Answering(Behaviour):
     ratelimit_reset_unit: Literal["s", "ms"] = "s"
 
 
-class Status(Answering):
-    """Answers with a status."""
+class Status(ResponseRule):
+    """Responds with status=N."""
 
     fault: Literal["status"]
     status: _Status
 
 
-class Html(Answering):
-    """Answers with an HTML page, as a proxy in front of a broken server does."""
+class Html(ResponseRule):
+    """Responds with an HTML page and 502, as a proxy does."""
 
     fault: Literal["html"]
     status: _Status = 502
@@ -92,56 +92,56 @@ class Html(Answering):
     body: str = "<!doctype html>\n<title>Oops</title>\n<h1>Something went wrong</h1>\n"
 
 
-class InvalidJson(Answering):
-    """Answers 200 with a body that says it is JSON and is not."""
+class InvalidJson(ResponseRule):
+    """Responds with 200 and broken JSON."""
 
     fault: Literal["invalid_json"]
     status: _Status = 200
     body: str = '{"message": "Chatbot Profile Pict'
 
 
-class Delay(Answering):
-    """Takes the picture at once and answers `seconds` later."""
+class Delay(ResponseRule):
+    """Stores the image, responds seconds=N later."""
 
     fault: Literal["delay"]
     seconds: _Seconds
 
 
-class Drip(Answering):
-    """Sends the answer a byte every `seconds`, from its headers or from its body on."""
+class Trickle(ResponseRule):
+    """Sends a byte each seconds=N, from part=body or headers on."""
 
     fault: Literal["trickle"]
     seconds: _Seconds = 1.0
     part: Literal["headers", "body"] = "body"
 
 
-class CutResponse(Answering):
-    """Sends half of the body that `Content-Length` announces, and closes."""
+class TruncatedBody(ResponseRule):
+    """Closes the connection after half of the response's body."""
 
     fault: Literal["truncated_body"]
 
 
-class HugeBody(Answering):
-    """Sends a body of `size` bytes, or one that never ends."""
+class HugeBody(ResponseRule):
+    """Sends a body of size=N bytes, or one without end."""
 
     fault: Literal["huge_body"]
     size: PositiveInt | None = None
 
 
-class Reset(Behaviour):
-    """Resets the connection (RST) in the middle of the picture."""
+class Reset(BaseRule):
+    """Resets the connection (RST) in the middle of the image."""
 
     fault: Literal["reset"]
 
 
-class CloseBeforeRead(Behaviour):
-    """Closes the connection when it knows the chatbot, before it reads the picture."""
+class CloseBeforeRead(BaseRule):
+    """Closes the connection before it reads the image."""
 
     fault: Literal["close_before_read"]
 
 
-class CloseAfterAccept(Behaviour):
-    """Takes the picture and closes the connection without an answer."""
+class CloseAfterAccept(BaseRule):
+    """Stores the image, closes without a response."""
 
     fault: Literal["close_after_accept"]
 
@@ -151,8 +151,8 @@ Rule = (
     | Html
     | InvalidJson
     | Delay
-    | Drip
-    | CutResponse
+    | Trickle
+    | TruncatedBody
     | HugeBody
     | Reset
     | CloseBeforeRead
@@ -160,19 +160,17 @@ Rule = (
 )
 
 
-class Script(BaseModel):
-    """A script file, and what the control API takes: `{"rules": [...]}`."""
-
+class _Rules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rules: list[Annotated[Rule, Field(discriminator="fault")]]
 
 
-class InvalidRules(ValueError):  # noqa: N818 - names what is wrong, as the project's errors do
-    """Rules that cannot be.
+class InvalidRules(ValueError):  # noqa: N818 - says what is wrong, as the project's errors do
+    """Rules that are not valid.
 
     Attributes:
-        problems: one sentence a problem, each beginning with the rule's index and field.
+        problems: one sentence for each problem, with the rule's index and field.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -180,39 +178,84 @@ class InvalidRules(ValueError):  # noqa: N818 - names what is wrong, as the proj
         self.problems = problems
 
 
-_SCRIPT = TypeAdapter(Script)
-
-
-def parse_script(script: bytes | str | dict[str, Any]) -> list[Rule]:
-    """The rules of a script: JSON, or what JSON stands for.
+def parse_rules(document: bytes | dict[str, Any]) -> list[Rule]:
+    """The rules in `{"rules": [...]}`, as JSON or parsed.
 
     Raises:
-        InvalidRules: it is no JSON, or a rule is not what it must be.
+        InvalidRules: it is not JSON, or not valid.
     """
     try:
-        if isinstance(script, dict):
-            return _SCRIPT.validate_python(script).rules
-        return _SCRIPT.validate_json(script).rules
+        if isinstance(document, dict):
+            return _Rules.model_validate(document).rules
+        return _Rules.model_validate_json(document).rules
     except ValidationError as error:
-        raise InvalidRules([_sentence(dict(each)) for each in error.errors()]) from error
+        raise InvalidRules(problems_of(error)) from error
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    location = list(error["loc"])
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "json_invalid":
-        return f"not JSON: {context['error']}"
-    if kind == "union_tag_invalid":
-        message = f"{context['tag']!r} is none of {context['expected_tags']}"
-    elif kind == "extra_forbidden":
-        message = "there is no such field"
-    elif kind == "missing":
-        message = "is required"
-    else:
-        message = f"{error['msg']}, not {error['input']!r}"
-    if kind.startswith("union_tag"):
-        location.append("fault")
-    elif len(location) > len(("rules", 0, "fault")) - 1:
-        del location[2]  # pydantic names the fault between the index and the field
-    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return f"{field.lstrip('.') or 'script'}: {message}"
+def problems_of(error: ValidationError) -> list[str]:
+    """One sentence for each problem: `rules.0.status.seconds: Field required (got ...)`."""
+    return [
+        f"{'.'.join(map(str, each['loc'])) or 'document'}: {each['msg']} "
+        f"(got {reprlib.repr(each['input'])})"
+        for each in error.errors()
+    ]
+
+
+class RuleQueue:
+    """The rules that still apply.
+
+    An upload uses the first rule for its chatbot, or else the first for "*"; in both
+    cases one for its key comes before one for every key.
+    """
+
+    def __init__(self) -> None:
+        # By chatbot and number of the key; each rule with the times that are left.
+        self._left: dict[tuple[str, int | None], deque[tuple[Rule, int | None]]] = {}
+
+    def add(self, rules: list[Rule]) -> None:
+        """Queue rules, each behind those of the same chatbot and key: all of them, or none.
+
+        Raises:
+            InvalidRules: a rule would never apply, as one before it applies without end.
+        """
+        endless = {scope for scope, left in self._left.items() if left[-1][1] is None}
+        problems = []
+        for index, rule in enumerate(rules):
+            scope = rule.chatbot_id, rule.key
+            if scope in endless:
+                problems.append(
+                    f"rules.{index}: would never apply, as a rule of {rule.chatbot_id!r} "
+                    f"before it has no `times`"
+                )
+            elif rule.times is None:
+                endless.add(scope)
+        if problems:
+            raise InvalidRules(problems)
+        for rule in rules:
+            self._left.setdefault((rule.chatbot_id, rule.key), deque()).append((rule, rule.times))
+
+    def take(self, chatbot_id: str, key: int | None = None) -> Rule | None:
+        """The rule for an upload of this chatbot with this key; uses it up once."""
+        for scope in product((chatbot_id, _EVERY_CHATBOT), dict.fromkeys((key, None))):
+            if left := self._left.get(scope):
+                rule, times = left.popleft()
+                if times is None or times > 1:
+                    left.appendleft((rule, times and times - 1))
+                elif not left:
+                    del self._left[scope]
+                return rule
+        return None
+
+    def clear(self, chatbot_id: str | None = None) -> None:
+        """Forget the rules of one chatbot, or all of them."""
+        self._left = {
+            scope: left for scope, left in self._left.items() if chatbot_id not in {None, scope[0]}
+        }
+
+    def left(self) -> list[dict[str, Any]]:
+        """The rules that still apply, with the times that are left, ready for JSON."""
+        return [
+            rule.model_dump(exclude_unset=True) | {"times": times, "chatbot_id": rule.chatbot_id}
+            for left in self._left.values()
+            for rule, times in left
+        ]

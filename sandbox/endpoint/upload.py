@@ -1,168 +1,169 @@
-"""One upload: read its form, judge it, answer as usual or as a rule wants it."""
+"""One upload: reads its form, judges it, and responds as usual or as a rule says."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import time
-from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 
-from aiohttp import (
-    BodyPartReader,
-    content_disposition_filename,
-    parse_content_disposition,
-    web,
-)
+from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-from sandbox.endpoint import wire
-from sandbox.endpoint.answers import UPLOADED, Answer, changed, documented
-from sandbox.endpoint.picture import fault
-from sandbox.endpoint.request_log import Picture
+from sandbox.endpoint import responses
+from sandbox.endpoint.request_log import StoredImage
 from sandbox.endpoint.rules import (
-    Answering,
     CloseAfterAccept,
     CloseBeforeRead,
-    CutResponse,
     Delay,
-    Drip,
     HugeBody,
     Reset,
-    Rule,
+    ResponseRule,
+    Trickle,
+    TruncatedBody,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from sandbox.endpoint.request_log import Arrival, Memory
+    from sandbox.endpoint.request_log import Arrival, RequestLog
+    from sandbox.endpoint.rules import Rule
 
 _CHATBOT_ID_LIMIT = 1_000
-_CHATBOT_ID_CHUNK = 256  # aiohttp reads ahead by one, which should not be the picture
-_PICTURE_CHUNK = 65_536
+_CHATBOT_ID_CHUNK = 256  # aiohttp reads one chunk ahead, which must not hold the image
+_IMAGE_CHUNK = 65_536
+_IMAGE_LIMIT = 1_000_000
+_READERS: dict[bytes, tuple[str, type[PngImageFile | JpegImageFile]]] = {
+    b"\x89PNG\r\n\x1a\n": ("image/png", PngImageFile),
+    b"\xff\xd8\xff": ("image/jpeg", JpegImageFile),
+}
 
 
-@lru_cache(maxsize=1_000)
-def _names(content_disposition: str | None) -> tuple[str | None, str | None]:
-    """The field's name and the file's name.
+def image_problem(data: bytes, content_type: str) -> str | None:
+    """Why the endpoint refuses an image with this content type; None if it accepts it.
 
-    Cached, as reading them costs more than anything else in a small upload, and
-    one client's uploads hardly differ here.
+    Reads the header and decodes nothing: it is cheap, and decompression bombs do no harm.
     """
-    _, parameters = parse_content_disposition(content_disposition)
-    return (
-        content_disposition_filename(parameters, "name"),
-        content_disposition_filename(parameters, "filename"),
-    )
+    if len(data) >= _IMAGE_LIMIT:
+        return f"image of {len(data):,} bytes is not under {_IMAGE_LIMIT:,}"
+    known = next((known for magic, known in _READERS.items() if data.startswith(magic)), None)
+    if known is None:
+        return "image is neither PNG nor JPEG"
+    true_type, reader = known
+    if content_type != true_type:
+        return f"image is {true_type} but came as {content_type or 'no content type'}"
+    try:
+        # Not Image.open: it warns of bombs, which are harmless without decoding.
+        width, height = reader(BytesIO(data)).size
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"image cannot be read: {error}"
+    # An EXIF orientation can only swap the sides, and a square stays square.
+    return None if width == height else f"image is {width} x {height}, not square"
 
 
 class Upload:
-    """An upload under way.
+    """An upload in flight.
 
     Args:
         request: the request.
         arrival: its entry in the log, filled in here.
-        memory: where it is remembered.
-        take_rule: gives the rule for a chatbot, as soon as the chatbot is known.
+        log: the log.
+        take_rule: returns the rule for a chatbot; called once the chatbot is known.
     """
 
     def __init__(
         self,
         request: web.Request,
         arrival: Arrival,
-        memory: Memory,
+        log: RequestLog,
         take_rule: Callable[[str], Rule | None],
     ) -> None:
         self._request = request
         self._arrival = arrival
-        self._memory = memory
+        self._log = log
         self._take_rule = take_rule
         self._rule: Rule | None = None
-        self._picture: Picture | None = None
-        self._picture_fault: str | None = "profilePictureFile is missing"
+        self._image: StoredImage | None = None
+        self._image_problem: str | None = "profilePictureFile is missing"
 
-    async def read(self, known_chatbots: Collection[str] | None) -> Answer:
-        """Read the form; the usual answer to it."""
+    async def read(self, known_chatbots: Collection[str] | None) -> tuple[int, str] | None:
+        """Read the form; the status and reason of a refusal, or None."""
         if self._request.content_type != "multipart/form-data":
-            return documented(400, "the body is no multipart/form-data")
+            return 400, "the body is not multipart/form-data"
         try:
             async for part in await self._request.multipart():
                 if isinstance(part, BodyPartReader):
                     await self._read_part(part)
         except web.HTTPRequestEntityTooLarge:
-            return documented(413, "a part of the form is far too large")
+            return 413, "a part of the form is far too large"
         except (ValueError, RuntimeError, HttpProcessingError) as error:
-            return documented(400, f"the form is malformed: {error}")
-        self._memory.body_complete(self._arrival)
-        return self._judge(known_chatbots)
-
-    def _judge(self, known_chatbots: Collection[str] | None) -> Answer:
+            return 400, f"the form is malformed: {error}"
+        self._log.complete_body(self._arrival)
         if self._arrival.chatbot_id is None:
-            return documented(400, "chatbotId is missing, blank or over-long")
+            return 400, "chatbotId is missing, blank or too long"
         if known_chatbots is not None and self._arrival.chatbot_id not in known_chatbots:
-            return documented(404, "there is no such chatbot")
-        if self._picture_fault:
-            return documented(400, self._picture_fault)
-        return UPLOADED
+            return 404, "there is no such chatbot"
+        return (400, self._image_problem) if self._image_problem else None
 
     async def _read_part(self, part: BodyPartReader) -> None:
-        name, filename = _names(part.headers.get("Content-Disposition"))
-        if name == "chatbotId" and self._arrival.chatbot_id is None:
+        if part.name == "chatbotId" and self._arrival.chatbot_id is None:
             part.chunk_size = _CHATBOT_ID_CHUNK
             chatbot_id = (await part.read()).decode()
             if chatbot_id.strip() and len(chatbot_id) <= _CHATBOT_ID_LIMIT:
-                await self._chatbot_is(chatbot_id)
-        elif name == "profilePictureFile":
-            part.chunk_size = _PICTURE_CHUNK
+                await self._identify(chatbot_id)
+        elif part.name == "profilePictureFile":
+            part.chunk_size = _IMAGE_CHUNK
             if isinstance(self._rule, Reset):
                 await part.read_chunk()
-                await wire.hang_up(self._request, reset=True)
+                await responses.close(self._request, reset=True)
             content_type = part.headers.get("Content-Type", "")
-            self._picture_is(bytes(await part.read()), filename, content_type)
+            data = bytes(await part.read())
+            self._image = StoredImage(content_type, hashlib.sha256(data).hexdigest(), data)
+            self._arrival.sha256, self._arrival.size = self._image.sha256, len(data)
+            self._image_problem = "profilePictureFile is not a file: it has no file name"
+            if part.filename:
+                self._image_problem = image_problem(data, content_type)
 
-    async def _chatbot_is(self, chatbot_id: str) -> None:
-        self._memory.name(self._arrival, chatbot_id, self._is_closed)
+    async def _identify(self, chatbot_id: str) -> None:
+        def is_closed() -> bool:
+            return self._request.transport is None or self._request.transport.is_closing()
+
+        self._log.identify(self._arrival, chatbot_id, is_closed)
         self._rule = self._take_rule(chatbot_id)
         if self._rule is not None:
             self._arrival.fault = self._rule.fault
         if isinstance(self._rule, CloseBeforeRead):
-            await wire.hang_up(self._request)
+            await responses.close(self._request)
 
-    def _picture_is(self, data: bytes, filename: str | None, content_type: str) -> None:
-        if filename:
-            self._picture_fault = fault(data, content_type)
-        else:
-            self._picture_fault = "profilePictureFile is no file: it has no file name"
-        self._picture = Picture(content_type, hashlib.sha256(data).hexdigest(), data)
-        self._arrival.sha256, self._arrival.size = self._picture.sha256, len(data)
-
-    def _is_closed(self) -> bool:
-        return self._request.transport is None or self._request.transport.is_closing()
-
-    async def answer(self, usual: Answer, latency: float) -> web.StreamResponse:
-        """Answer as usual after `latency` seconds, or do what the rule says."""
+    async def respond(self, usual: web.Response, latency: float) -> web.StreamResponse:
+        """Respond as usual after `latency` seconds, or as the rule says."""
         request, arrival, rule = self._request, self._arrival, self._rule
         if isinstance(rule, Reset | CloseBeforeRead):
-            await wire.hang_up(request, reset=isinstance(rule, Reset))
-        answer = changed(usual, rule, time.time()) if isinstance(rule, Answering) else usual
-        if usual.is_success and answer.is_success and self._picture:
-            self._memory.take(arrival, self._picture)
+            await responses.close(request, reset=isinstance(rule, Reset))
+        is_good = usual.status == 200  # noqa: PLR2004 - HTTP's own number
+        response: web.StreamResponse = usual
+        if isinstance(rule, ResponseRule):
+            response = usual = responses.apply_rule(rule, usual, time.time())
+        if is_good and usual.status // 100 == 2 and self._image:  # noqa: PLR2004 - 2xx
+            self._log.store(arrival, self._image)
         if isinstance(rule, CloseAfterAccept):
-            await wire.hang_up(request)
+            await responses.close(request)
         if rule is None or isinstance(rule, Delay):
             await asyncio.sleep(rule.seconds if rule else latency)
-        arrival.status, arrival.reason = answer.status, answer.reason
-        response: web.StreamResponse
+        arrival.status = usual.status
         match rule:
-            case Drip():
-                await wire.drip(request, answer, rule.seconds, headers_too=rule.part == "headers")
-                self._memory.answered(arrival)
-                await wire.hang_up(request)
-            case CutResponse():
-                await wire.send_half(request, answer)
-            case HugeBody():
-                response = await wire.flood(request, answer, rule.size)
+            case Trickle(seconds=seconds, part=part):
+                await responses.send_slowly(request, usual, seconds, headers_too=part == "headers")
+                self._log.answer(arrival)
+                await responses.close(request)
+            case TruncatedBody():
+                await responses.send_half(request, usual)
+            case HugeBody(size=size):
+                response = await responses.send_huge(request, usual, size)
             case _:
-                response = await wire.send(request, answer)
-        self._memory.answered(arrival)
+                await responses.send(request, usual)
+        self._log.answer(arrival)
         return response

@@ -155,7 +155,7 @@ def _judge(
     exchanges = [each for worker in world.workers for each in list(worker.endpoint.exchanges)]
     evidence = {
         "jobs": [asdict(job) for job in jobs],
-        "arrivals": [arrival.as_dict() for arrival in arrivals],
+        "arrivals": [asdict(arrival) for arrival in arrivals],
         "exchanges": [asdict(exchange) for exchange in exchanges],
         "freezes": [asdict(freeze) for freeze in world.freezes],
         "troubles": [asdict(trouble) for trouble in report.troubles],

@@ -83,7 +83,7 @@ def test_no_chatbot_is_a_bad_request(endpoint: EndpointProcess, chatbot_id: str 
     response = upload(endpoint, chatbot_id)
 
     assert (response.status_code, response.json()) == (400, BAD_REQUEST)
-    assert reason(endpoint) == "chatbotId is missing, blank or over-long"
+    assert reason(endpoint) == "chatbotId is missing, blank or too long"
 
 
 def test_an_unknown_chatbot_is_not_found(endpoint: EndpointProcess) -> None:
@@ -147,8 +147,8 @@ def test_a_bad_picture_is_a_bad_request(
 @pytest.mark.parametrize(
     ("content_type", "why"),
     [
-        ("application/json", "no multipart/form-data"),
-        ("multipart/mixed; boundary=b", "no multipart/form-data"),
+        ("application/json", "not multipart/form-data"),
+        ("multipart/mixed; boundary=b", "not multipart/form-data"),
         ("multipart/form-data", "boundary missed"),
         ("multipart/form-data; boundary=other", "malformed"),
     ],

@@ -1,4 +1,4 @@
-"""The stand-in's parts that need no server: the rate limit, the memory, the picture check."""
+"""The stand-in's parts that need no server: the rate limit, the log, the picture check."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facelift.units import Rate
-from sandbox.endpoint.limits import RateLimit
-from sandbox.endpoint.picture import fault
-from sandbox.endpoint.request_log import Arrival, Memory, Picture
+from sandbox.endpoint.access import RateLimit
+from sandbox.endpoint.request_log import Arrival, RequestLog, StoredImage
+from sandbox.endpoint.upload import image_problem
 from tests.sandbox.test_endpoint_driver import image
 
 
@@ -24,23 +24,23 @@ class Clock:
         return self.now
 
 
-def arrive(memory: Memory, chatbot_id: str = "bot") -> Arrival:
-    arrival = memory.arrive("POST", "/", None)
-    memory.name(arrival, chatbot_id, lambda: False)
+def arrive(log: RequestLog, chatbot_id: str = "bot") -> Arrival:
+    arrival = log.begin("POST", "/", None)
+    log.identify(arrival, chatbot_id, lambda: False)
     return arrival
 
 
-def end(memory: Memory, arrival: Arrival) -> None:
-    memory.answered(arrival)
-    memory.depart(arrival)
+def end(log: RequestLog, arrival: Arrival) -> None:
+    log.answer(arrival)
+    log.end(arrival)
 
 
-def memory_of(clock: Clock, picture_memory: int = 1_000) -> Memory:
-    return Memory(10, now=clock, wall=clock, picture_memory=picture_memory)
+def memory_of(clock: Clock, image_memory: int = 1_000) -> RequestLog:
+    return RequestLog(10, now=clock, wall=clock, image_memory=image_memory)
 
 
-def take(memory: Memory, chatbot_id: str, data: bytes) -> None:
-    memory.take(arrive(memory, chatbot_id), Picture("image/png", data.hex(), data))
+def take(log: RequestLog, chatbot_id: str, data: bytes) -> None:
+    log.store(arrive(log, chatbot_id), StoredImage("image/png", data.hex(), data))
 
 
 @given(
@@ -115,22 +115,22 @@ def test_each_key_has_its_own_limit() -> None:
 
 
 def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
-    memory = memory_of(Clock())
-    closed = memory.arrive("POST", "/", None)
-    memory.name(closed, "bot", lambda: True)
+    log = memory_of(Clock())
+    closed = log.begin("POST", "/", None)
+    log.identify(closed, "bot", lambda: True)
 
-    assert not arrive(memory).overlapped
+    assert not arrive(log).overlapped
     assert not closed.overlapped
 
 
 def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> None:
     clock = Clock()
-    memory = memory_of(clock)
-    first = arrive(memory)
-    second = memory.arrive("POST", "/", None)
+    log = memory_of(clock)
+    first = arrive(log)
+    second = log.begin("POST", "/", None)
     clock.now += 1
-    end(memory, first)
-    memory.name(second, "bot", lambda: False)
+    end(log, first)
+    log.identify(second, "bot", lambda: False)
 
     assert first.overlapped
     assert second.overlapped
@@ -138,18 +138,18 @@ def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> No
 
 def test_an_upload_after_another_does_not_overlap() -> None:
     clock = Clock()
-    memory = memory_of(clock)
-    end(memory, arrive(memory))
+    log = memory_of(clock)
+    end(log, arrive(log))
 
-    assert not arrive(memory).overlapped
+    assert not arrive(log).overlapped
 
 
 def test_the_longest_kept_pictures_are_dropped_when_memory_is_full() -> None:
-    memory = memory_of(Clock(), picture_memory=10)
+    log = memory_of(Clock(), image_memory=10)
     for chatbot_id in ("a", "b", "a", "c"):
-        take(memory, chatbot_id, b"1234")
+        take(log, chatbot_id, b"1234")
 
-    kept = {name: memory.picture(name) for name in "abc"}
+    kept = {name: log.image(name) for name in "abc"}
     assert {name: picture and picture.data for name, picture in kept.items()} == {
         "a": b"1234",
         "b": None,
@@ -160,12 +160,12 @@ def test_the_longest_kept_pictures_are_dropped_when_memory_is_full() -> None:
 
 
 def test_a_picture_that_replaces_another_takes_its_room() -> None:
-    memory = memory_of(Clock(), picture_memory=10)
-    take(memory, "other", b"12")
+    log = memory_of(Clock(), image_memory=10)
+    take(log, "other", b"12")
     for _ in range(100):
-        take(memory, "bot", b"12345678")
+        take(log, "bot", b"12345678")
 
-    other = memory.picture("other")
+    other = log.image("other")
     assert other
     assert other.data == b"12"
 
@@ -174,15 +174,17 @@ def test_a_square_with_an_orientation_is_square() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
 
-    assert fault(image(8, 8, "JPEG", exif=exif), "image/jpeg") is None
-    assert fault(image(8, 9, "JPEG", exif=exif), "image/jpeg") == "picture is 8 x 9, not square"
+    assert image_problem(image(8, 8, "JPEG", exif=exif), "image/jpeg") is None
+    assert (
+        image_problem(image(8, 9, "JPEG", exif=exif), "image/jpeg") == "image is 8 x 9, not square"
+    )
 
 
 def test_a_bomb_is_neither_decoded_nor_warned_of() -> None:
     buffer = BytesIO()
     Image.new("1", (14_000, 14_000)).save(buffer, "PNG")
 
-    assert fault(buffer.getvalue(), "image/png") is None
+    assert image_problem(buffer.getvalue(), "image/png") is None
 
 
 @given(st.sampled_from(["PNG", "JPEG"]), st.data())
@@ -192,4 +194,4 @@ def test_a_damaged_picture_raises_nothing(kind: str, data: st.DataObject) -> Non
         picture[data.draw(st.integers(8, len(picture) - 1))] = data.draw(st.integers(0, 255))
     del picture[data.draw(st.integers(8, len(picture))) :]
 
-    fault(bytes(picture), f"image/{kind.lower()}")
+    image_problem(bytes(picture), f"image/{kind.lower()}")

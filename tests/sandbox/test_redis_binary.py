@@ -136,5 +136,5 @@ def test_a_server_asked_for_that_is_too_old_is_an_error(
     program(elsewhere / "usr" / "redis-server")
     asked = program(elsewhere / "old" / "redis-server", REDIS.replace("7.0.15", "6.0.16"))
     monkeypatch.setenv("FACELIFT_REDIS_SERVER", str(asked))
-    with pytest.raises(RedisServerMissing, match=r"FACELIFT_REDIS_SERVER: .* is no Redis 6\.2 or"):
+    with pytest.raises(RedisServerMissing, match=r"FACELIFT_REDIS_SERVER: .* is not Redis 6\.2 or"):
         find_redis_server()

@@ -121,11 +121,9 @@ def test_a_paused_server_does_not_answer_until_it_is_resumed(server: RedisServer
 
 
 def test_a_paused_server_ends_in_good_order(server: RedisServer) -> None:
-    process = server._process
-    assert process is not None
     server.pause()
     server.stop()
-    assert process.returncode == 0
+    assert "bye bye" in server.log.read_text()
 
 
 def test_stop_and_kill_are_harmless_when_it_is_gone(server: RedisServer) -> None:
@@ -137,7 +135,7 @@ def test_stop_and_kill_are_harmless_when_it_is_gone(server: RedisServer) -> None
 
 
 def test_a_running_server_is_not_started_again(server: RedisServer) -> None:
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         server.start()
 
 

@@ -1,0 +1,65 @@
+"""A program that runs in a session of its own and is stopped with everything it started."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ChildProcess:
+    """Starts `command` at once. Ctrl-C in our terminal does not reach it.
+
+    Args:
+        command: the program and its arguments.
+        options: further ones of `subprocess.Popen`.
+
+    Attributes:
+        popen: the process.
+        pid: its id.
+    """
+
+    def __init__(self, command: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - Popen's own
+        self.popen: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, **options
+        )
+        self.pid = self.popen.pid
+        self._descendants: set[psutil.Process] = set()
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs; notes the processes that it has started."""
+        with suppress(psutil.NoSuchProcess):
+            self._descendants |= set(psutil.Process(self.pid).children(recursive=True))
+        return self.popen.poll()
+
+    def stop(self, grace: float, *, requests: int = 1) -> None:
+        """Ask it to end; kill it if it has not after `grace` seconds.
+
+        Args:
+            grace: seconds to wait after each request.
+            requests: how often to send SIGTERM.
+        """
+        self.poll()
+        try:
+            for _ in range(requests):
+                self.popen.terminate()
+                self.popen.send_signal(signal.SIGCONT)  # a paused process acts on SIGTERM only now
+                with suppress(subprocess.TimeoutExpired):
+                    self.popen.wait(grace)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it and the processes that it has started, and wait until they are gone."""
+        self.popen.kill()
+        self.popen.wait()
+        for each in self._descendants:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(self._descendants)
