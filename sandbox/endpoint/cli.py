@@ -29,7 +29,7 @@ _FAULTS = "\n".join(
     f"    {get_args(each.model_fields['fault'].annotation)[0]:20}{inspect.getdoc(each)}"
     for each in get_args(Rule)
 )
-_HELP = f"""Run a sandbox in place of Chatbase's endpoint, with faults on request.
+_HELP = f"""Run a sandbox of Chatbase's endpoint, with faults.
 
 It accepts images at POST /api/v1/upload-chatbot-profile-picture as Chatbase
 does, and runs until Ctrl-C. For example, respond to bot-42 with 500, 500, 200:
