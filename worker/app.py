@@ -127,6 +127,7 @@ class Worker:
                     read=settings.read_timeout,
                     total=settings.request_timeout,
                 ),
+                connections=settings.concurrency,
             ),
             recorder=Recorder(
                 store=store,
@@ -202,7 +203,7 @@ class Worker:
         )
         if self._sender:  # the rest of the URL may be a secret
             host = urlsplit(settings.webhook_url.get_secret_value()).hostname
-            log.info("webhooks are on", extra=fields(receiver=host))
+            log.info("webhooks are on", extra=fields(host=host))
         for loop in self._loops:
             loop.start()
 
@@ -233,11 +234,11 @@ def _open_sender(settings: Settings, store: JobStore, metrics: Metrics) -> Webho
     if not url:
         return None
     try:
-        receiver = WebhookTarget.from_url(url, Signer(settings.webhook_secrets), timeout)
+        target = WebhookTarget.from_url(url, Signer(settings.webhook_secrets), timeout)
     except ValueError as error:
         raise InvalidSettings([f"FACELIFT_WEBHOOK_URL {error}"]) from error
     return WebhookSender(
-        *(store.webhooks, receiver, patience(settings.backoff_base), Random(), metrics),
+        *(store.webhooks, target, patience(settings.backoff_base), Random(), metrics),
         lease=timeout + settings.lease,
     )
 

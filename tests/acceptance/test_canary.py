@@ -182,7 +182,7 @@ def hear(scene: Scene, hook: Hook) -> None:
     assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
     hook.go_down()
     scene.enqueue("unheard")
-    eventually(lambda: "the receiver is not available" in scene.workers.log, "no try failed")
+    eventually(lambda: "the target is not available" in scene.workers.log, "no try failed")
     hook.come_back()
 
 

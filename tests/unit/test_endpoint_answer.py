@@ -14,7 +14,7 @@ from facelift.codes import OutcomeCode
 from facelift.ledger.replies import Quota
 from worker.endpoint.answer import Answer, Receipt, judge
 from worker.endpoint.pause import read_quota, requested_pause
-from worker.endpoint.wording import presentable
+from worker.endpoint.redact import presentable
 from worker.errors import DeliveryFailed, DeliveryRefused, Failure, RateLimited
 
 KEY = "sk-canary/1234+5678=="

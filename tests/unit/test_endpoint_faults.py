@@ -12,12 +12,15 @@ import requests.exceptions as of_requests
 import urllib3.exceptions as of_urllib3
 
 from facelift.codes import OutcomeCode
-from worker.endpoint.faults import FAULTS, cause, translate
-from worker.endpoint.limits import RequestLimits
-from worker.endpoint.watchdog import Overdue
+from worker.endpoint.faults import cause, translate
+from worker.http import NoAnswer, RequestLimits
+from worker.http.exchange import Overdue
+from worker.http.faults import FAULTS, explain, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from worker.errors import DeliveryFailed
 
 KEY = "sk-canary-1234"
 STUB: Any = None
@@ -39,9 +42,19 @@ def family(kind: type[Exception], module: str) -> Iterator[type[Exception]]:
             yield from family(each, module)
 
 
+def failure_of(error: Exception, limits: RequestLimits) -> DeliveryFailed:
+    return translate(explain(error, limits), host="host", limits=limits)
+
+
+def caught(error: Exception) -> NoAnswer:
+    with pytest.raises(NoAnswer) as raised, mapped(RequestLimits()):
+        raise error
+    return raised.value
+
+
 def code_of(error: Exception) -> OutcomeCode:
     assert isinstance(error, FAULTS)
-    failure = translate(error, host="host", limits=RequestLimits())
+    failure = failure_of(error, RequestLimits())
     assert failure.sentence.endswith(".")
     assert "{" not in failure.sentence
     assert KEY not in str(failure)
@@ -117,14 +130,14 @@ def test_what_was_handled_elsewhere_has_no_say() -> None:
 
 
 def test_the_total_limit_is_named() -> None:
-    failure = translate(Overdue("late"), host="host", limits=RequestLimits(total=12.5))
+    failure = failure_of(Overdue("late"), RequestLimits(total=12.5))
     assert failure.code is OutcomeCode.TIMEOUT
     assert failure.sentence == "host had not answered in full after 12.5 s."
 
 
 def test_an_exception_is_chained() -> None:
     error = of_urllib3.ProtocolError("reset")
-    assert cause(error, KEY) is error
+    assert cause(caught(error), KEY) is error
 
 
 @pytest.mark.parametrize(
@@ -136,4 +149,4 @@ def test_an_exception_is_chained() -> None:
     ],
 )
 def test_an_exception_that_may_show_a_secret_is_not_chained(error: Exception) -> None:
-    assert cause(error, KEY) is None
+    assert cause(caught(error), KEY) is None

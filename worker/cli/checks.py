@@ -57,9 +57,8 @@ def _endpoint(settings: Settings) -> Finding:
     began = time.monotonic()
     try:
         client = EndpointClient(settings.endpoint_url, limits)
-    except OSError as error:
-        told = f"trusted certificates cannot be read: {error.strerror or error}"
-        return fail("Endpoint", told, "check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
+    except ValueError as error:
+        return fail("Endpoint", str(error), "check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
     try:
         client.reach()
     except RetryableFailure as failure:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from facelift.codes import OutcomeCode
 from worker.endpoint.pause import read_quota, requested_pause
-from worker.endpoint.wording import presentable, shows
+from worker.endpoint.redact import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 
 if TYPE_CHECKING:

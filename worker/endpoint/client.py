@@ -1,25 +1,23 @@
-"""One delivery, from a valid picture to a receipt or a failure."""
+"""Delivers one valid image: a request, and the receipt or failure it comes to."""
 
 from __future__ import annotations
 
 import re
-import threading
 import time
-import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from facelift.codes import OutcomeCode
-from worker.endpoint.answer import judge
-from worker.endpoint.faults import FAULTS, cause, translate
-from worker.endpoint.form import upload_request
-from worker.endpoint.limits import RequestLimits
-from worker.endpoint.transport import Environment, Way
-from worker.endpoint.watchdog import Watchdog
-from worker.errors import DeliveryRefused
+from worker.endpoint.answer import Answer, judge
+from worker.endpoint.faults import cause, translate
+from worker.endpoint.request import UploadRequests
+from worker.errors import DeliveryRefused, LeaseLost
+from worker.http import Fault, HttpClient, NoAnswer, RequestLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from requests import PreparedRequest
 
     from worker.endpoint.answer import Receipt
     from worker.images.validate import ValidImage
@@ -30,19 +28,18 @@ _DEFAULT_LIMITS = RequestLimits()
 
 
 class EndpointClient:
-    """Sends pictures to the endpoint; any number of threads may share one.
+    """Uploads images to the endpoint. Any number of threads may share one.
 
-    Each thread keeps one connection. Proxies and trusted certificates are those of
-    the environment in which the client is made.
+    Proxies and trusted certificates are those of the environment in which the client is made.
 
     Args:
         base_url: without a path, such as https://www.chatbase.co.
         limits: what one request may take.
+        connections: how many idle ones are kept.
         now: Unix seconds.
-        monotonic: seconds that never go back.
 
     Raises:
-        OSError: the certificates that the environment names cannot be read.
+        ValueError: the certificates that the environment names cannot be read.
     """
 
     def __init__(
@@ -50,18 +47,15 @@ class EndpointClient:
         base_url: str,
         limits: RequestLimits = _DEFAULT_LIMITS,
         *,
+        connections: int = 100,
         now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = base_url.rstrip("/") + _PATH
         self._host = urlsplit(base_url).hostname or "the endpoint"
         self._limits = limits
         self._now = now
-        self._environment = Environment.read(self._url)
-        self._watchdog = Watchdog(limits, monotonic)
-        self._thread = threading.local()
-        self._ways: weakref.WeakSet[Way] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._http = HttpClient(self._url, limits, connections=connections)
+        self._requests = UploadRequests(self._url)
 
     def deliver(
         self,
@@ -76,17 +70,17 @@ class EndpointClient:
 
         Args:
             image: what to send.
-            chatbot_id: whose picture it becomes.
+            chatbot_id: whose profile picture it becomes.
             file_name: the stored file's name or path; only its base name is sent.
             api_key: of the account.
-            may_send: whether the job is still ours. Asked before each block is sent, and
+            may_send: whether the job's lease is still held. Asked before each block is sent, and
                 while the answer is awaited; it must neither block nor raise.
 
         Raises:
-            DeliveryRefused: the endpoint said no, or the key cannot be one.
-            DeliveryFailed: the request did not get through, or the endpoint broke.
+            DeliveryRefused: the endpoint refused it, or the key cannot be one.
+            DeliveryFailed: the request did not get through, or the endpoint failed.
             RateLimited: the endpoint asked for a pause.
-            LeaseLost: `may_send` said no; the request was broken off.
+            LeaseLost: `may_send` said no; the request was cut off.
         """
         if not _KEY.fullmatch(api_key):
             raise DeliveryRefused(
@@ -94,17 +88,17 @@ class EndpointClient:
                 "The account's API key cannot be sent: it must be of printable ASCII characters, "
                 "without spaces.",
             )
-        request = upload_request(
-            image,
-            chatbot_id=chatbot_id,
-            file_name=file_name,
-            api_key=api_key,
-            may_send=may_send,
+
+        def check() -> None:
+            if not may_send():
+                raise LeaseLost("the lease was lost before the upload was over")
+
+        request = self._requests.make(
+            image, chatbot_id=chatbot_id, file_name=file_name, api_key=api_key
         )
         try:
-            with self._watchdog.watch(may_send):
-                answer = self._way().exchange(request)
-        except FAULTS as error:
+            answer = self._exchange(request, check)
+        except NoAnswer as error:
             raise translate(error, host=self._host, limits=self._limits) from cause(error, api_key)
         return judge(answer, url=self._url, api_key=api_key, now=self._now())
 
@@ -115,22 +109,20 @@ class EndpointClient:
             DeliveryFailed: there is no way to the endpoint.
         """
         try:
-            with self._watchdog.watch(lambda: True):
-                self._way().reach()
-        except FAULTS as error:
+            self._http.reach()
+        except NoAnswer as error:
             raise translate(error, host=self._host, limits=self._limits) from cause(error, "")
 
     def close(self) -> None:
-        """Close all threads' connections; for when no delivery is under way."""
-        self._watchdog.stop()
-        with self._lock:
-            for way in self._ways:
-                way.close()
+        """Close all connections; for when no delivery is under way."""
+        self._http.close()
 
-    def _way(self) -> Way:
-        way: Way | None = getattr(self._thread, "way", None)
-        if way is None:
-            way = self._thread.way = Way(self._url, self._environment, self._limits)
-            with self._lock:
-                self._ways.add(way)
-        return way
+    def _exchange(self, request: PreparedRequest, check: Callable[[], None]) -> Answer:
+        with self._http.send(request, check) as response:
+            try:
+                body = response.read(self._limits.response_bytes)
+            except NoAnswer as error:
+                if response.status // 100 == 2 or error.fault is Fault.OVERDUE:  # noqa: PLR2004 - 2xx
+                    raise
+                body = b""  # a refusal counts with or without its explanation
+            return Answer(response.status, response.headers, body)

@@ -1,22 +1,30 @@
-"""The way to servers that a setting names: one request, bounded in time and place.
+"""The one HTTP client under endpoint, image stores and webhooks.
 
-What an answer means is its caller's affair: an image store's, or that of webhooks.
+client           one server, and requests to it, on requests' adapter
+├── exchange     what one request may take: total time, silence, lease; and its sockets
+├── dial         a name's addresses, each checked, and a connection to one of them
+├── addresses    which URLs and addresses there are: public, private, never
+└── faults       no answer: what an exception stands for
 
-server           one web server, and requests to it
-├── connection   sockets and connections: a limit for all of an answer, pinned addresses
-│   └── dial     a name's addresses, each checked, and a connection to one of them
-│       ├── lookup     resolving a name in bounded time
-│       └── addresses  which addresses there are: public, private, never
-└── faults       no answer: what the exception stands for
-
-No proxy of the environment is used: it would resolve names by itself, so that nothing here
-could say where a request goes. No redirect is followed, no cookie kept, no `.netrc` read.
+What an answer means is its caller's business. No redirect is followed, no cookie kept, no
+`.netrc` read, nothing sent twice.
 """
 
 from __future__ import annotations
 
-from worker.http.addresses import Reach
-from worker.http.faults import NoAnswer
-from worker.http.server import SCHEMES, Server, check_url, split_reaches
+from worker.http.addresses import SCHEMES, Reach, check_url, split_reaches
+from worker.http.client import Answer, HttpClient
+from worker.http.exchange import RequestLimits
+from worker.http.faults import Fault, NoAnswer
 
-__all__ = ["SCHEMES", "NoAnswer", "Reach", "Server", "check_url", "split_reaches"]
+__all__ = [
+    "SCHEMES",
+    "Answer",
+    "Fault",
+    "HttpClient",
+    "NoAnswer",
+    "Reach",
+    "RequestLimits",
+    "check_url",
+    "split_reaches",
+]

@@ -1,9 +1,12 @@
-"""Which addresses a server may have."""
+"""Decides which URLs a setting may name, and which addresses their hosts may have."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from facelift.ledger.urls import split_url
 
 # RFC 6052: on a network without IPv4, the way to the IPv4 address in the last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -17,6 +20,16 @@ class Reach(Enum):
     """From everywhere."""
     PRIVATE = "private"
     """From this machine or network alone: loopback, RFC 1918, shared and unique local addresses."""
+
+
+SCHEMES = {
+    "https": frozenset({Reach.PUBLIC}),
+    "https+private": frozenset({Reach.PUBLIC, Reach.PRIVATE}),
+    "http+private": frozenset({Reach.PRIVATE}),
+}
+"""Which addresses a server may have, by how a setting's URL begins."""
+
+_HOST = re.compile(r"[a-z0-9._:-]+")
 
 
 def reach_of(address: str) -> Reach | None:
@@ -42,3 +55,52 @@ def reach_of(address: str) -> Reach | None:
     if ip.is_multicast or ip.is_reserved or ip.is_link_local:
         return None
     return Reach.PUBLIC if ip.is_global else Reach.PRIVATE
+
+
+def split_reaches(url: str) -> tuple[str, frozenset[Reach]]:
+    """A setting's URL as it is requested, and which addresses its host may have.
+
+    Raises:
+        ValueError: it begins in none of the `SCHEMES`.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in SCHEMES:
+        raise ValueError(
+            "must begin with https://; https+private:// and http+private:// are for servers with "
+            "private addresses"
+        )
+    return f"{scheme.partition('+')[0]}://{rest}", SCHEMES[scheme]
+
+
+def check_url(url: str, example: str, *, may_have_query: bool = False) -> None:
+    """Refuse a URL that no request can be made to.
+
+    Raises:
+        ValueError: it is one; the message says why, without repeating it.
+    """
+    parts = split_url(url)
+    host = (parts and parts.hostname) or ""
+    if parts is None or parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        raise ValueError(f"must be a {'' if may_have_query else 'base '}URL, such as {example}")
+    if may_have_query:
+        if "@" in parts.netloc or "#" in url:
+            raise ValueError("must have no user, password or fragment")
+    elif "@" in parts.netloc or "?" in url or "#" in url:
+        raise ValueError("must have no user, password, query or fragment")
+
+
+def check_host(host: str, reaches: frozenset[Reach]) -> None:
+    """Refuse a host that is itself an address outside `reaches`.
+
+    Raises:
+        ValueError: it is.
+    """
+    try:
+        reach = reach_of(host)
+    except ValueError:
+        return  # a name, whose addresses are checked at each connection
+    if reach is None:
+        raise ValueError("has an address for its host that no server may have")
+    if reach not in reaches:
+        wanted = " or ".join(sorted(reach.value for reach in reaches))
+        raise ValueError(f"has an address for its host that is not {wanted}")

@@ -6,10 +6,13 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
-from worker.stores.refusals import missing, outside, too_large, unavailable, unreadable
+from worker.stores.protocol import missing, outside, too_large, unavailable, unreadable
+
+if TYPE_CHECKING:
+    from worker.stores.protocol import NetworkLimits
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Not blocking, so that a pipe with nobody at its other end cannot hold a thread.
@@ -50,7 +53,7 @@ class FolderStore:
             raise ValueError(f"the folder {str(root)!r} cannot be read: {reason}") from error
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
+    def from_url(cls, url: str, limits: NetworkLimits | None = None) -> Self:  # noqa: ARG003 - a folder's reads cannot be cut off
         """Open the store that is written as file:///srv/media.
 
         Raises:

@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from worker.http import check_url, split_reaches
-from worker.stores.refusals import missing, unavailable, unreadable
-from worker.stores.site import Site
+from worker.stores.protocol import missing, unavailable, unreadable
+from worker.stores.site import Site, read_image
 
 if TYPE_CHECKING:
-    from worker.stores.site import Answer, NetworkLimits
+    from worker.http import Answer
+    from worker.stores.protocol import NetworkLimits
 
 _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {
@@ -48,7 +49,7 @@ class HttpsStore:
         """See `ImageStore.read`."""
         with self._site.get(self._site.url_of(path), {}) as answer:
             _judge(answer, path)
-            return answer.image(path, limit)
+            return read_image(answer, path, limit)
 
 
 def _judge(answer: Answer, path: str) -> None:

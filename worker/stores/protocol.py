@@ -1,12 +1,35 @@
-"""What every image store can do."""
+"""What every image store does, and the errors that all of them share.
+
+No sentence holds what is the store's own business: a folder's place, a URL, a secret.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+from facelift.codes import OutcomeCode
+from worker.errors import ImageRejected, StoreUnavailable
+
+_LONGEST_SHOWN = 80
+_LARGEST_SHOWN = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLimits:
+    """What reading from a store on the network may take.
+
+    Attributes:
+        timeout: seconds for one image, from resolving the store's name to the last byte.
+        connections: how many each store keeps open.
+    """
+
+    timeout: float = 10
+    connections: int = 100
 
 
 class ImageStore(Protocol):
-    """A place that pictures are read from. Safe to use from many threads."""
+    """A place that images are read from. Safe to use from many threads."""
 
     def read(self, path: str, limit: int) -> bytes:
         """The bytes stored at `path`, of which there may be at most `limit`.
@@ -19,3 +42,39 @@ class ImageStore(Protocol):
             StoreUnavailable: the store itself does not answer; it may later.
         """
         ...
+
+
+def rejected(code: OutcomeCode, path: str, words: str) -> ImageRejected:
+    """The image, or the path to it, is the cause: "'a.png' <words>."."""
+    shown = repr(path) if len(path) <= _LONGEST_SHOWN else repr(path[:_LONGEST_SHOWN]) + "..."
+    return ImageRejected(code, f"{shown} {words}.")
+
+
+def missing(path: str) -> ImageRejected:
+    """There is nothing at `path`."""
+    return rejected(OutcomeCode.IMAGE_NOT_FOUND, path, "is not in the image store")
+
+
+def unreadable(path: str, words: str = "may not be read by the worker") -> ImageRejected:
+    """There is something at `path` that cannot be read."""
+    return rejected(OutcomeCode.IMAGE_UNREADABLE, path, words)
+
+
+def outside(path: str, words: str = "leads out of the image store") -> ImageRejected:
+    """`path` leads out of the store, or may."""
+    return rejected(OutcomeCode.IMAGE_OUTSIDE_STORE, path, words)
+
+
+def too_large(path: str, limit: int, size: int | None = None) -> ImageRejected:
+    """There are more than `limit` bytes at `path`; `size` of them, if that is known."""
+    known = size is not None and size < _LARGEST_SHOWN  # a larger one is not true
+    has = f"has {size:,} bytes" if known else f"has more than {limit:,} bytes"
+    return rejected(OutcomeCode.IMAGE_TOO_LARGE, path, f"{has}; the limit is {limit:,}")
+
+
+def unavailable(words: str, reason: str | None = None) -> StoreUnavailable:
+    """The store is the cause, and the image may be fine."""
+    tail = f": {reason}" if reason else ""
+    return StoreUnavailable(
+        OutcomeCode.IMAGE_STORE_UNAVAILABLE, f"The image store is not available; {words}{tail}."
+    )

@@ -20,11 +20,12 @@ from botocore.session import Session
 
 from facelift.ledger.urls import split_url
 from worker.http import Reach, check_url
-from worker.stores.refusals import missing, unavailable, unreadable
-from worker.stores.site import Site
+from worker.stores.protocol import missing, unavailable, unreadable
+from worker.stores.site import Site, read_image
 
 if TYPE_CHECKING:
-    from worker.stores.site import Answer, NetworkLimits
+    from worker.http import Answer
+    from worker.stores.protocol import NetworkLimits
 
 _OPTIONS = ("endpoint_url", "region", "profile")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")  # of AWS; GCS allows the longer ones
@@ -101,7 +102,7 @@ class S3Store:
         with self._site.get(url, self._sign(url)) as answer:
             if answer.status != HTTPStatus.OK:
                 _refuse(answer, path)
-            return answer.image(path, limit)
+            return read_image(answer, path, limit)
 
     def _sign(self, url: str) -> dict[str, str]:
         """The headers that make a GET of `url` ours."""

@@ -2,75 +2,28 @@
 
 from __future__ import annotations
 
-import io
+import re
+import unicodedata
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from worker.http import NoAnswer, Server
-from worker.http.lookup import resolve as ask_system
-from worker.stores.path import encode_path
-from worker.stores.refusals import too_large, unavailable
+from requests import Request
+
+from worker.http import HttpClient, NoAnswer, RequestLimits
+from worker.http.dial import resolve as ask_system
+from worker.stores.protocol import missing, outside, too_large, unavailable, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from urllib3 import BaseHTTPResponse
+    from worker.http import Answer, Reach
+    from worker.http.dial import Resolve
+    from worker.stores.protocol import NetworkLimits
 
-    from worker.http import Reach
-    from worker.http.lookup import Resolve
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkLimits:
-    """What reading from a store on the network may take.
-
-    Attributes:
-        timeout: seconds for one image, from resolving the store's name to the last byte.
-        connections: how many each store keeps open.
-    """
-
-    timeout: float = 10
-    connections: int = 100
-
-
-class Answer:
-    """What a store answered, its body not read yet.
-
-    Attributes:
-        status: HTTP status.
-        headers: looked up in any case.
-    """
-
-    def __init__(self, response: BaseHTTPResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    def image(self, path: str, limit: int) -> bytes:
-        """The body, as it came over the wire, as the image at `path`.
-
-        Raises:
-            ImageRejected: it has more than `limit` bytes.
-        """
-        announced = self._response.length_remaining
-        if announced is not None and announced > limit:
-            raise too_large(path, limit, announced)
-        body = self.read(limit + 1)
-        if len(body) > limit:
-            raise too_large(path, limit)
-        return body
-
-    def read(self, at_most: int) -> bytes:
-        """The body's first bytes, whatever size it claims to have."""
-        body = io.BytesIO()
-        while (more := at_most - body.tell()) > 0:
-            piece = self._response.read1(more, decode_content=False)
-            if not piece:
-                break
-            body.write(piece)
-        return body.getvalue()
+_HEADERS = {"User-Agent": "facelift", "Accept-Encoding": "identity"}
+_SEPARATORS = re.compile(r"[/\\]")
+_READINGS = 3
 
 
 class Site:
@@ -78,12 +31,12 @@ class Site:
 
     Args:
         base_url: http or https, with no user, query or fragment.
-        reaches: see `Server`.
+        reaches: see `HttpClient`.
         limits: what one GET may take.
-        resolve: see `Server`.
+        resolve: see `HttpClient`.
 
     Raises:
-        ValueError: see `Server`.
+        ValueError: see `HttpClient`.
     """
 
     def __init__(
@@ -94,9 +47,16 @@ class Site:
         *,
         resolve: Resolve = ask_system,
     ) -> None:
-        self._limits = limits
-        self._server = Server(base_url, reaches, connections=limits.connections, resolve=resolve)
-        self._base = self._server.origin + urlsplit(base_url).path.rstrip("/") + "/"
+        seconds = limits.timeout
+        self._http = HttpClient(
+            base_url,
+            RequestLimits(connect=seconds, read=seconds, total=seconds),
+            connections=limits.connections,
+            reaches=reaches,
+            resolve=resolve,
+        )
+        parts = urlsplit(base_url)
+        self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
 
     def url_of(self, path: str) -> str:
         """The URL of the image at `path`, below the base.
@@ -114,8 +74,55 @@ class Site:
             StoreUnavailable: there is no answer, or not the whole of it in time; also for what
                 the block reads of it.
         """
+        request = Request("GET", url, headers={**_HEADERS, **headers}).prepare()
         try:
-            with self._server.ask("GET", url, headers, seconds=self._limits.timeout) as response:
-                yield Answer(response)
+            with self._http.send(request) as answer:
+                yield answer
         except NoAnswer as error:
             raise unavailable(str(error)) from error
+
+
+def read_image(answer: Answer, path: str, limit: int) -> bytes:
+    """The body of `answer`, as it came over the wire, as the image at `path`.
+
+    Raises:
+        ImageRejected: it has more than `limit` bytes.
+    """
+    if answer.announced is not None and answer.announced > limit:
+        raise too_large(path, limit, answer.announced)
+    body = answer.read(limit + 1)
+    if len(body) > limit:
+        raise too_large(path, limit)
+    return body
+
+
+def encode_path(path: str) -> str:
+    """`path` percent-encoded, to be put after a base that ends with a slash.
+
+    Only letters, digits and `-._~/` stay as they are, not even a percent sign does: what looks
+    like a query, a fragment, a host or an escape is part of the name.
+
+    Raises:
+        ImageRejected: the path is absolute, or could lead out of the base for a server that
+            decodes it more often than once or takes backslashes for slashes; or it cannot be
+            a file's.
+    """
+    if path.startswith("/"):
+        raise outside(path)
+    if _has_dot_segment(path):
+        raise outside(path, "has a . or .. in it, which could lead out of the image store")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
+        raise missing(path)
+    if not path or path.endswith("/"):
+        raise unreadable(path, "is not a file")
+    return quote(path, safe="/")
+
+
+def _has_dot_segment(path: str) -> bool:
+    for _ in range(_READINGS):
+        for segment in _SEPARATORS.split(path):
+            # For some servers what follows a semicolon is no part of the name.
+            if segment.partition(";")[0] in {".", ".."}:
+                return True
+        path = unquote(path)
+    return False

@@ -1,11 +1,11 @@
-"""Tells a receiver by HTTP of each job that ended, signed as Standard Webhooks has it.
+"""Sends a webhook for each job that ended, signed as Standard Webhooks has it.
 
-messenger      takes what is due from the ledger, a few at a time, and decides what became of it
-└── receiver   one POST
+sender         takes due webhooks from the ledger, a few at a time, and records the result
+└── target     one POST
     ├── payload    a job's record as the body
-    └── signature  the headers that prove where it comes from
+    └── signature  the headers that prove who sends
 
-The way there, with its checks of addresses, is `worker/web/`.
+The HTTP client, with its checks of addresses, is `worker/http/`.
 """
 
 from __future__ import annotations

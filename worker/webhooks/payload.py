@@ -1,4 +1,4 @@
-"""What a receiver is told of a job: the same bytes at every try."""
+"""Encodes a job's record as a webhook's body: the same bytes at every attempt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from facelift.record import JobRecord
 
-_TOLD = (
+_FIELDS = (
     "id",
     "state",
     "outcome",
@@ -26,15 +26,15 @@ _TOLD = (
     "created_at",
     "finished_at",
 )
-"""Fields of the record, under their own names."""
+"""Fields of the record that are sent, under their own names."""
 
 
 def encode(record: JobRecord) -> bytes:
     """The body of the webhook of a job that has ended."""
     ended_at = datetime.fromtimestamp(record.finished_at or record.created_at, UTC)
-    told = {
+    event = {
         "type": f"job.{record.state}",
         "timestamp": ended_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "data": {name: getattr(record, name) for name in _TOLD},
+        "data": {name: getattr(record, name) for name in _FIELDS},
     }
-    return json.dumps(told, separators=(",", ":")).encode()
+    return json.dumps(event, separators=(",", ":")).encode()

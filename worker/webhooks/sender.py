@@ -1,4 +1,4 @@
-"""Sends the webhooks that are due, a few at a time, and decides what became of each."""
+"""Sends the webhooks that are due, a few at a time, and records each one's result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from facelift.errors import FaceliftError
 from facelift.retry import RetryPolicy
 from worker.http import NoAnswer
 from worker.monitoring.logs import fields
-from worker.webhooks.target import AT_ONCE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,44 +22,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK = 0.5  # seconds
-_FACTOR, _CAP, _TRIES = 4.0, 4 * 3600.0, 20  # the second in seconds
+_AT_ONCE = 8
+_POLL = 0.5  # seconds
+_FACTOR, _CAP, _ATTEMPTS = 4.0, 4 * 3600.0, 20  # the cap in seconds
 
 
 def patience(base: float) -> RetryPolicy:
-    """About a day of trying, the longest wait growing from `base` to 4 hours."""
-    return RetryPolicy(base=base, factor=_FACTOR, cap=_CAP, max_attempts=_TRIES)
+    """Retries for about a day; the longest wait grows from `base` to 4 hours."""
+    return RetryPolicy(base=base, factor=_FACTOR, cap=_CAP, max_attempts=_ATTEMPTS)
 
 
 class WebhookSender:
     """Runs in every worker; any number of them share the work safely.
 
-    It has threads of its own, so that a receiver which hangs keeps no picture waiting.
+    It has threads of its own, so that a target which hangs delays no upload.
 
     Args:
         webhooks: the ledger's.
-        receiver: who is told.
-        policy: how often one is tried, and how long it waits in between.
-        rng: chance.
-        metrics: counts tries.
-        lease: seconds; more than one try takes. When a worker is lost, its webhooks are
-            tried by another after that.
+        target: where they are sent.
+        policy: how many attempts a webhook gets, and how long it waits between them.
+        rng: source of the waits' jitter.
+        metrics: counts attempts.
+        lease: seconds; more than one attempt takes. When a worker is lost, others retry its
+            webhooks after that.
         at_once: webhooks under way at the same time.
     """
 
     def __init__(
         self,
         webhooks: Webhooks,
-        receiver: WebhookTarget,
+        target: WebhookTarget,
         policy: RetryPolicy,
         rng: Random,
         metrics: Metrics,
         *,
         lease: float,
-        at_once: int = AT_ONCE,
+        at_once: int = _AT_ONCE,
     ) -> None:
         self._webhooks = webhooks
-        self._receiver = receiver
+        self._target = target
         self._policy = policy
         self._rng = rng
         self._metrics = metrics
@@ -68,25 +68,25 @@ class WebhookSender:
         self._at_once = at_once
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="webhook")
         self._under_way: set[Future[None]] = set()
-        self._is_well = True
+        self._target_works = True
 
     def run_once(self) -> float:
-        """Begin to send what is due, as far as there is room; returns the seconds until the next.
+        """Start to send what is due, as far as there is room; returns the seconds until the next.
 
-        If there is none, it waits for some for up to half a second. While the receiver is
-        unwell, one is sent at a time and so often, to see whether it is back: many that fail
-        at once would cost more than they are worth.
+        Without room it waits up to half a second for some. While the target fails, one webhook
+        is sent every half second to see whether it is back: many failures at once would only
+        cost time.
         """
-        at_once = self._at_once if self._is_well else 1
+        at_once = self._at_once if self._target_works else 1
         if len(self._under_way) >= at_once:
-            wait(self._under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            wait(self._under_way, timeout=_POLL, return_when=FIRST_COMPLETED)
         self._under_way = {each for each in self._under_way if not each.done()}
         room = at_once - len(self._under_way)
         if room <= 0:
             return 0.0
         due = self._webhooks.take(room, self._lease)
         self._under_way |= {self._threads.submit(self._send, each) for each in due}
-        return 0.0 if self._is_well and len(due) == room else _LOOK
+        return 0.0 if self._target_works and len(due) == room else _POLL
 
     def close(self) -> None:
         """Return once none is under way."""
@@ -94,7 +94,7 @@ class WebhookSender:
 
     def _send(self, due: DueWebhook) -> None:
         try:
-            self._try(due)
+            self._attempt(due)
         except FaceliftError as error:
             log.warning(
                 "webhook left to its lease", extra=fields(job=due.job_id, reason=str(error))
@@ -102,13 +102,13 @@ class WebhookSender:
         except Exception:
             log.exception("webhook left to its lease", extra=fields(job=due.job_id))
 
-    def _try(self, due: DueWebhook) -> None:
+    def _attempt(self, due: DueWebhook) -> None:
         if not due.tries:
             log.error("webhook given up: its record has expired", extra=fields(job=due.job_id))
             return
-        problem, is_final = self._tell(due)
-        self._is_well = not problem or is_final
-        about = {"job": due.job_id, "try": due.tries, "reason": problem or None}
+        problem, is_final = self._post(due)
+        self._target_works = not problem or is_final
+        about = {"job": due.job_id, "attempt": due.tries, "reason": problem or None}
         if not problem:
             self._webhooks.end(due)
             log.info("webhook sent", extra=fields(**about))
@@ -123,14 +123,14 @@ class WebhookSender:
             log.warning("webhook failed", extra=fields(**about, next_in=delay))
             self._metrics.webhook("failed")
 
-    def _tell(self, due: DueWebhook) -> tuple[str, bool]:
-        """Why it did not arrive, empty if it did; and whether there is no use in trying again."""
+    def _post(self, due: DueWebhook) -> tuple[str, bool]:
+        """Why it did not arrive, empty if it did; and whether a retry is of no use."""
         if due.record is None:
-            return "its record is of a form that this release does not know", False
+            return "its record has a schema version that this release does not know", False
         try:
-            status = self._receiver.tell(due.record, due.at)
+            status = self._target.send(due.record, due.at)
         except NoAnswer as no_answer:
-            return f"the receiver is not available; {no_answer}", False
+            return f"the target is not available; {no_answer}", False
         if status // 100 == 2:  # noqa: PLR2004 - the class of successes
             return "", False
-        return f"the receiver answered {status}", status == HTTPStatus.GONE
+        return f"the target answered {status}", status == HTTPStatus.GONE

@@ -18,19 +18,19 @@ class Signer:
     """Makes the headers that prove where a webhook comes from, and when it was sent.
 
     Args:
-        secrets: one, or two while it is being changed: a receiver that knows either is
-            content.
+        secrets: one, or two during a change: a receiver accepts any signature it knows the
+            secret of.
     """
 
     def __init__(self, secrets: Iterable[SecretStr]) -> None:
         self._keys = [decode_secret(secret) for secret in secrets]
 
     def headers(self, message_id: str, at: float, body: bytes) -> dict[str, str]:
-        """The headers of a message.
+        """The headers of a webhook.
 
         Args:
-            message_id: the same at every try.
-            at: Unix seconds of this try.
+            message_id: the same at every attempt.
+            at: Unix seconds of this attempt.
             body: what is sent.
         """
         timestamp = str(int(at))

@@ -1,54 +1,63 @@
-"""The one URL that webhooks go to."""
+"""The one URL that webhooks are sent to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from worker.http import Server, check_url, split_reaches
+from requests import Request
+
+from worker.http import HttpClient, RequestLimits, check_url, split_reaches
 from worker.webhooks.payload import encode
 
 if TYPE_CHECKING:
     from facelift.record import JobRecord
     from worker.webhooks.signature import Signer
 
-AT_ONCE = 8
-"""Requests of one worker under way at the same time."""
-
+_HEADERS = {
+    "User-Agent": "facelift",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 _EXAMPLE = "https://hooks.example.com/facelift"
 
 
 class WebhookTarget:
-    """Is told of jobs that ended. Any number of threads may share one.
+    """Sends one webhook per call. Any number of threads may share one.
 
     Args:
-        server: where it is.
+        http: the client of its server.
         url: which of the server's.
-        signer: makes the headers by which it believes us.
-        timeout: seconds for one request, from resolving the name to the status.
+        signer: makes the headers that prove who sends.
     """
 
-    def __init__(self, server: Server, url: str, signer: Signer, timeout: float) -> None:
-        self._server = server
+    def __init__(self, http: HttpClient, url: str, signer: Signer) -> None:
+        self._http = http
         self._url = url
         self._signer = signer
-        self._timeout = timeout
 
     @classmethod
     def from_url(cls, url: str, signer: Signer, timeout: float) -> Self:
-        """The one that is written as https://hooks.example.com/facelift.
+        """The target that is written as https://hooks.example.com/facelift.
+
+        Args:
+            url: the setting.
+            signer: makes the headers that prove who sends.
+            timeout: seconds for one request, from resolving the name to the status.
 
         Raises:
             ValueError: the URL is of another form, or cannot be used; does not repeat it.
         """
         target, reaches = split_reaches(url)
         check_url(target, _EXAMPLE, may_have_query=True)
-        return cls(Server(target, reaches, connections=AT_ONCE), target, signer, timeout)
+        limits = RequestLimits(connect=timeout, read=timeout, total=timeout)
+        http = HttpClient(target, limits, connections=1, reaches=reaches)
+        return cls(http, target, signer)
 
-    def tell(self, record: JobRecord, at: float) -> int:
-        """POST what became of a job, once; returns the status of the answer.
+    def send(self, record: JobRecord, at: float) -> int:
+        """POST a job's record, once; returns the status of the answer.
 
         The answer's body is not read, and its connection not kept: so the name is resolved,
-        and its addresses checked, for each webhook anew.
+        and its addresses are checked, for each webhook anew.
 
         Args:
             record: of a job that has ended.
@@ -58,9 +67,7 @@ class WebhookTarget:
             NoAnswer: there is none, or not in time.
         """
         body = encode(record)
-        signed = self._signer.headers(record.id, at, body)
-        headers = {"Content-Type": "application/json", **signed}
-        with self._server.ask(
-            "POST", self._url, headers, seconds=self._timeout, body=body
-        ) as answer:
+        headers = _HEADERS | self._signer.headers(record.id, at, body)
+        request = Request("POST", self._url, headers=headers, data=body).prepare()
+        with self._http.send(request) as answer:
             return answer.status

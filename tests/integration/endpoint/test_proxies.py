@@ -24,8 +24,7 @@ from tests.integration.endpoint.wire import (
     failure,
     reaching,
 )
-from worker.endpoint.limits import RequestLimits
-from worker.endpoint.transport import Environment, Way
+from worker.http import HttpClient, NoAnswer, RequestLimits
 
 if TYPE_CHECKING:
     import ssl
@@ -92,13 +91,15 @@ def test_a_proxy_that_does_not_work_is_a_failed_connection_without_its_password(
     assert "canary" not in "".join(traceback.format_exception(error))
 
 
-def test_a_proxy_whose_connections_cannot_be_watched_is_refused(
+def test_a_proxy_whose_connections_cannot_be_bounded_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("http_proxy", "socks5h://127.0.0.1:1080")
     url = "http://endpoint.invalid"
-    with pytest.raises(InvalidSchema, match="watched"):
-        Way(url, Environment.read(url), RequestLimits())
+    with pytest.raises(NoAnswer) as caught:
+        HttpClient(url, RequestLimits(), connections=1).reach()
+    assert isinstance(caught.value.__cause__, InvalidSchema)
+    assert "bounded" in str(caught.value.__cause__)
 
 
 def test_reaching_asks_the_environments_proxy_for_the_way(

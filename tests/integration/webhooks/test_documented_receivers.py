@@ -54,20 +54,20 @@ def port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
             process.terminate()
 
 
-def tell(port: int, at: float, *secrets: str) -> int:
+def send(port: int, at: float, *secrets: str) -> int:
     signer = Signer(map(SecretStr, secrets))
     url = f"http+private://127.0.0.1:{port}/facelift"
     for _ in range(500):
         try:
-            return WebhookTarget.from_url(url, signer, 10).tell(record(), at)
+            return WebhookTarget.from_url(url, signer, 10).send(record(), at)
         except NoAnswer:
-            time.sleep(0.02)  # it is not up yet
-    pytest.fail("it does not come up")
+            time.sleep(0.02)  # it is not listening yet
+    pytest.fail("it does not start")
 
 
 def test_the_receiver_believes_what_is_signed_and_nothing_else(port: int) -> None:
     now = time.time()
-    assert tell(port, now, SECRET) == 204
-    assert tell(port, now, OTHER, SECRET) == 204
-    assert tell(port, now, OTHER) == 401
-    assert tell(port, now - 600, SECRET) == 401
+    assert send(port, now, SECRET) == 204
+    assert send(port, now, OTHER, SECRET) == 204
+    assert send(port, now, OTHER) == 401
+    assert send(port, now - 600, SECRET) == 401

@@ -1,4 +1,4 @@
-"""The way to a receiver: what is sent, where it goes, how long it may take."""
+"""One webhook: what is sent, where it goes, how long it may take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from tests.integration.endpoint.wire import always, answering
 from tests.unit.webhooks.test_payload import SAID, record
-from worker.http import NoAnswer, Reach, Server
+from worker.http import HttpClient, NoAnswer, Reach, RequestLimits
 from worker.webhooks import Signer, WebhookTarget
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PRIVATE = frozenset({Reach.PRIVATE})
 THANKS = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
-def receiver(url: str, timeout: float = 5) -> WebhookTarget:
+def target(url: str, timeout: float = 5) -> WebhookTarget:
     return WebhookTarget.from_url(url, Signer([SecretStr(SECRET)]), timeout)
 
 
@@ -33,13 +33,13 @@ def nearby(server: wire.Server, path: str = "/hook?from=facelift") -> str:
     return server.url.replace("http://", "http+private://") + path
 
 
-def tell(receiver: WebhookTarget, at: float = 1_764_000_002) -> int:
-    return receiver.tell(record(), at)
+def send(to: WebhookTarget, at: float = 1_764_000_002) -> int:
+    return to.send(record(), at)
 
 
-def problem(receiver: WebhookTarget) -> str:
+def problem(to: WebhookTarget) -> str:
     with pytest.raises(NoAnswer) as caught:
-        tell(receiver)
+        send(to)
     return str(caught.value)
 
 
@@ -55,7 +55,7 @@ def test_what_is_sent_is_believed_by_the_reference_implementation(
     server = serve(talk)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")  # no proxy is used
-    assert tell(receiver(nearby(server)), at=time.time()) == 204
+    assert send(target(nearby(server)), at=time.time()) == 204
     request, *lines = server.heads[0].split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
     assert request == "POST /hook?from=facelift HTTP/1.1"
@@ -68,7 +68,7 @@ def test_what_is_sent_is_believed_by_the_reference_implementation(
 def test_a_redirect_is_an_answer_and_not_followed(serve: Serve) -> None:
     elsewhere = serve(always(THANKS))
     moved = f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere.url}/\r\n\r\n"
-    assert tell(receiver(nearby(serve(answering(moved.encode()))))) == 307
+    assert send(target(nearby(serve(answering(moved.encode()))))) == 307
     assert elsewhere.connections == 0
 
 
@@ -76,20 +76,26 @@ def test_a_name_with_a_private_address_is_refused_unless_the_url_says_otherwise(
     serve: Serve,
 ) -> None:
     server = serve(always(THANKS))
-    told = receiver(f"https://localhost:{server.port}/hook")
-    assert problem(told) == "its address is not public, and it was not allowed private ones"
+    refusing = target(f"https://localhost:{server.port}/hook")
+    assert problem(refusing) == "its address is not public, and it was not allowed private ones"
     assert server.connections == 0
-    assert tell(receiver(f"http+private://localhost:{server.port}/hook")) == 204
+    assert send(target(f"http+private://localhost:{server.port}/hook")) == 204
 
 
 def test_the_address_is_checked_for_each_webhook_anew(serve: Serve) -> None:
     server = serve(always(THANKS))
     turns = iter([["127.0.0.1"], ["169.254.169.254"]])
     origin = f"http://hooks.example:{server.port}"
-    server_of = Server(origin, PRIVATE, connections=1, resolve=lambda *_: next(turns))
-    told = WebhookTarget(server_of, f"{origin}/hook", Signer([SecretStr(SECRET)]), 5)
-    assert tell(told) == 204
-    assert "is not private" in problem(told)
+    http = HttpClient(
+        origin,
+        RequestLimits(),
+        connections=1,
+        reaches=PRIVATE,
+        resolve=lambda *_: next(turns),
+    )
+    to = WebhookTarget(http, f"{origin}/hook", Signer([SecretStr(SECRET)]))
+    assert send(to) == 204
+    assert "is not private" in problem(to)
     assert server.connections == 1
 
 
@@ -100,16 +106,16 @@ def test_an_answer_is_not_read_to_its_end(serve: Serve) -> None:
         while not server.closing.is_set():
             connection.sendall(bytes(100_000))
 
-    assert tell(receiver(nearby(serve(pour)))) == 200
+    assert send(target(nearby(serve(pour)))) == 200
 
 
-def test_a_receiver_that_drips_has_no_more_time_than_another(serve: Serve) -> None:
+def test_a_target_that_drips_has_no_more_time_than_another(serve: Serve) -> None:
     def drip(server: wire.Server, connection: socket.socket) -> None:
         server.read(connection)
         while not server.closing.wait(0.05):
             connection.sendall(b"H")
 
-    assert problem(receiver(nearby(serve(drip)), timeout=0.3)) == (
+    assert problem(target(nearby(serve(drip)), timeout=0.3)) == (
         "it had not answered in full after 0.3 s"
     )
 
@@ -130,8 +136,8 @@ def test_a_receiver_that_drips_has_no_more_time_than_another(serve: Serve) -> No
         ("http+private://8.8.8.8/", "has an address for its host that is not private"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_told_at_the_start(url: str, why: str) -> None:
+def test_a_url_that_cannot_be_used_is_refused_at_the_start(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has) ") as caught:
-        receiver(url)
+        target(url)
     assert str(caught.value).startswith(why)
     assert "pw" not in str(caught.value)

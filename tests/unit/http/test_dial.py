@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.http.addresses import Reach, reach_of
-from worker.http.dial import AddressRefused, Dialler
-from worker.http.lookup import Lookup, resolve
+from worker.http.dial import AddressRefused, Dialler, Lookup, resolve
+from worker.http.exchange import Exchange, RequestLimits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PUBLIC = frozenset({Reach.PUBLIC})
+LIMITS = RequestLimits(connect=6, total=6)
 V4, V6 = "8.8.8.8", "2606:4700::1111"
 
 
 class Network:
-    """Sockets that note where they are connected to, and reach no address that is `down`."""
+    """Sockets that record where they are connected to, and reach no address that is `down`."""
 
     def __init__(self, down: Sequence[str] = ()) -> None:
         self.dialled: list[str] = []
@@ -47,7 +48,7 @@ class Network:
 
 def dial(network: Network, *addresses: str, reaches: frozenset[Reach] = PUBLIC) -> None:
     dialler = Dialler(reaches, lambda *_: addresses, network.socket)
-    dialler.connect("cdn.example.com", 443, 6).close()
+    dialler.connect("cdn.example.com", 443, Exchange(LIMITS)).close()
 
 
 @pytest.mark.parametrize(
@@ -118,14 +119,14 @@ def test_the_next_address_is_dialled_when_one_is_down_and_time_is_shared() -> No
     assert network.closed == 2  # the one that failed, and the one that the test closed
 
 
-def test_a_host_whose_addresses_are_all_down_is_told_as_such() -> None:
+def test_a_host_whose_addresses_are_all_down_is_not_connected() -> None:
     network = Network(down=[V6, V4])
     with pytest.raises(OSError, match="No route to host"):
         dial(network, V6, V4)
     assert network.closed == 2
 
 
-def test_who_asks_while_a_name_is_looked_up_gets_the_same_answer_and_later_a_new_one() -> None:
+def test_callers_of_one_name_share_a_lookup_and_later_get_a_new_one() -> None:
     asked: list[str] = []
     goes_on = threading.Event()
 
@@ -145,7 +146,7 @@ def test_who_asks_while_a_name_is_looked_up_gets_the_same_answer_and_later_a_new
     assert lookup.addresses("a.example", 443, 5) == ["answer 2"]
 
 
-def test_a_name_that_is_none_is_told_to_everybody_who_asks() -> None:
+def test_a_name_that_is_none_fails_for_every_caller() -> None:
     lookup = Lookup(resolve)
     for _ in range(2):
         with pytest.raises((OSError, UnicodeError)):

@@ -51,12 +51,12 @@ def test_each_scheme_opens_its_kind_of_store() -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("/srv/media", "must begin with file://, s3:// or one of https://"),
-        ("file:media", "must begin with file://, s3:// or one of https://"),
-        ("ftp://host/", "must begin with file://, s3:// or one of https://"),
-        ("s3+private://host/", "must begin with file://, s3:// or one of https://"),
-        ("HTTPS://cdn.example.com", "must begin with file://, s3:// or one of https://"),
-        ("", "must begin with file://, s3:// or one of https://"),
+        ("/srv/media", "must begin with one of file://, http+private://, https://, "),
+        ("file:media", "must begin with one of file://, http+private://, https://, "),
+        ("ftp://host/", "must begin with one of file://, http+private://, https://, "),
+        ("s3+private://host/", "must begin with one of file://, http+private://, https://, "),
+        ("HTTPS://cdn.example.com", "must begin with one of file://, http+private://, https://, "),
+        ("", "must begin with one of file://, http+private://, https://, "),
         ("file://server/media", "must name no host"),
         ("file:///srv/media?x", "must write ? and # in a folder's name as %3F and %23"),
         ("file:///srv/media#x", "must write ? and # in a folder's name as %3F and %23"),
@@ -111,7 +111,7 @@ def test_a_bucket_without_botocore_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.delitem(sys.modules, "worker.stores.s3", raising=False)
     monkeypatch.setitem(sys.modules, "botocore", None)
     assert problem("s3://bucket?region=eu-west-1") == (
-        "needs botocore, which is not installed: it comes with the extra s3, facelift[s3]"
+        "needs botocore, which is not installed: pip install ./client '.[s3]'"
     )
 
 

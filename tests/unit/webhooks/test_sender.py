@@ -1,4 +1,4 @@
-"""When a webhook is over, when it is tried again, and how many are under way."""
+"""When a webhook ends, when it is retried, and how many are under way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from facelift.errors import LedgerUnavailable
 from facelift.ledger.webhooks import DueWebhook, Webhooks
-from worker.http import NoAnswer
+from worker.http import Fault, NoAnswer
 from worker.monitoring.metrics import Metrics
 from worker.webhooks import WebhookSender, WebhookTarget, patience
 
@@ -52,32 +52,31 @@ class Ledger:
         return True
 
 
-class Ear:
-    """A receiver that answers as a test says."""
+class Target:
+    """Answers as a test says."""
 
-    def __init__(self, hear: Callable[[], int]) -> None:
-        self.feedback: list[float] = []
-        self._hear = hear
+    def __init__(self, answer: Callable[[], int]) -> None:
+        self._answer = answer
 
-    def tell(self, record: JobRecord, at: float) -> int:
+    def send(self, record: JobRecord, at: float) -> int:
         assert record is RECORD
-        self.feedback.append(at)
-        return self._hear()
+        assert at
+        return self._answer()
 
 
 def due(job: str = "job-1", tries: int = 1, record: JobRecord | None = RECORD) -> DueWebhook:
     return DueWebhook(job, tries, 1_764_000_000.0, record)
 
 
-def messenger(
+def sender(
     ledger: Ledger,
-    hear: Callable[[], int],
+    answer: Callable[[], int],
     registry: CollectorRegistry | None = None,
     **options: Any,
 ) -> WebhookSender:
     return WebhookSender(
         cast("Webhooks", ledger),
-        cast("WebhookTarget", Ear(hear)),
+        cast("WebhookTarget", Target(answer)),
         patience(1.0),
         Random(1),
         Metrics(registry),
@@ -86,21 +85,21 @@ def messenger(
     )
 
 
-def send(ledger: Ledger, hear: Callable[[], int]) -> None:
-    """Until all that is due was tried once."""
-    runs = messenger(ledger, hear)
+def send(ledger: Ledger, answer: Callable[[], int]) -> None:
+    """Attempt all that is due once."""
+    runs = sender(ledger, answer)
     runs.run_once()
     runs.close()
 
 
-def told(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     """The one line of the log."""
     (record,) = caplog.records
     return {"message": record.getMessage(), **vars(record)["fields"]}
 
 
 def no_answer() -> int:
-    raise NoAnswer("it could not be reached: Connection refused")
+    raise NoAnswer(Fault.NO_CONNECTION, "it could not be reached", "Connection refused")
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -111,44 +110,44 @@ def test_any_2xx_is_the_end(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 409, 429, 500, 503])
-def test_any_other_answer_is_followed_by_another_try(
+def test_any_other_answer_is_followed_by_another_attempt(
     status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(due(tries=2))
     send(ledger, lambda: status)
     assert ledger.ended == []
     assert 0 <= ledger.postponed["job-1"] <= 4
-    assert told(caplog) == {
+    assert logged(caplog) == {
         "message": "webhook failed",
         "job": "job-1",
-        "try": 2,
-        "reason": f"the receiver answered {status}",
+        "attempt": 2,
+        "reason": f"the target answered {status}",
         "next_in": ledger.postponed["job-1"],
     }
 
 
-def test_a_receiver_that_cannot_be_reached_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_target_that_cannot_be_reached_is_retried(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due())
     send(ledger, no_answer)
     assert ledger.postponed["job-1"] <= 1
-    reason = "the receiver is not available; it could not be reached: Connection refused"
-    assert told(caplog)["reason"] == reason
+    reason = "the target is not available; it could not be reached: Connection refused"
+    assert logged(caplog)["reason"] == reason
 
 
 def test_gone_is_given_up_at_once(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due())
     send(ledger, lambda: 410)
     assert (ledger.ended, ledger.postponed) == (["job-1"], {})
-    assert told(caplog) == {
+    assert logged(caplog) == {
         "message": "webhook given up",
         "job": "job-1",
-        "try": 1,
-        "reason": "the receiver answered 410",
+        "attempt": 1,
+        "reason": "the target answered 410",
     }
     assert caplog.records[0].levelno == logging.ERROR
 
 
-def test_the_last_try_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_the_last_attempt_it_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due("last", patience(1).max_attempts), due("other", 19))
     send(ledger, no_answer)
     assert ledger.ended == ["last"]
@@ -156,11 +155,11 @@ def test_the_last_try_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages.count("webhook given up") == 1
 
 
-def test_each_try_is_counted_by_its_result() -> None:
+def test_each_attempt_is_counted_by_its_result() -> None:
     registry = CollectorRegistry()
     answers = [200, 503, 410, 200]
     ledger = Ledger(*(due(f"job-{number}") for number in range(4)))
-    runs = messenger(ledger, answers.pop, registry, at_once=4)
+    runs = sender(ledger, answers.pop, registry, at_once=4)
     runs.run_once()
     runs.close()
     counted = {
@@ -170,7 +169,7 @@ def test_each_try_is_counted_by_its_result() -> None:
     assert counted == {"sent": 2, "failed": 1, "given_up": 1}
 
 
-def test_it_tries_for_about_a_day() -> None:
+def test_it_retries_for_about_a_day() -> None:
     policy = patience(1.0)
     for seed in range(50):
         rng = Random(seed)
@@ -178,10 +177,10 @@ def test_it_tries_for_about_a_day() -> None:
         assert 12 < hours < 40
 
 
-def test_a_webhook_without_a_record_is_given_up_untold(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_webhook_without_a_record_is_given_up_unsent(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due(tries=0, record=None))
     send(ledger, no_answer)
-    assert told(caplog)["message"] == "webhook given up: its record has expired"
+    assert logged(caplog)["message"] == "webhook given up: its record has expired"
 
 
 def test_a_record_of_an_unknown_schema_is_left_to_a_newer_worker() -> None:
@@ -193,14 +192,14 @@ def test_a_record_of_an_unknown_schema_is_left_to_a_newer_worker() -> None:
 def test_what_cannot_be_recorded_is_left_to_its_lease(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due(), broken=True)
     send(ledger, lambda: 200)
-    assert told(caplog) == {
+    assert logged(caplog) == {
         "message": "webhook left to its lease",
         "job": "job-1",
         "reason": "Redis is away",
     }
 
 
-def test_a_defect_is_told_and_left_to_the_lease(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_defect_is_logged_and_left_to_the_lease(caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(due())
     send(ledger, lambda: 1 // 0)
     assert "ZeroDivisionError" in caplog.text
@@ -215,7 +214,7 @@ def test_no_more_are_under_way_than_there_is_room_for() -> None:
         assert go_on.wait(30)
         return 200
 
-    runs = messenger(ledger, hang, at_once=3)
+    runs = sender(ledger, hang, at_once=3)
     assert runs.run_once() == 0  # there may be more
     assert runs.run_once() == 0
     assert ledger.limits == [3]
@@ -227,10 +226,10 @@ def test_no_more_are_under_way_than_there_is_room_for() -> None:
     assert all(limit <= 3 for limit in ledger.limits)
 
 
-def test_an_unwell_receiver_is_asked_one_at_a_time_until_it_is_content() -> None:
+def test_a_failing_target_gets_one_at_a_time_until_it_works() -> None:
     ledger = Ledger(*(due(f"job-{number}") for number in range(10)))
     answers = [503, 503, 503, 503, 200]
-    runs = messenger(ledger, lambda: answers.pop(0) if answers else 200, at_once=3)
+    runs = sender(ledger, lambda: answers.pop(0) if answers else 200, at_once=3)
     pauses = []
     while ledger.due:
         pauses.append(runs.run_once())
@@ -242,4 +241,4 @@ def test_an_unwell_receiver_is_asked_one_at_a_time_until_it_is_content() -> None
 
 
 def test_it_rests_while_nothing_is_due() -> None:
-    assert messenger(Ledger(), lambda: 200).run_once() == 0.5
+    assert sender(Ledger(), lambda: 200).run_once() == 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.endpoint.form import safe_name
+from worker.endpoint.request import safe_name
 from worker.images.formats import ImageFormat
 from worker.images.validate import ValidImage
 

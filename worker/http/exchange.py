@@ -1,0 +1,159 @@
+"""Bounds one request in time: the sockets of this room ask it before and while they wait.
+
+A socket's own timeout starts anew with each byte, so a server that drips could hold a thread
+forever. These sockets wait in slices of half a second instead, and check the request's limits
+and the caller's lease between them.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+T = TypeVar("T")
+
+_SLICE = 0.5
+_BLOCK = 1 << 18
+"""Bytes of a request that are sent between two checks."""
+
+_thread = threading.local()
+
+
+class Overdue(TimeoutError):  # noqa: N818 - names what happened, as the project's errors do
+    """The request as a whole took longer than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What one request may take; times are seconds.
+
+    Attributes:
+        connect: for each of the host's addresses, and again for the TLS handshake.
+        read: without a byte received, or taken by the other side.
+        total: for the whole request, from resolving the name to the last byte that is read.
+        response_bytes: of an endpoint's response body that are read; the rest is left.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 30.0
+    response_bytes: int = 65_536
+
+
+class Exchange:
+    """One request and its answer, made by the thread that enters the `with` block.
+
+    Args:
+        limits: of this request.
+        check: returns if the request may go on, and raises if not. It must not block.
+        connects_only: nothing is sent once the connection stands.
+        clock: seconds that never go back.
+    """
+
+    __slots__ = ("_check", "_clock", "_deadline", "connects_only", "limits")
+
+    def __init__(
+        self,
+        limits: RequestLimits,
+        check: Callable[[], None] = lambda: None,
+        *,
+        connects_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self.connects_only = connects_only
+        self._check = check
+        self._clock = clock
+        self._deadline = clock() + limits.total
+
+    def __enter__(self) -> Self:
+        _thread.exchange = self
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del _thread.exchange
+
+    def left(self) -> float:
+        """Seconds until the deadline.
+
+        Raises:
+            Overdue: there are none.
+        """
+        left = self._deadline - self._clock()
+        if left <= 0:
+            raise Overdue("the request took too long")
+        return left
+
+    def wait(self, sock: socket.socket, operation: Callable[[], T], seconds: float) -> T:
+        """Call `operation`, one of `sock`'s, until it is done.
+
+        Raises:
+            Overdue: the deadline passed.
+            TimeoutError: it was not done within `seconds`.
+            Exception: what `check` raised.
+        """
+        give_up = self._clock() + seconds
+        while True:
+            self._check()
+            left = min(self.left(), _SLICE, give_up - self._clock())
+            if left <= 0:
+                raise TimeoutError("timed out")
+            sock.settimeout(left)
+            try:
+                return operation()
+            except TimeoutError as error:
+                if error.errno is not None:  # TCP gave up, not our slice
+                    raise
+
+
+def current_exchange() -> Exchange:
+    """The request that the running thread makes."""
+    exchange: Exchange = _thread.exchange
+    return exchange
+
+
+class BoundedSocket(socket.socket):
+    """A socket that waits as its thread's `Exchange` allows, whatever timeout is set."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive as any socket does, within the request's limits."""
+        return self._wait(partial(super().recv, buflen, flags))
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 - as in `socket`
+        """Receive as any socket does, within the request's limits."""
+        return self._wait(partial(super().recv_into, buffer, nbytes or len(buffer), flags))
+
+    def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401, ARG002 - as in `socket`
+        """Send as any socket does, within the request's limits, and check before each block."""
+        send = super().send
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                sent += self._wait(partial(send, view[sent : sent + _BLOCK]))
+
+    def _wait(self, operation: Callable[[], T]) -> T:
+        exchange = current_exchange()
+        return exchange.wait(self, operation, exchange.limits.read)
+
+
+class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
+    """The same over TLS."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - as in `ssl`
+        """Shake hands within the limit for connecting."""
+        exchange = current_exchange()
+        exchange.wait(self, super().do_handshake, exchange.limits.connect)
