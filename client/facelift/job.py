@@ -198,6 +198,17 @@ def account_key(account: str) -> str:
     return account.lower().replace("-", "_")
 
 
+def check_limit(field: str, limit: int, most: int) -> int:
+    """Return `limit` if it is from 1 to `most`.
+
+    Raises:
+        InvalidJob: it is not.
+    """
+    if not 1 <= limit <= most:
+        raise InvalidJob(field, f"must be a whole number from 1 to {most}")
+    return limit
+
+
 def check_text(field: str, value: object, longest: int) -> str:
     """Return `value` if it is a line of text, not blank, of up to `longest` characters.
 

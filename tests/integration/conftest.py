@@ -41,7 +41,7 @@ def client(redis: Any) -> UploadClient:
 def worker(redis: Any, client: UploadClient) -> Ledger:
     """Claims and ends what the client enqueues."""
     ledger = Ledger(redis)
-    ledger.store = client._store
+    ledger.store = client.ledger
     return ledger
 
 

@@ -49,6 +49,11 @@ async def until_listened_to(
         await asyncio.sleep(pause)
 
 
+def connections_in_use(client: AsyncUploadClient) -> int:
+    redis: Any = client.client.ledger.notifications._async_redis
+    return len(redis.connection_pool._in_use_connections)
+
+
 def test_waiting_is_woken_by_the_end_of_the_job(run: Callable[..., Any]) -> None:
     async def body(client: AsyncUploadClient, worker: Ledger) -> Any:
         job = (await client.enqueue("bot", "media:a.png")).id
@@ -129,8 +134,7 @@ def test_task_that_is_cancelled_while_it_waits_gives_back_its_connection(
             await asyncio.wait({waiting}, timeout=SOON / 2)
             assert waiting.cancelled()
             await until_listened_to(worker, channel, 0)
-        pool: Any = client._redis.connection_pool
-        return len(pool._in_use_connections), (await client.status(job)).state
+        return connections_in_use(client), (await client.status(job)).state
 
     assert run(body) == (0, "queued")
 
@@ -138,14 +142,13 @@ def test_task_that_is_cancelled_while_it_waits_gives_back_its_connection(
 def test_waiting_in_vain_ends_on_time_and_gives_back_its_connection(
     run: Callable[..., Any],
 ) -> None:
-    async def body(client: AsyncUploadClient, _: Ledger) -> Any:
+    async def body(client: AsyncUploadClient, _: Ledger) -> int:
         job = (await client.enqueue("bot", "media:a.png", batch="logos")).id
         with pytest.raises(WaitTimeout, match=r"is still queued after 0\.05 s"):
             await client.wait(job, 0.05)
         with pytest.raises(BatchTimeout, match="1 of 1 jobs of batch logos"):
             await client.wait_batch("logos", 0)
-        pool: Any = client._redis.connection_pool
-        return len(pool._in_use_connections)
+        return connections_in_use(client)
 
     assert run(body) == 0
 
@@ -164,7 +167,7 @@ def test_redis_that_is_gone_is_told_as_such() -> None:
             with pytest.raises(LedgerUnavailable):
                 await client.status("job")
             with pytest.raises(LedgerUnavailable):
-                async with client._listening("channel"):
+                async with client.client.ledger.notifications.listen_async("channel"):
                     pass
 
     asyncio.run(body())
@@ -174,7 +177,7 @@ def test_client_is_made_of_the_variables_that_the_other_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "other")
-    assert AsyncUploadClient.from_env()._keys.prefix == "other"
+    assert AsyncUploadClient.from_env().client.ledger.keys.prefix == "other"
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "No!")
     with pytest.raises(InvalidSettings, match="FACELIFT_KEY_PREFIX must be"):
         AsyncUploadClient.from_env()

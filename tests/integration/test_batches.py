@@ -72,7 +72,7 @@ def test_waiting_for_a_batch_ends_with_its_last_job(
         worker.deliver(worker.acquire_with_permit(job))
     waiting.join(SOON)
     assert [status.states for status in ended] == [{"succeeded": 3}]
-    assert redis.pubsub_numsub(client._store.keys.batch_changes("logos"))[0][1] == 0
+    assert redis.pubsub_numsub(client.ledger.keys.batch_changes("logos"))[0][1] == 0
 
 
 def test_watching_a_batch_tells_how_far_it_is(
@@ -100,7 +100,7 @@ def test_many_jobs_that_end_at_once_are_looked_at_as_one(
 
 
 def test_what_was_told_meanwhile_wakes_once(client: UploadClient, redis: Any) -> None:
-    with client._store.listening("channel") as wait:
+    with client.ledger.notifications.listen("channel") as wait:
         for _ in range(3):
             redis.publish("channel", "succeeded")
         redis.ping()  # so that all of them are on their way

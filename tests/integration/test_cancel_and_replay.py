@@ -87,7 +87,7 @@ def test_cancelled_record_is_kept_for_the_clients_own_time(
 ) -> None:
     job = enqueue(client)
     client.cancel(job)
-    assert 6 * DAY < redis.ttl(client._store.keys.job(job)) <= 7 * DAY
+    assert 6 * DAY < redis.ttl(client.ledger.keys.job(job)) <= 7 * DAY
 
 
 def test_replay_is_a_new_job_about_the_same_that_points_at_the_old_one(
@@ -135,7 +135,7 @@ def test_job_that_has_not_ended_is_not_replayed(
 
 
 def test_what_never_could_be_carried_out_is_not_replayed(client: UploadClient) -> None:
-    client._store.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "bot-1"})
+    client.ledger.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", {"chatbot_id": "bot-1"})
     with pytest.raises(InvalidJob, match="image"):
         client.replay("bad")
 
@@ -148,7 +148,7 @@ def test_replaying_what_nobody_knows_is_an_error(client: UploadClient) -> None:
 def test_idempotency_key_is_remembered_for_the_window(redis: Any) -> None:
     client = UploadClient(redis=redis, idempotency_window=90.5)
     client.enqueue_job(UploadJob(chatbot_id="b", image="media:a.png", idempotency_key="k"))
-    assert 80 < redis.ttl(client._store.keys.idempotency("k")) <= 91
+    assert 80 < redis.ttl(client.ledger.keys.idempotency("k")) <= 91
 
 
 def test_command_cancels_and_exits_with_0(

@@ -8,7 +8,6 @@ import pytest
 
 from facelift.client import UploadClient
 from facelift.errors import InvalidJob, JobNotFound, LedgerRefused
-from facelift.ledger.store import JobStore
 from facelift.operations.enqueue import IdempotencyConflict
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def test_enqueueing_something_else_again_is_a_conflict_that_names_the_field(
 def test_an_idempotency_key_is_forgotten_after_its_window(redis: Any) -> None:
     client = UploadClient(redis=redis, idempotency_window=3600)
     first = client.enqueue("bot", "media:a.png", idempotency_key="k")
-    key = client._store.keys.idempotency("k")
+    key = client.ledger.keys.idempotency("k")
     assert 3590 < redis.ttl(key) <= 3600
     redis.delete(key)
     assert client.enqueue("bot", "media:a.png", idempotency_key="k").id != first.id
@@ -132,7 +131,7 @@ def test_scripts_that_redis_forgot_are_sent_anew(client: UploadClient, redis: An
 def test_a_foreign_value_under_our_key_is_refused_and_left_alone(
     client: UploadClient, redis: Any, call: Callable[[UploadClient], object]
 ) -> None:
-    key = client._store.keys.job("mine")
+    key = client.ledger.keys.job("mine")
     redis.set(key, "somebody else's")
     with pytest.raises(LedgerRefused, match="WRONGTYPE"):
         call(client)
@@ -144,7 +143,7 @@ def test_a_record_that_cannot_be_read_is_told_as_such(
     client: UploadClient, redis: Any, spoil: dict[str, str]
 ) -> None:
     job = client.enqueue("bot", "media:a.png").id
-    redis.hset(client._store.keys.job(job), mapping=spoil)
+    redis.hset(client.ledger.keys.job(job), mapping=spoil)
     with pytest.raises(LedgerRefused, match=f"the record of job {job} cannot be read"):
         client.status(job)
 
@@ -181,7 +180,7 @@ def test_producers_at_once_with_the_same_key_get_one_job(
             thread.start()
         for thread in threads:
             thread.join(20)
-        queued = one._redis.llen("facelift")
+        queued = one.pool().queued
     assert list(Counter(ids).values()) == [8]
     assert queued == 1
 
@@ -197,5 +196,5 @@ def test_one_client_serves_many_threads(redis_server: RedisServer) -> None:
             thread.start()
         for thread in threads:
             thread.join(20)
-        survey = JobStore(client._redis).pool.snapshot()
-        assert survey.queued + survey.accounts[0].waiting == 40
+        pool = client.pool()
+        assert pool.queued + pool.accounts[0].waiting == 40

@@ -43,7 +43,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, real_red
 def beating(redis_server: RedisServer, environ: Any) -> None:  # noqa: ARG001 - Redis is empty first
     """A worker has told of itself."""
     with UploadClient(redis_server.url) as client:
-        client._store.pool.heartbeat(
+        client.ledger.pool.heartbeat(
             WorkerReport(
                 name="host:1",
                 host="host",

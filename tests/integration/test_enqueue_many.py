@@ -7,7 +7,7 @@ import pytest
 from facelift.client import UploadClient
 from facelift.errors import InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import UploadJob
-from facelift.operations import enqueue as enqueuer
+from facelift.operations import enqueue
 from facelift.operations.enqueue import EnqueueInterrupted
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few jobs take more than one round trip."""
-    monkeypatch.setattr(enqueuer, "_BATCH", 3)
+    monkeypatch.setattr(enqueue, "_JOBS_A_ROUND_TRIP", 3)
 
 
 def jobs(count: int, **fields: Any) -> list[UploadJob]:
@@ -92,7 +92,7 @@ def test_wrong_ids_are_named_before_anything_is_enqueued(
 def test_a_no_halfway_says_how_far_it_got_and_all_can_be_sent_again(
     client: UploadClient, redis: Any
 ) -> None:
-    foreign = client._store.keys.job("mine-4")
+    foreign = client.ledger.keys.job("mine-4")
     redis.set(foreign, "somebody else's")
     with pytest.raises(EnqueueInterrupted, match="only the first 4 of 7") as caught:
         client.enqueue_many(jobs(7), job_ids=[f"mine-{n}" for n in range(7)])
@@ -123,7 +123,7 @@ def test_scripts_that_redis_forgets_halfway_are_sent_anew(
     client: UploadClient, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if they were forgotten right after the first job of each round trip.
-    monkeypatch.setitem(client._store._scripts._hashes, "enqueue", "0" * 40)
+    monkeypatch.setitem(client.ledger._scripts._hashes, "enqueue", "0" * 40)
     done = client.enqueue_many(jobs(5))
     assert [each.record.image for each in done] == [f"media:{n}.png" for n in range(5)]
     assert redis.llen("facelift") == 5

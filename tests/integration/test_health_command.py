@@ -28,7 +28,7 @@ def health(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 
 def beat(client: UploadClient, pid: int, host: str = HERE, poll_age: float = 0.5) -> None:
-    client._store.pool.heartbeat(
+    client.ledger.pool.heartbeat(
         WorkerReport(
             name=f"{host}:{pid}",
             host=host,

@@ -47,7 +47,7 @@ def until_listened_to(redis: Any, channel: str) -> None:
 def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger, redis: Any) -> None:
     job = client.enqueue("bot", "media:a.png").id
     lease = worker.acquire_with_permit(job)
-    channel = client._store.keys.changes(job)
+    channel = client.ledger.keys.changes(job)
 
     def deliver() -> None:
         until_listened_to(redis, channel)
@@ -67,18 +67,18 @@ def test_waiting_is_woken_and_does_not_ask_again_and_again(
     job = client.enqueue("bot", "media:a.png").id
     lease = worker.acquire_with_permit(job)
     asked = 0
-    status = client.status
+    read = client.ledger.get
 
     def counting(job_id: str) -> Any:
         nonlocal asked
         asked += 1
-        return status(job_id)
+        return read(job_id)
 
-    monkeypatch.setattr(client, "status", counting)
+    monkeypatch.setattr(client.ledger, "get", counting)
     ended: list[Any] = []
     waiting = threading.Thread(target=lambda: ended.append(client.wait(job, SOON)))
     waiting.start()
-    until_listened_to(redis, client._store.keys.changes(job))
+    until_listened_to(redis, client.ledger.keys.changes(job))
     time.sleep(0.3)  # polling would ask in this time
     assert asked <= 2  # before and after it began to listen
     worker.deliver(lease)
@@ -92,11 +92,14 @@ def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Le
     assert client.wait(job, 0).state == "failed"
 
 
-def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(client: UploadClient) -> None:
+def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(
+    client: UploadClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = client.enqueue("bot", "media:a.png").id
     clock = Clock(0.4)
+    monkeypatch.setattr(client.ledger.notifications, "now", clock)
     with pytest.raises(WaitTimeout, match="is still queued after 1 s") as caught:
-        client.wait(job, 1, monotonic=clock)
+        client.wait(job, 1)
     assert caught.value.record.state is JobState.QUEUED
     assert 1 <= clock.now < 2
 
@@ -111,13 +114,13 @@ def test_waiting_for_no_time_asks_once(client: UploadClient, timeout: float) -> 
 def test_what_was_not_told_is_found_out_all_the_same(
     client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facelift.operations.follow._LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr("facelift.ledger.notifications._LONGEST_SILENCE", 0.05)
     job = client.enqueue("bot", "media:a.png").id
     lease = worker.acquire_with_permit(job)
     records: Iterator[Any] = client.watch(job, SOON)
     assert next(records).state == "running"
     monkeypatch.setattr(
-        client._records.keys.__class__, "changes", lambda _, job_id: f"elsewhere:{job_id}"
+        client.ledger.keys.__class__, "changes", lambda _, job_id: f"elsewhere:{job_id}"
     )
     worker.deliver(lease)
     assert [record.state for record in records] == ["succeeded"]

@@ -20,36 +20,38 @@ ME = f"{getpass.getuser()}@{socket.gethostname()}"
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
     told = [Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts]
-    client._store.pool.register(BreakerPolicy(), told)
+    client.ledger.pool.register(BreakerPolicy(), told)
 
 
-def reason_to_wait(client: UploadClient, account: str) -> WaitReason | None:
+def reason_to_wait(redis: Any, client: UploadClient, account: str) -> WaitReason | None:
     """Why a job of `account` does not go on; None if a worker may claim it."""
     for _ in range(8):  # on a short queue, a worker looks at its picture before its turn
-        client._redis.lpush(client._store.keys.queue, "{}")
+        redis.lpush(client.ledger.keys.queue, "{}")
     job = client.enqueue(f"bot-{account}", "media:a.png", account=account).id
-    claim = client._store.acquire(Lease(job, f"token-{job}"), 15, "worker-1")
+    claim = client.ledger.acquire(Lease(job, f"token-{job}"), 15, "worker-1")
     return claim.reason if isinstance(claim, Waiting) else None
 
 
-def test_jobs_of_a_paused_account_wait_and_those_of_others_do_not(client: UploadClient) -> None:
+def test_jobs_of_a_paused_account_wait_and_those_of_others_do_not(
+    client: UploadClient, redis: Any
+) -> None:
     register(client, "default", "acme_eu")
     assert client.pause("acme-eu")
-    assert reason_to_wait(client, "acme-eu") is WaitReason.ACCOUNT_PAUSED
-    assert reason_to_wait(client, "default") is None
+    assert reason_to_wait(redis, client, "acme-eu") is WaitReason.ACCOUNT_PAUSED
+    assert reason_to_wait(redis, client, "default") is None
     found = client.pool().account("acme-eu")
     assert found is not None
     assert found.pause is not None
     assert client.resume("acme-eu")
-    assert reason_to_wait(client, "acme-eu") is None
+    assert reason_to_wait(redis, client, "acme-eu") is None
 
 
-def test_a_pause_of_everything_holds_every_account(client: UploadClient) -> None:
+def test_a_pause_of_everything_holds_every_account(client: UploadClient, redis: Any) -> None:
     register(client, "default", "shop")
     assert client.pause()
-    assert reason_to_wait(client, "shop") is WaitReason.ALL_PAUSED
+    assert reason_to_wait(redis, client, "shop") is WaitReason.ALL_PAUSED
     assert client.resume()
-    assert reason_to_wait(client, "shop") is None
+    assert reason_to_wait(redis, client, "shop") is None
 
 
 def test_who_when_why_and_until_when_are_told(client: UploadClient) -> None:

@@ -31,7 +31,7 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
     told = [Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts]
-    client._store.pool.register(BreakerPolicy(), told)
+    client.ledger.pool.register(BreakerPolicy(), told)
 
 
 def test_command_pauses_and_shows_who_since_when_and_why(
@@ -190,7 +190,7 @@ def test_status_tells_what_a_job_waits_for_now_and_about_how_long(
     register(client, "default", rate=Rate(1, 60))
     worker.acquire_with_permit(client.enqueue("bot-0", "media:a.png").id)
     for _ in range(8):
-        client._redis.lpush(client._store.keys.queue, "{}")
+        worker.redis.lpush(client.ledger.keys.queue, "{}")
     first, second = (client.enqueue(f"bot-{n}", "media:a.png").id for n in (1, 2))
     assert "State     waiting (rate_limited, about " in facelift("status", first).stdout
     shown = facelift("status", second).stdout

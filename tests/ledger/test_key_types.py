@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.ledger.key_types import (
-    WrongType,
     account_types,
     batch_types,
     chatbot_types,
     shared_types,
 )
+from facelift.status.server import WrongType
 from facelift.units import Rate
 
 if TYPE_CHECKING:

@@ -10,7 +10,14 @@ from unittest.mock import ANY
 
 import pytest
 
-from facelift import IdempotencyConflict, JobNotFound, UploadClient, UploadJob, WaitTimeout
+from facelift import (
+    IdempotencyConflict,
+    JobNotFound,
+    LedgerUnavailable,
+    UploadClient,
+    UploadJob,
+    WaitTimeout,
+)
 from facelift.testing.jobs import FaceliftJobs
 
 if TYPE_CHECKING:
@@ -56,15 +63,21 @@ def test_client_made_inside_works_in_memory(
     assert facelift_jobs.enqueued == [job]
 
 
-def test_clients_are_their_own_again_afterwards(made_before: UploadClient) -> None:
-    own = dict(vars(made_before))
-    with FaceliftJobs():
+def test_clients_have_their_own_ledger_again_afterwards(made_before: UploadClient) -> None:
+    own = made_before.ledger
+    with FaceliftJobs() as jobs:
         made_inside = UploadClient(NOBODY)
-        assert made_before._redis is made_inside._redis
-    for client in (made_before, made_inside):
-        assert client._redis.connection_pool.connection_kwargs["port"] == 1
-    assert vars(made_before) == own
-    assert UploadClient.watch.__module__ == "facelift.operations.observe"
+        assert made_before.ledger is made_inside.ledger is jobs.client.ledger
+    assert made_before.ledger is own
+    with pytest.raises(LedgerUnavailable):
+        made_inside.status("job")
+
+
+def test_client_with_a_ledger_of_its_own_keeps_it(facelift_jobs: FaceliftJobs) -> None:
+    with FaceliftJobs() as others:
+        facelift_jobs.client.enqueue("bot", "media:a.png")
+        others.assert_nothing_enqueued()
+    facelift_jobs.assert_enqueued(times=1)
 
 
 def test_each_test_has_a_ledger_of_its_own(facelift_jobs: FaceliftJobs) -> None:
@@ -348,9 +361,9 @@ def test_field_that_no_job_has_is_refused(facelift_jobs: FaceliftJobs) -> None:
 
 
 def test_run_for_a_chatbot_needs_an_outcome(facelift_jobs: FaceliftJobs) -> None:
-    with pytest.raises(ValueError, match="say what the tries come to"):
+    with pytest.raises(ValueError, match="say what the attempts end in"):
         facelift_jobs.run(chatbot_id="bot")
-    with pytest.raises(ValueError, match="say what the tries come to"):
+    with pytest.raises(ValueError, match="say what the attempts end in"):
         facelift_jobs.script(chatbot_id="bot")
 
 

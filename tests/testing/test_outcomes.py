@@ -53,7 +53,7 @@ def test_passing_outcome_is_tried_again(facelift_jobs: FaceliftJobs) -> None:
 def test_outcome_that_comes_about_otherwise_is_refused(
     facelift_jobs: FaceliftJobs, code: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"{code} is not what a try comes to: "):
+    with pytest.raises(ValueError, match=f"{code} is not what an attempt ends in: "):
         facelift_jobs.script(code)
 
 

@@ -11,8 +11,7 @@ import pytest
 from facelift.cli.checks.findings import Verdict
 from facelift.cli.checks.pool import check_pool
 from facelift.cli.checks.redis import check_redis
-from facelift.ledger.key_types import WrongType
-from facelift.status.server import ServerStatus
+from facelift.status.server import ServerStatus, WrongType
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
 from tests.unit.test_top_frame import WORKER
 

@@ -6,6 +6,7 @@ import pytest
 
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
+from facelift.operations.settings import settings_from_env
 from worker.settings.model import load
 
 WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv"}
@@ -26,17 +27,18 @@ def problems(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
 
 
 def test_nothing_needs_to_be_set() -> None:
-    with UploadClient.from_env() as client:
-        assert client._enqueuer._lifetime == 86_400
-        assert client._store.keys.prefix == "facelift"
-        assert client._redis.connection_pool.connection_kwargs["port"] == 6379
+    assert settings_from_env() == {
+        "redis_url": "redis://127.0.0.1:6379/0",
+        "key_prefix": "facelift",
+        "lifetime": 86_400,
+        "idempotency_window": 86_400,
+    }
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
         monkeypatch.setenv(f"FACELIFT_{name}", " ")
-    with UploadClient.from_env() as client:
-        assert client._enqueuer._lifetime == 86_400
+    assert settings_from_env()["lifetime"] == 86_400
 
 
 def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,11 +46,14 @@ def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "shop")
     monkeypatch.setenv("FACELIFT_DEADLINE", "30")
     monkeypatch.setenv("FACELIFT_IDEMPOTENCY_WINDOW", "90500ms")
+    assert settings_from_env() == {
+        "redis_url": "redis://:word@redis.example:6380/2",
+        "key_prefix": "shop",
+        "lifetime": 30,
+        "idempotency_window": 90.5,
+    }
     with UploadClient.from_env() as client:
-        assert client._enqueuer._lifetime == 30
-        assert client._enqueuer._idempotency_window == 91
-        assert client._store.keys.prefix == "shop"
-        assert client._redis.connection_pool.connection_kwargs["host"] == "redis.example"
+        assert client.ledger.keys.prefix == "shop"
 
 
 @pytest.mark.parametrize("text", ["30", "90s", "1.5 s", "5min", "24h", "30d", "1000ms"])
@@ -56,8 +61,8 @@ def test_a_deadline_means_the_same_to_producers_and_workers(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("FACELIFT_DEADLINE", text)
-    with UploadClient.from_env() as client:
-        assert client._enqueuer._lifetime == load(WORKERS | {"FACELIFT_DEADLINE": text}).deadline
+    deadline = load(WORKERS | {"FACELIFT_DEADLINE": text}).deadline
+    assert settings_from_env()["lifetime"] == deadline
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
-from facelift.client import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from facelift.errors import InvalidSettings
 from facelift.job import account_key
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
+from facelift.operations.settings import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from facelift.units import show_duration
 from worker.settings.api_keys import (
     API_KEY,

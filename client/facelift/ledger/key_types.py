@@ -6,9 +6,10 @@ itself (`WRONGTYPE`). `facelift doctor` names the key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from facelift.ledger.connection import translated
+from facelift.status.server import WrongType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,20 +17,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from facelift.ledger.keys import Keys
-
-
-class WrongType(NamedTuple):
-    """A key that something else was written to.
-
-    Attributes:
-        key: its name.
-        found: the Redis type it has, such as `set`.
-        expected: the type it must have.
-    """
-
-    key: str
-    found: str
-    expected: str
 
 
 def shared_types(keys: Keys) -> dict[str, str]:

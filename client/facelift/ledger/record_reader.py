@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from facelift.batch import BatchStatus
@@ -13,7 +13,7 @@ from facelift.queries import Outcome, Page
 from facelift.record import SCHEMA_VERSION, JobRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from redis import Redis
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from facelift.queries import JobFilter
 
 _NEWEST = "+"
-_PATIENCE = 5.0  # seconds
 _LOOKED_AT = 1_000  # entries of the index in one call: some milliseconds of Redis' time
 
 
@@ -114,24 +113,6 @@ class RecordReader:
         with translated():
             newest: Any = self._redis.xrevrange(self.keys.outcomes, count=1)
         return str(newest[0][0]) if newest else "0-0"
-
-    @contextmanager
-    def listening(self, channel: str) -> Iterator[Callable[[float], None]]:
-        """Hear of changes inside the block, as `channel` is told of them.
-
-        What it yields waits for one at most so many seconds; it may return early.
-        """
-        with translated(), self._redis.pubsub() as listener:  # type: ignore[no-untyped-call] # redis-py's
-            listener.subscribe(channel)
-            listener.get_message(timeout=_PATIENCE)  # that we are listening
-
-            def wait(seconds: float) -> None:
-                with translated():
-                    told = listener.get_message(timeout=seconds)
-                    while told:  # one look is enough for all that was told meanwhile
-                        told = listener.get_message()
-
-            yield wait
 
     def _as_it_waits_now(self, job_id: str, stored: dict[str, str]) -> dict[str, str]:
         reason = stored.get("wait_reason")

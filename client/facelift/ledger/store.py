@@ -10,6 +10,7 @@ that token holds the job's lease.
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from facelift.codes import Cancellation, JobState, WaitReason
@@ -17,6 +18,7 @@ from facelift.errors import JobNotFound
 from facelift.ledger.connection import translated
 from facelift.ledger.key_types import find_wrong_types
 from facelift.ledger.keys import Keys
+from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import Pool
 from facelift.ledger.record_maker import RecordMaker
 from facelift.ledger.record_reader import decode, pairs, unknown_schema
@@ -25,6 +27,7 @@ from facelift.ledger.scripts import Scripts
 from facelift.ledger.sources import Retention
 from facelift.ledger.webhooks import Webhooks
 from facelift.status.pool import Event
+from facelift.status.server import ServerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
 
     from facelift.attempt import Attempt
     from facelift.codes import OutcomeCode
-    from facelift.ledger.key_types import WrongType
     from facelift.ledger.replies import Feedback, Lease
+    from facelift.status.server import WrongType
 
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
 
@@ -47,6 +50,7 @@ class JobStore(RecordMaker):
         keys: tells ledgers on one Redis apart.
         retention: how long ended jobs are kept.
         now: Unix seconds; by default Redis' own clock, the same for everybody.
+        notifications: of changes; by default those that Redis publishes.
 
     Attributes:
         pool: what all workers share beside the jobs.
@@ -60,9 +64,11 @@ class JobStore(RecordMaker):
         keys: Keys | None = None,
         retention: Retention | None = None,
         now: Callable[[], float] | None = None,
+        notifications: Notifications | None = None,
     ) -> None:
         keys = keys or Keys()
         super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
+        self.notifications = notifications or Notifications(redis)
         self.pool = Pool(self._scripts)
         self.webhooks = Webhooks(self._scripts)
 
@@ -239,6 +245,28 @@ class JobStore(RecordMaker):
     def wrong_types(self, limit: int = 1_000) -> list[WrongType]:
         """Keys that hold another Redis type than they must; see `find_wrong_types`."""
         return find_wrong_types(self._redis, self.keys, limit)
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._redis.close()
+
+    def server(self) -> ServerStatus:
+        """How Redis is set up, once it is known that it takes writes.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: as for `ping`; or it may not be asked.
+        """
+        self.ping()
+        with translated():
+            info: Any = self._redis.info()
+            began = time.monotonic()
+            seconds, microseconds = self._redis.time()
+            took = time.monotonic() - began
+        # Redis read its clock about halfway through.
+        skew = time.time() - took / 2 - (seconds + microseconds / 1_000_000)
+        return ServerStatus.decode(
+            info, answered_in=took, skew=skew, wrong_types=self.wrong_types()
+        )
 
     def _conclude(
         self,

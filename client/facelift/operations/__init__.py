@@ -1,1 +1,1 @@
-"""What an `UploadClient` is composed of: one part for each kind of caller."""
+"""The parts that an `UploadClient` holds: one for each kind of caller."""

@@ -1,24 +1,24 @@
-"""Many jobs under one name: how they stand, being told, cancelling the rest.
+"""Batches, many jobs under one name: read their progress, wait for them, cancel the rest.
 
-An `UploadClient` can do all of this. A batch begins with the first job that is enqueued with
-its name, and is forgotten when the records of its jobs are.
+A batch begins with the first job that is enqueued with its name, and is forgotten when the
+records of its jobs are.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facelift.errors import FaceliftError, InvalidJob
-from facelift.job import check_batch
-from facelift.operations.follow import Patience, follow
+from facelift.errors import FaceliftError
+from facelift.job import check_batch, check_limit
+from facelift.operations.follow import Following
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from facelift.batch import BatchStatus
     from facelift.ledger.store import JobStore
+    from facelift.operations.source import LedgerSource
 
 _EVERY = 0.2  # seconds
 _MOST_LISTED = 1_000
@@ -41,111 +41,103 @@ class BatchTimeout(FaceliftError):  # noqa: N818 - names what is wrong
 
 @dataclass(frozen=True, slots=True)
 class BatchCancellation:
-    """What came of asking for the rest of a batch to be cancelled.
+    """What cancelling the rest of a batch did.
 
     Attributes:
-        cancelled: how many jobs are cancelled by this.
-        requested: how many a worker runs: their pictures may still be delivered, but no
-            further try begins.
+        cancelled: how many jobs it cancelled.
+        requested: how many are running: their images may still be delivered, but no further
+            attempt begins.
     """
 
     cancelled: int
     requested: int
 
 
+def follow_batch(
+    ledger: JobStore, batch_id: str, timeout: float, every: float = _EVERY
+) -> Following[BatchStatus]:
+    """Follow a batch until all of its jobs have ended; see `Batches.watch_batch`."""
+    return Following(
+        ledger.notifications,
+        ledger.keys.batch_changes(batch_id),
+        has_ended=lambda status: status.is_complete,
+        timed_out=BatchTimeout,
+        timeout=timeout,
+        every=every,
+    )
+
+
 class Batches:
-    """Tells how batches stand, and cancels what is left of them.
+    """Reads the progress of batches, and cancels the rest of them.
 
     Args:
-        store: the ledger.
+        source: of the ledger.
     """
 
-    def __init__(self, store: JobStore) -> None:
-        self._batches = store
+    def __init__(self, source: LedgerSource) -> None:
+        self._source = source
 
     def batch(self, batch_id: str) -> BatchStatus:
-        """How many jobs of a batch are where.
+        """Count the jobs of a batch by state and outcome.
 
         Raises:
-            BatchNotFound: no job was enqueued with this name, or all records of them expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            BatchNotFound: no job was enqueued with this name, or all of their records expired.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return self._batches.batch(check_batch(batch_id))
+        return self._source.ledger.batch(check_batch(batch_id))
 
     def batches(self, limit: int = 20) -> tuple[BatchStatus, ...]:
-        """How the last batches stand, those that began last first.
+        """The latest batches, newest first.
 
         Args:
             limit: how many at most, from 1 to 1,000.
 
         Raises:
-            InvalidJob: `limit` is none of these numbers.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            InvalidJob: `limit` is out of bounds.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        if not 1 <= limit <= _MOST_LISTED:
-            raise InvalidJob("limit", f"must be a whole number from 1 to {_MOST_LISTED}")
-        return tuple(self._batches.batches(limit))
+        return tuple(self._source.ledger.batches(check_limit("limit", limit, _MOST_LISTED)))
 
-    def wait_batch(
-        self,
-        batch_id: str,
-        timeout: float = 60.0,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> BatchStatus:
+    def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:
         """Wait until every job that the batch has had so far has ended.
 
         Args:
             batch_id: the batch; enqueue all of its jobs before.
             timeout: seconds to wait at most.
-            monotonic: how to tell time.
 
         Raises:
             BatchTimeout: some have not ended by then; they go on.
-            BatchNotFound: no job was enqueued with this name, or all records of them expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            BatchNotFound: no job was enqueued with this name, or all of their records expired.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        *_, status = self.watch_batch(batch_id, timeout, monotonic=monotonic)
+        *_, status = self.watch_batch(batch_id, timeout)
         return status
 
     def watch_batch(
-        self,
-        batch_id: str,
-        timeout: float = 60.0,
-        *,
-        every: float = _EVERY,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, batch_id: str, timeout: float = 60.0, *, every: float = _EVERY
     ) -> Iterator[BatchStatus]:
-        """Yield how the batch stands, and again as its jobs end until all of them have.
+        """Yield the batch's status, and again as its jobs end until all of them have.
 
         Args:
             batch_id: the batch.
             timeout: seconds to watch at most.
-            every: seconds between two looks at least.
-            monotonic: how to tell time.
+            every: seconds between two readings at least.
 
         Raises:
-            BatchTimeout: some have not ended by then; they go on.
-            BatchNotFound: no job was enqueued with this name, or all records of them expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            BatchTimeout, BatchNotFound, LedgerUnavailable, LedgerRefused: as for `wait_batch`.
         """
-        return follow(
-            lambda: self.batch(batch_id),
-            lambda status: status.is_complete,
-            lambda: self._batches.listening(self._batches.keys.batch_changes(batch_id)),
-            Patience(timeout, every, monotonic),
-            lambda status: BatchTimeout(status, timeout),
-        )
+        following = follow_batch(self._source.ledger, batch_id, timeout, every)
+        return following.values(lambda: self.batch(batch_id))
 
     def cancel_batch(self, batch_id: str) -> BatchCancellation:
-        """Have the jobs of a batch that have not ended not delivered, as far as possible.
+        """Cancel the jobs of a batch that have not ended, as far as possible.
 
         It takes some hundred of them at a time; repeat it after an error.
 
         Raises:
-            BatchNotFound: no job was enqueued with this name, or all records of them expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no; some of the
+            BatchNotFound: no job was enqueued with this name, or all of their records expired.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused; some of the
                 jobs may be cancelled.
         """
         self.batch(batch_id)
-        return BatchCancellation(*self._batches.cancel_batch(batch_id))
+        return BatchCancellation(*self._source.ledger.cancel_batch(batch_id))

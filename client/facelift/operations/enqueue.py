@@ -1,22 +1,23 @@
-"""How jobs get into the ledger: one by one, or many in few round trips."""
+"""What producers do: enqueue jobs, one by one or many at once, cancel and replay them."""
 
 from __future__ import annotations
 
+import math
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facelift.errors import FaceliftError, InvalidJob, LedgerRefused, LedgerUnavailable
-from facelift.job import check_job_id
+from facelift.job import UploadJob, check_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from facelift.job import UploadJob
-    from facelift.ledger.store import JobStore
+    from facelift.codes import Cancellation
+    from facelift.operations.source import LedgerSource
     from facelift.record import JobRecord
 
-_BATCH = 200  # jobs a round trip; larger ones are not faster
+_JOBS_A_ROUND_TRIP = 200  # more are not faster
 _COMPARED = ("idempotency_key", "chatbot_id", "image", "account", "sha256", "not_before", "fit")
 
 
@@ -40,10 +41,10 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What came of one job among many.
+    """The result for one job among many.
 
     Attributes:
-        record: the job's; or, if there is a conflict, that of the job in its way.
+        record: the job's; or, after a conflict, that of the job in its way.
         is_new: whether it was enqueued now; False if it had been before.
         conflict: why it was not enqueued; None if it was, now or before.
     """
@@ -70,49 +71,44 @@ class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
         self.job_ids = job_ids
 
 
-class Enqueuer:
-    """Records jobs and sends their messages; each job in one atomic step.
+class Producer:
+    """Records jobs and sends their wake-up messages; each job in one atomic step.
 
     Args:
-        store: the ledger.
+        source: of the ledger.
         lifetime: seconds until a job expires, if it does not say.
         idempotency_window: seconds for which an idempotency key is remembered.
     """
 
-    def __init__(self, store: JobStore, *, lifetime: float, idempotency_window: int) -> None:
-        self._store = store
-        self._lifetime = lifetime
-        self._idempotency_window = idempotency_window
+    def __init__(self, source: LedgerSource, lifetime: float, idempotency_window: float) -> None:
+        self._source = source
+        self._limits: dict[str, Any] = {
+            "lifetime": lifetime,
+            "idempotency_window": math.ceil(idempotency_window),
+        }
 
-    def one(
-        self, job: UploadJob, job_id: str | None = None, *, replay_of: str | None = None
-    ) -> JobRecord:
-        """Enqueue a job; its id is a new one by default.
+    def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
+        """Do what `UploadClient.enqueue` does, for a job that was made and checked before."""
+        return self._enqueue(job, job_id)
 
-        Raises:
-            IdempotencyConflict: the key or id was used before for something else.
-            InvalidJob: the id cannot be one.
-            LedgerUnavailable, LedgerRefused: it may or may not be enqueued.
-        """
-        is_new, record = self._store.enqueue(
-            job,
-            _new_id() if job_id is None else check_job_id(job_id),
-            lifetime=self._lifetime,
-            idempotency_window=self._idempotency_window,
-            replay_of=replay_of,
-        )
-        if not is_new and (conflict := _conflict(job, record)):
-            raise conflict
-        return record
-
-    def many(
-        self, jobs: Iterable[UploadJob], job_ids: Iterable[str] | None = None
+    def enqueue_many(
+        self, jobs: Iterable[UploadJob], *, job_ids: Iterable[str] | None = None
     ) -> list[Enqueued]:
-        """Enqueue jobs in the order given; says of each what came of it.
+        """Enqueue many jobs in few round trips, in the order given.
+
+        Each job is recorded by itself: the result of one changes nothing for the others.
+
+        Args:
+            jobs: made and checked before.
+            job_ids: one for each job, to send them again after an error; new ones by default.
+
+        Returns:
+            For each job its record, whether it is new, and the conflict if it was not enqueued.
 
         Raises:
-            InvalidJob: an id cannot be one, or there are not as many as jobs; nothing was done.
-            EnqueueInterrupted: Redis went or said no halfway.
+            InvalidJob: an id has a wrong value; nothing was enqueued.
+            EnqueueInterrupted: Redis failed halfway. It holds the results so far and the ids;
+                enqueue all again with `job_ids=error.job_ids`, and there will be one of each.
         """
         jobs = list(jobs)
         ids = [_new_id() for _ in jobs] if job_ids is None else [*map(check_job_id, job_ids)]
@@ -121,11 +117,9 @@ class Enqueuer:
         done: list[Enqueued] = []
         try:
             while (at := len(done)) < len(jobs):
-                batch = jobs[at : at + _BATCH]
-                replies = self._store.enqueue_each(
-                    zip(batch, ids[at:], strict=False),
-                    lifetime=self._lifetime,
-                    idempotency_window=self._idempotency_window,
+                batch = jobs[at : at + _JOBS_A_ROUND_TRIP]
+                replies = self._source.ledger.enqueue_each(
+                    zip(batch, ids[at:], strict=False), **self._limits
                 )
                 for job, (is_new, record) in zip(batch, replies, strict=True):
                     conflict = None if is_new else _conflict(job, record)
@@ -133,6 +127,59 @@ class Enqueuer:
         except (LedgerUnavailable, LedgerRefused) as error:
             raise EnqueueInterrupted(done, ids, error) from error
         return done
+
+    def cancel(self, job_id: str) -> Cancellation:
+        """Cancel a job if that is still possible; the answer says whether it was.
+
+        Raises:
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable, LedgerRefused: it may or may not be cancelled; cancel it again.
+        """
+        return self._source.ledger.cancel(check_job_id(job_id))
+
+    def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
+        """Enqueue what an ended job was about once more, as a new job.
+
+        The new job's `replay_of` is `job_id`. It has no idempotency key and no `not_before`,
+        and a deadline of its own.
+
+        Args:
+            job_id: the job that has ended.
+            new_id: an id of your own for the new job; safe to send again after an error.
+
+        Raises:
+            InvalidJob: the job has not ended, or could never be carried out.
+            IdempotencyConflict: `new_id` was used before for another job.
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
+        """
+        ended = self._source.ledger.get(check_job_id(job_id))
+        if not ended.state.is_terminal:
+            raise InvalidJob("replay_of", f"job {job_id} is {ended.state}; it must have ended")
+        job = UploadJob(
+            chatbot_id=ended.chatbot_id,
+            image=ended.image,
+            account=ended.account,
+            sha256=ended.sha256,
+            fit=ended.fit,
+        )
+        record = self._enqueue(job, new_id, replay_of=job_id)
+        if record.replay_of != job_id:
+            raise IdempotencyConflict("replay_of", job_id, record)
+        return record
+
+    def _enqueue(
+        self, job: UploadJob, job_id: str | None, *, replay_of: str | None = None
+    ) -> JobRecord:
+        is_new, record = self._source.ledger.enqueue(
+            job,
+            _new_id() if job_id is None else check_job_id(job_id),
+            replay_of=replay_of,
+            **self._limits,
+        )
+        if not is_new and (conflict := _conflict(job, record)):
+            raise conflict
+        return record
 
 
 def _new_id() -> str:

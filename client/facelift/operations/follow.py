@@ -1,73 +1,92 @@
-"""To follow what changes: look, wait to be told, look again."""
+"""Follows what changes: read, wait for a notification, read again."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+    from facelift.ledger.notifications import Notifications
 
 _T = TypeVar("_T")
 
-# A change may go untold: Redis forgets its listeners when a connection is cut.
-_LONGEST_SILENCE = 5.0
 
-
-class Patience:
-    """How long somebody who follows something waits until the next look at it.
+class Following(Generic[_T]):
+    """Follows one job or batch until it has ended.
 
     Args:
+        notifications: of the ledger.
+        channel: where changes are published.
+        has_ended: whether nothing will change any more.
+        timed_out: makes the error to raise at the timeout, of the value read last.
         timeout: seconds in all.
-        every: seconds between two looks at least.
-        monotonic: how to tell time.
+        every: seconds between two readings at least.
     """
 
     def __init__(
-        self, timeout: float, every: float = 0.0, monotonic: Callable[[], float] = time.monotonic
+        self,
+        notifications: Notifications,
+        channel: str,
+        *,
+        has_ended: Callable[[_T], bool],
+        timed_out: Callable[[_T, float], Exception],
+        timeout: float,
+        every: float = 0.0,
     ) -> None:
-        self._monotonic = monotonic
-        self._deadline = monotonic() + timeout
+        self._notifications = notifications
+        self._channel = channel
+        self._has_ended = has_ended
+        self._timed_out = timed_out
+        self._timeout = timeout
         self._every = every
+        self._deadline = notifications.now() + timeout
 
-    def wait(self, timed_out: Callable[[], Exception]) -> float:
-        """Seconds to wait to be told of a change; raises what `timed_out` makes if none is left."""
-        left = self._deadline - self._monotonic()
-        if not left > 0:  # also when it is no number
-            raise timed_out()
-        return min(left, _LONGEST_SILENCE)
-
-    def rest(self) -> float:
-        """Seconds to let pass after a change, so that many at once are looked at as one."""
-        return max(0.0, min(self._every, self._deadline - self._monotonic()))
-
-
-def follow(
-    look: Callable[[], _T],
-    is_over: Callable[[_T], bool],
-    listening: Callable[[], AbstractContextManager[Callable[[float], None]]],
-    patience: Patience,
-    timed_out: Callable[[_T], Exception],
-) -> Iterator[_T]:
-    """Yield what there is to see, and again at each change until it is over.
-
-    Args:
-        look: sees.
-        is_over: whether nothing will change any more.
-        listening: hears of changes inside its block; what it gives waits for one.
-        patience: how long to wait.
-        timed_out: the error when time is up, made of what was seen last.
-    """
-    yield (seen := look())
-    if is_over(seen):
-        return
-    with listening() as wait:
-        while True:
-            if (now := look()) != seen:
-                yield (seen := now)
-                if is_over(seen):
+    def values(self, read: Callable[[], _T]) -> Iterator[_T]:
+        """Yield what `read` returns, and again at each change."""
+        yield (value := read())
+        if self._has_ended(value):
+            return
+        with self._notifications.listen(self._channel) as wait:
+            while True:
+                if (latest := read()) == value:
+                    wait(self._time_left(value))
+                    continue
+                yield (value := latest)
+                if self._has_ended(value):
                     return
-                time.sleep(patience.rest())
-            else:
-                wait(patience.wait(lambda: timed_out(seen)))
+                self._notifications.pause(self._pause())
+
+    async def values_async(self, read: Callable[[], Awaitable[_T]]) -> AsyncGenerator[_T, None]:
+        """Do what `values` does, without blocking the event loop."""
+        cancels = _cancels()
+        yield (value := await read())
+        if self._has_ended(value):
+            return
+        async with self._notifications.listen_async(self._channel) as wait:
+            while True:
+                if (latest := await read()) == value:
+                    if _cancels() > cancels:  # the Redis client, while it connected, swallowed it
+                        raise asyncio.CancelledError
+                    await wait(self._time_left(value))
+                    continue
+                yield (value := latest)
+                if self._has_ended(value):
+                    return
+                await self._notifications.pause_async(self._pause())
+
+    def _time_left(self, value: _T) -> float:
+        left = self._deadline - self._notifications.now()
+        if not left > 0:  # also if it is not a number
+            raise self._timed_out(value, self._timeout)
+        return left
+
+    def _pause(self) -> float:
+        return max(0.0, min(self._every, self._deadline - self._notifications.now()))
+
+
+def _cancels() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0

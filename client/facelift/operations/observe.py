@@ -1,26 +1,23 @@
-"""The observer's side: where jobs stand, what became of them, being told of changes.
-
-An `UploadClient` can do all of this; what producers do is in `client.py`.
-"""
+"""What observers do: read records, wait for jobs, search, follow the stream of outcomes."""
 
 from __future__ import annotations
 
 import re
-import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError, InvalidJob
-from facelift.job import check_account, check_batch, check_job_id, check_time
-from facelift.operations.follow import Patience, follow
+from facelift.job import check_account, check_batch, check_job_id, check_limit, check_time
+from facelift.operations.follow import Following
 from facelift.queries import JobFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from facelift.ledger.record_reader import RecordReader
+    from facelift.ledger.store import JobStore
+    from facelift.operations.source import LedgerSource
     from facelift.queries import Outcome, Page
     from facelift.record import JobRecord
 
@@ -28,7 +25,7 @@ _T = TypeVar("_T", bound=StrEnum)
 
 _MOST_ON_A_PAGE = 1_000
 _MOST_AT_ONCE = 500
-_LONGEST_WAIT = 2.0  # of one call; Redis has 5 s to answer
+_LONGEST_WAIT = 2.0  # seconds of one call; the connection allows 5 for an answer
 _CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
 _ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
 
@@ -45,73 +42,63 @@ class WaitTimeout(FaceliftError):  # noqa: N818 - names what is wrong
         self.record = record
 
 
+def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRecord]:
+    """Follow a job until it has ended; see `Observer.watch`."""
+    return Following(
+        ledger.notifications,
+        ledger.keys.changes(job_id),
+        has_ended=lambda record: record.state.is_terminal,
+        timed_out=WaitTimeout,
+        timeout=timeout,
+    )
+
+
 class Observer:
     """Reads records and the stream of outcomes.
 
     Args:
-        records: the ledger.
+        source: of the ledger.
     """
 
-    def __init__(self, records: RecordReader) -> None:
-        self._records = records
+    def __init__(self, source: LedgerSource) -> None:
+        self._source = source
 
     def status(self, job_id: str) -> JobRecord:
-        """Where the job stands.
+        """Read the job's record.
 
         Raises:
             JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable: Redis cannot be reached.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return self._records.get(check_job_id(job_id))
+        return self._source.ledger.get(check_job_id(job_id))
 
-    def wait(
-        self,
-        job_id: str,
-        timeout: float = 60.0,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> JobRecord:
-        """Wait until the job has ended. Redis tells; meanwhile a connection is in use.
+    def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:
+        """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
 
         Args:
             job_id: the job.
             timeout: seconds to wait at most.
-            monotonic: how to tell time.
 
         Raises:
             WaitTimeout: it has not ended by then; it goes on.
             JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable: Redis cannot be reached.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        *_, record = self.watch(job_id, timeout, monotonic=monotonic)
+        *_, record = self.watch(job_id, timeout)
         return record
 
-    def watch(
-        self,
-        job_id: str,
-        timeout: float = 60.0,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> Iterator[JobRecord]:
-        """Yield the job's record as it is, and again at each change until it has ended.
+    def watch(self, job_id: str, timeout: float = 60.0) -> Iterator[JobRecord]:
+        """Yield the job's record, and again at each change until it has ended.
 
         Args:
             job_id: the job.
             timeout: seconds to watch at most.
-            monotonic: how to tell time.
 
         Raises:
-            WaitTimeout: it has not ended by then; it goes on.
-            JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable: Redis cannot be reached.
+            WaitTimeout, JobNotFound, LedgerUnavailable, LedgerRefused: as for `wait`.
         """
-        return follow(
-            lambda: self.status(job_id),
-            lambda record: record.state.is_terminal,
-            lambda: self._records.listening(self._records.keys.changes(job_id)),
-            Patience(timeout, monotonic=monotonic),
-            lambda record: WaitTimeout(record, timeout),
-        )
+        following = follow_job(self._source.ledger, job_id, timeout)
+        return following.values(lambda: self.status(job_id))
 
     def find(
         self,
@@ -126,27 +113,25 @@ class Observer:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Look for jobs, those enqueued last first.
+        """Search the jobs, newest first.
 
-        All jobs are looked through, a thousand in some milliseconds, until a page is full.
+        The search reads all jobs, a thousand in some milliseconds, until a page is full.
 
         Args:
-            state: where they stand, such as `failed`.
+            state: their state, such as `failed`.
             account: whose API key they use.
-            chatbot_id: whose pictures they are.
-            code: what became of them, such as `image_not_square`.
-            since: Unix seconds or a time with its zone; enqueued then or later.
+            chatbot_id: their chatbot.
+            code: their outcome, such as `image_not_square`.
+            since: Unix seconds or a datetime with a time zone; enqueued then or later.
             before: the same; enqueued earlier.
-            batch: to which they belong.
+            batch: the batch that they belong to.
             limit: how many at most, from 1 to 1,000.
             cursor: of the page before; None for the first.
 
         Raises:
-            InvalidJob: one of these is not what it must be.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            InvalidJob: one of these has a wrong value.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        if not 1 <= limit <= _MOST_ON_A_PAGE:
-            raise InvalidJob("limit", f"must be a whole number from 1 to {_MOST_ON_A_PAGE}")
         wanted = JobFilter(
             state=_one_of("state", JobState, state),
             account=None if account is None else check_account(account),
@@ -158,44 +143,41 @@ class Observer:
         )
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidJob("cursor", "must be that of a page")
-        return self._records.find(wanted, limit, cursor)
+        return self._source.ledger.find(
+            wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
+        )
 
     def history(self, chatbot_id: str, limit: int = 20) -> tuple[JobRecord, ...]:
-        """The last jobs of a chatbot, the newest first; see `find`."""
+        """The last jobs of a chatbot, newest first; see `find`."""
         return self.find(chatbot_id=chatbot_id, limit=limit).records
 
-    def outcomes(
-        self,
-        after: str = "$",
-        *,
-        timeout: float | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> Iterator[Outcome]:
-        """What becomes of jobs, of whichever producer, as they end.
+    def outcomes(self, after: str = "$", *, timeout: float | None = None) -> Iterator[Outcome]:
+        """Yield the outcomes of jobs, of every producer, as the jobs end.
 
-        The last 100,000 or so are kept, so whoever remembers an `entry` can go on there.
+        About the last 100,000 are kept: to continue after a restart, remember an `entry`.
 
         Args:
             after: the `entry` after which to begin; `0` for the oldest that is kept, `$` for
-                what is to come.
-            timeout: seconds to wait for the next; None for ever.
-            monotonic: how to tell time.
+                those to come.
+            timeout: seconds to wait for the next one; None to wait forever.
 
         Raises:
-            InvalidJob: `after` is no entry.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            InvalidJob: `after` is not an entry.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        after = self._records.last_outcome() if after == "$" else _check_entry(after)
-        silent_since = monotonic()
+        ledger = self._source.ledger
+        after = ledger.last_outcome() if after == "$" else _check_entry(after)
+        now = ledger.notifications.now
+        silent_since = now()
         while True:
-            left = None if timeout is None else silent_since + timeout - monotonic()
-            found = self._records.outcomes(
+            left = None if timeout is None else silent_since + timeout - now()
+            found = ledger.outcomes(
                 after, _MOST_AT_ONCE, _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
             )
             for outcome in found:
                 yield outcome
                 after = outcome.entry
-                silent_since = monotonic()
+                silent_since = now()
             if not found and left is not None and left <= _LONGEST_WAIT:
                 return
 

@@ -1,7 +1,4 @@
-"""The operator's side: pause, resume, see how the pool stands.
-
-An `UploadClient` can do all of this; what producers do is in `client.py`.
-"""
+"""What operators do: pause and resume accounts, or everything; read the state of the pool."""
 
 from __future__ import annotations
 
@@ -11,13 +8,14 @@ import socket
 from typing import TYPE_CHECKING
 
 from facelift.errors import InvalidJob
-from facelift.job import check_account, check_text, check_time
+from facelift.job import check_account, check_limit, check_text, check_time
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from facelift.ledger.pool import Pool
+    from facelift.operations.source import LedgerSource
     from facelift.status.pool import PoolStatus
+    from facelift.status.server import ServerStatus
 
 _NAME_LENGTH = 100
 _REASON_LENGTH = 200
@@ -25,14 +23,14 @@ _EVENTS_KEPT = 200
 
 
 class Operator:
-    """Pauses and resumes, for all workers at once, and tells how the pool stands.
+    """Pauses and resumes, for all workers at once, and reads the state of the pool.
 
     Args:
-        pool: what all workers share.
+        source: of the ledger.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, source: LedgerSource) -> None:
+        self._source = source
 
     def pause(
         self,
@@ -42,20 +40,20 @@ class Operator:
         reason: str = "",
         until: float | datetime | None = None,
     ) -> bool:
-        """Have the jobs of an account wait, or all jobs; uploads under way are finished.
+        """Have the jobs of an account wait, or all jobs; running uploads are finished.
 
         Args:
             account: whose jobs; None for everybody's.
-            by: who wants it, at most 100 characters; by default this user at this host.
+            by: who pauses, at most 100 characters; by default this user at this host.
             reason: why, at most 200 characters; may be empty.
-            until: Unix seconds or a time with its zone; None until somebody resumes it.
+            until: Unix seconds or a datetime with a time zone; None until somebody resumes it.
 
         Returns:
-            Whether it is new; False if it was paused before, by whoever. It is paused by this now.
+            True if it is a new pause; False if it replaces one, whoever began that.
 
         Raises:
-            InvalidJob: a field is not what it must be; nothing was paused.
-            LedgerUnavailable, LedgerRefused: it may or may not be paused; ask again.
+            InvalidJob: an argument has a wrong value; nothing was paused.
+            LedgerUnavailable, LedgerRefused: it may or may not be paused; pause it again.
         """
         name = _account(account)
         who = _who(by)
@@ -64,41 +62,48 @@ class Operator:
         end = check_time("until", until)
         if end is not None and end <= self.pool(events=1).at:
             raise InvalidJob("until", "must be in the future")
-        return self._pool.pause(name, by=who, reason=reason, until=end)
+        return self._source.ledger.pool.pause(name, by=who, reason=reason, until=end)
 
     def resume(self, account: str | None = None, *, by: str | None = None) -> bool:
-        """Let the jobs of an account go on, or end the pause of everything.
+        """End the pause of an account, or the pause of everything.
 
-        That of an account may be an operator's, one that the endpoint asked for, or one
-        that began because the endpoint refused its API key.
+        An account may be paused by an operator, because the endpoint asked for a pause, or
+        because the endpoint refused its API key.
 
         Args:
-            account: whose jobs; None to end the pause of everything, while accounts that are
-                paused by themselves stay so.
-            by: who wants it, at most 100 characters; by default this user at this host.
+            account: whose pause; None for the pause of everything, which leaves the pauses of
+                accounts as they are.
+            by: who resumes, at most 100 characters; by default this user at this host.
 
         Returns:
             Whether there was a pause to end.
 
         Raises:
-            InvalidJob: a field is not what it must be; nothing was resumed.
-            LedgerUnavailable, LedgerRefused: it may or may not be resumed; ask again.
+            InvalidJob: an argument has a wrong value; nothing was resumed.
+            LedgerUnavailable, LedgerRefused: it may or may not be resumed; resume it again.
         """
-        return self._pool.resume(_account(account), by=_who(by))
+        return self._source.ledger.pool.resume(_account(account), by=_who(by))
 
     def pool(self, events: int = 20) -> PoolStatus:
-        """How the pool stands: the breaker, pauses, the accounts, what happened lately.
+        """Read the state of the pool: breaker, pauses, accounts, workers, the latest events.
 
         Args:
-            events: how many of the last events, from 1 to 200.
+            events: how many events at most, from 1 to 200.
 
         Raises:
-            InvalidJob: `events` is none of these numbers.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            InvalidJob: `events` is out of bounds.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        if not 1 <= events <= _EVENTS_KEPT:
-            raise InvalidJob("events", f"must be a whole number from 1 to {_EVENTS_KEPT}")
-        return self._pool.snapshot(events)
+        return self._source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
+
+    def server(self) -> ServerStatus:
+        """Read how Redis is set up, after a test write.
+
+        Raises:
+            LedgerUnavailable: it cannot be reached, or takes no writes now.
+            LedgerRefused: it is full, or these credentials may not write or ask this.
+        """
+        return self._source.ledger.server()
 
 
 def _account(account: str | None) -> str | None:

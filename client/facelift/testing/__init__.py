@@ -1,13 +1,12 @@
-"""For the tests of services that enqueue: Facelift in memory, with outcomes by script.
+"""Facelift in memory, for the tests of services that enqueue; a test scripts the outcomes.
 
-jobs           what the fixture `facelift_jobs` is; also a context manager of its own
-├── clients    every `UploadClient` on the ledger in memory
-├── workers    in place of workers: one try at a job, as it was scripted
-├── script     which outcome is the next try's
-│   └── outcome  what may be scripted, and what it means
-├── ledger     the real ledger on a fake Redis, under a clock that can be moved
-└── matching   which jobs match, and what is said if none does
+plugin         the fixture `facelift_jobs`
+└── jobs       `FaceliftJobs`, what the fixture gives; also a context manager of its own
+    ├── ledger      the real ledger on a fake Redis, with a clock that can be moved
+    ├── workers     in place of workers: one attempt at a job, with a scripted outcome
+    ├── script      which outcome the next attempt has
+    ├── outcome     which outcomes can be scripted, and what they mean
+    └── matching    which jobs match, and what an assertion says if none does
 
-What it needs comes with the extra `facelift.testing`. The fixtures are in `pytest_facelift.py`
-beside this package.
+It needs `fakeredis` and `pytest`, the extra `testing` of facelift-client.
 """

@@ -1,29 +1,29 @@
-"""`FaceliftJobs`: what was enqueued, and what becomes of it."""
+"""`FaceliftJobs`: what was enqueued, and how the jobs end."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
-from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Self, TypeVar
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Self
 
 from facelift.client import UploadClient
 from facelift.codes import WaitReason
-from facelift.testing.clients import every_client
-from facelift.testing.ledger import Ledger
+from facelift.ledger.notifications import Notifications
+from facelift.operations.source import stand_in
+from facelift.testing.ledger import MemoryLedger
 from facelift.testing.matching import Expected
 from facelift.testing.script import Script
 from facelift.testing.workers import ScriptedWorkers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from facelift.record import JobRecord
     from facelift.testing.outcome import OutcomeLike
 
-_T = TypeVar("_T")
-
-# What passes by itself, unlike somebody's decision or a time that was asked for.
+# What passes by itself, unlike an operator's pause or a time that was asked for.
 _PASSING = {
     WaitReason.RETRY,
     WaitReason.BACKLOG,
@@ -35,47 +35,46 @@ _PASSING = {
 class FaceliftJobs:
     """Facelift in memory, for the length of a `with` block.
 
-    Inside, every `UploadClient` of this process works on one empty ledger, whatever
-    Redis and key prefix it was made for. It is the real ledger, so states, order, idempotency,
-    history and deadlines are the real ones. No worker runs: what becomes of jobs is
-    said with `script`, and happens in `run`, or while code waits for a job.
+    Inside, every `UploadClient` and `AsyncUploadClient` of this process works on one empty
+    ledger, whatever Redis and key prefix it was made for. It is the real ledger: states, order,
+    idempotency, history and deadlines are the real ones. No worker runs: `script` says how jobs
+    end, and they do so in `run`, or while code waits for a job.
 
     Safe to share among threads.
     """
 
     def __init__(self) -> None:
-        self._ledger = Ledger()
+        self._ledger = MemoryLedger(_Meanwhile(lambda: self.now, self._go_on))
         self._script = Script()
         self._workers = ScriptedWorkers(self._ledger, self._script)
         self._lock = threading.RLock()
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(every_client(self._ledger, self._follow))
-        self._ledger.keep_breaker_closed()
+        self._block.enter_context(stand_in(self._ledger.store))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._block.close()
-        self._ledger.redis.close()
+        self._ledger.close()
 
     @property
     def client(self) -> UploadClient:
-        """A client, for tests that want one of their own."""
-        return UploadClient(redis=self._ledger.redis)
+        """A client on this ledger, for the test itself."""
+        return UploadClient(ledger=self._ledger.store)
 
     @property
     def now(self) -> float:
-        """Unix seconds, as the ledger has it."""
+        """Unix seconds, by the ledger's clock."""
         return self._ledger.clock
 
     @property
     def enqueued(self) -> list[JobRecord]:
-        """All jobs in the order in which they were enqueued, as they stand now."""
+        """All jobs in the order in which they were enqueued, with their present state."""
         return self._ledger.enqueued
 
     def assert_enqueued(self, *, times: int | None = None, **fields: object) -> JobRecord:
-        """Some job with these fields was enqueued; returns the last one.
+        """Assert that a job with these fields was enqueued; returns the last one.
 
         Args:
             times: exactly so many of them, from 1; None for any number.
@@ -96,7 +95,7 @@ class FaceliftJobs:
         raise AssertionError(f"{what}{wanted}.\n{expected.describe(enqueued)}")
 
     def assert_nothing_enqueued(self, **fields: object) -> None:
-        """No job was enqueued, or none with these fields.
+        """Assert that no job was enqueued, or none with these fields.
 
         Raises:
             AssertionError: there is one.
@@ -113,17 +112,17 @@ class FaceliftJobs:
     def script(
         self, *outcomes: OutcomeLike, chatbot_id: str | None = None, image: str | None = None
     ) -> None:
-        """From now on, have tries come to this; without a script they deliver.
+        """Set the outcomes of attempts from now on; without a script every attempt delivers.
 
         Args:
-            outcomes: what a job's first try comes to, its second, and so on; the last is for
-                all further ones. Each is a code such as `"image_not_square"`, an HTTP
+            outcomes: of a job's first attempt, its second, and so on; the last is for all
+                others. Each is a code such as `"image_not_square"`, an HTTP
                 status such as 503, or an `Outcome`.
             chatbot_id: whose jobs; None for every chatbot's.
             image: of which image, `<store>:<path>`; None for any.
 
         Raises:
-            ValueError: there is no outcome, or one that no try comes to.
+            ValueError: there is no outcome, or one that no attempt has.
         """
         self._script.add(outcomes, chatbot_id, image)
 
@@ -134,31 +133,31 @@ class FaceliftJobs:
         image: str | None = None,
         attempts: int | None = None,
     ) -> list[JobRecord]:
-        """Have workers do what there is to do, here and now.
+        """Have workers do all there is to do, here and now.
 
-        The waits between retries pass in no time (the ledger's clock moves on); for jobs that
-        are to start later, and for the end of a pause, `run` does not wait.
+        The waits between attempts pass in no time (the ledger's clock moves on). `run` does not
+        wait for jobs with a `not_before`, nor for the end of a pause.
 
         Args:
-            outcomes: what tries come to during this run; see `script`.
-            chatbot_id: whose jobs that is about; others go on as they were scripted.
+            outcomes: of attempts during this run; see `script`.
+            chatbot_id: whose jobs have them; others go on as they were scripted.
             image: of which image, the same.
-            attempts: stop after so many tries, to see what is between them.
+            attempts: stop after so many, to see the state between them.
 
         Returns:
             The jobs that ended, in the order in which they were enqueued.
 
         Raises:
-            ValueError: an outcome is one that no try comes to.
+            ValueError: no attempt has such an outcome.
         """
         if not outcomes and (chatbot_id is not None or image is not None):
-            raise ValueError("say what the tries come to, such as 'delivered'")
+            raise ValueError("say what the attempts end in, such as 'delivered'")
         pending = {record.id for record in self.enqueued if not record.state.is_terminal}
         rule = self._script.with_rule(outcomes, chatbot_id, image) if outcomes else nullcontext()
         left = math.inf if attempts is None else attempts
         with self._lock, rule:
             while left > 0:
-                if self._try_one():
+                if self._attempt_one():
                     left -= 1
                 elif not self._pass_a_wait():
                     break
@@ -167,7 +166,7 @@ class FaceliftJobs:
         ]
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: scheduled jobs become due, deadlines pass. Nothing is tried; see `run`.
+        """Let time pass: scheduled jobs become due, deadlines pass. No attempt is made; see `run`.
 
         Raises:
             ValueError: `seconds` is negative.
@@ -177,38 +176,57 @@ class FaceliftJobs:
         with self._lock:
             self._ledger.move(seconds)
 
-    def _try_one(self) -> bool:
-        self._ledger.look()
+    def _attempt_one(self) -> bool:
+        self._ledger.run_schedule()
         return self._workers.attempt()
 
     def _pass_a_wait(self) -> bool:
         if not any(record.wait_reason in _PASSING for record in self.enqueued):
             return False
-        self._ledger.move(self._ledger.look())
+        self._ledger.move(self._ledger.run_schedule())
         return True
 
-    def _follow(
-        self,
-        look: Callable[[], _T],
-        is_over: Callable[[_T], bool],
-        timeout: float,
-        timed_out: Callable[[_T], Exception],
-    ) -> Iterator[_T]:
-        """Yield what there is to see, in no time: workers go on, and the clock moves on."""
-        deadline = self.now + timeout
-        yield (seen := look())
-        while not is_over(seen):
-            with self._lock:
-                is_in_time = self._go_on(deadline)
-            if (now := look()) != seen:
-                yield (seen := now)
-            elif not is_in_time:
-                raise timed_out(seen)
+    def _go_on(self, seconds: float) -> None:
+        """Make one attempt; if there is none to make, let the time pass until there is."""
+        with self._lock:
+            if not self._attempt_one():
+                self._ledger.move(min(self._ledger.run_schedule(), seconds))
 
-    def _go_on(self, deadline: float) -> bool:
-        """False if nothing is left to do by then."""
-        if self._try_one():
-            return True
-        seconds, left = self._ledger.look(), deadline - self.now
-        self._ledger.move(max(0.0, min(seconds, left)))
-        return seconds <= left
+
+class _Meanwhile(Notifications):
+    """Notifications of the ledger in memory: while code waits, the workers go on, in no time.
+
+    Args:
+        now: the ledger's clock.
+        go_on: has the workers go on, for so many seconds of that clock at most.
+    """
+
+    def __init__(self, now: Callable[[], float], go_on: Callable[[float], None]) -> None:
+        self._now = now
+        self._go_on = go_on
+
+    def now(self) -> float:
+        return self._now()
+
+    @contextmanager
+    def listen(self, channel: str) -> Iterator[Callable[[float], None]]:  # noqa: ARG002 - every wait is the same here
+        yield self._go_on
+
+    @asynccontextmanager
+    async def listen_async(
+        self,
+        channel: str,  # noqa: ARG002 - every wait is the same here
+    ) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
+        async def wait(seconds: float) -> None:
+            await asyncio.to_thread(self._go_on, seconds)
+
+        yield wait
+
+    def pause(self, seconds: float) -> None:
+        pass
+
+    async def pause_async(self, seconds: float) -> None:
+        pass
+
+    async def close_async(self) -> None:
+        pass

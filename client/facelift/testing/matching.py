@@ -1,4 +1,4 @@
-"""Which jobs match what a test expects, and what is said if none does."""
+"""Which jobs match what a test expects, and what an assertion says if none does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KNOWN = [field.name for field in fields(JobRecord)]
 
 
 class Expected:
-    """What the fields of a job are expected to be.
+    """The fields that a test expects of a job.
 
     Args:
         given: by the names of `JobRecord`; anything that compares equal will do.
@@ -59,16 +59,16 @@ class Expected:
         return "\n".join([f"{count} enqueued:", *lines])
 
     def _line(self, record: JobRecord) -> str:
-        told = {
+        shown = {
             name: getattr(record, name)
             for name in _KNOWN
             if name in self._fields
             or (name in _DEFAULTS and getattr(record, name) != _DEFAULTS[name])
         }
-        if "expires_at" not in self._fields:  # every record has one, be it given or not
-            told.pop("expires_at", None)
+        if "expires_at" not in self._fields:  # every record has one, given or not
+            shown.pop("expires_at", None)
         differing = self.differing(record)
-        return _show(told) + (f"  <- {', '.join(differing)}" if differing else "")
+        return _show(shown) + (f"  <- {', '.join(differing)}" if differing else "")
 
 
 def _show(named: Mapping[str, Any]) -> str:

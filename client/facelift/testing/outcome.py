@@ -1,8 +1,4 @@
-"""What a try may come to, by its code or by the endpoint's HTTP status, and what that means.
-
-It is said with the worker's own words: an answer is the documented one, judged as
-a worker judges it.
-"""
+"""The outcomes that an attempt can have in a test: by code, or by the endpoint's HTTP status."""
 
 from __future__ import annotations
 
@@ -11,16 +7,6 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from facelift.codes import OutcomeCode
-from sandbox.endpoint.answers import UPLOAD_PATH, documented
-from worker.endpoint.answer import Answer, Receipt, judge
-from worker.errors import (
-    DeliveryFailed,
-    Failure,
-    ImageRejected,
-    PermanentFailure,
-    RetryableFailure,
-    StoreUnavailable,
-)
 
 OutcomeLike: TypeAlias = "Outcome | OutcomeCode | str | int"
 """An outcome; or its code, such as `"image_not_square"`; or an HTTP status, such as 503."""
@@ -39,7 +25,7 @@ _STATUS = {
     OutcomeCode.TOO_EARLY: 425,
     OutcomeCode.RATE_LIMITED: 429,
 }
-_WITHOUT_ANSWER = {
+_WITHOUT_RESPONSE = {
     OutcomeCode.TIMEOUT,
     OutcomeCode.CONNECTION_FAILED,
     OutcomeCode.CONNECTION_LOST,
@@ -47,25 +33,14 @@ _WITHOUT_ANSWER = {
     OutcomeCode.TLS_FAILED,
     OutcomeCode.MALFORMED_RESPONSE,
 }
-_WITHOUT_REQUEST: dict[OutcomeCode, type[Failure]] = {
-    OutcomeCode.UNKNOWN_ACCOUNT: PermanentFailure,
-    OutcomeCode.UNKNOWN_STORE: PermanentFailure,
-    OutcomeCode.IMAGE_STORE_UNAVAILABLE: StoreUnavailable,
-    OutcomeCode.INTERNAL_ERROR: RetryableFailure,
-} | {
-    code: ImageRejected
-    for code in OutcomeCode
-    if code.startswith("image_")
-    and code not in {OutcomeCode.IMAGE_REFUSED, OutcomeCode.IMAGE_STORE_UNAVAILABLE}
-}
-# What one try alone cannot come to, but the same one again and again.
-_COMES_OF = {
+# No single attempt has these outcomes, but the same failure again and again leads to them.
+_RESULT_OF = {
     OutcomeCode.RETRIES_EXHAUSTED: OutcomeCode.SERVER_ERROR,
     OutcomeCode.CRASH_LOOP: OutcomeCode.WORKER_LOST,
 }
-_NOT_OF_A_TRY = {
+_NOT_OF_AN_ATTEMPT = {
     OutcomeCode.EXPIRED: "let the time pass with advance()",
-    OutcomeCode.SUPERSEDED: "enqueue a newer picture of the chatbot, and run that",
+    OutcomeCode.SUPERSEDED: "enqueue a newer image of the chatbot, and run that",
     OutcomeCode.CANCELLED: "cancel the job with the client",
     OutcomeCode.INVALID_JOB: "it is for messages that are no job; enqueue() raises InvalidJob",
 }
@@ -73,15 +48,15 @@ _NOT_OF_A_TRY = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one try comes to.
+    """The outcome of one attempt.
 
     Attributes:
         code: from the stable list.
-        http_status: what the endpoint answers, if it answers.
-        retry_after: seconds that it asks to wait; with `rate_limited` only.
+        http_status: of the endpoint's response, if there is one.
+        retry_after: seconds for which the endpoint asks to pause; with `rate_limited` only.
 
     Raises:
-        ValueError: no try comes to this; the message says what would be right.
+        ValueError: no attempt has this outcome; the message says what would be right.
     """
 
     code: OutcomeCode
@@ -90,66 +65,56 @@ class Outcome:
 
     def __post_init__(self) -> None:
         code = _code(self.code)
-        if code in _NOT_OF_A_TRY:
-            raise ValueError(f"{code} is not what a try comes to: {_NOT_OF_A_TRY[code]}")
-        code = _COMES_OF.get(code, code)
+        if code in _NOT_OF_AN_ATTEMPT:
+            raise ValueError(f"{code} is not what an attempt ends in: {_NOT_OF_AN_ATTEMPT[code]}")
+        code = _RESULT_OF.get(code, code)
         object.__setattr__(self, "code", code)
         if self.http_status is None:
             object.__setattr__(self, "http_status", _STATUS.get(code))
-        elif _judge(self.http_status)[0] is not code:
+        elif OutcomeCode.of_status(self.http_status) is not code:
             raise ValueError(f"the endpoint's answer {self.http_status} does not mean {code}")
         if self.retry_after is not None and code is not OutcomeCode.RATE_LIMITED:
             raise ValueError("retry_after goes with rate_limited only")
 
     @classmethod
     def of(cls, like: OutcomeLike) -> Outcome:
-        """Make one of a code or an HTTP status.
+        """Make an outcome of a code or an HTTP status.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is neither.
         """
         if isinstance(like, Outcome):
             return like
         if isinstance(like, int):
             if like not in frozenset(HTTPStatus):
                 raise ValueError(f"{like} is no HTTP status")
-            return cls(_judge(like)[0], http_status=like)
+            return cls(OutcomeCode.of_status(like), http_status=like)
         return cls(_code(like))
 
     @property
     def needs_request(self) -> bool:
-        """Whether the endpoint is asked."""
-        return self.http_status is not None or self.code in _WITHOUT_ANSWER
+        """Whether a request is sent to the endpoint."""
+        return self.http_status is not None or self.code in _WITHOUT_RESPONSE
 
     @property
-    def result(self) -> Receipt | Failure:
-        """What a worker makes of it."""
-        if self.http_status is not None:
-            return _judge(self.http_status, self.retry_after)[1]
-        sentence = f"As the test has it: {self.code}."
-        return _WITHOUT_REQUEST.get(self.code, DeliveryFailed)(self.code, sentence)
+    def is_answer(self) -> bool:
+        """Whether the endpoint answers as a working one does, be it with a refusal."""
+        is_failure = self.code.is_retryable and self.code is not OutcomeCode.RATE_LIMITED
+        return self.http_status is not None and not is_failure
+
+    @property
+    def sentence(self) -> str:
+        """The outcome for a person, as records have it."""
+        if self.code is OutcomeCode.DELIVERED:
+            return "Delivered, as the test has it."
+        if self.http_status is None:
+            return f"As the test has it: {self.code}."
+        return f"The endpoint answered {self.http_status}: {HTTPStatus(self.http_status).phrase}."
 
 
 def _code(name: str) -> OutcomeCode:
     try:
         return OutcomeCode(name)
     except ValueError:
-        scriptable = ", ".join(code for code in OutcomeCode if code not in _NOT_OF_A_TRY)
+        scriptable = ", ".join(code for code in OutcomeCode if code not in _NOT_OF_AN_ATTEMPT)
         raise ValueError(f"{name!r} is no outcome; there are: {scriptable}") from None
-
-
-def _judge(status: int, retry_after: float | None = None) -> tuple[OutcomeCode, Receipt | Failure]:
-    sent = documented(status)
-    headers = dict(sent.headers)
-    if retry_after is not None:
-        headers["Retry-After"] = f"{retry_after:g}"
-    try:
-        receipt = judge(
-            Answer(status, headers, sent.body),
-            url=f"https://endpoint.test{UPLOAD_PATH}",
-            api_key="the key of the test kit",
-            now=0,
-        )
-    except Failure as failure:
-        return failure.code, failure
-    return OutcomeCode.DELIVERED, receipt

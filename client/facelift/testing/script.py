@@ -1,4 +1,4 @@
-"""Which outcome is the next try's."""
+"""Which outcome the next attempt at a job has."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ _DELIVERED = Outcome(OutcomeCode.DELIVERED)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the tries of some jobs come to.
+    """The outcomes of some jobs.
 
     Attributes:
-        outcomes: of a job's first try, its second, and so on; the last is for all further ones.
+        outcomes: of a job's first attempt, its second, and so on; the last is for all others.
         chatbot_id: whose jobs; None for every chatbot's.
         image: of which image; None for any.
-        tries: how many each job has had by this rule.
+        attempts: how many each job has had by this rule.
     """
 
     outcomes: Sequence[Outcome]
     chatbot_id: str | None = None
     image: str | None = None
-    tries: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[str] = field(default_factory=Counter)
 
     def applies_to(self, record: JobRecord) -> bool:
         """Whether the job is one of them."""
         return self.chatbot_id in {None, record.chatbot_id} and self.image in {None, record.image}
 
     def next(self, job_id: str) -> Outcome:
-        """What the job's next try comes to."""
-        return self.outcomes[min(self.tries[job_id], len(self.outcomes) - 1)]
+        """The outcome of the job's next attempt."""
+        return self.outcomes[min(self.attempts[job_id], len(self.outcomes) - 1)]
 
 
 class Script:
-    """The rules; of those that apply to a job, the one given last counts."""
+    """The rules; of those that apply to a job, the one that was added last counts."""
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
@@ -56,10 +56,10 @@ class Script:
         """Add a rule.
 
         Raises:
-            ValueError: there is no outcome, or one that no try comes to.
+            ValueError: there is no outcome, or one that no attempt has.
         """
         if not outcomes:
-            raise ValueError("say what the tries come to, such as 'delivered'")
+            raise ValueError("say what the attempts end in, such as 'delivered'")
         rule = Rule([Outcome.of(each) for each in outcomes], chatbot_id, image)
         self._rules.append(rule)
         return rule
@@ -76,14 +76,14 @@ class Script:
             self._rules = [each for each in self._rules if each is not rule]
 
     def next(self, record: JobRecord) -> Outcome:
-        """What the job's next try comes to: a delivery, unless a rule says otherwise."""
+        """The outcome of the job's next attempt: delivered, unless a rule says otherwise."""
         rule = self._rule(record)
         return rule.next(record.id) if rule else _DELIVERED
 
-    def tried(self, record: JobRecord) -> None:
-        """The job had that try."""
+    def has_attempted(self, record: JobRecord) -> None:
+        """Count that attempt."""
         if rule := self._rule(record):
-            rule.tries[record.id] += 1
+            rule.attempts[record.id] += 1
 
     def _rule(self, record: JobRecord) -> Rule | None:
         return next((rule for rule in reversed(self._rules) if rule.applies_to(record)), None)

@@ -1,83 +1,112 @@
-"""In place of workers: one try at a job, which comes to what the script says.
+"""In place of workers: one attempt at a job, with the outcome that the script says.
 
-The claim, the gate before the request and the outcome are the real ledger's; what
-a failure means for the job is decided and recorded by the worker's own code.
+Lease, permit and outcome are recorded by the real ledger's scripts, and the retry policy
+decides what follows a failure, as it does in a worker.
 """
 
 from __future__ import annotations
 
-import math
 import secrets
-import time
 from random import Random
 from typing import TYPE_CHECKING
 
-from facelift.codes import OutcomeCode
+from facelift.attempt import Attempt
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Acquired, Feedback, Go, Lease, Quota
-from facelift.retry import RetryPolicy
-from worker.delivery.recorder import Recorder
-from worker.delivery.run import Run
-from worker.endpoint.answer import Receipt
-from worker.errors import DeliveryFailed
-from worker.monitoring.metrics import Metrics
-from worker.runtime.lease import Held
+from facelift.retry import GiveUp, RetryPolicy, decide
 
 if TYPE_CHECKING:
-    from facelift.testing.ledger import Ledger
+    from facelift.record import JobRecord
+    from facelift.testing.ledger import MemoryLedger
     from facelift.testing.outcome import Outcome
     from facelift.testing.script import Script
 
+_NAME = "facelift.testing"
 _LEASE = 15.0
 _LONGEST_REQUEST = 30.0
 
 
 class ScriptedWorkers:
-    """Try jobs, one after the other."""
+    """Attempts jobs, one after the other.
 
-    def __init__(self, ledger: Ledger, script: Script) -> None:
+    Args:
+        ledger: where the jobs are.
+        script: the outcomes.
+    """
+
+    def __init__(self, ledger: MemoryLedger, script: Script) -> None:
         self._ledger = ledger
         self._script = script
-        # Always the same chance, so that a test that passed passes again.
-        self._recorder = Recorder(
-            store=ledger, policy=RetryPolicy(), rng=Random(0), metrics=Metrics()
-        )
+        self._policy = RetryPolicy()
+        self._chance = Random(0)  # always the same, so that a test that passed passes again
 
     def attempt(self) -> bool:
-        """Give one job a try, the one whose message is the oldest; False if none is to be had."""
+        """Attempt the job with the oldest message; False if no job can be attempted."""
         while (job_id := self._ledger.take_message()) is not None:
-            if self._try(job_id):
+            if self._attempt(Lease(job_id, secrets.token_hex(8))):
                 return True
         return False
 
-    def _try(self, job_id: str) -> bool:
-        """False if the job had no try: it has ended, or waits for its turn."""
-        lease = Lease(job_id, secrets.token_hex(8))
-        claim = self._ledger.acquire(lease, _LEASE, "facelift.testing")
-        if not isinstance(claim, Acquired):
+    def _attempt(self, lease: Lease) -> bool:
+        """False if the job has ended, or has to wait."""
+        store = self._ledger.store
+        acquired = store.acquire(lease, _LEASE, _NAME)
+        if not isinstance(acquired, Acquired):
             return False
-        outcome = self._script.next(claim.record)
-        run = Run(claim.record, Held(lease, math.inf), time.monotonic)
-        if not self._carry_out(run, outcome):
-            return False
-        self._script.tried(claim.record)
-        return True
-
-    def _carry_out(self, run: Run, outcome: Outcome) -> bool:
-        """False if its turn was over before the request."""
+        record, feedback = acquired.record, None
+        outcome = self._script.next(record)
         if outcome.code is OutcomeCode.WORKER_LOST:
             self._ledger.move(_LEASE)
-            return True
-        result = outcome.result
-        if outcome.needs_request:
-            gate = self._ledger.acquire_permit(run.lease, _LEASE, _LONGEST_REQUEST)
-            if not isinstance(gate, Go):
-                return False
-            answered = not isinstance(result, DeliveryFailed) and result.http_status is not None
-            run.feedback = Feedback(
-                gate, answered=answered, fingerprint="facelift.testing", quota=Quota()
-            )
-        if isinstance(result, Receipt):
-            self._recorder.success(run, result.message, result.http_status)
         else:
-            self._recorder.failure(run, result)
+            if outcome.needs_request:
+                permit = store.acquire_permit(lease, _LEASE, _LONGEST_REQUEST)
+                if not isinstance(permit, Go):
+                    return False
+                feedback = Feedback(permit, outcome.is_answer, _NAME, Quota())
+            self._conclude(lease, record, outcome, feedback)
+        self._script.has_attempted(record)
         return True
+
+    def _conclude(
+        self, lease: Lease, record: JobRecord, outcome: Outcome, feedback: Feedback | None
+    ) -> None:
+        code, sentence = outcome.code, outcome.sentence
+        counted = code is not OutcomeCode.RATE_LIMITED
+        started_at, now = record.started_at or record.created_at, round(self._ledger.clock, 3)
+
+        def attempt(decision: Decision, reason: str, next_at: float | None = None) -> Attempt:
+            return Attempt(
+                started_at=started_at,
+                duration=round(max(0.0, now - started_at), 4),
+                code=code,
+                http_status=outcome.http_status,
+                decision=decision,
+                reason=reason,
+                next_at=next_at,
+                counted=counted,
+            )
+
+        store = self._ledger.store
+        if code is OutcomeCode.DELIVERED:
+            done = attempt(Decision.SUCCEED, sentence)
+            store.complete(lease, JobState.SUCCEEDED, code, sentence, done, feedback=feedback)
+            return
+        decision = decide(
+            self._policy,
+            code,
+            sentence,
+            record.attempts_used + counted,
+            self._chance,
+            retry_after=outcome.retry_after,
+            throttles=feedback.gate.throttles if feedback else 0,
+        )
+        if isinstance(decision, GiveUp):
+            last = attempt(Decision.FAIL, decision.sentence)
+            store.complete(
+                lease, JobState.FAILED, decision.code, decision.sentence, last, feedback=feedback
+            )
+        else:
+            until = round(now + decision.delay, 3)
+            reason = WaitReason.RETRY if counted else WaitReason.RATE_LIMITED
+            failed = attempt(Decision.RETRY, sentence, until)
+            store.retry_later(lease, until, reason, sentence, failed, feedback=feedback)

@@ -1,0 +1,46 @@
+"""Which ledger a client works on: its own, or the one that stands in for it in tests."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from facelift.ledger.store import JobStore
+
+_stand_ins: list[JobStore] = []
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSource:
+    """Gives the parts of a client their ledger, anew for each call.
+
+    Attributes:
+        own: the client's ledger.
+        is_fixed: whether nothing may stand in for it.
+    """
+
+    own: JobStore
+    is_fixed: bool
+
+    @property
+    def ledger(self) -> JobStore:
+        """The ledger to work on now."""
+        return self.own if self.is_fixed or not _stand_ins else _stand_ins[-1]
+
+
+@contextmanager
+def stand_in(ledger: JobStore) -> Iterator[None]:
+    """Inside the block, have all clients of this process work on `ledger`.
+
+    Clients that were made before the block too: services keep one in a module. A client that
+    was made with `ledger=` keeps that one. Blocks nest; the innermost counts.
+    """
+    _stand_ins.append(ledger)
+    try:
+        yield
+    finally:
+        _stand_ins.remove(ledger)
