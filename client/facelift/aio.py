@@ -17,9 +17,10 @@ from facelift.operations.observe import follow_job
 from facelift.operations.settings import settings_from_env
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
     from facelift.batch import BatchStatus
+    from facelift.operations.follow import Following
     from facelift.record import JobRecord
 
 _P = ParamSpec("_P")
@@ -82,7 +83,7 @@ class AsyncUploadClient:
     def watch(self, job_id: str, timeout: float = 60.0) -> AsyncGenerator[JobRecord, None]:
         """Yield the job's record at each change until it has ended; see `UploadClient.watch`."""
         following = follow_job(self.client.ledger, job_id, timeout)
-        return following.values_async(lambda: self.status(job_id))
+        return _follow(following, lambda: self.status(job_id))
 
     async def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:  # noqa: ASYNC109 - its error has the status
         """Wait until all jobs of the batch have ended; see `UploadClient.wait_batch`."""
@@ -93,7 +94,7 @@ class AsyncUploadClient:
     ) -> AsyncGenerator[BatchStatus, None]:
         """Yield the batch's status as its jobs end; see `UploadClient.watch_batch`."""
         following = follow_batch(self.client.ledger, batch_id, timeout, every)
-        return following.values_async(lambda: self.batch(batch_id))
+        return _follow(following, lambda: self.batch(batch_id))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -105,6 +106,33 @@ class AsyncUploadClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _follow(
+    following: Following[_T], read: Callable[[], Awaitable[_T]]
+) -> AsyncGenerator[_T, None]:
+    """Do what `follow` does, without blocking the event loop."""
+    cancels = _cancels()
+    yield (value := await read())
+    if following.has_ended(value):
+        return
+    async with following.notifications.listen_async(following.channel) as wait:
+        while True:
+            if (latest := await read()) == value:
+                if _cancels() > cancels:  # the Redis client, while it connected, swallowed it
+                    raise asyncio.CancelledError
+                await wait(following.time_left(value))
+                continue
+            yield (value := latest)
+            if following.has_ended(value):
+                return
+            await following.notifications.pause_async(following.pause())
+
+
+def _cancels() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 async def _last(values: AsyncGenerator[_T, None]) -> _T:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
 from facelift.job import check_batch, check_limit
-from facelift.operations.follow import Following
+from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,7 @@ class Batches:
             BatchTimeout, BatchNotFound, LedgerUnavailable, LedgerRefused: as for `wait_batch`.
         """
         following = follow_batch(self._source.ledger, batch_id, timeout, every)
-        return following.values(lambda: self.batch(batch_id))
+        return follow(following, lambda: self.batch(batch_id))
 
     def cancel_batch(self, batch_id: str) -> BatchCancellation:
         """Cancel the jobs of a batch that have not ended, as far as possible.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError, InvalidJob
 from facelift.job import check_account, check_batch, check_job_id, check_limit, check_time
-from facelift.operations.follow import Following
+from facelift.operations.follow import Following, follow
 from facelift.queries import JobFilter
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Observer:
             WaitTimeout, JobNotFound, LedgerUnavailable, LedgerRefused: as for `wait`.
         """
         following = follow_job(self._source.ledger, job_id, timeout)
-        return following.values(lambda: self.status(job_id))
+        return follow(following, lambda: self.status(job_id))
 
     def find(
         self,
