@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 from struct import unpack_from
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
@@ -22,8 +21,7 @@ _ORIENTATION_TAG = 0x0112
 _ORIENTATIONS, _ON_ITS_SIDE = range(1, 9), range(5, 9)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The parts of a whole image file.
 
     Attributes:
