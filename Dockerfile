@@ -1,6 +1,6 @@
-# Three images: flower, sandbox (the stand-in of the endpoint) and, by default, worker.
-# Each is Python, one virtual environment from its lock, and a user without rights;
-# what builds the environments stays behind.
+# Three images: flower, sandbox (the sandbox endpoint) and, by default, worker.
+# Each has Python, a virtual environment from its lock with the wheels of client and worker,
+# and a user without rights; the build tools stay in earlier stages.
 
 FROM python:3.11-slim-bookworm AS base
 ENV PATH=/opt/facelift/bin:$PATH
@@ -24,8 +24,8 @@ COPY monitor monitor
 COPY sandbox sandbox
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist ./client .
 
-
 FROM build AS flower-venv
+# Flower reads the ledger; its lock has none of the worker's dependencies.
 COPY requirements/flower.lock ./
 RUN pip --python /opt/facelift install --require-hashes --only-binary=:all: \
         --requirement flower.lock
@@ -33,7 +33,7 @@ COPY --from=wheel /dist /dist
 RUN pip --python /opt/facelift install --no-index --no-deps /dist/*.whl
 
 FROM base AS flower
-# A new volume takes its owner from the folder it is mounted on.
+# A new volume takes the owner of the folder it is mounted on.
 RUN install --directory --owner=facelift --group=facelift /data
 COPY --from=flower-venv /opt/facelift /opt/facelift
 COPY deploy/flower/flowerconfig.py /etc/facelift/flowerconfig.py
@@ -77,7 +77,7 @@ FROM base AS worker
 COPY --from=worker-venv /opt/facelift /opt/facelift
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# Healthy means consuming: within the last 20 s each of its processes told that it asks
+# Healthy means consuming: within the last 20 s each of its processes reported that it polls
 # Redis for jobs, or that all its slots are busy.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["facelift", "health"]

@@ -1,8 +1,8 @@
-"""Say which programs of others the tests will run; install them where that is easy.
+"""List the external programs that the tests will run; install missing ones on Debian.
 
-They are `redis-server`, and `prometheus` with its `promtool`. As root on Debian or
-Ubuntu the package of what is missing is installed, without starting its service. Exits
-1 in CI if tests that need one cannot run, else 0.
+They are `redis-server`, and `prometheus` with its `promtool`. As root on Debian or Ubuntu the
+missing packages are installed, without starting their services. Exits with 1 in CI if tests
+that need a program cannot run, else with 0.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from sandbox.redis_binary import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What both of Debian's service helpers ask before they start anything; 101 says no.
+# Debian's service helpers run it before they start a service; exit code 101 forbids that.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _DEBIAN = Path("/etc/debian_version")
 
 
 def main() -> int:
-    """Find, install if need be, and tell."""
+    """Find each program, install it if need be, and report."""
     found = [find_redis(), find_prometheus()]
     return int(in_ci() and not all(found))
 
 
 def in_ci() -> bool:
-    """Whether what is missing is an error."""
+    """Whether a missing program is an error."""
     return bool(os.environ.get("CI"))
 
 
 def find_redis() -> bool:
-    """See to `redis-server`, and tell; returns whether it is there."""
+    """Find or install `redis-server`, and report it; returns whether it is there."""
     try:
         if find_installed_redis_server() is None and can_install():
             install("redis-server")
@@ -79,7 +79,7 @@ def can_install() -> bool:
 
 
 def install(package: str) -> None:
-    """Install Debian's package; if that fails, say so and go on without."""
+    """Install Debian's package; if that fails, report it and continue."""
     print(f"{package}: installing the package (its service is not started)", flush=True)
     commands = (
         ["apt-get", "update"],
@@ -102,7 +102,7 @@ def install(package: str) -> None:
 
 @contextmanager
 def services_stay_off() -> Iterator[None]:
-    """Keep a package from starting its service; a policy that is there already is left alone."""
+    """Keep packages from starting their services; an existing policy stays as it is."""
     try:
         with _POLICY.open("x") as policy:
             policy.write("#!/bin/sh\nexit 101\n")

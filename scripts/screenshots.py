@@ -1,9 +1,10 @@
-"""Make the pictures of Flower in docs/images/ from a live run.
+"""Take the screenshots of Flower in docs/images/ from a live run.
 
     .venv/bin/python scripts/screenshots.py
 
-Starts a Redis, the stand-in of the endpoint, two worker processes and Flower of its own, has
-jobs end in every way, and has headless Chromium take the pictures. Look at them afterwards.
+Starts a Redis, the sandbox endpoint, two worker processes and Flower, enqueues jobs that end in
+every state, and photographs the pages with headless Chromium. Look at the result before you
+commit it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ CHROMIUM = (
 
 @contextmanager
 def running(command: tuple[str, ...], log: Path, **environment: str) -> Iterator[None]:
-    """A process of ours, which ends with the block."""
+    """Run a process until the block ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=output, stderr=output
@@ -57,7 +58,7 @@ def running(command: tuple[str, ...], log: Path, **environment: str) -> Iterator
 
 
 def play(client: UploadClient, endpoint: EndpointProcess) -> str:
-    """Enqueue what ends in every way; returns a job that waits for its next try."""
+    """Enqueue jobs that end in every state; returns a job that waits for its next attempt."""
     endpoint.add_rule("closed-shop", "status", status=404)
     endpoint.add_rule("bakery", "status", status=500)
     endpoint.add_rule("bookshop", "status", status=500, times=1)
@@ -82,8 +83,8 @@ def play(client: UploadClient, endpoint: EndpointProcess) -> str:
     return client.enqueue("bakery", "media:good.png").id
 
 
-def until_told() -> None:
-    """Wait for Flower's web server, and then for what it hears of workers."""
+def wait_for_workers() -> None:
+    """Wait until Flower's web server is up and lists the workers."""
     for _ in range(150):
         try:
             if b"facelift-" in urlopen(f"{FLOWER}/workers?json=1").read():  # noqa: S310 - http
@@ -91,11 +92,11 @@ def until_told() -> None:
         except URLError:
             pass
         time.sleep(0.2)
-    sys.exit("screenshots: Flower hears of no worker")
+    sys.exit("screenshots: Flower lists no worker")
 
 
 def photograph(name: str, path: str, size: str) -> None:
-    """Take one picture."""
+    """Take one screenshot."""
     target = IMAGES / f"{name}.png"
     with tempfile.TemporaryDirectory(prefix="facelift-chromium-") as profile:
         subprocess.run(
@@ -110,14 +111,14 @@ def photograph(name: str, path: str, size: str) -> None:
             capture_output=True,
             timeout=60,
         )
-    with Image.open(target) as taken:  # a third of the size, and no difference to the eye
+    with Image.open(target) as taken:  # a third of the size, without a visible difference
         few = taken.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE)
     few.save(target, optimize=True)
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:
-    """Set the stage, and take the pictures."""
+    """Start everything, and take the screenshots."""
     IMAGES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="facelift-screenshots-"))
     try:
@@ -149,7 +150,7 @@ def main() -> None:
             ),
             UploadClient(redis.url) as client,
         ):
-            until_told()
+            wait_for_workers()
             waiting = play(client, endpoint)
             time.sleep(3)
             photograph("flower-tasks", "/tasks", "1560,820")

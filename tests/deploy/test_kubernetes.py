@@ -1,4 +1,4 @@
-"""The manifests in `deploy/kubernetes` are valid, and in step with what they run."""
+"""The manifests in `deploy/kubernetes` are valid and match the worker's settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
 SCHEMA = json.loads(Path(__file__).with_name("scaledobject.schema.json").read_text())
 OLDEST = "1.30"
-BESIDES_THE_REQUEST = 20  # seconds to hand back what is left
+BESIDES_THE_REQUEST = 20  # seconds to release the other jobs
 
 
 def documents(pattern: str) -> dict[str, dict[str, Any]]:
@@ -56,13 +56,13 @@ def test_scaled_object_is_valid() -> None:
     assert f"Deployment {scaled['spec']['scaleTargetRef']['name']}" in CORE
 
 
-def test_scaling_goes_by_metrics_that_workers_have() -> None:
+def test_scaling_uses_metrics_that_workers_export() -> None:
     (scaled,) = documents("keda/*.yaml").values()
     queries = [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]]
     asked = set(re.findall(r"facelift_[a-z_]+", " ".join(queries)))
     with FakeRedis(decode_responses=True) as redis:
-        told = {metric.name for metric in PoolCollector(JobStore(redis).pool).collect()}
-    assert asked <= told
+        exported = {metric.name for metric in PoolCollector(JobStore(redis).pool).collect()}
+    assert asked <= exported
     assert len(asked) == 3
     assert set(re.findall(r'reason="(\w+)"', " ".join(queries))) <= set(WaitReason)
 
@@ -77,11 +77,11 @@ def test_grace_period_is_that_of_the_longest_request() -> None:
 
 
 def settings_of_the_worker() -> Settings:
-    """What the worker makes of its environment."""
-    told = {name: each["value"] for name, each in environment(WORKER).items() if "value" in each}
-    del told["FACELIFT_API_KEY_FILE"]  # there is none here
+    """The worker's settings in its environment."""
+    plain = {name: each["value"] for name, each in environment(WORKER).items() if "value" in each}
+    del plain["FACELIFT_API_KEY_FILE"]  # there is none here
     given = {"FACELIFT_REDIS_URL": "redis://redis", "FACELIFT_API_KEY": "key"}
-    environ = CORE["ConfigMap facelift"]["data"] | told | given
+    environ = CORE["ConfigMap facelift"]["data"] | plain | given
     assert list(unknown_variables(environ)) == []
     return load(environ)
 
