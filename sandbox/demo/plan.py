@@ -1,65 +1,68 @@
-"""What the demo does: which picture goes to which chatbot, and what must come of it."""
+"""The demo's plan: which image goes to which chatbot, and what must come of it."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from facelift.codes import OutcomeCode
+from facelift import OutcomeCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+    from facelift import JobRecord
+    from sandbox.endpoint.process import EndpointProcess
     from sandbox.samples import Sample
 
 UNKNOWN_CHATBOT = "nobody"
-"""The one chatbot that the stand-in does not know."""
+"""The one chatbot that the sandbox endpoint does not know."""
 
-MISBEHAVIOUR: tuple[dict[str, Any], ...] = (
+RULES: tuple[dict[str, Any], ...] = (
     {"chatbot_id": "florist", "fault": "status", "status": 500, "times": 2},
     {"chatbot_id": "museum", "fault": "status", "status": 429, "retry_after": 2, "times": 1},
     {"chatbot_id": "library", "fault": "reset", "times": 1},
     {"chatbot_id": "cinema", "fault": "delay", "seconds": 4, "times": 1},
 )
-"""What the stand-in does at first to which chatbot's uploads; see `sandbox.endpoint.rules`."""
+"""The sandbox endpoint's rules; see `sandbox.endpoint.rules`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A picture for a chatbot.
+    """An image for a chatbot.
 
     Attributes:
-        picture: the sample.
+        image: the sample.
         chatbot_id: the chatbot.
         outcome: how the job must end.
-        answers: the status that the stand-in answers to each of its requests; None if it
-            gives none.
+        statuses: what each of its requests must be answered; None for no response.
     """
 
-    picture: Sample
+    image: Sample
     chatbot_id: str
     outcome: OutcomeCode
-    answers: tuple[int | None, ...] = ()
+    statuses: tuple[int | None, ...] = ()
 
 
 def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
-    """The jobs, in the order in which they are enqueued, before a worker is there.
+    """The jobs, in the order in which they are enqueued, before a worker runs.
 
     Args:
-        samples: six good ones and a bad one at least; all of them are used.
+        samples: at least six good ones and a bad one; all of them are used.
     """
     delivered, superseded = OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED
     good = [each for each in samples if each.expected is delivered]
     bad = [each for each in samples if each.expected is not delivered]
     story = [
-        # The newest picture is a bad one: the good one before it is not lost.
+        # The newest image is a bad one: the good one before it is still delivered.
         PlannedJob(good[0], "bakery", delivered, (200,)),
         PlannedJob(bad[0], "bakery", bad[0].expected),
         PlannedJob(good[1], "florist", delivered, (500, 500, 200)),
         PlannedJob(good[2], "museum", delivered, (429, 200)),
         PlannedJob(good[3], "library", delivered, (None, 200)),
         PlannedJob(good[4], "cinema", delivered, (200,)),
-        # Quick changes of mind: only the last picture is sent.
+        # Three images in a row: only the last is uploaded.
         PlannedJob(good[5], "hotel", superseded),
         PlannedJob(good[0], "hotel", superseded),
         PlannedJob(good[1], "hotel", delivered, (200,)),
@@ -72,3 +75,44 @@ def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
         for number, each in enumerate([*good[6:], *bad[1:]], start=1)
     ]
     return story + rest
+
+
+def deviations(
+    jobs: Sequence[PlannedJob],
+    records: Sequence[JobRecord],
+    endpoint: EndpointProcess,
+    images: Path,
+) -> Iterator[str]:
+    """What is not as planned, by the ledger and by the endpoint's own log, a sentence each.
+
+    Args:
+        jobs: the plan.
+        records: the ended jobs, in the same order.
+        endpoint: the sandbox endpoint.
+        images: the folder of the samples.
+    """
+    for job, record in zip(jobs, records, strict=True):
+        if record.outcome is not job.outcome:
+            yield (
+                f"{job.image.name} for {job.chatbot_id} should have ended as {job.outcome}, "
+                f"but is {record.outcome or record.state}: {record.message}"
+            )
+    planned: defaultdict[str | None, list[int | None]] = defaultdict(list)
+    received: defaultdict[str | None, list[int | None]] = defaultdict(list)
+    for job in jobs:
+        planned[job.chatbot_id] += job.statuses
+    for arrival in endpoint.arrivals():
+        received[arrival.chatbot_id].append(arrival.status)
+    for chatbot_id in sorted(planned | received, key=str):
+        if planned[chatbot_id] != received[chatbot_id]:
+            yield (
+                f"the endpoint should have answered {planned[chatbot_id]} to {chatbot_id}, "
+                f"not {received[chatbot_id]}"
+            )
+    if overlapped := endpoint.stats()["overlapped"]:
+        yield f"{overlapped} uploads of a chatbot overlapped"
+    newest = {job.chatbot_id: job.image for job in jobs if job.outcome is OutcomeCode.DELIVERED}
+    for chatbot_id in dict.fromkeys(job.chatbot_id for job in jobs):
+        image = newest.get(chatbot_id)
+        if endpoint.image(chatbot_id) != (image and (images / image.name).read_bytes()):
+            yield f"{chatbot_id} should have {image.name if image else 'no image'}"

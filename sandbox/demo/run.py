@@ -4,92 +4,85 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 from rich.console import Console
 
-from sandbox.demo.check import surprises
-from sandbox.demo.progress import progress_on
-from sandbox.demo.report import print_from_here, print_outcomes, print_summary
+from sandbox.demo.plan import deviations
+from sandbox.demo.screen import Progress, print_outcomes, print_summary
 from sandbox.demo.stage import Stage
-from sandbox.demo.stopping import Stopped, StopSignals
 from sandbox.redis_binary import find_redis_server
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from facelift import JobRecord
-    from sandbox.demo.progress import Progress
 
 _INTRODUCTION = """\
 Facelift puts new profile pictures onto chatbots. This is all of it, on this
-machine alone: a Redis, a worker, and a stand-in for Chatbase. On purpose, the
-stand-in fails now and then, and half of the pictures are no good.
+machine alone: a Redis, a worker, and a sandbox of Chatbase's endpoint, with
+faults on purpose; and half of the images are bad.
 """
 _LONGEST_SECONDS = 40.0
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def run(*, as_json: bool) -> int:
-    """Run the demo and say how it went.
+    """Run the demo.
 
     Args:
-        as_json: print the records to stdout, and all else to stderr.
+        as_json: print the records to stdout, and everything else to stderr.
 
     Returns:
-        The exit code: 0 if all came as planned, 1 if not, 128 and more if a signal stopped it.
+        The exit code: 0 if all came as planned, 1 if not, 128 and more after a signal.
 
     Raises:
         RedisServerMissing: there is no redis-server on this machine.
         RedisServerFailed: it did not start.
-        WorkerFailed: the worker ended before its time.
+        WorkerFailed: the worker ended too early.
     """
     find_redis_server()
-    console = _console(to_stderr=as_json)
+    stream = sys.stderr if as_json else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # not every locale has every character
+    console = Console(
+        file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False
+    )
     console.print(_INTRODUCTION)
     try:
-        with StopSignals() as signals, progress_on(console) as progress, Stage() as stage:
+        with StopSignals() as signals, Progress(console) as progress, Stage() as stage:
             try:
                 records = _play(stage, progress, signals)
                 stats = stage.endpoint.stats()
-                unexpected = _surprises(stage, records)
+                jobs = list(stage.jobs.values())
+                found = list(deviations(jobs, records, stage.endpoint, stage.images))
+                if found:
+                    found.append(f"the worker may know why; {stage.worker_log()}")
             finally:
                 progress.step("Stopping everything")
     except Stopped as stopped:
-        console.print("Stopped. Everything that was started is gone.")
+        console.print("Stopped; no process or file remains.")
         return stopped.exit_code
     if as_json:
         click.echo(json.dumps([each.as_dict() for each in records]))
     else:
         print_outcomes(console, records)
-        print_summary(console, records, stats, as_planned=not unexpected)
-        print_from_here(console)
-    for sentence in unexpected:
+        print_summary(console, records, stats, as_planned=not found)
+    for sentence in found:
         click.echo(f"facelift: {sentence}", err=True)
-    return 1 if unexpected else 0
-
-
-def _surprises(stage: Stage, records: list[JobRecord]) -> list[str]:
-    found = surprises(list(stage.jobs.values()), records, stage.endpoint, stage.pictures)
-    return [*found, f"the worker may know why; {stage.worker.last_words()}"] if found else []
-
-
-def _console(*, to_stderr: bool) -> Console:
-    stream = sys.stderr if to_stderr else sys.stdout
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # not every locale can show every sentence
-    return Console(
-        file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False
-    )
+    return 1 if found else 0
 
 
 def _play(stage: Stage, progress: Progress, signals: StopSignals) -> list[JobRecord]:
     """The jobs' records, in the plan's order, once all have ended or the time is up.
 
     Raises:
-        Stopped: a signal came.
-        WorkerFailed: the worker ended before its time.
+        Stopped: a signal asked the demo to stop.
+        WorkerFailed: the worker ended too early.
     """
     for step in stage.build():
         signals.check()
@@ -103,6 +96,55 @@ def _play(stage: Stage, progress: Progress, signals: StopSignals) -> list[JobRec
         if not pending or time.monotonic() > deadline:
             return list(records.values())
         signals.check()
-        stage.worker.check()
-        time.sleep(_LOOK_SECONDS)
+        stage.check_worker()
+        time.sleep(_POLL_SECONDS)
         records |= {job_id: stage.client.status(job_id) for job_id in pending}
+
+
+class Stopped(Exception):  # noqa: N818 - a request, not an error
+    """A signal asked the demo to stop.
+
+    Attributes:
+        exit_code: what a shell reports of a process that this signal ended.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+class StopSignals:
+    """Notes SIGINT, SIGTERM and SIGHUP in its `with` block, for `check` to raise.
+
+    So none of them interrupts the start or stop of a process, which would be left behind.
+    An error after a signal counts as its consequence: Ctrl-C may also hit a process that
+    is being started, until it is in its own session.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+
+    def __enter__(self) -> Self:
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            numbers.append(signal.SIGHUP)
+        self._before = {each: signal.signal(each, self._note) for each in numbers}
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+        if isinstance(error, Exception) and self._received is not None:
+            raise Stopped(self._received) from error
+
+    def check(self) -> None:
+        """Do nothing unless a signal was received.
+
+        Raises:
+            Stopped: a signal was received.
+        """
+        if self._received is not None:
+            raise Stopped(self._received)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._received = self._received or number

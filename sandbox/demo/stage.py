@@ -1,19 +1,17 @@
-"""The demo's stage: a folder, a Redis, the stand-in and a worker, all gone afterwards."""
+"""What the demo runs: a folder, a Redis, the sandbox endpoint and a worker."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
-
 from facelift import FaceliftError, UploadClient
-from sandbox.demo.plan import MISBEHAVIOUR, UNKNOWN_CHATBOT, PlannedJob, plan
+from sandbox.child import ChildProcess
+from sandbox.demo.plan import RULES, UNKNOWN_CHATBOT, PlannedJob, plan
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
@@ -25,23 +23,23 @@ _STOP_SECONDS = 2.0
 _LOG_LINES = 15
 
 
-class WorkerFailed(FaceliftError):  # noqa: N818 - names what happened, as RedisServerFailed does
-    """The worker ended before its time; the message holds the end of its log."""
+class WorkerFailed(FaceliftError):  # noqa: N818 - says what happened, as RedisServerFailed does
+    """The worker ended too early; the message holds the end of its log."""
 
 
 class Stage:
-    """Built up by `build`, torn down on leaving its `with` block.
+    """Started by `build`; stopped and removed on leaving the `with` block.
 
     Attributes:
+        images: the folder of the samples.
+        endpoint: the sandbox endpoint.
+        client: a client of the Redis.
         jobs: the plan, by job id, once the jobs are enqueued.
     """
 
-    folder: Path
-    pictures: Path
-    redis: RedisServer
+    images: Path
     endpoint: EndpointProcess
     client: UploadClient
-    worker: WorkerProcess
     jobs: dict[str, PlannedJob]
 
     def __init__(self) -> None:
@@ -54,108 +52,64 @@ class Stage:
         self._stack.close()
 
     def build(self) -> Iterator[str]:
-        """Tells each step before it is done; some may take a second."""
+        """Name each step before it is done; some take a second."""
         enter = self._stack.enter_context
-        yield "Drawing pictures"
-        self.folder = Path(enter(tempfile.TemporaryDirectory(prefix="facelift-demo-")))
-        self.pictures = self.folder / "pictures"
-        self.pictures.mkdir()
-        planned = plan(write_samples(self.pictures))
+        yield "Drawing images"
+        folder = Path(enter(tempfile.TemporaryDirectory(prefix="facelift-demo-")))
+        self.images = folder / "images"
+        self.images.mkdir()
+        planned = plan(write_samples(self.images))
         yield "Starting a Redis"
-        self.redis = enter(RedisServer(self.folder / "redis"))
-        self.client = enter(UploadClient(self.redis.url))
-        yield "Starting a stand-in for Chatbase"
-        self.endpoint = enter(EndpointProcess(options=_options(planned)))
-        for rule in MISBEHAVIOUR:
+        redis = enter(RedisServer(folder / "redis"))
+        self.client = enter(UploadClient(redis.url))
+        yield "Starting a sandbox of Chatbase's endpoint"
+        known = {each.chatbot_id for each in planned} - {UNKNOWN_CHATBOT}
+        options = ["--latency=400ms", *(f"--known-chatbot={each}" for each in sorted(known))]
+        self.endpoint = enter(EndpointProcess(options=options))
+        for rule in RULES:
             self.endpoint.add_rule(**rule)
         yield f"Enqueueing {len(planned)} jobs, and starting a worker"
-        # In this order, so that which picture is the newest does not depend on who is quicker.
+        # In this order, so that which image is the newest does not depend on timing.
         self.jobs = {
-            self.client.enqueue(each.chatbot_id, f"media:{each.picture.name}").id: each
+            self.client.enqueue(each.chatbot_id, f"media:{each.image.name}").id: each
             for each in planned
         }
-        self.worker = enter(WorkerProcess(self.folder / "worker.log", self._settings()))
+        self._start_worker(redis, folder / "worker.log")
 
-    def _settings(self) -> dict[str, str]:
-        return {
-            "FACELIFT_REDIS_URL": self.redis.url,
-            "FACELIFT_ENDPOINT_URL": self.endpoint.url,
-            "FACELIFT_API_KEY": self.endpoint.api_key,
-            "FACELIFT_IMAGE_STORES": f"media={self.pictures.as_uri()}",
-            "FACELIFT_BACKOFF_BASE": "1s",
-            "FACELIFT_BACKOFF_CAP": "2s",
-            "FACELIFT_CONCURRENCY": "3",
-            # A proxy that this machine may have leads to other machines.
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-        }
-
-
-def _options(planned: list[PlannedJob]) -> list[str]:
-    known = {each.chatbot_id for each in planned} - {UNKNOWN_CHATBOT}
-    return ["--latency=400ms", *(f"--known-chatbot={each}" for each in sorted(known))]
-
-
-class WorkerProcess:
-    """What `facelift worker` starts, in a session of its own: Ctrl-C reaches us, not it.
-
-    Args:
-        log: the file for its log.
-        settings: its environment; of ours it gets all but the settings of Facelift, where a
-            real API key may be.
-    """
-
-    def __init__(self, log: Path, settings: dict[str, str]) -> None:
-        self._log = log
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")
-        }
-        self._environment = inherited | settings
-        self._family: set[psutil.Process] = set()
-
-    def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "facelift.cli", "worker"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._meet_family()
-        for _again in (False, True):  # asked a second time, it hands back what is in flight
-            self._process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_SECONDS)
-        self._process.kill()
-        self._process.wait()
-        for each in self._family:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(self._family)
-
-    def check(self) -> None:
-        """Do nothing, unless it has ended.
+    def check_worker(self) -> None:
+        """Do nothing while the worker runs.
 
         Raises:
             WorkerFailed: it has ended.
         """
-        code = self._process.poll()
+        code = self._worker.poll()
         if code is not None:
-            raise WorkerFailed(f"the worker ended with exit code {code}; {self.last_words()}")
-        if not self._family:
-            self._meet_family()
+            raise WorkerFailed(f"the worker ended with exit code {code}; {self.worker_log()}")
 
-    def last_words(self) -> str:
-        """The end of its log."""
+    def worker_log(self) -> str:
+        """The end of the worker's log."""
         lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return "\n  ".join(["the end of its log:", *(lines or ["(empty)"])])
 
-    def _meet_family(self) -> None:
-        """Note its children, who would be nobody's if it were killed."""
-        with suppress(psutil.NoSuchProcess):
-            self._family |= set(psutil.Process(self._process.pid).children(recursive=True))
+    def _start_worker(self, redis: RedisServer, log: Path) -> None:
+        # Without this machine's own settings of Facelift, which may name a real API key.
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")
+        } | {
+            "FACELIFT_REDIS_URL": redis.url,
+            "FACELIFT_ENDPOINT_URL": self.endpoint.url,
+            "FACELIFT_API_KEY": self.endpoint.api_key,
+            "FACELIFT_IMAGE_STORES": f"media={self.images.as_uri()}",
+            "FACELIFT_BACKOFF_BASE": "1s",
+            "FACELIFT_BACKOFF_CAP": "2s",
+            "FACELIFT_CONCURRENCY": "3",
+            # A proxy of this machine leads to other machines.
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
+        command = [sys.executable, "-P", "-m", "facelift.cli", "worker"]
+        self._log = log
+        with log.open("wb") as output:
+            self._worker = ChildProcess(command, env=environment, stdout=output, stderr=output)
+        # Asked a second time, the worker gives up the uploads in flight.
+        self._stack.callback(self._worker.stop, _STOP_SECONDS, requests=2)

@@ -20,8 +20,7 @@ import psutil  # type: ignore[import-untyped] # its stubs are a package that we 
 import pytest
 
 from facelift import OutcomeCode
-from sandbox.demo.check import surprises
-from sandbox.demo.plan import PlannedJob
+from sandbox.demo.plan import PlannedJob, deviations
 from sandbox.samples import Sample
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class RunningDemo:
         try:
             while self._read():
                 pass
-        except OSError:  # how a terminal tells that nobody is left at its other end
+        except OSError:  # how a terminal says that its other end is closed
             pass
         return self.process.wait()
 
@@ -152,7 +151,7 @@ def show(
         demo.discard()
 
 
-def test_every_picture_ends_as_it_should(show: Show) -> None:
+def test_every_job_ends_as_it_should(show: Show) -> None:
     assert show.code == 0, show.said
     assert show.seconds < 60
     table = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", show.said).rpartition("Outcome")[2]
@@ -206,7 +205,7 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut(show: Show) -> None:
     [
         pytest.param("Drawing", signal.SIGTERM, os.kill, id="terminated at its start"),
         pytest.param(
-            "Starting a stand-in", signal.SIGINT, os.killpg, id="Ctrl-C at the stand-in's start"
+            "Starting a sandbox", signal.SIGINT, os.killpg, id="Ctrl-C at the endpoint's start"
         ),
         pytest.param("Enqueueing", signal.SIGINT, os.killpg, id="Ctrl-C at the worker's start"),
         pytest.param("waiting", signal.SIGTERM, os.kill, id="terminated in the middle"),
@@ -245,7 +244,7 @@ def test_ctrl_c_on_a_terminal_leaves_nothing_and_gives_the_cursor_back(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_that_dies_is_told_and_nothing_is_left(
+def test_a_worker_that_dies_is_reported_and_nothing_is_left(
     start: Callable[..., RunningDemo], tmp_path: Path
 ) -> None:
     demo = start(os.pipe())
@@ -267,7 +266,7 @@ def test_without_a_redis_server_it_says_so_in_a_line(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-PICTURES = {"old.png": b"old", "new.png": b"new"}
+IMAGES = {"old.png": b"old", "new.png": b"new"}
 PLAN = [
     PlannedJob(Sample("old.png", "", OutcomeCode.DELIVERED), "bot", OutcomeCode.SUPERSEDED),
     PlannedJob(Sample("new.png", "", OutcomeCode.DELIVERED), "bot", OutcomeCode.DELIVERED, (200,)),
@@ -276,27 +275,27 @@ AS_PLANNED: dict[str, Any] = {
     "outcomes": [OutcomeCode.SUPERSEDED, OutcomeCode.DELIVERED],
     "answers": [200],
     "overlapped": 0,
-    "picture": b"new",
+    "image": b"new",
 }
 
 
 @pytest.mark.parametrize(
-    ("other", "surprise"),
+    ("other", "deviation"),
     [
         ({}, ""),
         ({"outcomes": [OutcomeCode.DELIVERED] * 2}, "old.png for bot should have ended as supers"),
         ({"answers": [200, 200]}, "should have answered [200] to bot, not [200, 200]"),
         ({"answers": []}, "should have answered [200] to bot, not []"),
         ({"overlapped": 2}, "2 uploads of a chatbot overlapped"),
-        ({"picture": b"old"}, "bot should have new.png"),
-        ({"picture": None}, "bot should have new.png"),
+        ({"image": b"old"}, "bot should have new.png"),
+        ({"image": None}, "bot should have new.png"),
     ],
 )
-def test_what_differs_from_the_plan_is_told(
-    tmp_path: Path, other: dict[str, Any], surprise: str
+def test_what_differs_from_the_plan_is_reported(
+    tmp_path: Path, other: dict[str, Any], deviation: str
 ) -> None:
     case = AS_PLANNED | other
-    for name, data in PICTURES.items():
+    for name, data in IMAGES.items():
         (tmp_path / name).write_bytes(data)
     records = [SimpleNamespace(outcome=each, message="") for each in case["outcomes"]]
     endpoint = SimpleNamespace(
@@ -304,9 +303,9 @@ def test_what_differs_from_the_plan_is_told(
             SimpleNamespace(chatbot_id="bot", status=each) for each in case["answers"]
         ],
         stats=lambda: {"overlapped": case["overlapped"]},
-        image=lambda _: case["picture"],
+        image=lambda _: case["image"],
     )
-    found = surprises(
+    found = deviations(
         PLAN, cast("list[JobRecord]", records), cast("EndpointProcess", endpoint), tmp_path
     )
-    assert [surprise in each for each in found] == [True] * bool(surprise)
+    assert [deviation in each for each in found] == [True] * bool(deviation)

@@ -1,0 +1,196 @@
+"""What the demo prints: jobs on their way, the outcomes, the summary, the next steps."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from facelift import JobState, WaitReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console, RenderableType
+
+    from facelift import JobRecord
+
+_STYLES = {
+    JobState.RUNNING: "cyan",
+    JobState.WAITING: "yellow",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.SUPERSEDED: "blue",
+    JobState.CANCELLED: "blue",
+    JobState.EXPIRED: "red",
+}
+_STATE_WIDTH = max(map(len, JobState))
+_WHY = {
+    JobState.QUEUED: "on its way to the worker",
+    JobState.RUNNING: "the worker uploads it",
+    JobState.SUPERSEDED: "a newer image was delivered",
+}
+_WAITS_FOR_IMAGE = {
+    WaitReason.CHATBOT_BUSY: "an earlier image goes first",
+    WaitReason.NEWER_UPLOAD: "a newer image goes first",
+}
+_NEXT_STEPS = """\
+  Install  pip install ./client                 in the service that enqueues
+  Enqueue  from facelift import UploadClient
+           UploadClient.from_env().enqueue("bot-42", "media:bots/42.png")
+  Follow   facelift show JOB
+  Read on  README.md"""
+
+
+class Progress:
+    """Shows jobs on their way: a live table on a terminal, else a line for each change.
+
+    Args:
+        console: to draw on.
+        now: Unix seconds.
+    """
+
+    def __init__(self, console: Console, now: Callable[[], float] = time.time) -> None:
+        self._console = console
+        self._now = now
+        self._start = now()
+        self._spinner = Spinner("dots", style="cyan")
+        self._step = ""
+        self._records: Sequence[JobRecord] = ()
+        self._shown: dict[str, tuple[object, ...]] = {}
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=8, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_interactive:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def step(self, sentence: str) -> None:
+        """Show what is about to be done."""
+        self._step = sentence
+        if not self._console.is_interactive:
+            self._print(sentence)
+
+    def show(self, records: Sequence[JobRecord]) -> None:
+        """Show the jobs, always in the same order."""
+        self._records = records
+        if self._console.is_interactive:
+            return
+        widths = [max(map(len, column)) for column in zip(*map(_columns, records), strict=True)]
+        for each in records:
+            change = (each.state, each.wait_reason, len(each.attempts))
+            if self._shown.setdefault(each.id, change) != change:
+                self._shown[each.id] = change
+                cells = zip(_columns(each), widths, strict=True)
+                line = "  ".join(cell.ljust(width) for cell, width in cells)
+                self._print(f"{line}  {_why(each, self._now())}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"{self._now() - self._start:5.1f} s  {line}", soft_wrap=True)
+
+    def _render(self) -> RenderableType:
+        now, records = self._now(), self._records
+        ended = sum(each.state.is_terminal for each in records)
+        count = f"{ended} of {len(records)} jobs have ended, " if records else ""
+        self._spinner.update(text=Text(f"{self._step}: {count}{now - self._start:.0f} s"))
+        if not records:
+            return self._spinner
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for name in ("Image", "Chatbot", "State", "Attempts", "Why"):
+            table.add_column(name, no_wrap=True, justify="right" if name == "Attempts" else "left")
+        for each in records:
+            image, chatbot, state = _columns(each)
+            cells = (image, chatbot, Text(state, _STYLES.get(each.state, "")))
+            table.add_row(*cells, str(len(each.attempts) or ""), _why(each, now))
+        return Group(self._spinner, "", table)
+
+
+def print_outcomes(console: Console, records: Sequence[JobRecord]) -> None:
+    """Print a line for each job, with its sentence below, which needs the whole width."""
+    heading = ("Image", "Chatbot", "Outcome", "Attempts")
+    rows = [
+        (*_columns(each)[:2], str(each.outcome or each.state), _attempts(each)) for each in records
+    ]
+    widths = [max(map(len, column)) + 2 for column in zip(heading, *rows, strict=True)]
+
+    def line(cells: Sequence[str], *styles: str) -> Text:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        text = Text.assemble(*zip(padded, styles, strict=True))
+        text.rstrip()
+        return text
+
+    console.print(line(heading, *("bold",) * 4), Rule(style="dim"))
+    for record, row in zip(records, rows, strict=True):
+        console.print(line(row, "", "", _STYLES.get(record.state, ""), ""))
+        console.print(Padding(Text(record.message, "dim"), (0, 0, 0, 4), expand=False))
+    console.print(Rule(style="dim"))
+
+
+def print_summary(
+    console: Console, records: Sequence[JobRecord], stats: dict[str, Any], *, as_planned: bool
+) -> None:
+    """Print the counts of the ledger and of the endpoint, and the next steps."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in Counter(map(_kind, records)).items())
+    log = f"{stats['requests']} requests, overlapping uploads: {stats['overlapped']}"
+    if as_planned:
+        verdict = Text(f"All {len(records)} jobs ended as they should", "green")
+        log = f"log agrees: {log}, and every chatbot has its newest good image"
+    else:
+        verdict = Text("Not every job ended as it should", "red")
+        log = f"log: {log}"
+    console.print(Text.assemble(verdict, f": {counts}."))
+    console.print(f"The endpoint's own {log}.\n")
+    console.print(Text("Next steps", "bold"))
+    console.print(_NEXT_STEPS)
+
+
+def _columns(record: JobRecord) -> tuple[str, str, str]:
+    """Image, chatbot and state."""
+    return record.image.partition(":")[2], record.chatbot_id, record.state.ljust(_STATE_WIDTH)
+
+
+def _kind(record: JobRecord) -> str:
+    if record.state is JobState.FAILED:
+        requested = any(each.http_status for each in record.attempts)
+        return "refused by the endpoint" if requested else "refused before any request"
+    return str(record.outcome or record.state)
+
+
+def _results(record: JobRecord) -> list[str]:
+    """Of each attempt: the status of the response, or a code if there was none."""
+    return [str(each.http_status or each.code) for each in record.attempts]
+
+
+def _attempts(record: JobRecord) -> str:
+    """How many attempts, with their results: `3 (500, 500, 200)`."""
+    if not record.attempts:
+        return "0"
+    requested = any(each.http_status for each in record.attempts)
+    results = ", ".join(_results(record)) if requested else "no request"
+    return f"{len(record.attempts)} ({results})"
+
+
+def _why(record: JobRecord, now: float) -> str:
+    """Why a job is in its state."""
+    if record.wait_reason in _WAITS_FOR_IMAGE:
+        return _WAITS_FOR_IMAGE[record.wait_reason]
+    if record.state is JobState.WAITING:
+        left = max(0.0, (record.wait_until or now) - now)
+        cause = _results(record)[-1] if record.attempts else record.wait_reason
+        return f"{cause}; again in {left:.1f} s"
+    if record.state is JobState.SUCCEEDED and len(record.attempts) > 1:
+        return f"{record.outcome} after {', '.join(_results(record)[:-1])}"
+    return _WHY.get(record.state, str(record.outcome))
