@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback that answers as a test says."""
+"""A server for webhooks on loopback that answers as a test says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 60
 
 
 @dataclass(frozen=True)
-class Told:
+class Received:
     """One request."""
 
     path: str
@@ -32,11 +32,11 @@ class Told:
 
 
 class Hook:
-    """Believes what is signed with its secret; answers 204 unless it was told otherwise.
+    """Verifies what is signed with its secret; answers 204 unless `answer` says otherwise.
 
     Attributes:
         may_answer: until it is set, all answers wait.
-        reason: what stands behind the status; its own words if None.
+        reason: the reason phrase; the usual one if None.
     """
 
     def __init__(self, secret: str) -> None:
@@ -44,7 +44,7 @@ class Hook:
         self._statuses: dict[str, list[int]] = defaultdict(list)
         self._headers: dict[str, str] = {}
         self.reason: str | None = None
-        self._requests: list[Told] = []
+        self._requests: list[Received] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
         self._server = _serve(self, 0)
@@ -55,8 +55,8 @@ class Hook:
         self._statuses[chatbot] += statuses
         self._headers |= headers
 
-    def told(self, chatbot: str) -> list[Told]:
-        """What came for a chatbot, believed or not."""
+    def received(self, chatbot: str) -> list[Received]:
+        """What came for a chatbot, verified or not."""
         return [each for each in self._requests if each.chatbot == chatbot]
 
     @property
@@ -64,9 +64,9 @@ class Hook:
         """What was ever asked for."""
         return {each.path for each in self._requests}
 
-    def verify(self, told: Told) -> Any:
+    def verify(self, request: Received) -> Any:
         """The body if it is signed, and not long ago."""
-        return self._webhook.verify(told.body, dict(told.headers))
+        return self._webhook.verify(request.body, dict(request.headers))
 
     def go_down(self) -> None:
         self._server.shutdown()
@@ -76,10 +76,10 @@ class Hook:
         """On the same port."""
         self._server = _serve(self, self.port)
 
-    def hear(self, told: Told) -> tuple[int, dict[str, str]]:
-        self._requests.append(told)
+    def receive(self, request: Received) -> tuple[int, dict[str, str]]:
+        self._requests.append(request)
         assert self.may_answer.wait(_PATIENCE)
-        statuses = self._statuses[told.chatbot]
+        statuses = self._statuses[request.chatbot]
         return (statuses.pop(0) if statuses else 204), self._headers
 
 
@@ -87,7 +87,7 @@ def _serve(hook: Hook, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers = hook.hear(Told(self.path, dict(self.headers), body))
+            status, headers = hook.receive(Received(self.path, dict(self.headers), body))
             self.send_response(status, hook.reason)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -101,7 +101,7 @@ def _serve(hook: Hook, port: int) -> ThreadingHTTPServer:
         request_queue_size = 64
 
         def handle_error(self, *_: object) -> None:
-            """Who asked has hung up."""
+            """The client has hung up."""
 
     server = Server(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

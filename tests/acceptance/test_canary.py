@@ -178,7 +178,7 @@ def hear(scene: Scene, hook: Hook) -> None:
     hook.answer("echo", 500, 302, 410, **headers)
     scene.enqueue("echo")
     eventually(lambda: "webhook given up" in scene.workers.log, "it is not given up")
-    assert hook.verify(hook.told("echo")[-1])
+    assert hook.verify(hook.received("echo")[-1])
     assert hook.paths == {f"/{IN_URL}?token={IN_URL}"}
     hook.go_down()
     scene.enqueue("unheard")

@@ -1,4 +1,4 @@
-"""The client against the stand-in of the endpoint."""
+"""The client against the sandbox endpoint."""
 
 from __future__ import annotations
 

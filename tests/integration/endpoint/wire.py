@@ -1,4 +1,4 @@
-"""A server that does what it is told, byte by byte, and how the tests deliver to it."""
+"""A server that does what a test says, byte by byte, and how the tests deliver to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a receiver is told."""
+"""What a webhook says."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def test_every_try_sends_the_same_bytes() -> None:
 
 
 def test_whatever_a_record_holds_can_be_told() -> None:
-    told = json.loads(encode(record(message="\u2028 ä \x00", outcome=OutcomeCode.INVALID_JOB)))
-    assert told["data"]["message"] == "\u2028 ä \x00"
+    event = json.loads(encode(record(message="\u2028 ä \x00", outcome=OutcomeCode.INVALID_JOB)))
+    assert event["data"]["message"] == "\u2028 ä \x00"

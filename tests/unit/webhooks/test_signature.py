@@ -38,10 +38,10 @@ def test_the_reference_implementation_believes_it() -> None:
 def test_nothing_is_believed_that_was_changed(changed: str) -> None:
     headers = signer(SECRET).headers("job-1", time.time() - 10, BODY)
     others = {"webhook-id": "job-2", "webhook-timestamp": str(int(time.time()))}
-    told = headers | {name: value for name, value in others.items() if name == changed}
+    received = headers | {name: value for name, value in others.items() if name == changed}
     webhook = Webhook(OTHER if changed == "secret" else SECRET)
     with pytest.raises(WebhookVerificationError, match="No matching signature found"):
-        webhook.verify(b"{}" if changed == "body" else BODY, told)
+        webhook.verify(b"{}" if changed == "body" else BODY, received)
 
 
 def test_while_the_secret_is_changed_a_receiver_may_know_either() -> None:
