@@ -110,7 +110,7 @@ def _of_others() -> Iterator[Finding]:
             yield skip(
                 found.name.capitalize(),
                 "what it needs is not installed here",
-                f"run it where workers run, or pip install 'facelift[{found.name}]'",
+                "run it where workers run, or pip install ./client .",
             )
         else:
             yield from checks()
