@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: the long form."""
+"""`python -m tests.chaos`: run the long form of the chaos test."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.chaos.run import Plan, run
 
 
 @click.command()
-@click.option("--seed", type=int, envvar="SEED", help="Of all chance.  [default: a new one]")
+@click.option("--seed", type=int, envvar="SEED", help="Seed of all chance.  [default: random]")
 @click.option("--jobs", type=click.IntRange(10, 5000), envvar="JOBS", default=900)
 @click.option("--seconds", type=click.IntRange(5, 1800), default=180)
 @click.option("--workers", type=click.IntRange(2, 16), default=3)
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and data in this folder.")
 def main(seed: int | None, jobs: int, seconds: int, workers: int, keep: Path | None) -> None:
-    """Run Facelift under random faults, and judge what came of it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down
+    """Run Facelift under random faults, and check its promises."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process is stopped
     logging.basicConfig(level=logging.WARNING)
     plan = Plan(
         seed=SystemRandom().randrange(10**6) if seed is None else seed,
@@ -31,7 +31,7 @@ def main(seed: int | None, jobs: int, seconds: int, workers: int, keep: Path | N
         workers=workers,
         seconds=seconds,
     )
-    click.echo(f"chaos for {seconds} s, then calm; seed {plan.seed}", err=True)
+    click.echo(f"faults for {seconds} s, then recovery; seed {plan.seed}", err=True)
     with tempfile.TemporaryDirectory(prefix="facelift-chaos-") as temporary:
         if keep:
             keep.mkdir(parents=True, exist_ok=True)

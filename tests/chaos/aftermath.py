@@ -1,4 +1,4 @@
-"""After the calm: does everybody work again, is anything left over, and the run's figures."""
+"""Checks after the last fault: every worker delivers, nothing is left over; the run's figures."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from sandbox.endpoint.request_log import Arrival
-    from tests.chaos.faults import Trouble
+    from tests.chaos.faults import InjectedFault
     from tests.chaos.world import World
 
 ALL_CONSUME_WITHIN = 30.0
 
 _KEYS = Keys()
-_SAID = {
+_LOGGED = {
     "rescued from lost workers": r"rescued from lost workers jobs=(\d+)",
     "messages sent again": r"sent again jobs=(\d+)",
     "handed back": r"jobs handed back jobs=(\d+)",
@@ -37,13 +37,13 @@ _SAID = {
 
 
 def idle_workers(world: World) -> list[str]:
-    """The workers that deliver nothing within `ALL_CONSUME_WITHIN` s; being alive is not enough."""
+    """The workers that deliver nothing within `ALL_CONSUME_WITHIN` s."""
     deadline = time.monotonic() + ALL_CONSUME_WITHIN
     idle = {worker.name: len(worker.endpoint.exchanges) for worker in world.workers}
     probes: list[str] = []
     with UploadClient(world.redis.url) as client:
         while idle and time.monotonic() < deadline:
-            # More than fit into one worker, so that each with room gets some.
+            # More than one worker can hold, so that each with a free slot gets some.
             for _ in range(CONCURRENCY * len(world.workers)):
                 probes.append(client.enqueue(f"probe-{len(probes)}", f"media:{PROBE}").id)
             time.sleep(0.5)
@@ -59,7 +59,7 @@ def idle_workers(world: World) -> list[str]:
 
 
 def leftovers(redis: Redis) -> list[str]:
-    """What lies in Redis although every job has ended; duplicates have a moment to go."""
+    """What is left in Redis after every job has ended; duplicates get 5 s to disappear."""
     deadline = time.monotonic() + 5
     while (left := _left_in(redis)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -82,54 +82,54 @@ def _left_in(redis: Redis) -> list[str]:
 
 
 def _unacknowledged(redis: Redis) -> list[str]:
-    """Jobs whose worker was killed between taking their message and acknowledging it.
+    """Jobs whose worker was killed between receiving their message and acknowledging it.
 
-    Celery brings it back after the visibility timeout, and it is dropped as a duplicate.
+    Celery redelivers it after the visibility timeout, and a worker drops it as a duplicate.
     """
     entries = cast("dict[str, str]", redis.hgetall("unacked"))
     return [json.loads(entry)[0]["headers"]["id"] for entry in entries.values()]
 
 
 def bad_exits(world: World) -> list[str]:
-    """The workers that were told to go and did not end with 0."""
+    """The workers that received SIGTERM and did not exit with 0."""
     return [
-        f"{worker.name} was told to go and ended with {leaver.process.process.returncode}"
+        f"{worker.name} received SIGTERM and exited with {each.process.process.returncode}"
         for worker in world.workers
-        for leaver in worker.leavers
-        if leaver.process.process.returncode
+        for each in worker.terminated
+        if each.process.process.returncode
     ]
 
 
 def figures(
-    world: World, troubles: Sequence[Trouble], arrivals: Sequence[Arrival]
+    world: World, faults: Sequence[InjectedFault], arrivals: Sequence[Arrival]
 ) -> dict[str, object]:
-    """What happened, by name."""
+    """The run's figures by name."""
     logs = "".join(worker.logs for worker in world.workers)
-    said = {name: re.findall(pattern, logs) for name, pattern in _SAID.items()}
+    logged = {name: re.findall(pattern, logs) for name, pattern in _LOGGED.items()}
     return {
-        "faults": f"{len(troubles)}: {counted(Counter(trouble.kind for trouble in troubles))}",
+        "faults": f"{len(faults)}: {counted(Counter(fault.kind for fault in faults))}",
         "requests": len(arrivals),
-        "pictures taken": sum(arrival.stored for arrival in arrivals),
-        "overlaps at the stand-in": counted(count_overlaps(arrivals)),
+        "images taken": sum(arrival.stored for arrival in arrivals),
+        "overlaps at the endpoint": counted(count_overlaps(arrivals)),
         **{
             name: sum(int(each) if each.isdigit() else 1 for each in found)
-            for name, found in said.items()
+            for name, found in logged.items()
         },
         "unacknowledged, harmless": len(_unacknowledged(world.admin)),
-        "longest recovery": _longest_recovery(troubles, arrivals),
+        "longest recovery": _longest_recovery(faults, arrivals),
     }
 
 
-def _longest_recovery(troubles: Sequence[Trouble], arrivals: Sequence[Arrival]) -> str:
+def _longest_recovery(faults: Sequence[InjectedFault], arrivals: Sequence[Arrival]) -> str:
     landed = sorted(arrival.body_at for arrival in arrivals if arrival.stored and arrival.body_at)
     longest, kind = 0.0, "none"
-    for trouble in troubles:
-        after = next((at for at in landed if at > trouble.ended), trouble.ended)
-        if after - trouble.ended > longest:
-            longest, kind = after - trouble.ended, trouble.kind
-    return f"{longest:.1f} s from a fault's end ({kind}) to the next delivery, others meanwhile"
+    for fault in faults:
+        after = next((at for at in landed if at > fault.ended), fault.ended)
+        if after - fault.ended > longest:
+            longest, kind = after - fault.ended, fault.kind
+    return f"{longest:.1f} s from a fault's end ({kind}) to the next delivery, among other faults"
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """As a person reads it."""
+    """The counts as text."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"

@@ -1,4 +1,4 @@
-"""The troubles: each is a function that makes one, and ends when it is over."""
+"""The faults: each function injects one, and returns when it is over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 from redis.exceptions import RedisError
 
 from facelift.ledger.message import envelope
@@ -27,8 +27,8 @@ QUEUE = "facelift"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """A fault that happened, in monotonic seconds."""
+class InjectedFault:
+    """A fault that was injected; times are monotonic seconds."""
 
     kind: str
     began: float
@@ -37,11 +37,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault works on.
+    """What a fault needs.
 
     Attributes:
-        world: where it strikes.
-        rng: chance.
+        world: the system under test.
+        rng: the source of random choices.
         job_ids: the jobs so far.
     """
 
@@ -51,17 +51,17 @@ class Scene:
 
     @property
     def worker(self) -> Worker:
-        """One of the workers, rather one with uploads in flight."""
+        """One of the workers, preferably one with uploads in flight."""
         busy = [worker for worker in self.world.workers if worker.endpoint.in_flight]
         return self.rng.choice(busy or self.world.workers)
 
     def between(self, shortest: float, longest: float) -> float:
-        """So many seconds."""
+        """A random number of seconds."""
         return self.rng.uniform(shortest, longest)
 
 
-class NotNow(Exception):  # noqa: N818 - says what it means, as the project's errors do
-    """The fault cannot happen in this moment."""
+class NotNow(Exception):  # noqa: N818 - named after its meaning, as the project's errors are
+    """The fault is impossible at the moment."""
 
 
 def kill_worker_process(scene: Scene) -> None:
@@ -83,14 +83,14 @@ def terminate(scene: Scene, *, twice: bool = False) -> None:
 
 
 def terminate_twice(scene: Scene) -> None:
-    """The second time it must go at once, with requests in flight if there are any."""
+    """On the second SIGTERM it must exit at once, with requests in flight if there are any."""
     scene.world.endpoint.add_rule("*", "delay", seconds=1, times=4)
     time.sleep(0.3)
     terminate(scene, twice=True)
 
 
 def freeze_worker(scene: Scene) -> None:
-    """Beyond its lease, with requests in flight if there are any."""
+    """Freeze it beyond its lease, with requests in flight if there are any."""
     scene.world.endpoint.add_rule("*", "delay", seconds=1, times=6)
     time.sleep(0.3)
     worker = scene.worker
@@ -98,8 +98,8 @@ def freeze_worker(scene: Scene) -> None:
         time.sleep(LEASE + scene.between(1, 2))
 
 
-def freeze_worker_in_mid_picture(scene: Scene) -> None:
-    """Beyond its lease; its way is free again when it wakes."""
+def freeze_worker_mid_upload(scene: Scene) -> None:
+    """Freeze it beyond its lease while its upload is stuck; the network is fine when it wakes."""
     worker = scene.worker
     with ExitStack() as frozen:
         with worker.endpoint.stall():
@@ -140,7 +140,7 @@ def pause_redis(scene: Scene) -> None:
 
 
 def demote_redis(scene: Scene) -> None:
-    """A failover that goes back: read-only, for a master that is not there."""
+    """A failover and back: Redis is a read-only replica of a primary that does not exist."""
     admin = scene.world.admin
     admin.replicaof("127.0.0.1", "1")
     try:
@@ -199,18 +199,18 @@ def close_after_accept(scene: Scene) -> None:
     scene.world.endpoint.add_rule("*", "close_after_accept", times=scene.rng.randint(2, 6))
 
 
-def reset_in_mid_picture(scene: Scene) -> None:
+def reset_mid_upload(scene: Scene) -> None:
     scene.world.endpoint.add_rule("*", "reset", times=scene.rng.randint(2, 6))
 
 
 def slow_answers(scene: Scene) -> None:
-    """Some of them slower than a request may be."""
+    """Some of them exceed a request's time limit."""
     for seconds in (0.5, 1.5, 4):
         scene.world.endpoint.add_rule("*", "delay", seconds=seconds, times=2)
 
 
 def duplicate_messages(scene: Scene) -> None:
-    """Of any jobs: queued, waiting, running and ended ones."""
+    """Send copies for any jobs: queued, waiting, running and finished ones."""
     known = sorted(scene.job_ids)
     for job_id in scene.rng.sample(known, min(20, len(known))):
         marks = {"ID": job_id, "TAG": f"copy-{scene.rng.random()}", "SENT": str(time.time())}
@@ -221,7 +221,7 @@ def duplicate_messages(scene: Scene) -> None:
 
 
 def lose_messages(scene: Scene) -> None:
-    """Whatever is on the queue for a second."""
+    """Delete whatever is on the queue for a second."""
     until = time.monotonic() + 1
     while time.monotonic() < until:
         scene.world.admin.delete(QUEUE)
@@ -234,14 +234,14 @@ ON_PROCESSES: tuple[Callable[[Scene], None], ...] = (
     terminate,
     terminate_twice,
     freeze_worker,
-    freeze_worker_in_mid_picture,
+    freeze_worker_mid_upload,
     kill_redis,
     pause_redis,
     demote_redis,
     kill_clients,
     flush_scripts,
 )
-ON_THE_WAY: tuple[Callable[[Scene], None], ...] = (
+ON_THE_NETWORK: tuple[Callable[[Scene], None], ...] = (
     lose_redis,
     lose_endpoint,
     lose_redis_for_producers,
@@ -249,7 +249,7 @@ ON_THE_WAY: tuple[Callable[[Scene], None], ...] = (
     delay_connections,
     storm,
     close_after_accept,
-    reset_in_mid_picture,
+    reset_mid_upload,
     slow_answers,
     duplicate_messages,
     lose_messages,
@@ -257,18 +257,18 @@ ON_THE_WAY: tuple[Callable[[Scene], None], ...] = (
 
 
 class Track:
-    """Makes faults of one group, one after the other, in a thread of its own.
+    """Injects the faults of one group, one after the other, in its own thread.
 
     Args:
         faults: the group; all of them happen before one happens again.
-        scene: what they work on.
+        scene: what they need.
         until: monotonic seconds; none begins later.
     """
 
     def __init__(
         self, faults: tuple[Callable[[Scene], None], ...], scene: Scene, until: float
     ) -> None:
-        self.troubles: list[Trouble] = []
+        self.injected: list[InjectedFault] = []
         self.error: BaseException | None = None
         self._faults = faults
         self._scene = scene
@@ -280,10 +280,10 @@ class Track:
         """Wait until its last fault is over.
 
         Raises:
-            BaseException: what went wrong with a fault itself.
+            BaseException: injecting a fault failed.
         """
         while self._thread.is_alive():
-            self._thread.join(0.5)  # so that Ctrl-C comes through
+            self._thread.join(0.5)  # so that Ctrl-C is handled
         if self.error is not None:
             raise self.error
 
@@ -294,16 +294,16 @@ class Track:
                 for fault in rng.sample(self._faults, len(self._faults)):
                     if time.monotonic() > self._until:
                         return
-                    self._make(fault)
+                    self._inject(fault)
                     time.sleep(rng.uniform(0.2, 1))
         except BaseException as error:  # noqa: BLE001 - raised again in `join`
             self.error = error
 
-    def _make(self, fault: Callable[[Scene], None]) -> None:
+    def _inject(self, fault: Callable[[Scene], None]) -> None:
         began = time.monotonic()
         try:
             fault(self._scene)
         except (NotNow, RedisError, psutil.Error) as error:
             log.info("%s could not happen: %r", fault.__name__, error)
         else:
-            self.troubles.append(Trouble(fault.__name__, began, time.monotonic()))
+            self.injected.append(InjectedFault(fault.__name__, began, time.monotonic()))

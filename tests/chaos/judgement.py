@@ -1,20 +1,21 @@
-"""What must hold at the end of a run, judged from the ledger, the stand-in and the proxies.
+"""Check the promises at the end of a run, from the ledger, the endpoint and the proxies.
 
-What is asserted of two uploads of one chatbot, exactly:
+For two uploads of one chatbot:
 
-- No older picture lands after a newer one, unless the newer one's job had
-  ended without success before (its answer was lost, and then it was given up).
-- Two uploads that reach the stand-in whole never mix: the later one begins
-  after the picture of the earlier one is taken. What never becomes whole (its
-  sender was killed, frozen or cut off) cannot land, and may hang half-open.
-- No sender begins an upload while another still holds one open, unless that
-  other one is frozen at the time: nobody can close a frozen process's connection.
+- No older image arrives after a newer one, unless the newer one's job had
+  failed before (its answer was lost, and then it was given up).
+- Two uploads that reach the endpoint whole never overlap: the later one begins
+  after the endpoint has the image of the earlier one. An upload that never
+  becomes whole (its sender was killed, frozen or cut off) takes no effect, and
+  may stay half-open.
+- No worker begins an upload while another one holds one open, unless that
+  other worker is frozen at the time: nobody can close a frozen process's connection.
 
-An upload that arrived whole cannot be called back. When its sender freezes or
-its answer is swallowed, the stand-in may still be at the answer while the next
-upload comes and goes. Its picture was taken before; such overlaps are counted
-and not held against anybody. (An endpoint that took pictures only with its
-answer could go backwards here, and no sender could prevent it.)
+An upload that arrived whole cannot be recalled. When its sender freezes or its
+answer is lost, the endpoint may still be answering while the next upload
+arrives. It took the first image before; such overlaps are counted, not
+reported as problems. (With an endpoint that takes images only when it answers,
+images could go backwards here, and no sender could prevent it.)
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from tests.chaos.world import Freeze
 
 _ROUNDING = 0.002  # seconds; the ledger's times are rounded to thousandths
-_SAME_MOMENT = 0.05  # seconds in which the proxies' one thread may take events in either order
-_WAKING = 1.0  # seconds after which a thawed worker has broken off what is not its own
+_SAME_MOMENT = 0.05  # seconds in which the proxies' thread may process events in either order
+_WAKING = 1.0  # seconds within which a thawed worker aborts uploads whose lease it lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ class Job:
 
     Attributes:
         job_id: its id.
-        chatbot_id: whose picture it was.
-        sha256: of the picture; None if there is none.
-        generation: its place in the order of its chatbot's jobs.
-        state: where it stands.
+        chatbot_id: the image's chatbot.
+        sha256: of the image; None if there is none.
+        generation: its number among its chatbot's jobs.
+        state: its last state.
         finished_at: Unix seconds; 0 if it has not ended.
     """
 
@@ -61,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Landing:
-    """A picture that the stand-in took."""
+    """An image that the endpoint took."""
 
     job: Job
     began: float
@@ -75,12 +76,12 @@ def judge(
     exchanges: Iterable[Exchange],
     freezes: Sequence[Freeze],
 ) -> list[str]:
-    """What is wrong, one sentence each."""
+    """The broken promises, a sentence each."""
     return [
         *_without_end(jobs),
         *_landings(list(jobs), arrivals),
-        *_mixed(arrivals),
-        *_held_together(exchanges, freezes),
+        *_overlapping(arrivals),
+        *_held_at_once(exchanges, freezes),
     ]
 
 
@@ -91,13 +92,13 @@ def _without_end(jobs: Iterable[Job]) -> Iterator[str]:
 
 
 def _landings(jobs: Sequence[Job], arrivals: Sequence[Arrival]) -> Iterator[str]:
-    by_picture = {job.sha256: job for job in jobs if job.sha256}
+    by_image = {job.sha256: job for job in jobs if job.sha256}
     landed: dict[str, list[_Landing]] = defaultdict(list)
     for arrival in arrivals:
         if arrival.stored and arrival.body_at and arrival.chatbot_id:
-            job = by_picture.get(arrival.sha256 or "")
+            job = by_image.get(arrival.sha256 or "")
             if job is None:
-                yield f"a picture arrived for {arrival.chatbot_id} that nobody enqueued"
+                yield f"an image arrived for {arrival.chatbot_id} that nobody enqueued"
                 continue
             landed[arrival.chatbot_id].append(
                 _Landing(job, arrival.headers_at, arrival.body_at, arrival.unix(arrival.body_at))
@@ -138,10 +139,10 @@ def _wrong_at_the_end(
         # A newer one whose answer was lost before it was given up may have landed.
         unconfirmed = last and last.generation > job.generation
         if last is not job and not unconfirmed:
-            yield f"{chatbot_id} has the picture of {last and last.job_id}, not of {job.job_id}"
+            yield f"{chatbot_id} has the image of {last and last.job_id}, not of {job.job_id}"
 
 
-def _mixed(arrivals: Sequence[Arrival]) -> Iterator[str]:
+def _overlapping(arrivals: Sequence[Arrival]) -> Iterator[str]:
     whole: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     for arrival in arrivals:
         if arrival.chatbot_id and arrival.body_at:
@@ -155,7 +156,7 @@ def _mixed(arrivals: Sequence[Arrival]) -> Iterator[str]:
                 )
 
 
-def _held_together(exchanges: Iterable[Exchange], freezes: Sequence[Freeze]) -> Iterator[str]:
+def _held_at_once(exchanges: Iterable[Exchange], freezes: Sequence[Freeze]) -> Iterator[str]:
     by_chatbot: dict[str, list[Exchange]] = defaultdict(list)
     for exchange in exchanges:
         by_chatbot[exchange.chatbot_id].append(exchange)
@@ -179,8 +180,8 @@ def _is_frozen(worker: str, at: float, freezes: Sequence[Freeze]) -> bool:
 
 
 def count_overlaps(arrivals: Sequence[Arrival]) -> dict[str, int]:
-    """The uploads that the stand-in saw overlap, by what became of them."""
-    counts = {"broken off": 0, "taken, answer cut off": 0, "taken, answered": 0}
+    """The uploads that overlapped at the endpoint, by their result."""
+    counts = {"aborted": 0, "taken, answer cut off": 0, "taken, answered": 0}
     for arrival in arrivals:
         if arrival.overlapped:
             kind = (
@@ -188,7 +189,7 @@ def count_overlaps(arrivals: Sequence[Arrival]) -> dict[str, int]:
                 if arrival.answered_at
                 else "taken, answer cut off"
                 if arrival.stored
-                else "broken off"
+                else "aborted"
             )
             counts[kind] += 1
     return counts

@@ -1,4 +1,4 @@
-"""Those who use Facelift while it is in trouble: producers, and a witness of every job's state."""
+"""The load during the faults: a producer, and an observer of every job's state."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-_NO_PICTURE = 0.06
+_NO_IMAGE = 0.06
 _CANCELLED = 0.04
 _SMALL, _LARGE = 40, 360  # pixels; as noise about 5 kB and 390 kB
-_OF_THE_LARGE = 0.4
+_SHARE_OF_LARGE = 0.4
 _BURST = 3
 PROBE = "probe.png"
-"""A picture for jobs that are not among the wishes."""
-_LOOK = 0.25
+"""The image of jobs that are not among the planned ones."""
+_INTERVAL = 0.25  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlannedJob:
     """A job to enqueue.
 
     Attributes:
-        job_id: its name.
-        chatbot_id: whose picture it is.
-        image: where the picture is stored.
-        sha256: of the picture, unlike that of any other; None if there is none.
+        job_id: its id.
+        chatbot_id: the image's chatbot.
+        image: its reference.
+        sha256: of the image, which no other job has; None if there is no image.
         cancel: whether it is cancelled soon after.
     """
 
@@ -53,26 +53,26 @@ class Wish:
     cancel: bool = False
 
 
-def make_wishes(media: Path, jobs: int, chatbots: int, rng: Random) -> list[Wish]:
-    """Draw pictures for so many jobs, several for each chatbot soon after one another."""
+def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[PlannedJob]:
+    """Draw images for so many jobs, in bursts of several jobs of one chatbot."""
     (media / PROBE).write_bytes(_draw(_SMALL, rng))
-    wishes: list[Wish] = []
-    while len(wishes) < jobs:
+    planned: list[PlannedJob] = []
+    while len(planned) < jobs:
         chatbot_id = f"bot-{rng.randrange(chatbots)}"
         for _ in range(rng.randint(1, _BURST)):
-            number = len(wishes)
-            name = f"picture-{number}.png"
+            number = len(planned)
+            name = f"image-{number}.png"
             sha256 = None
-            if rng.random() >= _NO_PICTURE:
-                data = _draw(_LARGE if rng.random() < _OF_THE_LARGE else _SMALL, rng)
+            if rng.random() >= _NO_IMAGE:
+                data = _draw(_LARGE if rng.random() < _SHARE_OF_LARGE else _SMALL, rng)
                 (media / name).write_bytes(data)
                 sha256 = hashlib.sha256(data).hexdigest()
-            wishes.append(
-                Wish(
+            planned.append(
+                PlannedJob(
                     f"job-{number}", chatbot_id, f"media:{name}", sha256, rng.random() < _CANCELLED
                 )
             )
-    return wishes[:jobs]
+    return planned[:jobs]
 
 
 def _draw(side: int, rng: Random) -> bytes:
@@ -83,25 +83,25 @@ def _draw(side: int, rng: Random) -> bytes:
 
 
 class Producer:
-    """Enqueues wishes over some seconds in a thread of its own; tries again until each is taken.
+    """Enqueues the planned jobs in its own thread; retries each until it is accepted.
 
     Args:
-        wishes: what to enqueue.
-        redis_url: through which way.
+        planned: what to enqueue.
+        redis_url: of its proxy.
         seconds: over how long.
 
     Attributes:
-        accepted: the wishes whose `enqueue` returned, by job id.
-        retries: how often it had to try again.
+        accepted: the planned jobs whose `enqueue` returned, by job id.
+        retries: how often it had to retry.
     """
 
-    def __init__(self, wishes: list[Wish], redis_url: str, seconds: float) -> None:
-        self.accepted: dict[str, Wish] = {}
+    def __init__(self, planned: list[PlannedJob], redis_url: str, seconds: float) -> None:
+        self.accepted: dict[str, PlannedJob] = {}
         self.retries = 0
         self.error: BaseException | None = None
-        self._wishes = wishes
+        self._planned = planned
         self._client = UploadClient(redis_url)
-        self._pause = seconds / len(wishes)
+        self._pause = seconds / len(planned)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="producer", daemon=True)
         self._thread.start()
@@ -110,14 +110,14 @@ class Producer:
         """Wait until everything is enqueued.
 
         Raises:
-            BaseException: what `enqueue` raised, other than that Redis is away.
+            BaseException: what `enqueue` raised, other than an unreachable Redis.
             TimeoutError: it takes longer.
         """
         self._thread.join(timeout)
         if self.error is not None:
             raise self.error
         if self._thread.is_alive():
-            raise TimeoutError(f"{len(self._wishes) - len(self.accepted)} jobs are not enqueued")
+            raise TimeoutError(f"{len(self._planned) - len(self.accepted)} jobs are not enqueued")
 
     def stop(self) -> None:
         """Enqueue no more."""
@@ -128,49 +128,47 @@ class Producer:
     def _run(self) -> None:
         try:
             start = time.monotonic()
-            for number, wish in enumerate(self._wishes):
+            for number, job in enumerate(self._planned):
                 if self._stopping.wait(max(0, start + number * self._pause - time.monotonic())):
                     return
-                self._enqueue(wish)
+                self._enqueue(job)
         except BaseException as error:  # noqa: BLE001 - raised again in `join`
             self.error = error
 
-    def _enqueue(self, wish: Wish) -> None:
+    def _enqueue(self, job: PlannedJob) -> None:
         while not self._stopping.is_set():
             try:
-                self._client.enqueue(wish.chatbot_id, wish.image, job_id=wish.job_id)
+                self._client.enqueue(job.chatbot_id, job.image, job_id=job.job_id)
             except LedgerUnavailable:
                 self.retries += 1
                 time.sleep(0.1)
             else:
-                self.accepted[wish.job_id] = wish
+                self.accepted[job.job_id] = job
                 return
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended, as it was first seen."""
+    """How a job ended, as first observed."""
 
     state: JobState
     outcome: str
     finished_at: str
 
 
-class Witness:
-    """Looks at every accepted job again and again: what has ended must stay as it is.
-
-    Also cancels the jobs that are to be cancelled.
+class Observer:
+    """Polls every accepted job: a terminal state must never change. Also cancels some jobs.
 
     Args:
-        redis: not through a proxy.
+        redis: a client without a proxy.
         accepted: the jobs so far, by id; it grows.
 
     Attributes:
-        endings: of the jobs that have ended, by id.
-        changes: what was seen of endings that changed, by job id; there must be none.
+        endings: of the finished jobs, by id.
+        changes: the terminal states that changed, by job id; there must be none.
     """
 
-    def __init__(self, redis: Redis, accepted: dict[str, Wish]) -> None:
+    def __init__(self, redis: Redis, accepted: dict[str, PlannedJob]) -> None:
         self.endings: dict[str, Ending] = {}
         self.changes: dict[str, str] = {}
         self._redis = redis
@@ -178,7 +176,7 @@ class Witness:
         self._store = JobStore(redis)
         self._cancelled: set[str] = set()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
         self._thread.start()
 
     @property
@@ -187,12 +185,12 @@ class Witness:
         return [job_id for job_id in list(self._accepted) if job_id not in self.endings]
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._stopping.set()
         self._thread.join()
 
-    def look(self) -> None:
-        """Look once."""
+    def poll(self) -> None:
+        """Poll once."""
         job_ids = list(self._accepted)
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
@@ -209,11 +207,11 @@ class Witness:
                 self.changes[job_id] = f"{job_id} ended as {before}, and is {state} now"
 
     def _run(self) -> None:
-        while not self._stopping.wait(_LOOK):
+        while not self._stopping.wait(_INTERVAL):
             try:
-                self.look()
-                for job_id, wish in list(self._accepted.items()):
-                    if wish.cancel and job_id not in self._cancelled:
+                self.poll()
+                for job_id, job in list(self._accepted.items()):
+                    if job.cancel and job_id not in self._cancelled:
                         self._store.cancel(job_id)
                         self._cancelled.add(job_id)
             except (LedgerUnavailable, RedisError):

@@ -1,8 +1,7 @@
-"""The network between workers and what they need, which the test can spoil.
+"""Proxies between the workers and Redis and the endpoint, which can disturb the network.
 
-A proxy passes bytes on, late or not at all, and notes each upload that goes
-through it. All of them run in one thread. Which trouble comes when is told in
-`faults.py`.
+A proxy forwards bytes, late or not at all, and records each upload that passes
+through it. All of them run in one thread. `faults.py` decides what happens when.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 _HOST = "127.0.0.1"
 _READ = 2**20
 _CHATBOT = re.compile(rb'name="chatbotId"\r\n\r\n([^\r]+)\r\n')
-# Bytes that the kernel takes in while the proxy reads nothing; and the size of a
-# packet, which bounds what the sender's kernel takes from it meanwhile.
+# Bytes that the kernel buffers while the proxy reads nothing; and the size of a
+# packet, which bounds what the sender's kernel buffers meanwhile.
 _BUFFER, _SEGMENT = 16_384, 1_400
 _HEAD = 8192  # where in a request the chatbot is named
 
@@ -34,10 +33,10 @@ class Exchange:
     """An upload as its sender sees it; times are monotonic seconds.
 
     Attributes:
-        sender: who sends it.
-        chatbot_id: whose picture it is.
-        began: when the first of it was on its way.
-        ended: when the sender had an answer, or its connection was gone.
+        sender: the worker that sends it.
+        chatbot_id: the image's chatbot.
+        began: when its first bytes passed.
+        ended: when the sender had an answer, or its connection was closed.
     """
 
     sender: str
@@ -64,10 +63,10 @@ class _Link:
 
 @dataclass(eq=False, slots=True)
 class Proxy:
-    """One port that leads to another; made by `Network.proxy`.
+    """A port that forwards to another; made by `Network.proxy`.
 
     Attributes:
-        sender: who connects to it.
+        sender: the worker that connects to it.
         port: to connect to.
         delay: seconds by which all bytes are late, each way.
         exchanges: the uploads that went through, oldest first.
@@ -92,8 +91,8 @@ class Proxy:
     def black_hole(self) -> Iterator[None]:
         """Swallow every byte and every close, of old connections and of new ones.
 
-        All these connections stay half-open for ever, as after a firewall's
-        restart; those made after the block are well.
+        All these connections stay half-open, as after a firewall's restart; those made
+        after the block work.
         """
         self._swallows = True
         self._loop.call_soon_threadsafe(self._lose)
@@ -104,7 +103,7 @@ class Proxy:
 
     @contextmanager
     def stall(self) -> Iterator[None]:
-        """Take nothing from clients, so that what they send gets stuck midway."""
+        """Read nothing from clients, so that their uploads get stuck midway."""
         self._stalls = True
         self._loop.call_soon_threadsafe(self._pause)
         try:
@@ -115,7 +114,7 @@ class Proxy:
 
     @property
     def in_flight(self) -> int:
-        """How many uploads are under way."""
+        """How many uploads are in flight."""
         return sum(each.ended is None for each in list(self.exchanges))
 
     def _cut(self) -> None:
@@ -210,7 +209,7 @@ class Proxy:
 
 
 class Network:
-    """Where the proxies live; they are gone when its `with` block ends."""
+    """The proxies' event loop and thread; both end with the `with` block."""
 
     def __enter__(self) -> Self:
         self._proxies: list[Proxy] = []
@@ -228,7 +227,7 @@ class Network:
             self._loop.close()
 
     def proxy(self, sender: str, target_port: int) -> Proxy:
-        """A way for `sender` to a port of this machine."""
+        """Start a proxy for `sender` to a port of this machine."""
         made = Proxy(sender, target_port, self._loop)
         self._run(made.listen())
         self._proxies.append(made)

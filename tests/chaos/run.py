@@ -1,4 +1,4 @@
-"""One run: trouble and work at the same time, then calm, then judgement."""
+"""One run: load and faults at the same time, then recovery, then the checks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 from facelift.codes import JobState
 from facelift.ledger.keys import Keys
 from tests.chaos.aftermath import bad_exits, counted, figures, idle_workers, leftovers
-from tests.chaos.faults import ON_PROCESSES, ON_THE_WAY, Scene, Track, Trouble
+from tests.chaos.faults import ON_PROCESSES, ON_THE_NETWORK, InjectedFault, Scene, Track
 from tests.chaos.judgement import Job, judge
-from tests.chaos.load import Producer, Wish, Witness, make_wishes
+from tests.chaos.load import Observer, PlannedJob, Producer, plan_jobs
 from tests.chaos.world import World
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 ALL_END_WITHIN = 60.0
 EVIDENCE = "evidence.json"
-"""What the judgement is made of, in the run's folder."""
+"""The data behind the checks, in the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run consists of.
+    """The parameters of a run.
 
     Attributes:
-        seed: of all chance; the same seed makes the same plan, though not the same moments.
+        seed: of all random choices; the same seed makes the same plan, but not the same timing.
         jobs: how many.
         chatbots: over how many.
         workers: how many.
-        seconds: for how long there are faults.
+        seconds: how long faults are injected.
     """
 
     seed: int
@@ -52,19 +52,19 @@ class Plan:
 
 @dataclass
 class Report:
-    """What came of it.
+    """The result of a run.
 
     Attributes:
         plan: the run.
-        problems: what is wrong; nothing, it is to be hoped.
+        problems: the broken promises, a sentence each.
         figures: by name, in order.
-        troubles: the faults that happened.
+        faults: the faults that were injected.
     """
 
     plan: Plan
     problems: list[str] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=dict)
-    troubles: list[Trouble] = field(default_factory=list)
+    faults: list[InjectedFault] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{name:<28} {value}" for name, value in self.figures.items()]
@@ -75,42 +75,42 @@ class Report:
 
 
 def run(plan: Plan, folder: Path) -> Report:
-    """Carry out `plan`; everything that it starts is gone afterwards.
+    """Carry out `plan`, and stop everything that it started.
 
     Raises:
         AssertionError: the workers do not start or stop.
-        TimeoutError: jobs cannot be enqueued although all is calm.
+        TimeoutError: jobs cannot be enqueued after the last fault.
     """
     report = Report(plan)
     rng = Random(plan.seed)
     with World(folder, plan.workers) as world, ExitStack() as stack:
-        wishes = make_wishes(world.media, plan.jobs, plan.chatbots, rng)
+        planned = plan_jobs(world.media, plan.jobs, plan.chatbots, rng)
         until = time.monotonic() + plan.seconds
-        producer = Producer(wishes, f"redis://127.0.0.1:{world.producers.port}/0", plan.seconds)
+        producer = Producer(planned, f"redis://127.0.0.1:{world.producers.port}/0", plan.seconds)
         stack.callback(producer.stop)
-        witness = Witness(world.admin, producer.accepted)
-        stack.callback(witness.stop)
+        observer = Observer(world.admin, producer.accepted)
+        stack.callback(observer.stop)
         tracks = [
             Track(group, Scene(world, Random(rng.random()), producer.accepted), until)
-            for group in (ON_PROCESSES, ON_THE_WAY)
+            for group in (ON_PROCESSES, ON_THE_NETWORK)
         ]
         for track in tracks:
             track.join()
-            report.troubles += track.troubles
-        world.calm_down()
-        calm_at = time.monotonic()
+            report.faults += track.injected
+        world.end_faults()
+        recovering_at = time.monotonic()
         producer.join(ALL_END_WITHIN)
-        while witness.pending and time.monotonic() < calm_at + ALL_END_WITHIN:
+        while observer.pending and time.monotonic() < recovering_at + ALL_END_WITHIN:
             time.sleep(0.1)
-        witness.look()
-        outcomes = Counter(ending.outcome for ending in witness.endings.values())
+        observer.poll()
+        outcomes = Counter(ending.outcome for ending in observer.endings.values())
         report.figures |= {
             "jobs": f"{len(producer.accepted)} for {plan.chatbots} chatbots",
             "outcomes": counted(outcomes),
-            "enqueue tried again": producer.retries,
-            "all had ended after": f"{time.monotonic() - calm_at:.1f} s of calm",
+            "enqueue retried": producer.retries,
+            "all had ended": f"{time.monotonic() - recovering_at:.1f} s after the last fault",
         }
-        report.problems += witness.changes.values()
+        report.problems += observer.changes.values()
         arrivals = world.endpoint.arrivals()
         _judge(
             report,
@@ -120,27 +120,27 @@ def run(plan: Plan, folder: Path) -> Report:
             arrivals,
         )
         asked_at = time.monotonic()
-        report.problems += [f"idle although all is calm: {each}" for each in idle_workers(world)]
-        report.figures["all worked again after"] = f"{time.monotonic() - asked_at:.1f} s more"
+        report.problems += [f"idle after the last fault: {each}" for each in idle_workers(world)]
+        report.figures["all workers delivered again"] = f"{time.monotonic() - asked_at:.1f} s later"
         report.problems += leftovers(world.admin)
         world.stop_workers()
         report.problems += bad_exits(world)
-        report.figures |= figures(world, report.troubles, arrivals)
+        report.figures |= figures(world, report.faults, arrivals)
     return report
 
 
-def _read_jobs(redis: Redis, wishes: Iterable[Wish], report: Report) -> list[Job]:
+def _read_jobs(redis: Redis, planned: Iterable[PlannedJob], report: Report) -> list[Job]:
     jobs = []
-    for wish in wishes:
-        record = cast("dict[str, str]", redis.hgetall(Keys().job(wish.job_id)))
+    for job in planned:
+        record = cast("dict[str, str]", redis.hgetall(Keys().job(job.job_id)))
         if not record:
-            report.problems.append(f"{wish.job_id} was accepted, and there is no record of it")
+            report.problems.append(f"{job.job_id} was accepted, but has no record")
             continue
         jobs.append(
             Job(
-                job_id=wish.job_id,
-                chatbot_id=wish.chatbot_id,
-                sha256=wish.sha256,
+                job_id=job.job_id,
+                chatbot_id=job.chatbot_id,
+                sha256=job.sha256,
                 generation=int(record["generation"]),
                 state=JobState(record["state"]),
                 finished_at=float(record.get("finished_at", 0)),
@@ -158,7 +158,7 @@ def _judge(
         "arrivals": [asdict(arrival) for arrival in arrivals],
         "exchanges": [asdict(exchange) for exchange in exchanges],
         "freezes": [asdict(freeze) for freeze in world.freezes],
-        "troubles": [asdict(trouble) for trouble in report.troubles],
+        "faults": [asdict(fault) for fault in report.faults],
     }
     (folder / EVIDENCE).write_text(json.dumps(evidence, indent=1))
     report.problems += judge(jobs, arrivals, exchanges, world.freezes)

@@ -1,4 +1,4 @@
-"""The short form; `make chaos` runs the long one."""
+"""The short form of the chaos test; `make chaos` runs the long one."""
 
 from __future__ import annotations
 

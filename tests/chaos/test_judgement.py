@@ -1,4 +1,4 @@
-"""The judges are judged: each of their rules must find what breaks it."""
+"""Each check of a chaos run finds what breaks it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DONE = replace(OLD, state=JobState.SUCCEEDED, finished_at=5)
 
 
 def landing(job: Job, began: float, whole: float | None) -> Arrival:
-    """Unix time and monotonic time are one here."""
+    """Unix time and monotonic time are the same here."""
     return Arrival(
         number=int(began * 1000),
         method="POST",
@@ -35,7 +35,7 @@ def problems(jobs: list[Job], *arrivals: Arrival) -> list[str]:
     return judge(jobs, arrivals, [], [])
 
 
-def test_newer_picture_after_an_older_one_is_well() -> None:
+def test_newer_image_after_an_older_one_is_fine() -> None:
     assert problems([DONE, NEW], landing(DONE, 1, 2), landing(NEW, 3, 4)) == []
 
 
@@ -44,40 +44,40 @@ def test_job_that_never_ends_is_found() -> None:
     assert "old has not ended: waiting" in problem
 
 
-def test_older_picture_that_lands_last_is_found() -> None:
+def test_older_image_that_lands_last_is_found() -> None:
     backwards, at_the_end = problems([OLD, NEW], landing(NEW, 1, 2), landing(OLD, 3, 4))
     assert "went backwards: old landed 2.000 s after the newer new" in backwards
-    assert "has the picture of old, not of new" in at_the_end
+    assert "has the image of old, not of new" in at_the_end
 
 
-def test_older_picture_that_landed_in_between_is_found() -> None:
+def test_older_image_that_landed_in_between_is_found() -> None:
     (problem,) = problems([OLD, NEW], landing(NEW, 1, 2), landing(OLD, 3, 4), landing(NEW, 5, 6))
     assert "went backwards" in problem
 
 
-def test_older_picture_may_land_after_a_newer_one_was_given_up() -> None:
+def test_older_image_may_land_after_a_newer_one_was_given_up() -> None:
     given_up = replace(NEW, state=JobState.FAILED, finished_at=2.5)
     assert problems([DONE, given_up], landing(given_up, 1, 2), landing(DONE, 3, 4)) == []
     too_early = replace(given_up, finished_at=5)
     assert problems([DONE, too_early], landing(too_early, 1, 2), landing(DONE, 3, 4))
 
 
-def test_success_without_its_picture_is_found() -> None:
+def test_success_without_its_image_is_found() -> None:
     (problem,) = problems([DONE, NEW], landing(DONE, 1, 2))
-    assert "bot has the picture of old, not of new" in problem
+    assert "bot has the image of old, not of new" in problem
 
 
-def test_picture_that_nobody_enqueued_is_found() -> None:
+def test_image_that_nobody_enqueued_is_found() -> None:
     (problem,) = problems([], landing(OLD, 1, 2))
     assert "nobody enqueued" in problem
 
 
-def test_uploads_that_mix_are_found() -> None:
+def test_uploads_that_overlap_are_found() -> None:
     (problem,) = problems([DONE, NEW], landing(DONE, 1, 3), landing(NEW, 2, 4))
     assert "began 1.000 s before" in problem
 
 
-def test_upload_that_never_became_whole_cannot_mix() -> None:
+def test_upload_that_never_became_whole_cannot_overlap() -> None:
     assert problems([OLD, NEW], landing(OLD, 1, None), landing(NEW, 2, 4)) == []
 
 
@@ -85,7 +85,7 @@ def held(sender: str, began: float, ended: float | None) -> Exchange:
     return Exchange(sender, "bot", began, ended)
 
 
-def test_uploads_that_were_held_open_together_are_found() -> None:
+def test_uploads_that_were_held_open_at_once_are_found() -> None:
     for ended in (3, None):
         (problem,) = judge([], [], [held("a", 1, ended), held("b", 2, 4)], [])
         assert "b began an upload 2.000 while a held one open" in problem

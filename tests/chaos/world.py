@@ -1,4 +1,4 @@
-"""What a run takes place in: a Redis, the stand-in, and workers behind proxies of their own."""
+"""The system under test: a Redis, the sandbox endpoint, and workers, each behind its proxies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 
 from facelift.ledger.connection import connect
 from sandbox.endpoint.process import EndpointProcess
@@ -28,13 +28,13 @@ _LATENCY = "300ms"
 _SKEW = 420  # seconds by which one worker's clock is wrong
 _KEY = "chaos-key"
 
-# A process hands back what is left 5 s after a request's limit, and is gone soon after.
-LEAVES_WITHIN = REQUEST_LIMIT + 5 + 5
+# A process releases its other jobs 5 s after a request's limit, and exits soon after.
+EXITS_WITHIN = REQUEST_LIMIT + 5 + 5
 
 
 @dataclass(frozen=True, slots=True)
-class Leaver:
-    """A worker that was told to go.
+class Terminated:
+    """A worker that received SIGTERM.
 
     Attributes:
         process: the worker.
@@ -47,7 +47,7 @@ class Leaver:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A time for which a worker was frozen, in monotonic seconds."""
+    """A time in which a worker was frozen, in monotonic seconds."""
 
     worker: str
     began: float
@@ -56,15 +56,15 @@ class Freeze:
 
 @dataclass
 class Worker:
-    """A place for a worker: whoever dies there is followed by another, with the same ways out.
+    """A worker and its replacements: one that ends is followed by another with the same proxies.
 
     Attributes:
-        name: of the place.
+        name: of all of them.
         command: what starts a worker.
-        redis: its way to Redis.
-        endpoint: its way to the stand-in.
-        process: who works there now.
-        leavers: those who were told to go.
+        redis: the proxy to Redis.
+        endpoint: the proxy to the endpoint.
+        process: the present worker.
+        terminated: the workers that received SIGTERM.
     """
 
     name: str
@@ -74,24 +74,24 @@ class Worker:
     environment: dict[str, str]
     folder: Path
     process: WorkerProcess = field(init=False)
-    leavers: list[Leaver] = field(default_factory=list)
+    terminated: list[Terminated] = field(default_factory=list)
     _known: list[psutil.Process] = field(default_factory=list)
     _started: int = 0
 
     def start(self) -> None:
-        """Put a new worker in this place."""
+        """Start a new worker."""
         self._started += 1
         log = self.folder / f"{self.name}.{self._started}.log"
         self.process = WorkerProcess(self.command, os.environ | self.environment, log)
 
     @property
     def is_ready(self) -> bool:
-        """Whether it works; one that is told to go before that knows no manners yet."""
+        """Whether it is ready; before that it does not handle SIGTERM."""
         return "ready:" in self.process.log
 
     @property
     def child(self) -> psutil.Process | None:
-        """The process that does the work; None while it is being replaced."""
+        """The child process that runs jobs; None while it is being replaced."""
         with suppress(psutil.Error):
             for child in self.process.children:
                 self._known.append(child)
@@ -99,26 +99,26 @@ class Worker:
         return None
 
     def kill_supervisor(self) -> None:
-        """Kill it; its child has to notice. Another takes its place."""
+        """Kill it, which its child has to notice, and start another."""
         _ = self.child
         self.process.process.kill()
         self.process.process.wait()
         self.start()
 
     def terminate(self, *, twice: bool = False) -> None:
-        """Have the worker go in good order, and another take its place."""
-        leaver, _ = self.process, self.child
-        leaver.process.send_signal(signal.SIGTERM)
-        self.leavers.append(Leaver(leaver, time.monotonic()))
+        """Stop the worker gracefully, and start another."""
+        terminated, _ = self.process, self.child
+        terminated.process.send_signal(signal.SIGTERM)
+        self.terminated.append(Terminated(terminated, time.monotonic()))
         if twice:
             time.sleep(0.3)
-            leaver.process.send_signal(signal.SIGTERM)
+            terminated.process.send_signal(signal.SIGTERM)
         self.start()
 
     def kill(self) -> None:
-        """Leave nothing running."""
+        """Kill every process."""
         _ = self.child
-        for each in [*(leaver.process for leaver in self.leavers), self.process]:
+        for each in [*(terminated.process for terminated in self.terminated), self.process]:
             with suppress(psutil.Error):
                 each.kill()
         for process in self._known:
@@ -127,28 +127,28 @@ class Worker:
 
     @property
     def logs(self) -> str:
-        """All that was said in this place."""
+        """The logs of all of them."""
         return "".join(
             log.read_text("utf-8", "replace") for log in sorted(self.folder.glob(f"{self.name}.*"))
         )
 
 
 class World:
-    """Everything a run needs; all of it is gone when its `with` block ends.
+    """Everything that a run needs; all of it stops when the `with` block ends.
 
     Args:
-        folder: for data, logs and pictures.
+        folder: for data, logs and images.
         workers: how many; the last one's clock is wrong.
-        command: what starts a worker, which says "ready:" when it is.
+        command: what starts a worker, which logs "ready:".
 
     Attributes:
-        media: where pictures lie.
+        media: the folder of images.
         redis: the server.
-        endpoint: the stand-in.
+        endpoint: the sandbox endpoint.
         workers: the workers.
-        producers: the producers' way to Redis.
-        freezes: when which worker was frozen.
-        admin: a client of Redis without a proxy in between.
+        producers: the producers' proxy to Redis.
+        freezes: which worker was frozen when.
+        admin: a Redis client without a proxy.
     """
 
     redis: RedisServer
@@ -169,7 +169,7 @@ class World:
         self.media.mkdir()
         with ExitStack() as stack:
             enter = stack.enter_context
-            # What was acknowledged survives also a kill.
+            # Acknowledged writes survive even a kill.
             self.redis = enter(
                 RedisServer(self._folder / "redis", arguments=["--appendfsync", "always"])
             )
@@ -213,14 +213,14 @@ class World:
             "FACELIFT_READ_TIMEOUT": f"{REQUEST_LIMIT}s",
             "FACELIFT_REQUEST_TIMEOUT": f"{REQUEST_LIMIT}s",
             "FACELIFT_LEASE": f"{LEASE}s",
-            # The stand-in breaks for a number of requests, not for a time.
+            # The endpoint's faults last for a number of requests, not for a time.
             "FACELIFT_BREAKER_PAUSE": "200ms",
             "FACELIFT_CONCURRENCY": str(CONCURRENCY),
         }
         return Worker(name, self._command, redis, endpoint, environment, self._folder)
 
-    def calm_down(self) -> None:
-        """End what trouble may be left."""
+    def end_faults(self) -> None:
+        """End all faults that may still be active."""
         self.admin.replicaof("NO", "ONE")
         self.endpoint.clear_rules()
         for proxy in (
@@ -230,15 +230,15 @@ class World:
             proxy.delay = 0
 
     def stop_workers(self) -> None:
-        """Have every worker go; each must end with 0, in time."""
+        """Stop every worker; each must exit in time."""
         for worker in self.workers:
             worker.process.wait_until_ready()
             worker.process.process.send_signal(signal.SIGTERM)
-            worker.leavers.append(Leaver(worker.process, time.monotonic()))
+            worker.terminated.append(Terminated(worker.process, time.monotonic()))
         for worker in self.workers:
-            for leaver in worker.leavers:
+            for terminated in worker.terminated:
                 eventually(
-                    lambda process=leaver.process: process.process.poll() is not None,  # type: ignore[misc] # mypy infers no default's type
-                    f"{worker.name} does not end",
-                    LEAVES_WITHIN,
+                    lambda process=terminated.process: process.process.poll() is not None,  # type: ignore[misc] # mypy infers no default's type
+                    f"{worker.name} does not exit",
+                    EXITS_WITHIN,
                 )
