@@ -211,7 +211,7 @@ def test_show_tells_a_person_what_happened_to_a_job(facelift: Facelift, worker: 
     assert said.code == 0
     told = said.out.partition("Timeline\n")[2].splitlines()
     assert told[0].endswith("  enqueued")
-    assert "attempt 1, 0.10 s: 500 server_error: Because. Next try in" in told[1]
+    assert "attempt 1, 0.10 s: 500 server_error: Because. Next" in told[1]
     assert any("attempt 2, 0.10 s: 200 delivered: Because." in line for line in told[2:])
     assert told[-1].endswith("  ended: succeeded")
 
@@ -221,7 +221,7 @@ def test_watch_ends_with_the_job_and_its_exit_code(facelift: Facelift, worker: L
     said = facelift("watch", job)
     assert said.code == Exit.FAILED
     assert "  failed (chatbot_not_found): No.\n" in said.out
-    assert f"once mended: facelift replay {job}" in said.out
+    assert f"then: facelift replay {job}" in said.out
 
 
 @pytest.mark.usefixtures("environment")

@@ -29,7 +29,9 @@ def test_a_worker_that_consumes_is_found_well(
         timeout=60,
         check=False,
     )
-    told = {found["check"]: (found["verdict"], found["told"]) for found in json.loads(done.stdout)}
+    told = {
+        found["check"]: (found["verdict"], found["message"]) for found in json.loads(done.stdout)
+    }
     assert told["Workers"][0] == "OK"
     assert told["Workers"][1].endswith("all consuming")
     assert told["Endpoint"][0] == told["Store media"][0] == "OK"

@@ -66,12 +66,12 @@ def test_repeated_after_it_was_stopped_it_gives_each_job_once(
         out, err = first.communicate(timeout=SOON)
     if stop == signal.SIGINT:
         assert first.returncode == 1
-        assert b"Not finished. Repeat it: what is enqueued is not doubled.\n" in err
+        assert b"Not finished. Repeat it: no job is enqueued twice.\n" in err
         assert b"Traceback" not in err
     with begin(redis_server) as again:
         out, err = again.communicate(LINES, timeout=SOON)
     assert (again.returncode, err) == (0, b"")
-    assert b"Jobs      300 enqueued, 400 known already\n" in out
+    assert b"Jobs      300 enqueued, 400 enqueued before\n" in out
     assert client.batch("logos").total == 700
     page = client.find(batch="logos", limit=1000)
     assert {record.chatbot_id for record in page.records} == {f"bot-{n}" for n in range(700)}

@@ -138,7 +138,7 @@ def test_commands_show_a_batch(
         "States    2 queued, 1 failed",
         "Outcomes  1 chatbot_not_found",
     ]
-    assert lines[4].startswith("Begun     2")
+    assert lines[4].startswith("Started   2")
     assert lines[5:] == ["See them  facelift list --batch logos --state failed"]
     told = json.loads(facelift("batch", "show", "logos", "--json").stdout)
     assert told == json.loads(json.dumps(client.batch("logos").as_dict()))
@@ -152,7 +152,7 @@ def test_command_lists_batches(
     client.enqueue("bot", "media:a.png", batch="x" * 64)
     done = facelift("batch", "list")
     head, *lines = done.stdout.splitlines()
-    assert head.split() == ["BEGUN", "JOBS", "ENDED", "FAILED", "NAME"]
+    assert head.split() == ["STARTED", "JOBS", "ENDED", "FAILED", "NAME"]
     assert sorted(line.split()[3:] for line in lines) == [
         ["1", "0", "0", "x" * 64],
         ["3", "1", "1", "logos"],
@@ -163,7 +163,7 @@ def test_command_lists_batches(
 
 def test_command_says_that_there_is_no_batch(facelift: Callable[..., Result]) -> None:
     done = facelift("batch", "list")
-    assert (done.exit_code, done.stdout) == (0, "No job was enqueued in a batch of late.\n")
+    assert (done.exit_code, done.stdout) == (0, "There are no batches.\n")
 
 
 def test_commands_choose_jobs_by_their_batch(
@@ -198,9 +198,7 @@ def test_command_watches_a_batch_and_exits_as_its_worst_job(
     done = facelift("batch", "watch", "logos")
     assert done.exit_code == code
     lines = done.stdout.splitlines()
-    assert lines[0] == "[########################]  3 of 3  100%" + (
-        "  1 failed" if end == "fail" else ""
-    )
+    assert lines[0] == "3 of 3  100%" + ("  1 failed" if end == "fail" else "")
     assert lines[1] == "Batch     logos"
     assert lines[6].startswith("Ended     2")
 
@@ -210,7 +208,7 @@ def test_command_that_watches_in_vain_says_how_far_it_was(
 ) -> None:
     client.cancel(jobs[0])
     done = facelift("batch", "watch", "logos", "--timeout", "0")
-    assert (done.exit_code, done.stdout) == (6, "[########----------------]  1 of 3   33%\n")
+    assert (done.exit_code, done.stdout) == (6, "1 of 3   33%\n")
     assert done.stderr == "facelift: 2 of 3 jobs of batch logos have not ended after 0 s\n"
     assert json.loads(facelift("batch", "watch", "logos", "--timeout=0", "--json").stdout) == (
         json.loads(json.dumps(client.batch("logos").as_dict()))
@@ -224,7 +222,7 @@ def test_command_cancels_the_rest_of_a_batch(
     done = facelift("batch", "cancel", "logos")
     assert (done.exit_code, done.stdout) == (
         6,
-        "2 cancelled.\n1 with a worker: their pictures may still be delivered.\n",
+        "2 cancelled.\n1 running: their images may still be delivered.\n",
     )
     worker.retry_later(lease)
     done = facelift("batch", "cancel", "logos")

@@ -156,7 +156,7 @@ def test_command_cancels_and_exits_with_0(
 ) -> None:
     job = enqueue(client)
     done = facelift("cancel", job)
-    assert (done.exit_code, done.output) == (0, "Cancelled; its picture will not be delivered.\n")
+    assert (done.exit_code, done.output) == (0, "Cancelled; its image will not be delivered.\n")
     assert client.status(job).state == "cancelled"
     again = facelift("cancel", job)
     assert (again.exit_code, again.output) == (

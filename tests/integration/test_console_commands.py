@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
-from facelift.cli.draw.table import job_lines
+from facelift.cli.draw.record import table_of_jobs
 from facelift.cli.group import cli
 from facelift.codes import OutcomeCode
 from facelift.operations.enqueue import IdempotencyConflict
+from tests.drawing import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,20 +92,20 @@ def test_a_page_leads_to_the_next(client: UploadClient, facelift: Callable[..., 
     assert second["cursor"] is None
 
 
-def test_a_table_fits_80_columns_and_shortens_no_id(
-    client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_table_fits_80_columns_and_shortens_no_id(client: UploadClient, worker: Ledger) -> None:
     long = "5QHA6VB-DIAbBhxwqxfdi"
     fail(client, worker, long, OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED)
     records = client.find().records
-    lines = list(job_lines(records, for_person=True, now=records[0].created_at))
-    assert max(map(len, lines)) <= 80
-    assert lines[2].startswith(f"{records[0].id}  ")
-    assert lines[2].endswith("  failed image_format_not_allowed")
-    assert lines[3].split() == [long, "default"]
-    monkeypatch.setenv("COLUMNS", "140")
-    assert len(list(job_lines(records, for_person=True, now=records[0].created_at))) == 2
+
+    def lines(width: int) -> list[str]:
+        return drawn(table_of_jobs(records, width, records[0].created_at), width=width)
+
+    narrow = lines(80)
+    assert max(map(len, narrow)) <= 80
+    assert narrow[1].startswith(f"{records[0].id}  ")
+    assert narrow[1].endswith("  failed image_format_not_allowed")
+    assert narrow[2].split() == [long, "default"]
+    assert len(lines(140)) == 2
 
 
 def test_many_are_replayed_once_however_often_it_is_asked_for(
@@ -157,7 +158,7 @@ def test_a_run_that_is_cut_tells_how_to_do_the_others(
     monkeypatch.setattr(client, "replay", be_cut)
     cut = facelift("replay", "--state", "failed", "--yes")
     assert cut.exit_code == 1
-    assert "1 of 3 replayed; for the others, the same with --before " in cut.stderr
+    assert "1 of 3 replayed; to continue, repeat the command with --before " in cut.stderr
     monkeypatch.setattr(client, "replay", replay)
     new = next(record for record in client.find().records if record.replay_of == jobs[0])
     worker.fail(worker.acquire_with_permit(new.id), BROKEN)  # is not done a second time
@@ -166,7 +167,7 @@ def test_a_run_that_is_cut_tells_how_to_do_the_others(
     assert replayed(again) == jobs[1:]
 
 
-def test_a_picture_that_is_out_of_date_is_not_replayed(
+def test_an_outdated_image_is_not_replayed(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     fail(client, worker, "delivered-since")
@@ -179,7 +180,7 @@ def test_a_picture_that_is_out_of_date_is_not_replayed(
     fail(client, worker, "newer-is-bad", OutcomeCode.IMAGE_EMPTY)
     said = facelift("replay", "--code", "retries_exhausted", "--yes")
     assert replayed(said) == [newest, older]
-    assert "2 jobs to replay; 3 left out: out of date\n" in said.stderr
+    assert "2 jobs to replay; 3 left out: outdated\n" in said.stderr
 
 
 def test_only_what_failed_is_replayed_unless_it_is_said(
@@ -208,7 +209,7 @@ def test_many_are_not_replayed_unasked(
         fail(client, worker, f"bot-{n}")
     said = facelift("replay", "--state", "failed")
     assert said.exit_code == 2
-    assert "say --yes to replay 2 jobs, or --dry-run to see them" in said.stderr
+    assert "give --yes to replay 2 jobs, or --dry-run to see them" in said.stderr
     assert len(client.find().records) == 2
 
 

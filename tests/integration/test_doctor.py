@@ -120,7 +120,7 @@ def test_what_is_amiss_with_a_workers_environment_is_told(environ: Any, tmp_path
     environ.setenv("FACELIFT_ENDPOINT_URL", "http://127.0.0.1:1")
     environ.setenv("FACELIFT_RATE_LIMT", "1/1s")
     found = json.loads(doctor("--json").stdout)
-    told = {(each["check"], each["verdict"]): each["told"] for each in found}
+    told = {(each["check"], each["verdict"]): each["message"] for each in found}
     assert told["Settings", "WARN"] == (
         "FACELIFT_RATE_LIMT is not a setting; did you mean FACELIFT_RATE_LIMIT?"
     )
@@ -143,7 +143,7 @@ def test_a_store_that_no_longer_answers_is_told(
 
     monkeypatch.setattr(FolderStore, "read", after_it_went)
     found = json.loads(doctor("--json").stdout)
-    assert [each["told"] for each in found if each["check"] == "Store media"] == [
+    assert [each["message"] for each in found if each["check"] == "Store media"] == [
         "The image store is not available; its folder cannot be opened: No such file or directory."
     ]
     assert environ
@@ -154,7 +154,7 @@ def test_every_wrong_setting_of_a_worker_is_told(environ: Any) -> None:
     environ.setenv("FACELIFT_LEASE", "soon")
     environ.setenv("FACELIFT_MAX_ATTEMPTS", "many")
     found = json.loads(doctor("--json").stdout)
-    told = [each["told"] for each in found if each["verdict"] == "FAIL"]
+    told = [each["message"] for each in found if each["verdict"] == "FAIL"]
     assert [sentence.split()[0] for sentence in told] == [
         "there",
         "FACELIFT_MAX_ATTEMPTS",

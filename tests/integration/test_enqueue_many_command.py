@@ -57,7 +57,7 @@ def test_good_lines_are_enqueued_and_bad_ones_told_and_set_aside(
     assert lines[:3] == [
         "Batch     logos",
         "Jobs      211 enqueued",
-        "Bad lines 2, set aside in logos.csv.rejects",
+        "Bad lines 2, written to logos.csv.rejects",
     ]
     assert lines[3].endswith(" s in all")
     assert lines[4:] == ["Follow    facelift batch watch logos"]
@@ -136,16 +136,16 @@ def test_line_whose_key_was_used_for_something_else_is_bad(
     assert (told(done)["enqueued"], told(done)["bad"]) == (1, 1)
 
 
-def test_pictures_of_a_folder_are_enqueued(
+def test_images_of_a_folder_are_enqueued(
     client: UploadClient, facelift: Callable[..., Result], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     (folder / "more.png").mkdir(parents=True)
     for name in ("b.PNG", "a.jpg", "notes.txt", ".hidden.png"):
         (folder / name).touch()
-    done = facelift("pictures", "--store", "media", "--prefix", "bots/", "--batch", "logos")
+    done = facelift("images", "--store", "media", "--prefix", "bots/", "--batch", "logos")
     assert done.exit_code == 0
-    assert "Jobs      2 enqueued\nSkipped   1 not named as a picture is\n" in done.stdout
+    assert "Jobs      2 enqueued\nSkipped   1 whose names are no image's\n" in done.stdout
     found = [(each.chatbot_id, each.image) for each in client.find(batch="logos").records]
     assert found == [("b", "media:bots/b.PNG"), ("a", "media:bots/a.jpg")]
 
@@ -157,7 +157,7 @@ def test_when_redis_goes_it_says_so_and_that_it_can_be_repeated(
         monkeypatch.setattr(UploadClient, "from_env", lambda: lost)
         done = facelift(str(file))
     assert done.exit_code == 5
-    assert "Not finished. Repeat it: what is enqueued is not doubled.\n" in done.stderr
+    assert "Not finished. Repeat it: no job is enqueued twice.\n" in done.stderr
     assert "facelift: Redis cannot be reached" in done.stderr
     assert "Jobs      0 enqueued" in done.stdout
 

@@ -66,7 +66,10 @@ def test_workers_elsewhere_do_not_count(
 ) -> None:
     beat(client, 7, host="elsewhere")
     done = health()
-    assert (done.exit_code, done.stdout) == (1, f"no worker on {HERE} was heard of lately\n")
+    assert (done.exit_code, done.stdout) == (
+        1,
+        f"no worker on {HERE} has sent a heartbeat lately\n",
+    )
     assert health("--host", "elsewhere").exit_code == 0
 
 
@@ -76,7 +79,7 @@ def test_health_is_told_as_json(client: UploadClient, health: Callable[..., Resu
         "consuming": True,
         "host": HERE,
         "workers": 1,
-        "told": f"1 worker on {HERE}: consuming",
+        "message": f"1 worker on {HERE}: consuming",
     }
 
 

@@ -53,7 +53,7 @@ def test_command_says_that_it_was_paused_before(facelift: Callable[..., Result])
     again = facelift("pause", "--all", "--by", "bob")
     assert again.exit_code == 0
     assert "Everything is paused by bob since" in again.stdout
-    assert "It was paused before; this takes the place of that." in again.stdout
+    assert "It replaces an earlier pause." in again.stdout
 
 
 def test_command_pauses_for_a_time(client: UploadClient, facelift: Callable[..., Result]) -> None:
@@ -71,7 +71,7 @@ def test_command_pauses_an_account_that_no_worker_knows_and_warns(
     done = facelift("pause", "shpo")
     assert done.exit_code == 0
     assert done.stderr == (
-        "facelift: warning: no worker has told of a key for this account; did you mean shop?\n"
+        "facelift: warning: no worker has registered a key of this account; did you mean shop?\n"
     )
     found = client.pool().account("shpo")
     assert found is not None
@@ -87,7 +87,7 @@ def test_command_refuses_to_resume_an_account_that_nobody_named(
     done = facelift("resume", "elsewhere")
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert "nobody has named the account 'elsewhere' yet; known are default, shop" in done.stderr
+    assert "no account 'elsewhere' is known; known are default, shop" in done.stderr
 
 
 def test_command_resumes_and_says_whether_there_was_a_pause(
@@ -116,9 +116,9 @@ def test_command_warns_of_the_pauses_that_remain(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "name one ACCOUNT, or say --all"),
-        (["shop", "--all"], "name one ACCOUNT, or say --all"),
-        (["", "--all"], "name one ACCOUNT, or say --all"),
+        ([], "name one ACCOUNT, or give --all"),
+        (["shop", "--all"], "name one ACCOUNT, or give --all"),
+        (["", "--all"], "name one ACCOUNT, or give --all"),
         (["Shop"], "account: must be 1 to 40 of a-z, 0-9, _ and -, in lower case"),
         ([""], "account: must not be blank"),
         (["shop", "--by", ""], "by: must not be blank"),
@@ -152,10 +152,9 @@ def test_status_without_a_job_shows_the_pool(
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Pool      2")
-    assert lines[5].startswith("Oldest    enqueued ")
-    assert lines[1:5] + lines[6:] == [
+    assert lines[2].startswith("Queue     1 message; the oldest job that waits for its turn is ")
+    assert lines[1:2] + lines[3:] == [
         "Endpoint  breaker closed: requests are let through",
-        "Queue     1 message",
         "Running   0 jobs",
         "Waiting   0 jobs",
         "",

@@ -66,4 +66,4 @@ def test_a_line_of_nothing_is_flat() -> None:
 
 
 def test_a_line_can_do_with_ascii() -> None:
-    assert sparkline([0.0, 4.0, 8.0, None], plain=True) == "_=# "
+    assert sparkline([0.0, 4.0, 8.0, None], ascii_only=True) == "_=# "

@@ -166,7 +166,7 @@ def test_the_id_of_a_job_is_the_same_for_the_same_line_of_the_same_batch_only() 
     ]
 
 
-def test_picture_of_a_folder_is_that_of_the_chatbot_after_which_it_is_named(
+def test_image_in_a_folder_belongs_to_the_chatbot_in_its_name(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "a.png").touch()
@@ -175,7 +175,7 @@ def test_picture_of_a_folder_is_that_of_the_chatbot_after_which_it_is_named(
     assert (line.job.chatbot_id, line.job.image) == ("a", "media:bots/a.png")
 
 
-def test_picture_that_changed_is_another_job(tmp_path: Path) -> None:
+def test_image_that_changed_is_another_job(tmp_path: Path) -> None:
     def job_id() -> str:
         (line,) = read_folder(["a.png"], tmp_path, "media", "", DEFAULTS)
         return line.job_id
@@ -193,6 +193,6 @@ def test_what_is_wrong_with_a_file_of_a_folder_is_told(tmp_path: Path) -> None:
     lines = read_folder(["a.jpg", "a.png", "gone.png"], tmp_path, "media", "", DEFAULTS)
     assert [line.problem for line in lines] == [
         "",
-        "chatbot_id: 'a' has another picture here: a.jpg",
+        "chatbot_id: 'a' has another image here: a.jpg",
         "cannot be read: No such file or directory",
     ]

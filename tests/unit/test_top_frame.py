@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from facelift.cli.operations.figures import Figures
-from facelift.cli.operations.top_frame import View, frame
+from facelift.cli.operations.frame import Frame, View
 from facelift.status.pool import Event, EventKind, Pause
 from facelift.status.worker import WorkerStatus
+from tests.drawing import drawn
 from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL
 
 WORKER = WorkerStatus(
@@ -34,20 +35,20 @@ CHATBOT_LOCK = replace(
 )
 
 
-def drawn(view: View, width: int = 80, height: int | None = 24) -> list[str]:
-    return frame(view, width, height)
+def frame(view: View, width: int = 80, height: int | None = 24) -> list[str]:
+    return drawn(Frame(view), width=width, height=height)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
     for pool in (CHATBOT_LOCK, replace(DOWN, accounts=CHATBOT_LOCK.accounts)):
-        lines = drawn(View(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
+        lines = frame(View(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
 
 
 def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missing() -> None:
-    lines = drawn(View(CHATBOT_LOCK, Figures()), height=28)
+    lines = frame(View(CHATBOT_LOCK, Figures()), height=28)
     assert len(lines) == 28
     assert sum(line.startswith("account_") for line in lines) == 3
     assert sum(line.startswith("host:") for line in lines) == 3
@@ -59,7 +60,7 @@ def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missin
 
 
 def test_the_account_with_most_to_do_comes_first() -> None:
-    lines = drawn(View(CHATBOT_LOCK, Figures()), height=None)
+    lines = frame(View(CHATBOT_LOCK, Figures()), height=None)
     rows = [line.split()[0] for line in lines if line.startswith("account_")]
     assert rows[:2] == ["account_29", "account_28"]
     assert len(rows) == 30
@@ -67,7 +68,7 @@ def test_the_account_with_most_to_do_comes_first() -> None:
 
 def test_a_worker_that_does_not_consume_comes_first() -> None:
     ill = replace(WORKER, name="host:9", last_poll_at=NOW - 100)
-    lines = drawn(View(replace(POOL, workers=(WORKER, ill)), Figures()))
+    lines = frame(View(replace(POOL, workers=(WORKER, ill)), Figures()))
     rows = [line for line in lines if line.startswith("host:")]
     assert rows == [
         "host:9  3 of 100  has room, but asked for no job for 99 s",
@@ -76,27 +77,27 @@ def test_a_worker_that_does_not_consume_comes_first() -> None:
 
 
 def test_a_pool_that_is_quiet_says_so() -> None:
-    lines = drawn(View(replace(POOL, accounts=(), workers=()), Figures()))
+    lines = frame(View(replace(POOL, accounts=(), workers=()), Figures()))
     assert lines[-5:] == [
-        "No worker has told of an account yet.",
+        "No worker has registered an account yet.",
         "",
         "No worker is running.",
         "",
-        "Nothing has happened to the pool lately.",
+        "No recent events.",
     ]
 
 
 def test_a_redis_that_is_away_is_told_above_what_was_last_seen() -> None:
-    lines = drawn(View(POOL, Figures(), "Redis cannot be reached: Timeout."))
+    lines = frame(View(POOL, Figures(), "Redis cannot be reached: Timeout."))
     assert lines[1:4] == [
         "Redis     cannot be reached: Timeout.",
-        "          trying again; what follows is of 16:00:00",
+        "          trying again; the figures are of 16:00:00",
         "Endpoint  breaker closed: requests are let through",
     ]
 
 
 def test_a_redis_that_was_never_there_is_told() -> None:
-    assert drawn(View(None, Figures(), "Redis cannot be reached: No.")) == [
+    assert frame(View(None, Figures(), "Redis cannot be reached: No.")) == [
         "facelift top",
         "Redis     cannot be reached: No.",
         "          trying again",

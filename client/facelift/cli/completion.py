@@ -1,4 +1,4 @@
-"""`facelift completion`: what makes a shell complete commands, options, jobs and accounts."""
+"""`facelift completion`: the script with which a shell completes commands, jobs and accounts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion script of a shell.
 
     It completes commands, options, states, codes, job ids and accounts; for the last
-    two it asks Redis. bash has to be 4.4 or newer.
+    two it asks Redis. bash must be 4.4 or newer.
 
     \b
     For this shell:
       source <(facelift completion bash)
-    For those to come:
+    For later ones:
       facelift completion bash > ~/.local/share/bash-completion/completions/facelift
       facelift completion zsh > ~/.zfunc/_facelift      # a folder in $fpath
       facelift completion fish > ~/.config/fish/completions/facelift.fish

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and what a shell completes them with."""
+"""Options and arguments that several commands share, and how a shell completes them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., object]")
 
-_COMPLETED = 100  # jobs looked through for a completion
+_COMPLETED = 100  # newest jobs whose ids are completed
 
 
-def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - what click passes
-    """The jobs enqueued last whose ids begin so; none if Redis does not tell."""
+def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click passes them
+    """The ids of the newest jobs that begin so; none if Redis does not answer."""
     try:
         with UploadClient.from_env() as client:
             found = client.find(limit=_COMPLETED).records
@@ -30,8 +30,8 @@ def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [record.id for record in found if record.id.startswith(incomplete)]
 
 
-def complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - the same
-    """The accounts that the pool knows whose names begin so; none if Redis does not tell."""
+def complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click passes them
+    """The known accounts whose names begin so; none if Redis does not answer."""
     try:
         with UploadClient.from_env() as client:
             accounts = client.pool(events=1).accounts
@@ -45,14 +45,14 @@ fit_option = click.option(
     type=click.Choice([fit.value for fit in Fit]),
     default=Fit.STRICT.value,
     show_default=True,
-    help="Whether a picture that would be refused is cropped or padded instead.",
+    help="Whether an image that would be refused is cropped or padded instead.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_job)
 
 
 def timeout_option(default: float | None, goes_on: str = "the job goes on") -> Callable[[_F], _F]:
-    """How long to wait; None for as long as it takes."""
+    """Seconds to wait at most; None to wait as long as it takes."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=0),
@@ -64,7 +64,7 @@ def timeout_option(default: float | None, goes_on: str = "the job goes on") -> C
 
 
 def filters(command: _F) -> _F:
-    """Which jobs: the options by which `list` and `replay` choose."""
+    """The options by which `list` and `replay` choose jobs."""
     when = moment_or_ago()
     for option in reversed(
         (
@@ -72,25 +72,25 @@ def filters(command: _F) -> _F:
                 "--state",
                 type=click.Choice([state.value for state in JobState]),
                 metavar="STATE",
-                help=f"Where they stand: {', '.join(JobState)}.",
+                help=f"Jobs in this state: {', '.join(JobState)}.",
             ),
             click.option(
-                "--account", help="Whose API key they use.", shell_complete=complete_account
+                "--account", help="Jobs of this account.", shell_complete=complete_account
             ),
-            click.option("--chatbot", "chatbot_id", metavar="ID", help="Whose picture they are."),
+            click.option("--chatbot", "chatbot_id", metavar="ID", help="Jobs of this chatbot."),
             click.option(
                 "--code",
                 type=click.Choice([code.value for code in OutcomeCode]),
                 metavar="CODE",
-                help="What became of them, such as image_not_square; see docs/outcomes.md.",
+                help="Jobs with this outcome code, such as image_not_square.",
             ),
-            click.option("--batch", metavar="NAME", help="The batch to which they belong."),
+            click.option("--batch", metavar="NAME", help="Jobs of this batch."),
             click.option(
                 "--since",
                 type=when,
                 help="Enqueued then or later: 2h for two hours ago, Unix seconds or ISO 8601.",
             ),
-            click.option("--before", type=when, help="Enqueued earlier than then; as --since."),
+            click.option("--before", type=when, help="Enqueued before then; as --since."),
         )
     ):
         command = option(command)

@@ -1,4 +1,4 @@
-"""Values of options that are written in a way of ours: times, durations, rates."""
+"""Reads the values of options: times, durations, rates."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _T = TypeVar("_T")
 
 
 class Read(click.ParamType[_T], Generic[_T]):
-    """A value that `read` makes of text.
+    """An option's value that a function reads from text.
 
     Args:
-        name: of the kind, for the help.
-        read: raises ValueError with what is wrong, in words that go after the text.
+        name: the kind of value, for the help.
+        read: raises ValueError with what is wrong, in words that follow the text.
     """
 
     def __init__(self, name: str, read: Callable[[str], _T]) -> None:
@@ -33,8 +33,8 @@ class Read(click.ParamType[_T], Generic[_T]):
         value: object,
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - what click says
-        """See click's."""
+    ) -> Any:  # noqa: ANN401 - click's type
+        """Read the text; leave a default as it is."""
         if not isinstance(value, str):
             return value
         try:
@@ -44,12 +44,12 @@ class Read(click.ParamType[_T], Generic[_T]):
 
 
 def moment() -> Read[float]:
-    """Unix seconds, or a date and time."""
+    """A time, as Unix seconds or date and time."""
     return Read("time", read_moment)
 
 
 def moment_or_ago() -> Read[float]:
-    """The same, or a duration: so long ago."""
+    """A time, or a duration before now."""
 
     def read(text: str) -> float:
         ago = None if _is_number(text) else parse_duration(text)
@@ -61,7 +61,7 @@ def moment_or_ago() -> Read[float]:
 
 
 def duration_within(shortest: float, longest: float) -> Read[float]:
-    """Seconds, or a number with its unit, within these bounds in seconds."""
+    """A duration within bounds; all in seconds."""
 
     def read(text: str) -> float:
         seconds = parse_duration(text)
@@ -76,10 +76,10 @@ def duration_within(shortest: float, longest: float) -> Read[float]:
 
 
 def read_moment(text: str) -> float:
-    """Unix seconds of a time that is written as such, or as a date and time (UTC unless it says).
+    """Read a time as Unix seconds: a number of them, or date and time in UTC or its own zone.
 
     Raises:
-        ValueError: it is neither, in words that go after the text.
+        ValueError: it is neither, in words that follow the text.
     """
     return _read_moment(text, "Unix seconds")
 

@@ -1,23 +1,34 @@
-"""`facelift batch`: how many jobs under one name stand, and cancelling the rest."""
+"""`facelift batch`: list batches, follow one, cancel the rest of one."""
 
 from __future__ import annotations
 
-import json
 import math
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+)
 
-from facelift.cli.bulk.batch_text import describe_batch, progress, table_of_batches
-from facelift.cli.draw.layout import WIDTH
+from facelift.cli.draw.console import console, fact, print_json, say, show, table
+from facelift.cli.draw.values import date
 from facelift.cli.exits import Exit, exit_of_batch
 from facelift.cli.options import json_option, timeout_option
 from facelift.client import UploadClient
-from facelift.operations.batches import BatchTimeout
+from facelift.codes import JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from facelift.batch import BatchStatus
+    from facelift.cli.draw.console import Paragraph
+    from facelift.codes import OutcomeCode
 
 _name = click.argument("batch_id", metavar="NAME")
 
@@ -26,36 +37,51 @@ _name = click.argument("batch_id", metavar="NAME")
 def batch() -> None:
     """Follow the jobs of a batch, or cancel the rest of them.
 
-    Jobs get it by `facelift enqueue-many` or `facelift enqueue --batch NAME`.
+    A job gets its batch from `facelift enqueue-many` or `facelift enqueue --batch NAME`.
     """
 
 
 @batch.command("list")
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many."
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=20,
+    show_default=True,
+    help="The most batches to list.",
 )
 @json_option
 def list_batches(*, limit: int, as_json: bool) -> None:
-    """List the batches, those that began last first.
+    """List batches, newest first.
 
-    A batch is forgotten when the records of its jobs are.
+    A batch is listed until the records of its jobs expire.
     """
     with UploadClient.from_env() as client:
         found = client.batches(limit)
     if as_json:
-        click.echo(json.dumps([status.as_dict() for status in found]))
-    else:
-        click.echo(table_of_batches(found) if found else "No job was enqueued in a batch of late.")
+        print_json([status.as_dict() for status in found])
+        return
+    if not found:
+        say("There are no batches.")
+        return
+    rows = [
+        (date(each.created_at), str(each.total), str(_ended(each)), str(_failed(each)), each.id)
+        for each in found
+    ]
+    head = ("STARTED", "JOBS", "ENDED", "FAILED", "NAME")
+    show(table(head, rows, right=("JOBS", "ENDED", "FAILED"), whole=True))
 
 
-@batch.command()
+@batch.command("show")
 @_name
 @json_option
-def show(batch_id: str, *, as_json: bool) -> None:
-    """Show how many jobs of a batch are where."""
+def show_batch(batch_id: str, *, as_json: bool) -> None:
+    """Show how many jobs of a batch are in which state."""
     with UploadClient.from_env() as client:
         status = client.batch(batch_id)
-    _print(status, as_json=as_json)
+    if as_json:
+        print_json(status.as_dict())
+    else:
+        show(*_facts(status))
     sys.exit(exit_of_batch(status))
 
 
@@ -64,30 +90,32 @@ def show(batch_id: str, *, as_json: bool) -> None:
 @timeout_option(None, "the jobs go on")
 @json_option
 def watch(batch_id: str, *, timeout: float | None, as_json: bool) -> None:
-    """Show how far a batch is until all its jobs have ended.
+    """Show a batch's progress until all its jobs have ended.
 
-    On a terminal that is a bar, else a line a second at most. Begin once all its jobs are
-    enqueued: it ends when none of those that are there is left.
+    A bar on a terminal, else a line a second at most. Start it once all jobs are
+    enqueued: it ends when no job that is there is left.
     """
-    is_bar = sys.stdout.isatty() and not as_json
     seconds = math.inf if timeout is None else timeout
+    bar = _bar() if sys.stdout.isatty() and not as_json else None
     status: BatchStatus | None = None
-    with UploadClient.from_env() as client:
-        try:
-            for status in client.watch_batch(batch_id, seconds, every=0.2 if is_bar else 1.0):
-                if as_json:
-                    click.echo(json.dumps(status.as_dict()))
-                elif is_bar:
-                    click.echo(f"\r{progress(status):<{WIDTH - 1}}", nl=False)
-                else:
-                    click.echo(progress(status))
-        except (BatchTimeout, KeyboardInterrupt):
-            if is_bar:
-                click.echo()
-            raise
+    with UploadClient.from_env() as client, bar or nullcontext():
+        for status in client.watch_batch(batch_id, seconds, every=0.2 if bar else 1.0):
+            if as_json:
+                print_json(status.as_dict())
+            elif bar is None:
+                share = f"{100 * _ended(status) // status.total:>3}%"
+                failed = f"  {_failed(status)} failed" if _failed(status) else ""
+                say(f"{_ended(status)} of {status.total}  {share}{failed}")
+            else:
+                bar.update(
+                    bar.task_ids[0],
+                    total=status.total,
+                    completed=_ended(status),
+                    failed=_failed(status),
+                )
     if status is not None:
         if not as_json:
-            click.echo(("\n" if is_bar else "") + describe_batch(status))
+            show(*_facts(status))
         sys.exit(exit_of_batch(status))
 
 
@@ -97,21 +125,51 @@ def watch(batch_id: str, *, timeout: float | None, as_json: bool) -> None:
 def cancel(batch_id: str, *, as_json: bool) -> None:
     """Cancel the jobs of a batch that have not ended.
 
-    Exits with 0 if all have ended now; with 6 if workers run some, so that their
-    pictures may still be delivered.
+    Running uploads may still be delivered. Exits with 0 if all jobs have ended now; with
+    6 if workers run some.
     """
     with UploadClient.from_env() as client:
         done = client.cancel_batch(batch_id)
         status = client.batch(batch_id)
     if as_json:
-        told = {"cancelled": done.cancelled, "requested": done.requested}
-        click.echo(json.dumps(status.as_dict() | told))
+        print_json(status.as_dict() | {"cancelled": done.cancelled, "requested": done.requested})
     else:
-        click.echo(f"{done.cancelled} cancelled.")
+        say(f"{done.cancelled} cancelled.")
         if done.requested and not status.is_complete:
-            click.echo(f"{done.requested} with a worker: their pictures may still be delivered.")
+            say(f"{done.requested} running: their images may still be delivered.")
     sys.exit(Exit.OK if status.is_complete else Exit.PENDING)
 
 
-def _print(status: BatchStatus, *, as_json: bool) -> None:
-    click.echo(json.dumps(status.as_dict()) if as_json else describe_batch(status))
+def _bar() -> Progress:
+    """A progress bar whose only task is the batch."""
+    failed = TextColumn("{task.fields[failed]} failed")
+    columns = (BarColumn(), MofNCompleteColumn(" of "), TaskProgressColumn(), failed)
+    bar = Progress(*columns, console=console())
+    bar.add_task("", failed=0)
+    return bar
+
+
+def _ended(status: BatchStatus) -> int:
+    return status.total - status.pending
+
+
+def _failed(status: BatchStatus) -> int:
+    return sum(status.states.get(state, 0) for state in (JobState.FAILED, JobState.EXPIRED))
+
+
+def _facts(status: BatchStatus) -> Iterator[Paragraph]:
+    yield fact("Batch", status.id)
+    yield fact("Jobs", f"{status.total}, of which {_ended(status)} have ended")
+    yield fact("States", _counts(status.states))
+    if status.codes:
+        yield fact("Outcomes", _counts(status.codes))
+    yield fact("Started", date(status.created_at))
+    if status.finished_at is not None:
+        after = status.finished_at - status.created_at
+        yield fact("Ended", f"{date(status.finished_at)}, {after:.1f} s later")
+    if JobState.FAILED in status.states:
+        yield fact("See them", f"facelift list --batch {status.id} --state failed")
+
+
+def _counts(counts: Mapping[JobState, int] | Mapping[OutcomeCode, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -1,8 +1,7 @@
-"""`facelift enqueue-many`: the jobs of a file or a folder."""
+"""`facelift enqueue-many`: enqueue the jobs of a file or folder."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from contextlib import ExitStack
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from facelift.cli.bulk.lines import Defaults
 from facelift.cli.bulk.source import Rejects, Source
-from facelift.cli.draw.layout import WIDTH, fact
+from facelift.cli.draw.console import cell, console, fact, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from facelift.cli.bulk.lines import Line
+    from facelift.cli.draw.console import Paragraph
     from facelift.operations.enqueue import Enqueued
 
 _AT_ONCE = 200  # lines
-_SHOWN = 20  # bad lines on a terminal, where more would push all else out of sight
+_SHOWN = 20  # bad lines on a terminal; more would push all else out of sight
 
 
 @dataclass
 class _Tally:
-    """How many lines came to what."""
+    """How many lines were enqueued, were enqueued before, or are bad."""
 
     enqueued: int = 0
     known: int = 0
@@ -43,10 +44,10 @@ class _Tally:
 
 
 class _Run:
-    """Enqueues lines, and tells of bad ones.
+    """Enqueues lines, and reports bad ones.
 
     Args:
-        name: of what is read.
+        name: the source's name.
         rejects: where bad lines go.
         client: None to check only.
     """
@@ -56,42 +57,46 @@ class _Run:
         self._name = name
         self._rejects = rejects
         self._client = client
-        self._is_terminal = sys.stderr.isatty()
+        self._console = console(err=True)
 
     def take_all(self, lines: Iterable[Line], size: int) -> None:
-        """Take every line, with a bar on a terminal if `size` is known.
+        """Take every line; draw a progress bar on a terminal if `size` is known.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: Redis went or said no halfway.
+            LedgerUnavailable, LedgerRefused: Redis went away or refused halfway.
         """
-        with ExitStack() as stack:
-            bar = None
-            if self._is_terminal and size:
-                shown = click.progressbar(length=size, file=sys.stderr, label="Enqueuing", width=28)
-                bar = stack.enter_context(shown)
+        bar = Progress(
+            TextColumn("Enqueuing"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not (self._console.is_terminal and size),
+        )
+        task = bar.add_task("", total=size)
+        with bar:
             lines = iter(lines)
             while some := list(islice(lines, _AT_ONCE)):
                 self._take(some)
-                if bar is not None:
-                    bar.update(sum(line.size for line in some))
+                bar.advance(task, sum(line.size for line in some))
 
     def _take(self, lines: list[Line]) -> None:
-        jobs = [(line, line.job) for line in lines if line.job]
         for line in lines:
             if line.job is None:
                 self._refuse(line, line.problem)
+        good = [line for line in lines if line.job]
         if self._client is None:
-            self.tally.enqueued += len(jobs)
+            self.tally.enqueued += len(good)
             return
-        good = [line for line, _ in jobs]
         try:
             done = self._client.enqueue_many(
-                (job for _, job in jobs), job_ids=[line.job_id for line in good]
+                [line.job for line in good if line.job], job_ids=[line.job_id for line in good]
             )
         except EnqueueInterrupted as error:
             self._count(good, error.done)
             if isinstance(error.__cause__, LedgerUnavailable | LedgerRefused):
-                raise error.__cause__ from None  # how far it got in these lines says nothing
+                raise error.__cause__ from None  # its place in these lines means nothing here
             raise
         self._count(good, done)
 
@@ -107,13 +112,13 @@ class _Run:
     def _refuse(self, line: Line, problem: str) -> None:
         self.tally.bad += 1
         self._rejects.add(line)
-        if self._is_terminal and self.tally.bad > _SHOWN:
-            return
-        if self._is_terminal:
-            click.echo("\r" + " " * (WIDTH - 1) + "\r", nl=False, err=True)  # over the bar
-        click.echo(f"{self._name}: {line.place}: {problem}", err=True)
-        if self._is_terminal and self.tally.bad == _SHOWN:
-            click.echo("Further bad lines are only counted.", err=True)
+        message = f"{self._name}: {line.place}: {problem}"
+        if not self._console.is_terminal:
+            say(message, err=True)
+        elif self.tally.bad <= _SHOWN:
+            self._console.print(cell(message))
+            if self.tally.bad == _SHOWN:
+                self._console.print("Further bad lines are only counted.")
 
 
 @click.command("enqueue-many")
@@ -123,18 +128,18 @@ class _Run:
 @click.option(
     "--batch",
     metavar="NAME",
-    help="The name under which they are followed.  [default: one made of the file's name]",
+    help="The name under which to follow them.  [default: derived from the file's name]",
 )
 @click.option("--account", default="default", show_default=True, help="Whose API key to use.")
 @fit_option
-@click.option("--store", metavar="NAME", help="Of a folder: what the workers call where it is.")
+@click.option("--store", metavar="NAME", help="For a folder: the workers' store that holds it.")
 @click.option(
-    "--prefix", default="", metavar="PATH/", help="Of a folder: what goes before the files' names."
+    "--prefix", default="", metavar="PATH/", help="For a folder: its path within the store."
 )
 @click.option(
     "--rejects",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Where bad lines are set aside.  [default: FILE.rejects]",
+    help="Where to write bad lines.  [default: FILE.rejects]",
 )
 @click.option("--dry-run", is_flag=True, help="Check every line, enqueue nothing.")
 @json_option
@@ -153,24 +158,25 @@ def enqueue_many(
     """Enqueue the jobs of a file or folder.
 
     A file, or standard input (-), is CSV, its first line naming the columns, or JSON
-    Lines. The fields are chatbot_id and image, and if need be account, fit, sha256,
+    Lines. The fields are chatbot_id and image, and optionally account, fit, sha256,
     idempotency_key, not_before, expires_at and job_id. In a folder, 42.png is the
-    picture of chatbot 42.
+    image of chatbot 42.
 
-    Repeat it safely, also after Ctrl-C or an error: each line becomes one job. Bad lines
-    are told and set aside while the others are enqueued; it exits with 2 then.
+    Repeating it is safe, also after Ctrl-C or an error: each line becomes one job. Bad
+    lines are reported and written to --rejects while the others are enqueued; then it
+    exits with 2.
 
     \b
     Examples:
       facelift enqueue-many logos.csv
-      facelift enqueue-many pictures/ --store media --prefix bots/
+      facelift enqueue-many images/ --store media --prefix bots/
       export-logos | facelift enqueue-many - --batch logos-2026
     """  # noqa: D301 - click wants the escape, not the backslash
     check_account(account)
     read = Source(source, batch)
     rejects = _where_rejects_go(read, rejects)
     if read.is_folder and store is None:
-        raise click.UsageError("a folder needs --store: what the workers call where its files are")
+        raise click.UsageError("a folder needs --store: the workers' name of where its files are")
     if store is not None and not read.is_folder:
         raise click.UsageError("--store is for a folder; a file names the store of each image")
     began = time.monotonic()
@@ -184,7 +190,7 @@ def enqueue_many(
             run.take_all(lines, read.size)
         except (KeyboardInterrupt, LedgerUnavailable, LedgerRefused) as error:
             problem = error
-    told = {
+    result = {
         "batch": read.batch,
         **asdict(run.tally),
         "left_alone": read.left_alone,
@@ -193,10 +199,13 @@ def enqueue_many(
         "is_finished": problem is None,
         "seconds": round(time.monotonic() - began, 3),
     }
-    click.echo(json.dumps(told) if as_json else "\n".join(_summary(told)))
+    if as_json:
+        print_json(result)
+    else:
+        show(*_summary(result))
     if problem is not None:
         under = f" with --batch {read.batch}" if source == "-" and batch is None else ""
-        click.echo(f"Not finished. Repeat it{under}: what is enqueued is not doubled.", err=True)
+        say(f"Not finished. Repeat it{under}: no job is enqueued twice.", err=True)
         raise problem
     sys.exit(Exit.USAGE if run.tally.bad else Exit.OK)
 
@@ -211,18 +220,18 @@ def _where_rejects_go(source: Source, asked: Path | None) -> Path | None:
     return asked
 
 
-def _summary(told: dict[str, Any]) -> Iterator[str]:
-    yield fact("Batch", told["batch"])
-    known = f", {told['known']} known already" if told["known"] else ""
-    done = "would be enqueued" if told["dry_run"] else "enqueued"
-    yield fact("Jobs", f"{told['enqueued']} {done}{known}")
-    if told["bad"]:
-        where = f", set aside in {told['rejects']}" if told["rejects"] else ""
-        yield fact("Bad lines", f"{told['bad']}{where}")
-    if told["left_alone"]:
-        yield fact("Skipped", f"{told['left_alone']} not named as a picture is")
-    jobs = told["enqueued"] + told["known"]
-    if jobs and not told["dry_run"]:
-        rate = jobs / max(told["seconds"], 0.001)
-        yield fact("Rate", f"{rate:.0f} jobs/s, {told['seconds']:.1f} s in all")
-        yield fact("Follow", f"facelift batch watch {told['batch']}")
+def _summary(result: dict[str, Any]) -> Iterator[Paragraph]:
+    yield fact("Batch", result["batch"])
+    known = f", {result['known']} enqueued before" if result["known"] else ""
+    done = "would be enqueued" if result["dry_run"] else "enqueued"
+    yield fact("Jobs", f"{result['enqueued']} {done}{known}")
+    if result["bad"]:
+        where = f", written to {result['rejects']}" if result["rejects"] else ""
+        yield fact("Bad lines", f"{result['bad']}{where}")
+    if result["left_alone"]:
+        yield fact("Skipped", f"{result['left_alone']} whose names are no image's")
+    jobs = result["enqueued"] + result["known"]
+    if jobs and not result["dry_run"]:
+        rate = jobs / max(result["seconds"], 0.001)
+        yield fact("Rate", f"{rate:.0f} jobs/s, {result['seconds']:.1f} s in all")
+        yield fact("Follow", f"facelift batch watch {result['batch']}")

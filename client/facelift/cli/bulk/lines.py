@@ -1,7 +1,7 @@
-"""Reads jobs in great number: CSV and JSON Lines by the line, or the pictures of a folder.
+"""Reads many jobs: CSV and JSON Lines line by line, or the images of a folder.
 
-What cannot be a job is told with its reason and does not stop the others. No more than a line
-is held at a time.
+A line that cannot be a job is reported with its reason and does not stop the others. One line is
+held in memory at a time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _FIELDS = ["job_id", *(field.name for field in fields(UploadJob) if field.name !
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What asks for a job.
+    """A line of a file, or a file of a folder.
 
     Attributes:
-        place: where it is, such as `line 17`, or a file's name.
-        raw: as it stands, to be set aside.
-        size: how far it brings the reader on: its bytes, or 1 for a file.
+        place: its number, such as `line 17`, or the file's name.
+        raw: its bytes, for the file of bad lines.
+        size: what it adds to the progress: its bytes, or 1 for a file.
         job: None if it cannot be one.
-        job_id: the same whenever the same is read again for the same batch.
+        job_id: the same whenever the same line is read for the same batch.
         problem: why it cannot be a job.
     """
 
@@ -52,14 +52,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for every job that does not say otherwise; `batch` for all of them."""
+    """The batch of all jobs, and fields of those that do not set them."""
 
     batch: str
     account: str
     fit: str
 
     def make(self, given: dict[str, Any], place: str, raw: bytes) -> tuple[UploadJob, str]:
-        """A job and its id, which is made of where it is and what is there if it names none.
+        """Make a job and its id, which is derived from its place and bytes unless it names one.
 
         Raises:
             InvalidJob: it cannot be one.
@@ -72,8 +72,8 @@ class Defaults:
         job = UploadJob.from_fields(known | given)
         if job_id is not None:
             return job, check_job_id(job_id)
-        told = b"\0".join((self.batch.encode(), place.encode(), raw.strip()))
-        return job, hashlib.sha256(told).hexdigest()[:32]
+        content = b"\0".join((self.batch.encode(), place.encode(), raw.strip()))
+        return job, hashlib.sha256(content).hexdigest()[:32]
 
 
 class JobFile:
@@ -156,13 +156,13 @@ class JobFile:
 def read_folder(
     names: Iterable[str], folder: Path, store: str, prefix: str, defaults: Defaults
 ) -> Iterator[Line]:
-    """The jobs of a folder: `<chatbot id>.png` is a picture of that chatbot.
+    """Read the jobs of a folder: `<chatbot id>.png` is that chatbot's image.
 
     Args:
-        names: of its files, in order.
+        names: its files, in order.
         folder: where they are.
-        store: the workers' name for where they are.
-        prefix: goes before the name of a file there.
+        store: the workers' store that holds them.
+        prefix: what precedes a file's name in the store.
         defaults: for all of the jobs.
     """
     taken: dict[str, str] = {}
@@ -170,7 +170,7 @@ def read_folder(
         chatbot = PurePath(name).stem
         raw = name.encode("utf-8", "surrogateescape") + b"\n"
         if (first := taken.setdefault(chatbot, name)) != name:
-            problem = f"chatbot_id: {chatbot!r} has another picture here: {first}"
+            problem = f"chatbot_id: {chatbot!r} has another image here: {first}"
             yield Line(name, raw, 1, problem=problem)
             continue
         try:
@@ -187,7 +187,7 @@ def read_folder(
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank with their numbers; of one that is too long, its beginning."""
+    """Number the lines that are not blank; of one that is too long, only the beginning."""
     number = 0
     while raw := stream.readline(_LONGEST_LINE):
         number += 1
@@ -209,8 +209,8 @@ def _text(raw: bytes) -> str:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    # No field may hold a line break, so each line is read by itself: a quote that is not
-    # closed spoils this one and not the rest of the file.
+    # No field may hold a line break, so each line is read by itself: an unclosed quote
+    # spoils its own line and not the rest of the file.
     try:
         return next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error as error:

@@ -1,4 +1,4 @@
-"""What `facelift enqueue-many` reads, and where it puts what is bad."""
+"""What `facelift enqueue-many` reads, and where it writes bad lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import ExitStack
 
-_PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
+_SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
 class Source:
@@ -26,16 +26,16 @@ class Source:
 
     Args:
         given: its path, or `-`.
-        batch: of its jobs; None for one made of the path, and of a file's size and time, so that
-            it is the same when the same is read again.
+        batch: of its jobs; None to derive it from the path, and a file's size and time, so that
+            the same file gives the same batch again.
 
     Attributes:
         path: None for standard input.
         name: for a person.
         batch: of its jobs.
-        header: the line that says what the columns are, if there is one.
-        size: bytes, or files of a folder; 0 if that is not known.
-        left_alone: files of a folder that are no pictures by their names.
+        header: the line that names the columns, if there is one.
+        size: bytes of a file, images of a folder; 0 if unknown.
+        left_alone: files of a folder whose names are no image's.
     """
 
     def __init__(self, given: str, batch: str | None) -> None:
@@ -48,13 +48,13 @@ class Source:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is one."""
+        """Whether it is a folder."""
         return self.path is not None and self.path.is_dir()
 
     def lines(
         self, files: ExitStack, store: str | None, prefix: str, defaults: Defaults
     ) -> Iterable[Line]:
-        """What it asks for.
+        """Read it.
 
         Args:
             files: closes what is opened.
@@ -65,10 +65,10 @@ class Source:
         if self.path is not None and store is not None:
             visible = (each for each in self.path.iterdir() if not each.name.startswith("."))
             names = sorted(each.name for each in visible if each.is_file())
-            pictures = [name for name in names if name.lower().endswith(_PICTURES)]
-            self.left_alone = len(names) - len(pictures)
-            self.size = len(pictures)
-            return read_folder(pictures, self.path, store, prefix, defaults)
+            images = [name for name in names if name.lower().endswith(_SUFFIXES)]
+            self.left_alone = len(names) - len(images)
+            self.size = len(images)
+            return read_folder(images, self.path, store, prefix, defaults)
         stream: BinaryIO = sys.stdin.buffer
         if self.path is not None:
             stream = files.enter_context(self.path.open("rb"))
@@ -79,11 +79,11 @@ class Source:
 
 
 class Rejects:
-    """Where bad lines go, to be mended and enqueued; made with the first of them.
+    """The file of bad lines, to be corrected and enqueued; created with the first of them.
 
     Args:
         path: None for nowhere.
-        source: whose they are.
+        source: where they are from.
     """
 
     def __init__(self, path: Path | None, source: Source) -> None:
@@ -92,7 +92,7 @@ class Rejects:
         self._file: BinaryIO | None = None
 
     def add(self, line: Line) -> None:
-        """Put a bad line there, as it stands."""
+        """Write a bad line, as it was read."""
         if self.path is None:
             return
         if self._file is None:

@@ -1,7 +1,7 @@
-"""What a check of `facelift doctor` finds. Other packages' checks find the same.
+"""What a check of `facelift doctor` finds.
 
-A package that `tasks` may not import adds its checks by the entry point group
-`facelift.checks`: a function without arguments that yields findings.
+Other distributions add checks by the entry-point group `facelift.checks`: a function without
+arguments that yields findings.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How it stands with what was checked."""
+    """Whether deliveries can rely on what was checked."""
 
     OK = "OK"
     WARN = "WARN"
-    """It works, but will not always."""
+    """It works now, but may fail."""
     FAIL = "FAIL"
     """Jobs are lost or not delivered."""
     SKIP = "SKIP"
@@ -24,18 +24,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found.
+    """The result of one check.
 
     Attributes:
         check: what was checked, in a word or two.
-        verdict: how it stands.
-        told: the same in words.
+        verdict: whether deliveries can rely on it.
+        message: the result in words.
         advice: what to do about it; empty if nothing.
     """
 
     check: str
     verdict: Verdict
-    told: str
+    message: str
     advice: str = ""
 
     def as_dict(self) -> dict[str, str]:
@@ -43,21 +43,21 @@ class Finding:
         return asdict(self)
 
 
-def ok(check: str, told: str) -> Finding:
-    """It is well."""
-    return Finding(check, Verdict.OK, told)
+def ok(check: str, message: str) -> Finding:
+    """Make a finding that is `OK`."""
+    return Finding(check, Verdict.OK, message)
 
 
-def warn(check: str, told: str, advice: str) -> Finding:
-    """It works, but will not always."""
-    return Finding(check, Verdict.WARN, told, advice)
+def warn(check: str, message: str, advice: str) -> Finding:
+    """Make a finding that is `WARN`."""
+    return Finding(check, Verdict.WARN, message, advice)
 
 
-def fail(check: str, told: str, advice: str) -> Finding:
-    """Jobs are lost or not delivered."""
-    return Finding(check, Verdict.FAIL, told, advice)
+def fail(check: str, message: str, advice: str) -> Finding:
+    """Make a finding that is `FAIL`."""
+    return Finding(check, Verdict.FAIL, message, advice)
 
 
-def skip(check: str, told: str, advice: str) -> Finding:
-    """It could not be checked here."""
-    return Finding(check, Verdict.SKIP, told, advice)
+def skip(check: str, message: str, advice: str) -> Finding:
+    """Make a finding that is `SKIP`."""
+    return Finding(check, Verdict.SKIP, message, advice)

@@ -1,10 +1,11 @@
-"""Is the Redis fit to hold a ledger? Judged from what it says of itself."""
+"""Checks whether a Redis is fit to hold the ledger, by its own report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from facelift.cli.checks.findings import fail, ok, warn
+from facelift.cli.draw.values import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +17,12 @@ _OLDEST = (6, 2)
 _SLOW = 0.1  # seconds
 _FULL, _OVERFULL = 0.8, 0.95
 _SKEWED, _WRONG = 2.0, 300.0  # seconds
-_CONF = "in redis.conf too, or it is forgotten at the next start"
+_CONF = "in redis.conf too, or the next start forgets it"
 
 
 def check_redis(server: ServerStatus) -> Iterator[Finding]:
-    """Judge it."""
-    yield _answers(server)
+    """Check a Redis: speed, version, mode, persistence, eviction, memory, clock, keys."""
+    yield _speed(server)
     yield _version(server)
     yield _mode(server)
     yield _persistence(server)
@@ -31,33 +32,29 @@ def check_redis(server: ServerStatus) -> Iterator[Finding]:
     yield from _key_types(server)
 
 
-def _answers(server: ServerStatus) -> Finding:
-    told = f"answers in {1000 * server.answered_in:.1f} ms, and takes writes"
+def _speed(server: ServerStatus) -> Finding:
+    message = f"answers in {1000 * server.answered_in:.1f} ms, and takes writes"
     if server.answered_in > _SLOW:
-        return warn("Redis", told, "have producers and workers nearer to it, or it less busy")
-    return ok("Redis", told)
+        return warn("Redis", message, "bring producers and workers nearer, or take load off it")
+    return ok("Redis", message)
 
 
 def _version(server: ServerStatus) -> Finding:
-    told = f"{server.product} {server.version}"
+    message = f"{server.product} {server.version}"
     if server.release < _OLDEST:
-        return fail("Version", f"{told} is too old", "use Redis 6.2 or newer, or Valkey")
-    return ok("Version", told)
+        return fail("Version", f"{message} is too old", "use Redis 6.2 or newer, or Valkey")
+    return ok("Version", message)
 
 
 def _mode(server: ServerStatus) -> Finding:
     if server.mode != "standalone":
         return fail(
             "Mode",
-            f"this is a {server.mode}, over which no ledger can be kept",
+            f"this is a {server.mode}, which cannot hold the ledger",
             "name one Redis that is no cluster in FACELIFT_REDIS_URL",
         )
     if server.is_replica:
-        return fail(
-            "Mode",
-            "this is a replica, which follows another Redis",
-            "name the primary in FACELIFT_REDIS_URL",
-        )
+        return fail("Mode", "this is a replica", "name the primary in FACELIFT_REDIS_URL")
     return ok("Mode", "one primary, no cluster")
 
 
@@ -65,48 +62,51 @@ def _persistence(server: ServerStatus) -> Finding:
     if not server.keeps_log:
         return warn(
             "Persistence",
-            "the append-only file is off: if Redis dies, it forgets jobs that were enqueued",
+            "the append-only file is off: a crash of Redis loses enqueued jobs",
             f"CONFIG SET appendonly yes; {_CONF}",
         )
     if not server.log_is_well:
         return fail(
             "Persistence",
             "the last write to the append-only file failed",
-            "see Redis' log; its disk may be full",
+            "see the log of Redis; its disk may be full",
         )
     return ok("Persistence", "the append-only file is on")
 
 
 def _eviction(server: ServerStatus) -> Finding:
     if server.policy == "noeviction":
-        return ok("Eviction", "noeviction: nothing is thrown away")
-    told = f"{server.policy}: once it is full, Redis throws jobs away"
+        return ok("Eviction", "noeviction: nothing is evicted")
+    message = f"{server.policy}: once it is full, Redis evicts jobs"
     advice = f"CONFIG SET maxmemory-policy noeviction; {_CONF}"
     if server.limit is None:
-        return warn("Eviction", f"{told}; it has no limit now", advice)
-    return fail("Eviction", told, advice)
+        return warn("Eviction", f"{message}; it has no limit now", advice)
+    return fail("Eviction", message, advice)
 
 
 def _memory(server: ServerStatus) -> Finding:
     most = server.limit or server.machine
     if not most:
-        return ok("Memory", f"{_size(server.used)} in use, without a limit")
+        return ok("Memory", f"{size(server.used)} in use, without a limit")
     whose = "its limit" if server.limit else "its machine"
-    told = f"{_size(server.used)} of {_size(most)} ({whose}) in use"
+    message = f"{size(server.used)} of {size(most)} ({whose}) in use"
     share = server.used / most
     advice = "give it more, or keep ended jobs for less long (FACELIFT_KEEP_SUCCEEDED and others)"
     if share >= _OVERFULL:
-        return fail("Memory", told, advice)
-    return warn("Memory", told, advice) if share >= _FULL else ok("Memory", told)
+        return fail("Memory", message, advice)
+    return warn("Memory", message, advice) if share >= _FULL else ok("Memory", message)
 
 
 def _clock(server: ServerStatus) -> Finding:
     apart = abs(server.skew)
-    told = f"this machine's is {apart:.1f} s {'ahead of' if server.skew > 0 else 'behind'} Redis'"
     if apart < _SKEWED:
-        return ok("Clock", f"this machine's and Redis' are {apart:.1f} s apart")
-    advice = "let NTP set both; the ledger goes by Redis' clock, --not-before and --since by ours"
-    return (fail if apart >= _WRONG else warn)("Clock", told, advice)
+        return ok("Clock", f"this machine's clock and that of Redis are {apart:.1f} s apart")
+    direction = "ahead of" if server.skew > 0 else "behind"
+    return (fail if apart >= _WRONG else warn)(
+        "Clock",
+        f"this machine's clock is {apart:.1f} s {direction} that of Redis",
+        "let NTP set both; the ledger uses the clock of Redis, --not-before and --since this one",
+    )
 
 
 def _key_types(server: ServerStatus) -> Iterator[Finding]:
@@ -114,16 +114,7 @@ def _key_types(server: ServerStatus) -> Iterator[Finding]:
         yield fail(
             "Keys",
             f"{key} holds a {found}, not a {expected}: something else wrote to it",
-            "see what it holds, then DEL it; the ledger makes it anew, the jobs stay",
+            "see what it holds, then DEL it; the ledger makes it again, the jobs stay",
         )
     if not server.wrong_types:
-        yield ok("Keys", "every key that was looked at holds what it must")
-
-
-def _size(count: float) -> str:
-    """Bytes for a person."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004 - the step from unit to unit
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+        yield ok("Keys", "every key that was checked has its type")

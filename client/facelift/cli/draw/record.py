@@ -1,63 +1,128 @@
-"""A record as text for a person."""
+"""A job's record as a person sees it: its state, its history, and lists of jobs."""
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING
 
+import click
+from rich.text import Text
+
 from facelift.advice import OUTCOMES, WAITS
-from facelift.cli.draw.layout import clock, date, fact, filled, moment
-from facelift.codes import Cancellation, JobState, WaitReason
+from facelift.cli.draw.console import (
+    Paragraph,
+    cell,
+    console,
+    fact,
+    print_json,
+    printable,
+    say,
+    show,
+    table,
+    width_of,
+)
+from facelift.cli.draw.values import clock, date, iso, moment
+from facelift.codes import JobState, WaitReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
 
     from facelift.attempt import Attempt
     from facelift.record import JobRecord
 
+_DAY = 86_400
 _ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}
 _REPLAYABLE = {JobState.FAILED, JobState.EXPIRED}
+_STYLES = {
+    JobState.RUNNING: "cyan",
+    JobState.WAITING: "yellow",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.EXPIRED: "red",
+    JobState.SUPERSEDED: "dim",
+    JobState.CANCELLED: "dim",
+}
+_COLUMNS = ("JOB", "ENQUEUED", "STATE", "CHATBOT", "ACCOUNT")
 
 
-def describe(record: JobRecord) -> str:
-    """Where a job stands and what to do about it, a fact a line."""
-    return "\n".join(_facts(record))
+def print_record(record: JobRecord, *, as_json: bool) -> None:
+    """Print a job's state and advice."""
+    if as_json:
+        print_json(record.as_dict())
+    else:
+        show(*_facts(record))
 
 
-def describe_in_full(record: JobRecord, now: float) -> str:
-    """The same, and what happened to the job so far."""
-    return "\n".join((*_facts(record), "", *_timeline(record, now)))
+def print_new(record: JobRecord, *, as_json: bool) -> None:
+    """Print the id of a job that was enqueued; to a person also how to follow it."""
+    if as_json:
+        print_json(record.as_dict())
+        return
+    click.echo(record.id)
+    if sys.stderr.isatty():
+        say(f"To follow it: facelift watch {record.id}", err=True)
 
 
-def describe_change(record: JobRecord, at: float) -> str:
-    """That a job came to stand so at that time."""
-    return filled(f"{clock(at)}  ", f"{_state(record)}: {record.message}".rstrip(": "), 10)
+def print_jobs(records: Sequence[JobRecord]) -> None:
+    """Print a table on a terminal; in a pipe a line a job, tabs between its fields."""
+    if not sys.stdout.isatty():
+        for record in records:
+            fields = (record.id, iso(record.created_at), *_plain(record))
+            click.echo("\t".join(map(printable, fields)))
+    elif records:
+        show(table_of_jobs(records, console().width, time.time()))
 
 
-def describe_cancellation(cancellation: Cancellation, record: JobRecord) -> str:
-    """What came of asking for a job to be cancelled, in a sentence."""
-    if cancellation is Cancellation.REQUESTED:
-        return "A worker runs it: its picture may still be delivered, but no further try begins."
-    if cancellation is Cancellation.ENDED:
-        return f"Too late: the job has ended before, as {record.state}."
-    return "Cancelled; its picture will not be delivered."
+def table_of_jobs(records: Sequence[JobRecord], width: int, now: float) -> RenderableType:
+    """One line a job if that fits into `width` columns; else chatbot and account below the id."""
+    is_narrow = width_of([_COLUMNS, *(_row(record, now) for record in records)]) > width
+    rows: list[tuple[str | Text, ...]] = []
+    for record in records:
+        job, at, state, *whose = _row(record, now)
+        drawn = cell(state, _STYLES.get(record.state, ""))
+        if is_narrow:
+            below = cell("  ".join(whose), "dim")
+            rows.append((Text.assemble(cell(job), "\n  ", below), at, drawn))
+        else:
+            rows.append((job, at, drawn, *whose))
+    return table(_COLUMNS[: len(rows[0])], rows, whole=True)
+
+
+def describe_in_full(record: JobRecord, now: float) -> Iterator[RenderableType]:
+    """A job's state, advice and history."""
+    yield from _facts(record)
+    yield ""
+    yield from _timeline(record, now)
+
+
+def describe_change(record: JobRecord, at: float) -> Paragraph:
+    """The state that a job has since `at`."""
+    text = Text.assemble(
+        (_state(record), _STYLES.get(record.state, "")),
+        cell(f": {record.message}" if record.message else ""),
+    )
+    return Paragraph(f"{clock(at)}  ", text)
 
 
 def advice(record: JobRecord) -> str:
-    """What to do about where the job stands; empty if there is nothing to do."""
-    told = OUTCOMES[record.outcome] if record.outcome else ""
+    """What to do about a job's state; empty if there is nothing to do."""
+    found = OUTCOMES[record.outcome] if record.outcome else ""
     if record.wait_reason:
-        told = WAITS[record.wait_reason]
-    return "" if told == "nothing" else told
+        found = WAITS[record.wait_reason]
+    return "" if found == "nothing" else found
 
 
-def _facts(record: JobRecord) -> Iterator[str]:
+def _facts(record: JobRecord) -> Iterator[Paragraph]:
     yield fact("Job", record.id)
-    yield fact("State", _state(record))
+    yield fact("State", cell(_state(record), _STYLES.get(record.state, "")))
     yield fact("", record.message)
     if to_do := advice(record).replace("`", ""):
-        yield fact("To do", to_do)
+        yield fact("Advice", to_do)
         if record.state in _REPLAYABLE:
-            yield fact("", f"once mended: facelift replay {record.id}")
+            yield fact("", f"then: facelift replay {record.id}")
     yield fact("Chatbot", f"{record.chatbot_id} (account {record.account})")
     yield fact("Image", record.image)
     yield fact("Enqueued", date(record.created_at))
@@ -66,12 +131,13 @@ def _facts(record: JobRecord) -> Iterator[str]:
     else:
         after = record.finished_at - record.created_at
         yield fact("Ended", f"{date(record.finished_at)}, {after:.1f} s later")
-    if record.batch:
-        yield fact("Batch", record.batch)
-    if record.replay_of:
-        yield fact("Replays", record.replay_of)
-    if record.superseded_by:
-        yield fact("Newer job", record.superseded_by)
+    for label, value in (
+        ("Batch", record.batch),
+        ("Replays", record.replay_of),
+        ("Newer job", record.superseded_by),
+    ):
+        if value:
+            yield fact(label, value)
 
 
 def _state(record: JobRecord) -> str:
@@ -80,52 +146,66 @@ def _state(record: JobRecord) -> str:
         state += f" ({record.outcome})"
     if record.wait_reason:
         state += f" ({record.wait_reason}{_until(record)})"
-    return state
+    return printable(state)
 
 
 def _until(record: JobRecord) -> str:
-    """When the wait may be over; nothing if only its deadline says so."""
+    """When the wait may be over; nothing if only the deadline ends it."""
     if not record.wait_until or record.wait_until >= record.expires_at:
         return ""
     how = "about" if record.wait_reason in _ESTIMATED else "until"
     return f", {how} {moment(record.wait_until, record.created_at)}"
 
 
-def _timeline(record: JobRecord, now: float) -> Iterator[str]:
-    yield "Timeline"
-    yield from _told(record, record.created_at, "enqueued")
+def _row(record: JobRecord, now: float) -> tuple[str, ...]:
+    is_recent = now - record.created_at < _DAY
+    at = clock(record.created_at) if is_recent else date(record.created_at)[:10]
+    why = record.outcome or record.wait_reason
+    is_said = why in {None, "delivered", record.state}
+    state = str(record.state) if is_said else f"{record.state} {why}"
+    return record.id, at, state, record.chatbot_id, record.account
+
+
+def _plain(record: JobRecord) -> tuple[str, ...]:
+    why = record.outcome or record.wait_reason or ""
+    return str(record.state), str(why), record.chatbot_id, record.account, record.image
+
+
+def _timeline(record: JobRecord, now: float) -> Iterator[RenderableType]:
+    def at(time: float, what: str) -> Paragraph:
+        day = date(time)[:10]
+        return Paragraph(
+            f"{clock(time)}  ", what if day == date(record.created_at)[:10] else f"({day}) {what}"
+        )
+
+    yield Text("Timeline", "bold")
+    yield at(record.created_at, "enqueued")
     if record.attempts and record.attempts[0].number > 1:
-        yield f"{'':<10}attempts before {record.attempts[0].number} are no longer known"
+        yield fact("", f"attempts before {record.attempts[0].number} are no longer recorded")
     for attempt in record.attempts:
-        yield from _told(record, attempt.started_at, _attempt(attempt))
+        yield at(attempt.started_at, _attempt(attempt))
     if record.finished_at is not None:
-        yield from _told(record, record.finished_at, f"ended: {record.state}")
+        yield at(record.finished_at, f"ended: {record.state}")
         return
     if record.state is JobState.RUNNING and record.started_at is not None:
-        yield from _told(record, record.started_at, f"begun by {record.worker}")
-    yield from _told(record, now, _at_present(record, now))
+        yield at(record.started_at, f"started by {record.worker}")
+    yield at(now, f"now: {_now(record, now)}")
 
 
-def _told(record: JobRecord, at: float, what: str) -> Iterator[str]:
-    if date(at)[:10] != date(record.created_at)[:10]:
-        what = f"({date(at)[:10]}) {what}"
-    yield filled(f"{clock(at)}  ", what, 14)
-
-
-def _at_present(record: JobRecord, now: float) -> str:
+def _now(record: JobRecord, now: float) -> str:
     if record.state is not JobState.WAITING:
-        return f"now: {record.state}"
-    left = record.wait_until - now if record.wait_until and _until(record) else None
-    when = "" if left is None else f", for {max(left, 0):.0f} s more"
-    if left is not None and record.wait_reason in _ESTIMATED:
-        when = f", for about {max(left, 0):.0f} s more"
-    return f"now: waiting ({record.wait_reason}){when}"
+        return str(record.state)
+    left = ""
+    if record.wait_until and _until(record):
+        about = "about " if record.wait_reason in _ESTIMATED else ""
+        left = f", for {about}{max(record.wait_until - now, 0):.0f} s more"
+    return f"waiting ({record.wait_reason}){left}"
 
 
 def _attempt(attempt: Attempt) -> str:
     status = f" {attempt.http_status}" if attempt.http_status else ""
     after = attempt.started_at + attempt.duration
-    then = f" Next try in {attempt.next_at - after:.1f} s." if attempt.next_at else ""
+    then = f" Next attempt in {attempt.next_at - after:.1f} s." if attempt.next_at else ""
     uncounted = "" if attempt.counted else " Uses up no attempt."
     return (
         f"attempt {attempt.number}, {attempt.duration:.2f} s:"

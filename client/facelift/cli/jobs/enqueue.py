@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
-from facelift.cli.draw.output import print_new
-from facelift.cli.draw.record import describe_cancellation
+from facelift.cli.draw.console import print_json, say
+from facelift.cli.draw.record import print_new
 from facelift.cli.exits import exit_of_cancelling
 from facelift.cli.jobs.follow import wait_for
 from facelift.cli.options import (
@@ -21,6 +20,7 @@ from facelift.cli.options import (
 )
 from facelift.cli.values import moment
 from facelift.client import UploadClient
+from facelift.codes import Cancellation
 
 
 @click.command()
@@ -92,7 +92,11 @@ def cancel(job_id: str, *, as_json: bool) -> None:
         cancellation = client.cancel(job_id)
         record = client.status(job_id)
     if as_json:
-        click.echo(json.dumps(record.as_dict() | {"cancellation": cancellation}))
+        print_json(record.as_dict() | {"cancellation": cancellation})
+    elif cancellation is Cancellation.REQUESTED:
+        say("A worker runs it: its image may still be delivered, but no other attempt begins.")
+    elif cancellation is Cancellation.ENDED:
+        say(f"Too late: the job has ended before, as {record.state}.")
     else:
-        click.echo(describe_cancellation(cancellation, record))
+        say("Cancelled; its image will not be delivered.")
     sys.exit(exit_of_cancelling(record))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.draw.output import print_record
-from facelift.cli.draw.record import describe_change
+from facelift.cli.draw.console import show
+from facelift.cli.draw.record import describe_change, print_record
 from facelift.cli.exits import exit_of
 from facelift.cli.options import job_argument, json_option, timeout_option
 from facelift.client import UploadClient
@@ -57,13 +57,13 @@ def watch(job_id: str, *, timeout: float | None, as_json: bool) -> None:
         if as_json:
             print_record(record, as_json=True)
         else:
-            click.echo(describe_change(record, record.finished_at or time.time()))
+            show(describe_change(record, record.finished_at or time.time()))
         return record
 
     with UploadClient.from_env() as client:
         *_, record = map(report, client.watch(job_id, math.inf if timeout is None else timeout))
     if not as_json:
-        click.echo()
+        show("")
         print_record(record, as_json=False)
     sys.exit(exit_of(record))
 

@@ -1,16 +1,16 @@
-"""`facelift list`: which jobs there are."""
+"""`facelift list`: jobs that match filters, a page at a time."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelift.cli.draw.table import is_for_person, job_lines
+from facelift.cli.draw.console import print_json, say
+from facelift.cli.draw.record import print_jobs
+from facelift.cli.draw.values import counted
 from facelift.cli.options import filters, json_option
 from facelift.client import UploadClient
 
@@ -28,16 +28,16 @@ _FLAGS = {"chatbot_id": "chatbot"}
     default=20,
     show_default=True,
     metavar="N",
-    help="How many at most, from 1 to 1000.",
+    help="The most jobs to list, from 1 to 1000.",
 )
-@click.option("--cursor", help="Of the page before, for the next one.")
+@click.option("--cursor", help="Continue after the page that printed it.")
 @json_option
 def list_jobs(*, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - handed on as they are
     """List jobs, newest first.
 
-    On a terminal it is a table, and the command for the next page follows. In a pipe
-    it is a line a job, with tabs between: id, time, state, outcome or wait reason,
-    chatbot, account, image. With --json it is one object: the `records`, and the
+    On a terminal it prints a table, then the command for the next page. In a pipe it
+    prints a line a job, with tabs between id, time, state, outcome or wait reason,
+    chatbot, account and image. With --json it prints one object: the `records`, and the
     `cursor` of the next page, null at the end.
 
     \b
@@ -51,20 +51,19 @@ def list_jobs(*, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - handed 
         page = client.find(**asked)
     if as_json:
         records = [record.as_dict() for record in page.records]
-        click.echo(json.dumps({"records": records, "cursor": page.cursor}))
+        print_json({"records": records, "cursor": page.cursor})
         return
-    if page.records:
-        for line in job_lines(page.records, for_person=is_for_person(), now=time.time()):
-            click.echo(line)
+    print_jobs(page.records)
     if sys.stderr.isatty():
-        click.echo(_hint(page, asked), err=True)
+        say(_hint(page, asked), err=True)
 
 
 def _hint(page: Page, asked: dict[str, Any]) -> str:
+    """The command for the next page, or that there is none."""
     if page.cursor is None:
         count = len(page.records)
-        jobs = "1 job" if count == 1 else f"{count or 'No'} jobs"
-        return f"{jobs}; that is all." if asked["cursor"] is None or count else "No more jobs."
+        is_first = asked["cursor"] is None
+        return f"{counted(count, 'job')}; no more." if is_first or count else "No more jobs."
     words = ["facelift", "list"]
     for name, value in (asked | {"cursor": page.cursor}).items():
         if value is not None:

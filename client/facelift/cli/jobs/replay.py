@@ -1,12 +1,11 @@
-"""`facelift replay`: one ended job once more, or all that a filter chooses.
+"""`facelift replay`: repeat one job that has ended, or all that match filters.
 
-Why a run that is repeated replays nothing twice: a job that any other job replays is left out,
-and the new job's id follows from the old one's, so that even two runs at once make one.
+A second run replays nothing twice: a job that another job replays is left out, and the new job's
+id is derived from the old one's, so that even two runs at once make one replay.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import uuid
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelift.cli.draw.output import print_new
-from facelift.cli.draw.table import is_for_person, job_lines
+from facelift.cli.draw.console import print_json, say, warn
+from facelift.cli.draw.record import print_jobs, print_new
+from facelift.cli.draw.values import counted
 from facelift.cli.options import complete_job, filters, json_option
 from facelift.cli.values import Read
 from facelift.client import UploadClient
@@ -25,20 +25,19 @@ from facelift.errors import FaceliftError, InvalidJob, JobNotFound
 from facelift.units import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from facelift.record import JobRecord
 
 _IDS = uuid.UUID("5d1c2b0e-6f1d-4e36-9a54-1f6f3a1f0c77")
 _PAGE = 1_000
-_UNASKED = (JobState.FAILED, JobState.EXPIRED)
-"""What is replayed if neither a state nor a code was asked for."""
+_DEFAULT_STATES = (JobState.FAILED, JobState.EXPIRED)
 
 
 @click.command()
 @click.argument("job_id", metavar="[JOB]", required=False, shell_complete=complete_job)
 @filters
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The most jobs to replay.")
 @click.option("--dry-run", is_flag=True, help="List what would be replayed, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before many are replayed.")
 @click.option(
@@ -62,15 +61,15 @@ def replay(
 ) -> None:
     """Repeat jobs that have ended.
 
-    It enqueues what JOB was about, or all jobs that the options choose, and prints the
-    id of each new job; of many, with the old one's behind a tab. With --json it prints
-    each new record, and with --dry-run each record that would be replayed, one a line.
+    Enqueues JOB again as a new job, or all jobs that match the options, and prints each
+    new id; of many, followed by a tab and the old id. With --json it prints each new
+    record, and with --dry-run each record that would be replayed, one a line.
 
-    Of many, only jobs that have ended are taken, and only failed and expired ones
-    unless --state or --code says otherwise. Left out are jobs that were replayed
-    before, and pictures that are out of date: of each chatbot the newest job is taken,
-    and none if a newer picture was delivered or is on its way. A run that was cut tells
-    how to go on. A replay that fails may be replayed in turn, by a later run.
+    Of many, only failed and expired jobs are replayed unless --state or --code is given.
+    Left out are jobs that were replayed before, and outdated images: of each chatbot the
+    newest job is replayed, and none if a newer image was delivered or is on its way. An
+    interrupted run prints the option that continues it. A replay that fails may be
+    replayed by a later run.
 
     \b
     Examples:
@@ -89,7 +88,7 @@ def replay(
         else:
             selection = select(client, limit=limit, **asked)
             if not as_json:
-                click.echo(selection.sentence, err=True)
+                say(selection.summary, err=True)
             if dry_run:
                 _preview(selection.jobs, as_json=as_json)
             elif selection.jobs:
@@ -99,9 +98,13 @@ def replay(
 
 @dataclass
 class Selection:
-    """Which jobs are replayed, oldest first, and how many are not, by why.
+    """The jobs to replay, oldest first, and how many are left out.
 
-    `at` is when they were chosen, in Unix seconds.
+    Attributes:
+        at: when they were chosen, in Unix seconds.
+        jobs: the jobs to replay.
+        replayed: how many are left out because they were replayed before.
+        outdated: how many are left out because a newer image is delivered or on its way.
     """
 
     at: float
@@ -110,12 +113,15 @@ class Selection:
     outdated: int = 0
 
     @property
-    def sentence(self) -> str:
-        """The same for a person."""
-        count = len(self.jobs)
-        told = "1 job to replay" if count == 1 else f"{count or 'no'} jobs to replay"
-        left = [(self.replayed, "replayed before"), (self.outdated, "out of date")]
-        return "; ".join([told, *(f"{n} left out: {why}" for n, why in left if n)])
+    def summary(self) -> str:
+        """The numbers, for a person."""
+        left = [(self.replayed, "replayed before"), (self.outdated, "outdated")]
+        return "; ".join(
+            [
+                f"{counted(len(self.jobs), 'job')} to replay",
+                *(f"{count} left out: {why}" for count, why in left if count),
+            ]
+        )
 
 
 def select(
@@ -130,14 +136,15 @@ def select(
     before: float | None,
     limit: int | None,
 ) -> Selection:
-    """Look through all jobs since then, the newest first, for those worth replaying."""
-    # So that what cannot be looked for is refused in the same words as by `list`.
+    """Choose the jobs to replay, reading all jobs since then, newest first."""
+    # Refuses what cannot be searched for in the same words as `list`.
     client.find(state=state, account=account, code=code, batch=batch, before=before, limit=1)
-    wanted = {"account": account, "code": code, "state": state, "batch": batch}
+    asked = {"account": account, "outcome": code, "state": state, "batch": batch}
+    wanted = {name: value for name, value in asked.items() if value is not None}
     selection, replayed, newer = Selection(client.pool(events=1).at), set[str](), set[str]()
     cursor: str | None = None
     while True:
-        # Also those of other states and accounts: they tell which pictures are out of date.
+        # Also those of other states and accounts: they show which images are outdated.
         page = client.find(chatbot_id=chatbot_id, since=since, limit=_PAGE, cursor=cursor)
         for record in page.records:
             if record.replay_of:
@@ -161,63 +168,52 @@ def select(
     return selection
 
 
-def _matches(record: JobRecord, wanted: dict[str, str | None], before: float | None) -> bool:
+def _matches(record: JobRecord, wanted: dict[str, str], before: float | None) -> bool:
     if not record.state.is_terminal or (before is not None and record.created_at >= before):
         return False
-    if wanted["state"] is None and wanted["code"] is None and record.state not in _UNASKED:
+    if not wanted.keys() & {"state", "outcome"} and record.state not in _DEFAULT_STATES:
         return False
-    found = {
-        "account": record.account,
-        "code": record.outcome,
-        "state": record.state,
-        "batch": record.batch,
-    }
-    return all(want is None or found[name] == want for name, want in wanted.items())
+    return all(getattr(record, name) == value for name, value in wanted.items())
 
 
 def _confirm(count: int, *, yes: bool) -> None:
     if yes or count == 1:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"say --yes to replay {count} jobs, or --dry-run to see them")
+        raise click.UsageError(f"give --yes to replay {count} jobs, or --dry-run to see them")
     click.confirm("Replay them?", abort=True, err=True)
 
 
-def _replay_all(
-    client: UploadClient,
-    selection: Selection,
-    pace: Rate,
-    *,
-    as_json: bool,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
+def _replay_all(client: UploadClient, selection: Selection, pace: Rate, *, as_json: bool) -> None:
     done = 0
     try:
         for record in selection.jobs:
             if done and done % pace.requests == 0:
-                sleep(pace.seconds)
+                time.sleep(pace.seconds)
             try:
                 new = client.replay(record.id, new_id=str(uuid.uuid5(_IDS, record.id)))
             except (InvalidJob, JobNotFound) as error:  # it never could be, or has gone since
-                click.echo(f"facelift: warning: {record.id} left out: {error}", err=True)
+                warn(f"{record.id} left out: {error}")
                 continue
-            click.echo(json.dumps(new.as_dict()) if as_json else f"{new.id}\t{record.id}")
+            if as_json:
+                print_json(new.as_dict())
+            else:
+                click.echo(f"{new.id}\t{record.id}")
             done += 1
     except (FaceliftError, KeyboardInterrupt):
-        click.echo(
-            f"{done} of {len(selection.jobs)} replayed; for the others, "
-            f"the same with --before {selection.at:.3f}",
+        say(
+            f"{done} of {len(selection.jobs)} replayed; to continue, repeat the command with "
+            f"--before {selection.at:.3f}",
             err=True,
         )
         raise
     if not as_json:
-        click.echo(f"{done} replayed.", err=True)
+        say(f"{done} replayed.", err=True)
 
 
 def _preview(jobs: Sequence[JobRecord], *, as_json: bool) -> None:
-    if as_json:
-        lines = [json.dumps(record.as_dict()) for record in jobs]
-    else:
-        lines = list(job_lines(jobs, for_person=is_for_person(), now=time.time()))
-    for line in lines:
-        click.echo(line)
+    if not as_json:
+        print_jobs(jobs)
+        return
+    for record in jobs:
+        print_json(record.as_dict())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 
 import click
 
-from facelift.cli.draw.output import print_record
+from facelift.cli.draw import console
 from facelift.cli.draw.pool import describe_pool
-from facelift.cli.draw.record import advice, describe_in_full
+from facelift.cli.draw.record import advice, describe_in_full, print_record
 from facelift.cli.exits import exit_of
 from facelift.cli.options import complete_job, job_argument, json_option
 from facelift.client import UploadClient
@@ -34,7 +33,10 @@ def status(job_id: str | None, *, as_json: bool) -> None:
     with UploadClient.from_env() as client:
         if job_id is None:
             pool = client.pool()
-            click.echo(json.dumps(pool.as_dict()) if as_json else describe_pool(pool))
+            if as_json:
+                console.print_json(pool.as_dict())
+            else:
+                console.show(*describe_pool(pool))
             return
         record = client.status(job_id)
     print_record(record, as_json=as_json)
@@ -56,7 +58,7 @@ def show(job_id: str, *, as_json: bool) -> None:
     with UploadClient.from_env() as client:
         record = client.status(job_id)
     if as_json:
-        click.echo(json.dumps(record.as_dict() | {"advice": advice(record)}))
+        console.print_json(record.as_dict() | {"advice": advice(record)})
     else:
-        click.echo(describe_in_full(record, time.time()))
+        console.show(*describe_in_full(record, time.time()))
     sys.exit(exit_of(record))

@@ -1,15 +1,17 @@
-"""`facelift health`: do the workers on this host consume? For containers' health checks."""
+"""`facelift health`: check that this host's workers are consuming, for container probes."""
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from facelift.cli.draw.console import print_json, say
+from facelift.cli.draw.values import counted
 from facelift.cli.exits import Exit
+from facelift.cli.options import json_option
 from facelift.client import UploadClient
 
 if TYPE_CHECKING:
@@ -18,36 +20,32 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--host", default=socket.gethostname, metavar="NAME", help="Of which host.  [default: this]"
+    "--host", default=socket.gethostname, metavar="NAME", help="The host.  [default: this one]"
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def health(host: str, *, as_json: bool) -> None:
     """Check that this host's workers are consuming.
 
-    They are if each told within the last 20 s that it had lately asked Redis for the
-    next job, or that all its slots are busy. Then the exit code is 0. It is 1 if one
-    of them does not, or if there is none, and 5 if Redis cannot be reached.
+    A worker is consuming if its last heartbeat is at most 20 s old, and if it then had
+    polled Redis for a job within 20 s or had all its slots busy. Exits with 0 if all
+    are; with 1 if one is not, or if there is none; with 5 if Redis cannot be reached.
     """
     with UploadClient.from_env() as client:
-        pool = client.pool(events=1)
-    workers, troubles = judge(pool, host)
-    if troubles:
-        told = "; ".join(troubles)
-    else:
-        told = f"{workers} worker{'s' if workers > 1 else ''} on {host}: consuming"
+        workers, troubles = judge(client.pool(events=1), host)
+    message = "; ".join(troubles) or f"{counted(workers, 'worker')} on {host}: consuming"
     if as_json:
-        click.echo(
-            json.dumps({"consuming": not troubles, "host": host, "workers": workers, "told": told})
+        print_json(
+            {"consuming": not troubles, "host": host, "workers": workers, "message": message}
         )
     else:
-        click.echo(told)
+        say(message)
     sys.exit(Exit.ERROR if troubles else Exit.OK)
 
 
 def judge(pool: PoolStatus, host: str) -> tuple[int, list[str]]:
-    """How many workers there are on `host`, and a sentence for each reason for concern."""
+    """The number of workers on `host`, and a sentence for each problem."""
     workers = [each for each in pool.workers if each.host == host]
     if not workers:
-        return 0, [f"no worker on {host} was heard of lately"]
+        return 0, [f"no worker on {host} has sent a heartbeat lately"]
     found = ((each.name, each.trouble(pool.at)) for each in workers)
     return len(workers), [f"{name}: {trouble}" for name, trouble in found if trouble]

@@ -1,15 +1,14 @@
-"""The operator's commands: pause, resume. `facelift status` shows what came of them."""
+"""`facelift pause` and `facelift resume`: of an account, or of everything."""
 
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.draw.layout import filled
+from facelift.cli.draw.console import Paragraph, print_json, say, show, warn
 from facelift.cli.draw.pool import describe_pause
 from facelift.cli.options import complete_account, json_option
 from facelift.cli.values import duration_within
@@ -23,20 +22,22 @@ _SHORTEST, _LONGEST = 1.0, 365 * 86_400.0  # seconds
 
 _account = click.argument("account", required=False, shell_complete=complete_account)
 _all = click.option("--all", "everything", is_flag=True, help="Everything, not one account.")
-_by = click.option("--by", metavar="NAME", help="Who wants it.  [default: this user at this host]")
+_by = click.option(
+    "--by", metavar="NAME", help="Who asks for it.  [default: this user at this host]"
+)
 
 
 @click.command()
 @_account
 @_all
-@click.option("--reason", default="", metavar="TEXT", help="Why; shown to whoever asks.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; shown beside the pause.")
 @_by
 @click.option(
     "--for",
     "duration",
     type=duration_within(_SHORTEST, _LONGEST),
     metavar="DURATION",
-    help="End the pause by itself after this time, such as 90s, 30min or 2h.",
+    help="Resume by itself after this time, such as 90s, 30min or 2h.",
 )
 @json_option
 def pause(
@@ -50,9 +51,9 @@ def pause(
 ) -> None:
     """Pause the jobs of an account, or all jobs.
 
-    Uploads under way are finished. Jobs that wait keep their deadlines. It takes
-    the place of a pause that there is, also of one that Facelift began. With --json it
-    prints the account, null for all, whether it was `paused_before`, and the `pause`.
+    Running uploads are finished. Waiting jobs keep their deadlines. A pause replaces the
+    one before, also one that Facelift began. With --json it prints the account, null for
+    all, whether it was `paused_before`, and the `pause`.
 
     \b
     Examples:
@@ -72,13 +73,13 @@ def pause(
     if as_json:
         _print_json(after, account, paused_before=not is_new)
     else:
-        click.echo(filled("", _sentence(after, account), 2))
+        show(Paragraph("", _sentence(after, account)))
         if not is_new:
-            click.echo("It was paused before; this takes the place of that.")
+            say("It replaces an earlier pause.")
     if account is not None:
         found = before.account(account)
         if found is None or not found.is_registered:
-            _warn(f"no worker has told of a key for this account{_hint(account, before)}")
+            warn(f"no worker has registered a key of this account{_hint(account, before)}")
 
 
 @click.command()
@@ -91,8 +92,8 @@ def resume(account: str | None, *, everything: bool, by: str | None, as_json: bo
 
     Ends the pause of an account whoever began it: an operator, the endpoint that
     asked for it, or Facelift because the endpoint refused the account's API key.
-    With --all the pause of everything ends; accounts paused by name stay so. With
-    --json it prints the same as of `facelift pause`.
+    --all ends the pause of everything; accounts paused by name stay paused. With --json
+    it prints what `facelift pause` prints.
 
     \b
     Examples:
@@ -104,35 +105,30 @@ def resume(account: str | None, *, everything: bool, by: str | None, as_json: bo
         before = client.pool()
         if account is not None and before.account(account) is None:
             check_account(account)
-            raise click.UsageError(
-                f"nobody has named the account {account!r} yet{_hint(account, before)}"
-            )
+            raise click.UsageError(f"no account {account!r} is known{_hint(account, before)}")
         was_paused = client.resume(account, by=by)
         after = client.pool()
     if as_json:
         _print_json(after, account, paused_before=was_paused)
     else:
-        told = f"{_subject(account)} is resumed." if was_paused else "There was no pause to end."
-        click.echo(told)
+        say(f"{_subject(account)} is resumed." if was_paused else "There was no pause to end.")
     if account is not None and after.pause:
-        _warn(_sentence(after, None))
+        warn(_sentence(after, None))
     if account is None and (paused := [each.name for each in after.accounts if each.pause]):
-        _warn(f"still paused by name: {', '.join(paused)}")
-
-
-OPERATOR_COMMANDS = (pause, resume)
+        warn(f"still paused by name: {', '.join(paused)}")
 
 
 def _target(account: str | None, *, everything: bool) -> str | None:
     if everything == (account is not None):
-        raise click.UsageError("name one ACCOUNT, or say --all")
+        raise click.UsageError("name one ACCOUNT, or give --all")
     return account
 
 
 def _print_json(pool: PoolStatus, account: str | None, *, paused_before: bool) -> None:
     pause = _pause(pool, account)
-    told = {"account": account, "paused_before": paused_before, "pause": pause and asdict(pause)}
-    click.echo(json.dumps(told))
+    print_json(
+        {"account": account, "paused_before": paused_before, "pause": pause and asdict(pause)}
+    )
 
 
 def _pause(pool: PoolStatus, account: str | None) -> Pause | None:
@@ -145,7 +141,7 @@ def _subject(account: str | None) -> str:
 
 
 def _sentence(pool: PoolStatus, account: str | None) -> str:
-    """How the pause stands that was asked for."""
+    """Whether it is paused, by whom and why."""
     pause = _pause(pool, account)
     if pause is None:  # resumed since, by another
         return f"{_subject(account)} is not paused."
@@ -158,7 +154,3 @@ def _hint(account: str, pool: PoolStatus) -> str:
     if meant:
         return f"; did you mean {meant[0]}?"
     return f"; known are {', '.join(names)}" if names else ""
-
-
-def _warn(sentence: str) -> None:
-    click.echo(f"facelift: warning: {sentence}", err=True)

@@ -1,19 +1,22 @@
-"""`facelift top`: the pool, as it is now and again every few seconds."""
+"""`facelift top`: the pool, drawn again every few seconds."""
 
 from __future__ import annotations
 
-import json
 import os
+import select
+import signal
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+from rich.live import Live
 
-from facelift.cli.draw.layout import WIDTH
+from facelift.cli.draw.console import console, print_json, show
 from facelift.cli.operations.figures import SPAN, Figures
-from facelift.cli.operations.top_frame import View, frame
+from facelift.cli.operations.frame import Frame, View
 from facelift.cli.options import json_option
 from facelift.cli.values import duration_within
 from facelift.client import UploadClient
@@ -21,11 +24,14 @@ from facelift.errors import FaceliftError
 from facelift.units import show_duration
 
 if TYPE_CHECKING:
-    from facelift.cli.operations.screen import Screen
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 _EVENTS = 50
 _KEY_SECONDS = 0.1
+_QUIT = {"q", "Q", "\x04", "gone"}
 _COLUMNS = 60
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -35,9 +41,9 @@ _COLUMNS = 60
     default="2s",
     show_default=True,
     metavar="DURATION",
-    help="Look so often.",
+    help="Time between two frames.",
 )
-@click.option("--once", is_flag=True, help="Print it once. In a pipe that is so anyway.")
+@click.option("--once", is_flag=True, help="Print one frame, as in a pipe.")
 @json_option
 def top(*, every: float, once: bool, as_json: bool) -> None:
     """Watch the pool live.
@@ -57,29 +63,19 @@ def top(*, every: float, once: bool, as_json: bool) -> None:
     with UploadClient.from_env() as client:
         watcher = _Watcher(client, every)
         if as_json:
-            click.echo(json.dumps(_as_dict(watcher.look())))
+            print_json(_as_dict(watcher.read()))
         elif once or not _is_live():
-            view = watcher.look()
-            click.echo("\n".join(frame(view, _width(), None, plain=_is_plain())))
+            show(Frame(watcher.read()))
         else:
-            # Where there is no terminal there need be no termios either.
-            from facelift.cli.operations.screen import Screen  # noqa: PLC0415
-
-            with Screen() as screen:
-                _run(screen, watcher)
-
-
-def _width() -> int:
-    """Columns of the terminal, or of what stands for it in a pipe."""
-    return os.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+            _run(watcher)
 
 
 class _Watcher(threading.Thread):
-    """Looks every few seconds, so that a Redis that does not answer holds up no key.
+    """Reads the pool every few seconds, so that a Redis that does not answer delays no key.
 
     Args:
-        client: whom to ask.
-        every: seconds between two looks.
+        client: reads it.
+        every: seconds between two reads.
     """
 
     def __init__(self, client: UploadClient, every: float) -> None:
@@ -92,24 +88,24 @@ class _Watcher(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Read until `stop` is called."""
         while True:
             try:
-                self.view = self.look()
+                self.view = self.read()
             except FaceliftError as error:
                 self.view = View(self.view.pool, self._figures, str(error))
             if self._over.wait(self.every):
                 return
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the thread after its present read."""
         self._over.set()
 
-    def look(self) -> View:
-        """How the pool stands.
+    def read(self) -> View:
+        """Read the pool and what ended since the last read.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or said no.
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
         pool = self._client.pool(events=_EVENTS)
         if self._after is None:
@@ -121,34 +117,65 @@ class _Watcher(threading.Thread):
         return View(pool, self._figures)
 
 
-def _run(screen: Screen, watcher: _Watcher) -> None:
+def _run(watcher: _Watcher) -> None:
     note = f"  every {show_duration(watcher.every)}  q quits"
-    drawn, size = None, (0, 0)
-    watcher.start()
+    screen = console()
+    drawn: tuple[View, os.terminal_size] | None = None
+    with _keys() as key, Live(console=screen, screen=True, auto_refresh=False) as live:
+        watcher.start()
+        try:
+            while key(_KEY_SECONDS) not in _QUIT:
+                # Not rich's, which keeps to COLUMNS however the terminal grows.
+                now = (watcher.view, os.get_terminal_size(sys.stdout.fileno()))
+                if now != drawn:
+                    drawn, screen.size = now, now[1]
+                    live.update(Frame(now[0], note), refresh=True)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            watcher.stop()
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], str]]:
+    """Read single keys from the terminal; leave it as it was, also at SIGTERM and SIGHUP."""
+    # Where there is no terminal there need be no termios either.
+    import termios  # noqa: PLC0415
+    import tty  # noqa: PLC0415
+
+    source = sys.stdin.fileno()
+
+    def key(seconds: float) -> str:
+        if not select.select([source], [], [], seconds)[0]:
+            return ""
+        return os.read(source, 1).decode("ascii", "replace") or "gone"
+
+    before = termios.tcgetattr(source)
+    handlers = {number: signal.signal(number, _end) for number in _ENDINGS}
     try:
-        while screen.key(_KEY_SECONDS) not in {"q", "Q", "\x04"}:
-            view = watcher.view
-            if view is not drawn or screen.size != size:
-                drawn, size = view, screen.size
-                screen.draw(frame(view, *size, note=note, plain=_is_plain()))
-    except KeyboardInterrupt:
-        pass
+        tty.setcbreak(source)
+        quiet = termios.tcgetattr(source)
+        quiet[6][termios.VSUSP] = b"\x00"  # Ctrl-Z would leave the shell a changed terminal
+        termios.tcsetattr(source, termios.TCSANOW, quiet)
+        yield key
     finally:
-        watcher.stop()
+        termios.tcsetattr(source, termios.TCSADRAIN, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _is_live() -> bool:
     """Whether there is a terminal to draw upon."""
-    seen = sys.stdin.isatty() and sys.stdout.isatty()
-    return seen and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def _is_plain() -> bool:
-    return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return has_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _as_dict(view: View) -> dict[str, object]:
-    assert view.pool is not None  # noqa: S101 - or `look` had raised
+    assert view.pool is not None  # noqa: S101 - or `read` had raised
     at, figures = view.pool.at, view.figures
     return {
         "pool": view.pool.as_dict(),

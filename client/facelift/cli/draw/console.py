@@ -1,0 +1,154 @@
+"""Prints for people and for programs: paragraphs, facts and tables drawn by rich, and JSON.
+
+Text of a record may hold anything. `cell` replaces what a terminal would act on, and rich's markup
+is off, so such text is shown and never obeyed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
+
+PIPE_WIDTH = 80
+_LABEL = 10
+_NARROWEST = 20
+
+
+def printable(text: str) -> str:
+    """The text with a space for white space, and a sign for what cannot be shown."""
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Text that is safe to print."""
+    return Text(printable(text), style)
+
+
+def console(*, err: bool = False) -> Console:
+    """Standard output or error as it is now; 80 columns wide if that is not a terminal."""
+    stream = sys.stderr if err else sys.stdout
+    is_sized = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    width = None if is_sized else PIPE_WIDTH
+    return Console(stderr=err, width=width, markup=False, emoji=False, highlight=False)
+
+
+def show(*drawn: RenderableType, to: Console | None = None) -> None:
+    """Print for a person; in a pipe as plain lines without trailing blanks."""
+    to = to or console()
+    if to.is_terminal:
+        to.print(Group(*drawn), crop=False)
+        return
+    with to.capture() as captured:
+        to.print(Group(*drawn), crop=False)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), to.file)
+
+
+def say(sentence: str, *, err: bool = False) -> None:
+    """Print a sentence as one line, however long."""
+    click.echo(printable(sentence), err=err)
+
+
+def warn(sentence: str) -> None:
+    """Print a warning on standard error."""
+    say(f"facelift: warning: {sentence}", err=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value))
+
+
+class Paragraph:
+    """Text behind a head, wrapped and indented; no word is broken, so that ids can be copied.
+
+    Args:
+        head: what stands before it on its first line.
+        text: what is wrapped.
+        head_style: the head's style.
+        most: lines to show at most, the last of them shortened; None for all.
+    """
+
+    def __init__(
+        self, head: str, text: str | Text, *, head_style: str = "", most: int | None = None
+    ) -> None:
+        self._head = cell(head, head_style)
+        self._text = text if isinstance(text, Text) else cell(text)
+        self._most = most
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it; see rich's console protocol."""
+        room = max(options.max_width - self._head.cell_len, _NARROWEST)
+        width = room if self._most else max(room, *map(cell_len, self._text.plain.split()), 0)
+        lines = list(self._text.wrap(console, width, overflow="fold")) or [Text()]
+        if self._most is not None and len(lines) > self._most:
+            lines = lines[: self._most]
+            lines[-1].truncate(width - 1)
+            lines[-1].append("…")
+        head = self._head
+        for line in lines:
+            yield Text.assemble(head, line, no_wrap=True, overflow="ignore")
+            head = Text(" " * self._head.cell_len)
+
+
+def fact(label: str, value: str | Text, *, most: int | None = None) -> Paragraph:
+    """A value behind its label."""
+    return Paragraph(f"{label:<{_LABEL}}", value, head_style="bold", most=most)
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    right: Iterable[str] = (),
+    whole: bool = False,
+    one_line: bool = False,
+) -> Table:
+    """A table without lines.
+
+    Args:
+        head: the names of its columns.
+        rows: their cells.
+        right: the columns that are aligned to the right.
+        whole: whether no cell is broken, even if a row exceeds the terminal.
+        one_line: whether a row is one line, its last column shortened.
+    """
+    cells = [[each if isinstance(each, Text) else cell(each) for each in row] for row in rows]
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    drawn.expand = one_line
+    if whole:
+        drawn.width = width_of([head, *([each.plain for each in row] for row in cells)])
+    for name in head:
+        drawn.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=one_line,
+            overflow="ellipsis" if one_line else "fold",
+            ratio=1 if one_line and name == head[-1] else None,
+        )
+    for row in cells:
+        drawn.add_row(*row)
+    return drawn
+
+
+def width_of(rows: Iterable[Sequence[str]]) -> int:
+    """The width of a table in which no cell of these rows is broken."""
+    columns = [
+        [line for each in column for line in each.split("\n")] for column in zip(*rows, strict=True)
+    ]
+    return sum(max(map(cell_len, lines)) for lines in columns) + 2 * (len(columns) - 1)

@@ -1,0 +1,174 @@
+"""The pool in one frame that fits its terminal: what `facelift top` draws, again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from facelift.cli.draw.console import cell, fact, table
+from facelift.cli.draw.pool import (
+    NO_ACCOUNT,
+    NO_WORKER,
+    describe_event,
+    describe_flow,
+    table_of_accounts,
+    table_of_workers,
+)
+from facelift.cli.draw.values import clock, counted, date, moment, span
+from facelift.cli.operations.figures import SPAN, sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from facelift.cli.draw.console import Paragraph
+    from facelift.cli.operations.figures import Figures
+    from facelift.status.pool import PoolStatus
+
+_BESIDE_LINE = 43  # columns of a sparkline's label, value and note
+_SHORTEST_LINE, _LONGEST_LINE = 10, 100
+_QUIET = "No recent events."
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What there is to draw.
+
+    Attributes:
+        pool: as it was when Redis last answered; None before.
+        figures: of the same time.
+        trouble: why Redis has not answered since, for a person; None if it has.
+    """
+
+    pool: PoolStatus | None
+    figures: Figures
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A table that may be cut short.
+
+    Attributes:
+        rows: how many it has.
+        draw: draws the first so many of them.
+        if_empty: what to say instead of a table without rows.
+    """
+
+    rows: int
+    draw: Callable[[int], RenderableType]
+    if_empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A view, drawn in the columns that there are, and in the lines if they are limited.
+
+    Attributes:
+        view: what is drawn.
+        note: what to say beside the time.
+    """
+
+    view: View
+    note: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it; see rich's console protocol."""
+        head = Group(*self._head(options))
+        yield head
+        pool = self.view.pool
+        if pool is None:
+            return
+        sections = _sections(pool)
+        shown = [section.rows for section in sections]
+        if options.height is not None:
+            used = len(console.render_lines(head, options.update(height=None)))
+            # A section takes a blank line, and a line for its head.
+            shown = _share_out(shown, options.height - used - 2 * len(sections))
+        for section, rows in zip(sections, shown, strict=True):
+            yield ""
+            if not section.rows:
+                yield Text(section.if_empty)
+                continue
+            is_cut = 0 < rows < section.rows
+            yield section.draw(rows - 1 if is_cut else rows)
+            if is_cut:
+                yield Text(f"and {section.rows - rows + 1} more", "dim")
+
+    def _head(self, options: ConsoleOptions) -> Iterator[RenderableType]:
+        view, pool = self.view, self.view.pool
+        at = f"  {date(pool.at)}" if pool else ""
+        yield Text.assemble(("facelift top", "bold"), at, self.note, no_wrap=True)
+        if view.trouble:
+            trouble = cell(view.trouble.removeprefix("Redis "), "red")
+            yield fact("Redis", trouble, most=1)
+            since = f"; the figures are of {clock(pool.at)}" if pool else ""
+            yield fact("", f"trying again{since}", most=1)
+        if pool is None:
+            return
+        yield from describe_flow(pool, most=2)
+        yield from self._figures(pool.at, options)
+
+    def _figures(self, now: float, options: ConsoleOptions) -> Iterator[Paragraph]:
+        figures = self.view.figures
+        summary = figures.summary(now)
+        ended = f"{counted(summary.ended, 'job')} in {SPAN / 60:.0f} min"
+        yield fact("Ended", f"{ended}, {summary.delivered} delivered", most=1)
+        columns = min(max(options.max_width - _BESIDE_LINE, _SHORTEST_LINE), _LONGEST_LINE)
+
+        def line(label: str, value: str, values: Sequence[float | None], note: str) -> Paragraph:
+            drawn = sparkline(values, ascii_only=options.ascii_only)
+            return fact(label, Text.assemble(f"{value:<10}", (drawn, "cyan"), f"  {note}"), most=1)
+
+        rates = figures.throughput(now, columns)
+        most = max(rate or 0 for rate in rates)
+        yield line("Rate", f"{summary.rate:.1f}/s", rates, f"most {most:.1f}/s")
+        latencies = figures.latency(now, columns)
+        if summary.median is None or summary.slow is None:
+            yield line("Latency", "-", latencies, "no recent delivery")
+        else:
+            slow = f"95 % within {span(summary.slow)}"
+            yield line("Latency", span(summary.median), latencies, slow)
+
+
+def _sections(pool: PoolStatus) -> tuple[_Section, ...]:
+    """Accounts, workers and events; what needs a look comes first."""
+    accounts = sorted(
+        pool.accounts, key=lambda each: (each.pause is None, -each.waiting, -each.used, each.name)
+    )
+    workers = sorted(
+        pool.workers, key=lambda each: (each.trouble(pool.at) is None, -each.busy, each.name)
+    )
+    events = [(moment(each.at, pool.at), describe_event(each)) for each in pool.events]
+    return (
+        _Section(
+            len(accounts),
+            lambda rows: table_of_accounts(accounts[:rows], pool.at, one_line=True),
+            NO_ACCOUNT,
+        ),
+        _Section(
+            len(workers),
+            lambda rows: table_of_workers(workers[:rows], pool.at, one_line=True),
+            NO_WORKER,
+        ),
+        _Section(
+            len(events),
+            lambda rows: table(("Recent", "Event"), events[:rows], one_line=True),
+            _QUIET,
+        ),
+    )
+
+
+def _share_out(wanted: Sequence[int], room: int) -> list[int]:
+    """How many of its rows each section may show: each gets one more in turn."""
+    given = [0] * len(wanted)
+    while room > 0 and given != list(wanted):
+        for number, most in enumerate(wanted):
+            if room > 0 and given[number] < most:
+                given[number] += 1
+                room -= 1
+    return given
