@@ -39,13 +39,12 @@ from worker.monitoring.logs import LogFormat, configure_logging, fields, say_jso
 from worker.monitoring.metrics import Metrics
 from worker.runtime.accounts import Accounts
 from worker.runtime.heartbeat import Heartbeat
-from worker.runtime.janitor import Janitor
 from worker.runtime.lease import LeaseKeeper
 from worker.runtime.loop import Loop
 from worker.runtime.registration import Registrar
-from worker.runtime.scheduler import Scheduler
+from worker.runtime.scheduler import Janitor, Scheduler
 from worker.runtime.shutdown import GracefulShutdown
-from worker.runtime.watchdog import PollWatch
+from worker.runtime.watchdog import PollWatchdog
 from worker.settings.image_limits import image_limits
 from worker.settings.model import Settings, load, unknown_variables
 from worker.stores import NetworkLimits, open_stores
@@ -153,11 +152,11 @@ class Worker:
         app.handlers = MessageHandlers(self.executor, Intake(client, store))
         # Once a request has had its time, a little more to record what came of it.
         self.shutdown = GracefulShutdown(store, self.leases, settings.request_timeout + 5)
-        watch = PollWatch(
+        watch = PollWatchdog(
             store,
             has_room=lambda: self.leases.count < settings.concurrency,
             last_poll=last_poll,
-            on_stuck=self.shutdown.go,
+            on_stuck=self.shutdown.exit_now,
         )
         self.heartbeat = Heartbeat(
             store.pool,
@@ -209,12 +208,12 @@ class Worker:
 
     def stop(self, **_: object) -> None:
         """Stop that, and close what is open; what was in flight has ended."""
-        self.shutdown.finish()
+        self.shutdown.wait()
         for loop in self._loops:
             loop.stop()
         if self._sender:
             self._sender.close()
-        self.heartbeat.leave()
+        self.heartbeat.sign_off()
         self.leases.stop()
         self.executor.endpoint.close()
 

@@ -119,7 +119,7 @@ def test_key_before_is_used_until_the_endpoint_knows_the_new_one(
     old, new = "key-rotated", "new-rotated"
     (secrets / "rotated").write_text(f"{new}\n")
     eventually(
-        lambda: len(pool.told("keys changed account=rotated")) == 2, "not all saw the change"
+        lambda: len(pool.told("API keys changed account=rotated")) == 2, "not all saw the change"
     )
     jobs = pool.enqueue("rotated", 6)
     records = pool.wait(jobs)

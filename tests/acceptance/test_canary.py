@@ -217,7 +217,7 @@ def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
 def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:
     told = [json.loads(line) for line in scene.workers.log.splitlines()]
     assert {"time", "level", "message", "logger", "pid"} <= set.intersection(*map(set, told))
-    (defect,) = (each for each in told if each["message"].startswith("a defect of ours"))
+    (defect,) = (each for each in told if each["message"].startswith("unexpected error"))
     assert defect["job"] in scene.jobs
     assert defect["traceback"].endswith("RuntimeError: a defect")
     attempts = [each for each in told if each["message"] == "attempt"]

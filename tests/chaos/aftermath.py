@@ -29,9 +29,9 @@ ALL_CONSUME_WITHIN = 30.0
 
 _KEYS = Keys()
 _LOGGED = {
-    "rescued from lost workers": r"rescued from lost workers jobs=(\d+)",
+    "recovered from lost workers": r"recovered from lost workers jobs=(\d+)",
     "messages sent again": r"sent again jobs=(\d+)",
-    "handed back": r"jobs handed back jobs=(\d+)",
+    "released": r"jobs released jobs=(\d+)",
     "processes ended as stuck": r"(stuck): Redis",
 }
 

@@ -34,13 +34,13 @@ class World:
     def __init__(self, folder: Path, keys: str, grace: float) -> None:
         self.clock = Clock()
         self.file = folder / "key"
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.write(keys)
         environ = {"FACELIFT_API_KEY": "sk-default", "FACELIFT_API_KEY_SHOP_FILE": str(self.file)}
         given, problems = read_keys(environ)
         assert problems == []
         self.accounts = Accounts(
-            given, grace=grace, on_change=self.told.append, monotonic=self.clock
+            given, grace=grace, on_change=self.reported.append, monotonic=self.clock
         )
 
     def write(self, keys: str) -> None:
@@ -159,18 +159,18 @@ def test_a_key_that_was_refused_before_it_was_replaced_is_still_the_last(world: 
     assert world.keys() == ("K2", "K1")
 
 
-def test_a_changed_file_is_seen_by_a_round_and_told_once(world: World) -> None:
+def test_a_changed_file_is_seen_by_a_round_and_reported_once(world: World) -> None:
     assert world.accounts.run_once() == 2.0
-    assert world.told == []
+    assert world.reported == []
     world.change("K2")
     assert world.keys()[0] == "K2"
     world.accounts.run_once()
-    assert world.told == ["shop"]
+    assert world.reported == ["shop"]
 
 
 def test_a_file_that_is_written_again_as_it_was_is_no_change(world: World) -> None:
     world.change("K1")
-    assert world.told == []
+    assert world.reported == []
     assert world.accounts.refresh("shop") is False
 
 
@@ -201,10 +201,10 @@ def test_a_refresh_sees_a_change_at_once_and_a_round_tells_of_it(world: World) -
     world.write("K2")
     assert world.accounts.refresh("SHOP") is True
     assert world.keys() == ("K2", "K1")
-    assert world.told == []
+    assert world.reported == []
     assert world.accounts.refresh("shop") is False
     world.accounts.run_once()
-    assert world.told == ["shop"]
+    assert world.reported == ["shop"]
 
 
 def test_a_refresh_does_not_read_a_file_that_was_not_touched(
@@ -220,7 +220,7 @@ def test_an_account_without_a_file_cannot_be_refreshed(world: World, account: st
     assert world.accounts.refresh(account) is False
 
 
-def test_whoever_is_told_and_fails_is_told_again(
+def test_whoever_is_reported_and_fails_is_reported_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: str) -> None:
@@ -229,10 +229,10 @@ def test_whoever_is_told_and_fails_is_told_again(
     monkeypatch.setattr(world.accounts, "_on_change", fail)
     with pytest.raises(ConnectionError):
         world.change("K2")
-    monkeypatch.setattr(world.accounts, "_on_change", world.told.append)
+    monkeypatch.setattr(world.accounts, "_on_change", world.reported.append)
     world.accounts.run_once()
     world.accounts.run_once()
-    assert world.told == ["shop"]
+    assert world.reported == ["shop"]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_whoever_is_told_and_fails_is_told_again(
         (f"{CANARY} a b", "must hold one key, or two with a blank between"),
     ],
 )
-def test_a_file_that_is_no_good_keeps_the_last_good_key_and_is_warned_of_once(
+def test_invalid_file_keeps_the_last_good_key_and_warns_once(
     world: World, caplog: pytest.LogCaptureFixture, content: str | None, why: str
 ) -> None:
     world.file.unlink()
@@ -257,13 +257,13 @@ def test_a_file_that_is_no_good_keeps_the_last_good_key_and_is_warned_of_once(
     assert world.keys() == ("K1",)
     (warned,) = caplog.messages
     assert warned.startswith(f"FACELIFT_API_KEY_SHOP_FILE {why}")
-    assert warned.endswith("; its last good key stays")
+    assert warned.endswith("; its last good key stays in use")
     assert CANARY not in warned
     caplog.clear()
     caplog.set_level(logging.INFO)
     world.change("K1")
-    assert caplog.messages == ["FACELIFT_API_KEY_SHOP_FILE is as it must be again"]
-    assert world.told == []
+    assert caplog.messages == ["FACELIFT_API_KEY_SHOP_FILE is valid again"]
+    assert world.reported == []
 
 
 def test_one_bad_file_does_not_keep_the_others_from_being_read(tmp_path: Path) -> None:
@@ -298,11 +298,11 @@ def test_a_change_is_one_line_without_the_key(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     world.change(f"{CANARY}-2 {CANARY}-1")
-    (told,) = caplog.records
+    (reported,) = caplog.records
     assert (
         Text()
-        .format(told)
-        .endswith("keys changed account=shop variable=FACELIFT_API_KEY_SHOP_FILE")
+        .format(reported)
+        .endswith("API keys changed account=shop variable=FACELIFT_API_KEY_SHOP_FILE")
     )
 
 
@@ -311,7 +311,7 @@ def test_no_key_is_in_anything_that_is_shown(tmp_path: Path) -> None:
     given, _ = read_keys({"FACELIFT_API_KEY": f"{CANARY}-2 {CANARY}-1"})
     inside = world.accounts._accounts["shop"]
     shown = [repr(given), repr(world.accounts), repr(inside), str(vars(world.accounts))]
-    shown += [repr(getattr(inside, name)) for name in inside.__slots__]
+    shown += [repr(value) for value in vars(inside).values()]
     world.write(f"{CANARY} {CANARY}-1 {CANARY}-2")
     with pytest.raises(ValueError, match="must hold one key") as caught:
         read_key_file(world.file)
@@ -344,4 +344,4 @@ def test_threads_that_ask_while_keys_change_always_find_one(world: World) -> Non
         thread.join()
     assert () not in found
     assert world.keys()[0] == "K49" or world.keys()[1] == "K49"
-    assert set(world.told) == {"shop"}
+    assert set(world.reported) == {"shop"}

@@ -12,18 +12,18 @@ from worker.runtime.heartbeat import Heartbeat
 if TYPE_CHECKING:
     import pytest
 
-    from facelift.ledger.pool import Pool
+    from facelift.ledger.pool import Pool as RealPool
 
 
-class Told:
-    """A pool that listens."""
+class Pool:
+    """A pool that keeps what it receives."""
 
     def __init__(self) -> None:
-        self.beats: list[WorkerReport] = []
+        self.reports: list[WorkerReport] = []
         self.left: list[str] = []
 
-    def heartbeat(self, beat: WorkerReport) -> None:
-        self.beats.append(beat)
+    def heartbeat(self, report: WorkerReport) -> None:
+        self.reports.append(report)
 
     def leave(self, worker: str) -> None:
         self.left.append(worker)
@@ -35,7 +35,7 @@ class Clock:
 
 def make(pool: object) -> Heartbeat:
     return Heartbeat(
-        cast("Pool", pool),
+        cast("RealPool", pool),
         Metrics(),
         name="host:7",
         host="host",
@@ -48,45 +48,45 @@ def make(pool: object) -> Heartbeat:
     )
 
 
-def test_it_tells_ages_by_its_own_clock_and_what_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = Told()
+def test_it_reports_ages_by_its_own_clock_and_busy_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool()
     made = make(pool)
     monkeypatch.setattr(Clock, "now", 1060.0)
     assert made.run_once() == HEARTBEAT_INTERVAL
-    (beat,) = pool.beats
-    assert (beat.name, beat.age, beat.poll_age, beat.busy) == ("host:7", 60.0, 2.0, 4)
+    (report,) = pool.reports
+    assert (report.name, report.age, report.poll_age, report.busy) == ("host:7", 60.0, 2.0, 4)
 
 
-def test_it_takes_leave() -> None:
-    pool = Told()
-    make(pool).leave()
+def test_it_signs_off() -> None:
+    pool = Pool()
+    make(pool).sign_off()
     assert pool.left == ["host:7"]
 
 
-def test_a_redis_that_is_gone_does_not_keep_it_from_leaving(
+def test_unavailable_redis_does_not_delay_signing_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Gone(Told):
+    class Gone(Pool):
         def leave(self, worker: str) -> None:
             raise LedgerUnavailable(worker)
 
     with caplog.at_level("INFO"):
-        make(Gone()).leave()
-    assert "could not take leave" in caplog.text
+        make(Gone()).sign_off()
+    assert "could not sign off" in caplog.text
 
 
-def test_a_redis_that_hangs_does_not_keep_it_from_leaving(
+def test_frozen_redis_does_not_delay_signing_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     released = threading.Event()
 
-    class Hanging(Told):
+    class Hanging(Pool):
         def leave(self, worker: str) -> None:
             released.wait(60)
             super().leave(worker)
 
-    monkeypatch.setattr(heartbeat, "_TAKE_LEAVE", 0.05)
+    monkeypatch.setattr(heartbeat, "_SIGN_OFF_SECONDS", 0.05)
     pool = Hanging()
-    make(pool).leave()
+    make(pool).sign_off()
     assert pool.left == []
     released.set()

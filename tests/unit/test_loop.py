@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SOON = 5.0
 
 
-class Ticks:
-    """A run_once that does what it is told, then idles; `done` when it has been told it all."""
+class Rounds:
+    """A `run_once` that plays a script, then idles; `done` is set at the script's end."""
 
     def __init__(self, *script: Callable[[], float]) -> None:
         self.script = list(script)
@@ -40,12 +40,12 @@ def failing(error: Exception) -> Callable[[], float]:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Ticks], Loop]]:
-    monkeypatch.setattr(loop_module, "_AFTER_FAILURE", 0.001)
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Rounds], Loop]]:
+    monkeypatch.setattr(loop_module, "_PAUSE_AFTER_ERROR", 0.001)
     loops: list[Loop] = []
 
-    def start(ticks: Ticks) -> Loop:
-        loop = Loop("test loop", ticks)
+    def start(rounds: Rounds) -> Loop:
+        loop = Loop("test loop", rounds)
         loops.append(loop)
         loop.start()
         return loop
@@ -55,72 +55,72 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Ticks], Loop]
         loop.stop()
 
 
-def test_ticks_follow_each_other_in_one_named_daemon_thread(
-    started: Callable[[Ticks], Loop],
+def test_rounds_follow_each_other_in_one_named_daemon_thread(
+    started: Callable[[Rounds], Loop],
 ) -> None:
-    ticks = Ticks(lambda: 0.0, lambda: 0.001, lambda: 0.0)
-    started(ticks)
-    assert ticks.done.wait(SOON)
-    (thread,) = set(ticks.threads)
+    rounds = Rounds(lambda: 0.0, lambda: 0.001, lambda: 0.0)
+    started(rounds)
+    assert rounds.done.wait(SOON)
+    (thread,) = set(rounds.threads)
     assert (thread.name, thread.daemon) == ("test loop", True)
-    assert len(ticks.threads) == 4
+    assert len(rounds.threads) == 4
 
 
-def test_starting_it_twice_makes_one_thread(started: Callable[[Ticks], Loop]) -> None:
-    ticks = Ticks(lambda: 0.0)
-    loop = started(ticks)
+def test_starting_it_twice_makes_one_thread(started: Callable[[Rounds], Loop]) -> None:
+    rounds = Rounds(lambda: 0.0)
+    loop = started(rounds)
     loop.start()
-    assert ticks.done.wait(SOON)
+    assert rounds.done.wait(SOON)
     loop.start()
     assert len([t for t in threading.enumerate() if t.name == "test loop"]) == 1
 
 
 def test_stopping_interrupts_the_pause_and_ends_the_thread(
-    started: Callable[[Ticks], Loop],
+    started: Callable[[Rounds], Loop],
 ) -> None:
-    ticks = Ticks()
-    loop = started(ticks)
-    assert ticks.done.wait(SOON)
+    rounds = Rounds()
+    loop = started(rounds)
+    assert rounds.done.wait(SOON)
     loop.stop()
-    assert not ticks.threads[0].is_alive()
+    assert not rounds.threads[0].is_alive()
 
 
-def test_it_can_be_started_after_it_was_stopped(started: Callable[[Ticks], Loop]) -> None:
-    ticks = Ticks()
-    loop = started(ticks)
-    assert ticks.done.wait(SOON)
+def test_it_can_be_started_after_it_was_stopped(started: Callable[[Rounds], Loop]) -> None:
+    rounds = Rounds()
+    loop = started(rounds)
+    assert rounds.done.wait(SOON)
     loop.stop()
-    ticks.done.clear()
+    rounds.done.clear()
     loop.start()
-    assert ticks.done.wait(SOON)
+    assert rounds.done.wait(SOON)
 
 
 def test_stopping_what_never_started_is_harmless() -> None:
-    Loop("idle", Ticks()).stop()
+    Loop("idle", Rounds()).stop()
 
 
-def test_an_absent_redis_is_told_once_and_once_when_it_is_back(
-    started: Callable[[Ticks], Loop], caplog: pytest.LogCaptureFixture
+def test_unavailable_redis_is_logged_once_and_once_when_it_is_back(
+    started: Callable[[Rounds], Loop], caplog: pytest.LogCaptureFixture
 ) -> None:
     away = failing(LedgerUnavailable("Redis cannot be reached"))
-    ticks = Ticks(lambda: 0.0, away, away, away, lambda: 0.0, lambda: 0.0)
+    rounds = Rounds(lambda: 0.0, away, away, away, lambda: 0.0, lambda: 0.0)
     with caplog.at_level(logging.INFO, "worker.runtime.loop"):
-        started(ticks)
-        assert ticks.done.wait(SOON)
+        started(rounds)
+        assert rounds.done.wait(SOON)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "test loop cannot work, goes on trying: Redis cannot be reached"),
+        ("WARNING", "test loop failed, will retry: Redis cannot be reached"),
         ("INFO", "test loop works again"),
     ]
 
 
-def test_a_defect_is_told_with_its_traceback_and_outlived(
-    started: Callable[[Ticks], Loop], caplog: pytest.LogCaptureFixture
+def test_defect_is_logged_with_its_traceback_and_survived(
+    started: Callable[[Rounds], Loop], caplog: pytest.LogCaptureFixture
 ) -> None:
-    ticks = Ticks(failing(ZeroDivisionError("a defect")), lambda: 0.0)
+    rounds = Rounds(failing(ZeroDivisionError("a defect")), lambda: 0.0)
     with caplog.at_level(logging.INFO, "worker.runtime.loop"):
-        started(ticks)
-        assert ticks.done.wait(SOON)
-    told = caplog.records[0]
-    assert (told.levelname, told.getMessage()) == ("ERROR", "test loop failed, goes on trying")
-    assert told.exc_info is not None
+        started(rounds)
+        assert rounds.done.wait(SOON)
+    line = caplog.records[0]
+    assert (line.levelname, line.getMessage()) == ("ERROR", "test loop failed, will retry")
+    assert line.exc_info is not None
     assert caplog.records[1].getMessage() == "test loop works again"

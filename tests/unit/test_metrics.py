@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CODE = OutcomeCode.SERVER_ERROR
-TICK = ScheduleRun(next_due=None, events=(), sent=9, rescued=3, set_aside=1, resent=2, expired=9)
+RUN = ScheduleRun(next_due=None, events=(), sent=9, rescued=3, set_aside=1, resent=2, expired=9)
 
 
 def attempt(status: int | None) -> Attempt:
@@ -35,13 +35,28 @@ def attempt(status: int | None) -> Attempt:
 @pytest.mark.parametrize(
     ("happen", "name", "labels", "value"),
     [
-        (lambda it: it.attempt(attempt(503)), "attempts", {"code": CODE, "status": "503"}, 1),
-        (lambda it: it.attempt(attempt(None)), "attempts", {"code": CODE, "status": ""}, 1),
-        (lambda it: it.rejected("image_empty"), "image_rejections", {"code": "image_empty"}, 1),
-        (lambda it: it.lease_lost(), "lease_losses", {}, 1),
-        (lambda it: it.looked(TICK), "rescues", {}, 3),
-        (lambda it: it.looked(TICK), "set_aside", {}, 1),
-        (lambda it: it.looked(TICK), "resent_messages", {}, 2),
+        (
+            lambda metrics: metrics.attempt(attempt(503)),
+            "attempts",
+            {"code": CODE, "status": "503"},
+            1,
+        ),
+        (
+            lambda metrics: metrics.attempt(attempt(None)),
+            "attempts",
+            {"code": CODE, "status": ""},
+            1,
+        ),
+        (
+            lambda metrics: metrics.rejected("image_empty"),
+            "image_rejections",
+            {"code": "image_empty"},
+            1,
+        ),
+        (lambda metrics: metrics.lease_lost(), "lease_losses", {}, 1),
+        (lambda metrics: metrics.schedule_run(RUN), "rescues", {}, 3),
+        (lambda metrics: metrics.schedule_run(RUN), "crash_loops", {}, 1),
+        (lambda metrics: metrics.schedule_run(RUN), "resent_messages", {}, 2),
     ],
 )
 def test_what_happens_is_counted(
@@ -52,7 +67,7 @@ def test_what_happens_is_counted(
     assert registry.get_sample_value(f"facelift_{name}_total", labels) == value
 
 
-def test_delivery_is_timed_from_its_claim_and_from_when_it_could_first_be_made() -> None:
+def test_delivery_is_timed_from_its_lease_and_from_when_it_could_first_start() -> None:
     registry = CollectorRegistry()
     Metrics(registry).delivered(0.2, 70.0)
 

@@ -16,9 +16,9 @@ from facelift.ledger.store import JobStore
 from facelift.status.worker import WorkerReport
 from sandbox.redis_server import free_port
 from worker.monitoring.collectors import PoolCollector, SupervisorCollector
-from worker.monitoring.health import Doctor
+from worker.monitoring.health import Child, HealthCheck
 from worker.monitoring.server import serving
-from worker.runtime.supervisor import Child, Supervisor
+from worker.runtime.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Gone:
         raise self.error
 
 
-class Ward:
+class Scene:
     """Two processes, their ledger, and the clocks of both."""
 
     def __init__(self, redis: Any) -> None:
@@ -48,82 +48,87 @@ class Ward:
         self.up = 1000.0
         self.store = JobStore(redis, now=lambda: self.now)
         self.children = [Child(7, 500.0), Child(8, 500.0)]
-        self.doctor = Doctor(self.store, HOST, lambda: self.children, 2, lambda: self.up)
+        self.health = HealthCheck(self.store, HOST, lambda: self.children, 2, lambda: self.up)
 
     def heartbeat(
         self, pid: int, *, host: str = HOST, poll_age: float = 1.0, busy: int = 0
     ) -> None:
         name = f"{host}:{pid}"
-        told = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
-        self.store.pool.heartbeat(WorkerReport(name=name, host=host, pid=pid, **told))  # type: ignore[arg-type] # as they are
+        report = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
+        self.store.pool.heartbeat(WorkerReport(name=name, host=host, pid=pid, **report))  # type: ignore[arg-type] # as they are
 
-    def after_grace(self) -> Ward:
+    def after_grace(self) -> Scene:
         self.up += 61
         return self
 
 
 @pytest.fixture
-def ward() -> Iterator[Ward]:
+def scene() -> Iterator[Scene]:
     with FakeRedis(decode_responses=True) as redis:
-        yield Ward(redis)
+        yield Scene(redis)
 
 
-def test_worker_is_ready_once_all_its_processes_consume(ward: Ward) -> None:
-    ward.heartbeat(7)
-    assert ward.doctor.ready() == (False, "process 8: not heard of")
-    ward.heartbeat(8, host="host-2")
-    assert not ward.doctor.ready().is_well
-    ward.heartbeat(8, busy=10, poll_age=100)
-    assert ward.doctor.ready() == (True, "consuming")
+def test_worker_is_ready_once_all_its_processes_consume(scene: Scene) -> None:
+    scene.heartbeat(7)
+    assert scene.health.ready() == (False, "process 8: no heartbeat")
+    scene.heartbeat(8, host="host-2")
+    assert not scene.health.ready().is_healthy
+    scene.heartbeat(8, busy=10, poll_age=100)
+    assert scene.health.ready() == (True, "consuming")
 
 
-def test_worker_is_not_ready_while_a_process_is_missing(ward: Ward) -> None:
-    ward.heartbeat(7)
-    ward.children.pop()
-    assert ward.doctor.ready() == (False, "1 of 2 processes run")
+def test_worker_is_not_ready_while_a_process_is_missing(scene: Scene) -> None:
+    scene.heartbeat(7)
+    scene.children.pop()
+    assert scene.health.ready() == (False, "1 of 2 processes run")
 
 
-def test_process_that_does_not_consume_is_to_be_ended(ward: Ward) -> None:
-    ward.after_grace()
-    ward.heartbeat(7)
-    ward.heartbeat(8)
-    assert ward.doctor.live() == (True, "consuming")
-    ward.heartbeat(8, poll_age=30)
-    told = "process 8: has room, but asked for no job for 30 s"
-    assert ward.doctor.live() == ward.doctor.ready() == (False, told)
+def test_process_that_does_not_consume_needs_a_restart(scene: Scene) -> None:
+    scene.after_grace()
+    scene.heartbeat(7)
+    scene.heartbeat(8)
+    assert scene.health.live() == (True, "consuming")
+    scene.heartbeat(8, poll_age=30)
+    expected = "process 8: has room, but asked for no job for 30 s"
+    assert scene.health.live() == scene.health.ready() == (False, expected)
 
 
-def test_young_process_has_time_to_begin(ward: Ward) -> None:
-    ward.after_grace()
-    ward.heartbeat(7)
-    ward.children[1] = Child(8, 59.0)
-    assert ward.doctor.live().is_well
-    ward.children[1] = Child(8, 60.0)
-    assert ward.doctor.live() == (False, "process 8: not heard of")
+def test_young_process_has_time_to_start(scene: Scene) -> None:
+    scene.after_grace()
+    scene.heartbeat(7)
+    scene.children[1] = Child(8, 59.0)
+    assert scene.health.live().is_healthy
+    scene.children[1] = Child(8, 60.0)
+    assert scene.health.live() == (False, "process 8: no heartbeat")
 
 
 @pytest.mark.parametrize("error", [LedgerUnavailable("gone"), LedgerRefused("full")])
-def test_redis_that_does_not_serve_is_no_reason_for_a_restart(
-    ward: Ward, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_unavailable_redis_is_no_reason_for_a_restart(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    ward.after_grace()
-    assert not ward.doctor.live().is_well
+    scene.after_grace()
+    assert not scene.health.live().is_healthy
     with monkeypatch.context() as patched:
-        patched.setattr(ward.doctor, "_store", Gone(error))
-        assert ward.doctor.live() == (True, f"a restart would not help: {error}")
-        assert ward.doctor.ready() == (False, str(error))
-    ward.up += 59
-    assert ward.doctor.live().is_well, "processes have a minute to come back"
-    ward.up += 1
-    assert not ward.doctor.live().is_well
+        patched.setattr(scene.health, "_store", Gone(error))
+        assert scene.health.live() == (True, f"a restart would not help: {error}")
+        assert scene.health.ready() == (False, str(error))
+    scene.up += 59
+    assert scene.health.live().is_healthy, "processes have a minute to come back"
+    scene.up += 1
+    assert not scene.health.live().is_healthy
 
 
 @pytest.fixture
-def port(ward: Ward) -> Iterator[int]:
+def port(scene: Scene) -> Iterator[int]:
     supervisor = Supervisor(["true"], 2, 1.0)
-    collectors = (SupervisorCollector(supervisor, "1.2.3"), PoolCollector(ward.store.pool))
+    collectors = (
+        SupervisorCollector(
+            lambda: supervisor.running, supervisor.wanted, lambda: supervisor.restarts, "1.2.3"
+        ),
+        PoolCollector(scene.store.pool),
+    )
     number = free_port()
-    with serving("127.0.0.1", number, collectors, ward.doctor):
+    with serving("127.0.0.1", number, collectors, scene.health):
         yield number
 
 
@@ -140,20 +145,20 @@ def values(port: int) -> dict[str, float]:
     }
 
 
-def test_health_is_told_by_status_and_sentence(port: int, ward: Ward) -> None:
+def test_health_is_answered_by_status_and_sentence(port: int, scene: Scene) -> None:
     ready = get(port, "/readyz")
-    assert (ready.status_code, ready.text) == (503, "process 7: not heard of\n")
-    ward.heartbeat(7)
-    ward.heartbeat(8)
+    assert (ready.status_code, ready.text) == (503, "process 7: no heartbeat\n")
+    scene.heartbeat(7)
+    scene.heartbeat(8)
     assert get(port, "/readyz?verbose").status_code == 200
     assert get(port, "/livez").status_code == 200
     assert get(port, "/").text == "There are /metrics, /livez, /readyz.\n"
 
 
-def test_pool_is_shown_as_it_stands(port: int, ward: Ward) -> None:
-    ward.heartbeat(7)
-    ward.heartbeat(8, poll_age=30)
-    ward.store.pool.pause("shop", by="ana", reason="", until=None)
+def test_pool_metrics_show_its_state(port: int, scene: Scene) -> None:
+    scene.heartbeat(7)
+    scene.heartbeat(8, poll_age=30)
+    scene.store.pool.pause("shop", by="ana", reason="", until=None)
     found = values(port)
     assert found["facelift_redis_up"] == 1
     assert found["facelift_pool_workers"] == 2
@@ -166,10 +171,10 @@ def test_pool_is_shown_as_it_stands(port: int, ward: Ward) -> None:
     assert found["facelift_info/1.2.3"] == 1
 
 
-def test_redis_that_is_away_fails_no_scrape(
-    port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch
+def test_unavailable_redis_fails_no_scrape(
+    port: int, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ward.store.pool, "snapshot", Gone(LedgerUnavailable("gone")).snapshot)
+    monkeypatch.setattr(scene.store.pool, "snapshot", Gone(LedgerUnavailable("gone")).snapshot)
     found = values(port)
     assert found["facelift_redis_up"] == 0
     assert found["facelift_worker_processes_wanted"] == 2
@@ -177,27 +182,27 @@ def test_redis_that_is_away_fails_no_scrape(
 
 
 def test_defect_in_a_scrape_is_logged(
-    port: int, ward: Ward, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    port: int, scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ward.store.pool, "snapshot", Gone(ZeroDivisionError("defect")).snapshot)
+    monkeypatch.setattr(scene.store.pool, "snapshot", Gone(ZeroDivisionError("defect")).snapshot)
     with pytest.raises(requests.ConnectionError):
         get(port, "/metrics")
     assert "ZeroDivisionError: defect" in caplog.text
 
 
-def test_port_that_is_taken_is_told_by_its_setting(ward: Ward) -> None:
+def test_port_that_is_taken_is_reported_by_its_setting(scene: Scene) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        told = rf"FACELIFT_METRICS_PORT {taken} cannot be listened on at 127\.0\.0\.1: Address"
+        expected = rf"FACELIFT_METRICS_PORT {taken} cannot be listened on at 127\.0\.0\.1: Address"
         with (
-            pytest.raises(InvalidSettings, match=told),
-            serving("127.0.0.1", taken, (), ward.doctor),
+            pytest.raises(InvalidSettings, match=expected),
+            serving("127.0.0.1", taken, (), scene.health),
         ):
             pass
 
 
-def test_its_thread_ends_with_it(ward: Ward) -> None:
+def test_its_thread_ends_with_it(scene: Scene) -> None:
     before = threading.active_count()
-    with serving("127.0.0.1", free_port(), (), ward.doctor):
+    with serving("127.0.0.1", free_port(), (), scene.health):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before

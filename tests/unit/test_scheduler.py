@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 IDLE = ScheduleRun(next_due=None, events=(), sent=0, rescued=0, set_aside=0, resent=0, expired=0)
 
 
-class Agenda:
-    """A ledger of which only the schedule is asked."""
+class Schedule:
+    """A ledger that only runs its schedule."""
 
-    def __init__(self, *ticks: ScheduleRun) -> None:
-        self.ticks = list(ticks)
+    def __init__(self, *runs: ScheduleRun) -> None:
+        self.runs = list(runs)
         self.limits: list[int] = []
 
     def run_schedule(self, limit: int) -> ScheduleRun:
         self.limits.append(limit)
-        return self.ticks.pop(0)
+        return self.runs.pop(0)
 
 
-def dispatcher(schedule: Agenda, **options: Any) -> Scheduler:
+def scheduler(schedule: Schedule, **options: Any) -> Scheduler:
     return Scheduler(cast("JobStore", schedule), Metrics(), **options)
 
 
@@ -36,51 +36,51 @@ def dispatcher(schedule: Agenda, **options: Any) -> Scheduler:
     ("next_due", "pause"),
     [(None, 0.5), (60.0, 0.5), (0.5, 0.5), (0.2, 0.2), (0.0, 0.0)],
 )
-def test_it_looks_again_when_the_next_is_due_and_never_much_later(
+def test_it_runs_again_when_the_next_job_is_due_and_never_much_later(
     next_due: float | None, pause: float
 ) -> None:
-    schedule = Agenda(IDLE._replace(next_due=next_due))
-    assert dispatcher(schedule, longest_pause=0.5).run_once() == pause
+    schedule = Schedule(IDLE._replace(next_due=next_due))
+    assert scheduler(schedule, longest_pause=0.5).run_once() == pause
 
 
 def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -> None:
-    schedule = Agenda(IDLE._replace(next_due=0.0, sent=10), IDLE._replace(sent=3))
-    looks = dispatcher(schedule, batch=10)
-    assert looks.run_once() == 0
-    assert looks.run_once() > 0
+    schedule = Schedule(IDLE._replace(next_due=0.0, sent=10), IDLE._replace(sent=3))
+    made = scheduler(schedule, batch=10)
+    assert made.run_once() == 0
+    assert made.run_once() > 0
     assert schedule.limits == [10, 10]
 
 
 @pytest.mark.parametrize(
     ("done", "level", "words"),
     [
-        ({"rescued": 3}, "WARNING", "rescued from lost workers"),
-        ({"set_aside": 3}, "ERROR", "set aside, each lost too many workers"),
-        ({"resent": 3}, "WARNING", "message was lost, sent again"),
-        ({"expired": 3}, "WARNING", "expired before they could be delivered"),
+        ({"rescued": 3}, "WARNING", "recovered from lost workers"),
+        ({"set_aside": 3}, "ERROR", "jobs failed, each lost too many workers"),
+        ({"resent": 3}, "WARNING", "lost wake-up messages sent again"),
+        ({"expired": 3}, "WARNING", "expired before delivery"),
     ],
 )
-def test_what_an_operator_should_know_is_told(
+def test_what_an_operator_should_know_is_logged(
     done: dict[str, Any], level: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dispatcher(Agenda(IDLE._replace(**done))).run_once()
-    (told,) = caplog.records
-    assert told.levelname == level
-    assert words in told.getMessage()
-    assert vars(told)["fields"] == {"jobs": 3}
+    scheduler(Schedule(IDLE._replace(**done))).run_once()
+    (line,) = caplog.records
+    assert line.levelname == level
+    assert words in line.getMessage()
+    assert vars(line)["fields"] == {"jobs": 3}
 
 
-def test_what_happened_to_the_pool_is_told_with_whom_and_why(
+def test_event_of_the_pool_is_logged_with_account_person_and_reason(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = Event(1.0, EventKind.ACCOUNT_PAUSED, "New key.", "ana", "shop")
-    dispatcher(Agenda(IDLE._replace(events=(event,)))).run_once()
-    (told,) = caplog.records
-    assert (told.levelname, told.getMessage()) == ("WARNING", "account_paused")
-    assert vars(told)["fields"] == {"account": "shop", "by": "ana", "reason": "New key."}
+    scheduler(Schedule(IDLE._replace(events=(event,)))).run_once()
+    (line,) = caplog.records
+    assert (line.levelname, line.getMessage()) == ("WARNING", "account_paused")
+    assert vars(line)["fields"] == {"account": "shop", "by": "ana", "reason": "New key."}
 
 
-def test_everyday_work_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_everyday_work_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        dispatcher(Agenda(IDLE._replace(sent=100))).run_once()
+        scheduler(Schedule(IDLE._replace(sent=100))).run_once()
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""The supervisor in a process of its own, with small children that tell what happens to them."""
+"""The supervisor in a process of its own, with children that write down what happens."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Supervised:
 
     @property
     def story(self) -> list[str]:
-        """What the children told."""
+        """What the children wrote."""
         return self._story.read_text().splitlines() if self._story.exists() else []
 
     @property
@@ -77,7 +77,7 @@ class Supervised:
         return self._log.read_text()
 
     def until(self, *story: str) -> None:
-        """Wait until the children have told exactly this, in whatever order."""
+        """Wait until the children have written exactly this, in any order."""
         deadline = time.monotonic() + SOON
         while sorted(self.story) != sorted(story):
             assert time.monotonic() < deadline, (self.story, self.log)
@@ -115,7 +115,7 @@ def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
         each.process.wait()
 
 
-def test_it_starts_as_many_processes_as_it_is_told(supervise: Callable[..., Supervised]) -> None:
+def test_it_starts_the_wanted_number_of_processes(supervise: Callable[..., Supervised]) -> None:
     supervised = supervise("on_term(sys.exit); rest()", processes=3)
     supervised.until("start", "start", "start")
     supervised.signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ def test_it_starts_as_many_processes_as_it_is_told(supervise: Callable[..., Supe
 @pytest.mark.parametrize(
     ("end", "code"), [("sys.exit(0)", 0), ("os.kill(os.getpid(), signal.SIGKILL)", 137)]
 )
-def test_process_that_ends_unasked_is_followed_by_another(
+def test_process_that_ends_by_itself_is_replaced(
     supervise: Callable[..., Supervised], end: str, code: int
 ) -> None:
     supervised = supervise(
@@ -255,7 +255,7 @@ def test_signal_during_a_pause_ends_it_without_starting_another(
     assert supervised.story == ["ends"]
 
 
-def test_each_place_has_its_environment_and_its_end_is_told(tmp_path: Path) -> None:
+def test_each_place_has_its_environment_and_reports_its_end(tmp_path: Path) -> None:
     ended: list[int] = []
     child = "import os, sys; open(sys.argv[1] + os.environ['PLACE'], 'a'); sys.exit(0)"
     supervisor = Supervisor(
@@ -268,19 +268,18 @@ def test_each_place_has_its_environment_and_its_end_is_told(tmp_path: Path) -> N
     deadline = time.monotonic() + SOON
     while len(ended) < 2:
         assert time.monotonic() < deadline
-        for place in range(2):
-            supervisor._look_after(place)
+        supervisor.check()
     assert sorted(ended) == [0, 1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
     assert (supervisor.wanted, supervisor.restarts) == (2, 2)
 
 
-def test_processes_that_run_are_told_until_a_signal_comes() -> None:
+def test_running_processes_are_listed_until_a_signal_arrives() -> None:
     supervisor = Supervisor((sys.executable, "-S", "-c", "import time; time.sleep(60)"), 1, 1.0)
     before = supervisor.running
     assert before == ()
-    supervisor._look_after(0)
-    process = supervisor._slots[0].process
+    supervisor.check()
+    process = supervisor._places[0].process
     assert process is not None
     try:
         (child,) = supervisor.running

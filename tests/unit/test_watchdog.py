@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from facelift.errors import LedgerRefused, LedgerUnavailable
-from worker.runtime.watchdog import EX_STUCK, PollWatch
+from worker.runtime.watchdog import EX_STUCK, PollWatchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ class Scene:
         self.has_room = True
         self.ping: Callable[[], None] = lambda: None
         self.ended_with: list[int] = []
-        self.watch = PollWatch(
+        self.watchdog = PollWatchdog(
             cast("JobStore", self),
             has_room=lambda: self.has_room,
             last_poll=lambda: self.polled_at,
@@ -36,7 +36,7 @@ class Scene:
             self.now += 1
             if polling:
                 self.polled_at = self.now
-            self.watch.run_once()
+            self.watchdog.run_once()
 
 
 @pytest.fixture

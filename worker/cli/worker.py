@@ -95,25 +95,34 @@ def _supervise(settings: Settings, command: Sequence[str], processes: int) -> in
         return Supervisor(command, processes, patience).run()
 
     from worker.monitoring.collectors import PoolCollector, SupervisorCollector  # noqa: PLC0415 - the same
-    from worker.monitoring.health import Doctor  # noqa: PLC0415 - the same
-    from worker.monitoring.processes import Processes  # noqa: PLC0415 - the same
+    from worker.monitoring.health import HealthCheck  # noqa: PLC0415 - the same
+    from worker.monitoring.processes import ProcessMetrics  # noqa: PLC0415 - the same
     from worker.monitoring.server import serving  # noqa: PLC0415 - the same
 
     with (
         connect(settings.redis_url.get_secret_value(), retries=0, patience=_PROBE) as redis,
-        Processes() as counted,
+        ProcessMetrics() as process_metrics,
     ):
         store = JobStore(redis, keys=Keys(settings.key_prefix))
         supervisor = Supervisor(
-            command, processes, patience, environment=counted.environment, on_end=counted.ended
+            command,
+            processes,
+            patience,
+            environment=process_metrics.environment,
+            on_end=process_metrics.ended,
         )
         collectors = (
-            counted,
-            SupervisorCollector(supervisor, version("facelift-client")),
+            process_metrics,
+            SupervisorCollector(
+                lambda: supervisor.running,
+                supervisor.wanted,
+                lambda: supervisor.restarts,
+                version("facelift-client"),
+            ),
             PoolCollector(store.pool),
         )
-        doctor = Doctor(store, socket.gethostname(), lambda: supervisor.running, processes)
-        with serving(settings.metrics_host, settings.metrics_port, collectors, doctor):
+        health = HealthCheck(store, socket.gethostname(), lambda: supervisor.running, processes)
+        with serving(settings.metrics_host, settings.metrics_port, collectors, health):
             return supervisor.run()
 
 

@@ -108,7 +108,9 @@ class Executor:
         except FaceliftError:  # the ledger's
             raise
         except Exception as error:
-            log.exception("a defect of ours, or of this machine", extra=fields(job=run.record.id))
+            log.exception(
+                "unexpected error; a defect, or this machine", extra=fields(job=run.record.id)
+            )
             return self.recorder.failure(
                 run,
                 RetryableFailure(

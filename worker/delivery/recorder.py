@@ -85,8 +85,8 @@ class Recorder:
     def lost(self, run: Run) -> Report:
         """Somebody else has the job; nothing is written."""
         self.metrics.lease_lost()
-        log.warning("lease lost; another worker has it", extra=fields(job=run.record.id))
-        return Report(Verdict.DROPPED, "The lease was lost; another worker has the job.")
+        log.warning("lease lost; another worker runs the job", extra=fields(job=run.record.id))
+        return Report(Verdict.DROPPED, "The lease was lost; another worker runs the job.")
 
     def _counts(self, run: Run, failure: Failure) -> bool:
         """Whether it uses up an attempt: not while the endpoint counts as down."""

@@ -1,17 +1,13 @@
-"""What is asked for at each scrape: how the pool stands, and the supervisor's processes.
+"""Metrics that are computed at each scrape: of the pool, and of the supervisor's processes.
 
-Whatever is named `facelift_pool_` is the pool's, the same from every worker.
+Names that begin with `facelift_pool_` are the pool's; every worker shows the same values.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from facelift.codes import OutcomeCode, WaitReason
@@ -19,17 +15,17 @@ from facelift.errors import FaceliftError
 from facelift.status.pool import BreakerState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client import Metric
 
     from facelift.ledger.pool import Pool
     from facelift.status.pool import PoolStatus
-    from worker.runtime.supervisor import Supervisor
+    from worker.monitoring.health import Child
 
 
 class PoolCollector(Collector):
-    """How the pool stands, in one round trip to Redis; a Redis that is away fails no scrape.
+    """The state of the pool, in one round trip; an unavailable Redis fails no scrape.
 
     Args:
         pool: what all workers share.
@@ -39,7 +35,7 @@ class PoolCollector(Collector):
         self._pool = pool
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics, but for `facelift_redis_up` only if Redis answers."""
+        """The metrics; all but `facelift_redis_up` only if Redis answers."""
         try:
             status = self._pool.snapshot(events=1)
         except FaceliftError:
@@ -54,64 +50,69 @@ class SupervisorCollector(Collector):
     """The processes of this worker.
 
     Args:
-        supervisor: of them.
+        running: the processes that run.
+        wanted: how many should run.
+        restarts: how many ended without having been stopped.
         version: of Facelift.
     """
 
-    def __init__(self, supervisor: Supervisor, version: str) -> None:
-        self._supervisor = supervisor
+    def __init__(
+        self,
+        running: Callable[[], Sequence[Child]],
+        wanted: int,
+        restarts: Callable[[], int],
+        version: str,
+    ) -> None:
+        self._running = running
+        self._wanted = wanted
+        self._restarts = restarts
         self._version = version
 
     def collect(self) -> Iterator[Metric]:
         """The metrics."""
-        supervisor = self._supervisor
-        yield _gauge(
-            "worker_processes", "Processes of this worker that run.", len(supervisor.running)
-        )
-        yield _gauge(
-            "worker_processes_wanted", "Processes that this worker is to have.", supervisor.wanted
-        )
+        yield _gauge("worker_processes", "Running processes of this worker.", len(self._running()))
+        yield _gauge("worker_processes_wanted", "Processes this worker should have.", self._wanted)
         yield CounterMetricFamily(
             "facelift_worker_restarts",
-            "Processes of this worker that ended unasked, each followed by another.",
-            supervisor.restarts,
+            "Processes of this worker that ended without having been stopped, and were replaced.",
+            self._restarts(),
         )
-        yield InfoMetricFamily("facelift", "What runs here.", {"version": self._version})
+        yield InfoMetricFamily(
+            "facelift", "The release that runs here.", {"version": self._version}
+        )
 
 
 def _pool(status: PoolStatus) -> Iterator[Metric]:
-    yield _gauge("pool_queue_messages", "Messages on the queue.", status.queued)
-    yield _gauge("pool_running_jobs", "Jobs in the hands of workers.", status.running)
+    yield _gauge("pool_queue_messages", "Wake-up messages on the queue.", status.queued)
+    yield _gauge("pool_running_jobs", "Jobs that workers run.", status.running)
     yield _family(
         "pool_waiting_jobs",
-        "Jobs that wait, by reason.",
+        "Waiting jobs, by reason.",
         ["reason"],
         (((reason,), status.waiting.get(reason, 0)) for reason in WaitReason),
     )
     oldest = 0.0 if status.oldest_at is None else max(0.0, status.at - status.oldest_at)
     yield _gauge(
         "pool_oldest_job_age_seconds",
-        "Age of the oldest job that waits only for a worker or its account's turn; 0 if none does.",
+        "Age of the oldest job that waits for a worker or in its account queue; 0 without one.",
         oldest,
     )
     ended = CounterMetricFamily(
-        "facelift_pool_jobs_ended", "Jobs that ended, by outcome.", labels=["outcome"]
+        "facelift_pool_jobs_ended", "Ended jobs, by outcome.", labels=["outcome"]
     )
-    for outcome in OutcomeCode:  # those that never were too: a rate needs a 0 to begin with
+    for outcome in OutcomeCode:  # all of them: a rate needs a 0 to start from
         ended.add_metric([outcome], status.ended.get(outcome, 0))
     yield ended
-    yield _gauge(
-        "pool_pending_webhooks", "Jobs that ended and are still to be told.", status.webhooks
-    )
-    yield _gauge("pool_workers", "Worker processes that are there.", len(status.workers))
+    yield _gauge("pool_pending_webhooks", "Webhooks that are still to be sent.", status.webhooks)
+    yield _gauge("pool_workers", "Worker processes with a recent heartbeat.", len(status.workers))
     yield _gauge(
         "pool_consuming_workers",
-        "Worker processes that are there and consume.",
+        "Worker processes with a recent heartbeat that consume.",
         sum(worker.trouble(status.at) is None for worker in status.workers),
     )
     yield _family(
         "pool_breaker",
-        "State of the circuit breaker: 1 for the one that it is in.",
+        "State of the circuit breaker: 1 for the current one, else 0.",
         ["state"],
         (((state,), status.breaker is state) for state in BreakerState),
     )
@@ -123,7 +124,7 @@ def _accounts(status: PoolStatus) -> Iterator[Metric]:
     label = ["account"]
     yield _family(
         "pool_account_paused",
-        "Whether an account is paused, by an operator or because its key was refused.",
+        "Whether an account is paused, by an operator or because its API key was refused.",
         label,
         (((each.name,), each.pause is not None) for each in accounts),
     )
@@ -135,19 +136,19 @@ def _accounts(status: PoolStatus) -> Iterator[Metric]:
     )
     yield _family(
         "pool_account_requests_used",
-        "Requests of an account that count against its rate now.",
+        "Requests of an account in its current rate window.",
         label,
         (((each.name,), each.used) for each in accounts),
     )
     yield _family(
         "pool_account_requests_limit",
-        "Requests that an account may make in its window; absent without a limit.",
+        "Requests that an account may make in a rate window; absent without a limit.",
         label,
         (((each.name,), each.limit) for each in accounts if each.limit is not None),
     )
     yield _family(
         "pool_account_waiting_jobs",
-        "Jobs that wait for the turn of an account.",
+        "Jobs in an account queue.",
         label,
         (((each.name,), each.waiting) for each in accounts),
     )

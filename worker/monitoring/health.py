@@ -1,4 +1,4 @@
-"""Whether the processes of a supervisor consume, for who may end them or send them work."""
+"""Liveness and readiness of a supervisor's worker processes."""
 
 from __future__ import annotations
 
@@ -12,31 +12,42 @@ if TYPE_CHECKING:
 
     from facelift.ledger.store import JobStore
     from facelift.status.pool import PoolStatus
-    from worker.runtime.supervisor import Child
 
 _GRACE = 60.0
 
 
-class Health(NamedTuple):
-    """An answer.
+class Child(NamedTuple):
+    """A running worker process.
 
     Attributes:
-        is_well: whether all is well.
-        sentence: why, for a person.
+        pid: its process id.
+        age: seconds since its start.
     """
 
-    is_well: bool
+    pid: int
+    age: float
+
+
+class Health(NamedTuple):
+    """The answer of a probe.
+
+    Attributes:
+        is_healthy: the verdict.
+        sentence: its reason, for a person.
+    """
+
+    is_healthy: bool
     sentence: str
 
 
-class Doctor:
-    """Judges by what the processes told in Redis, and by whether Redis serves us.
+class HealthCheck:
+    """Judges by the processes' heartbeats in Redis, and by whether Redis answers.
 
     Args:
         store: the ledger.
         host: where the processes run.
-        children: those that run now.
-        wanted: how many are to run.
+        children: the processes that run now.
+        wanted: how many should run.
         monotonic: seconds that never go back.
     """
 
@@ -56,42 +67,40 @@ class Doctor:
         self._excused_at = monotonic()
 
     def ready(self) -> Health:
-        """Whether Redis serves us, and every process consumes."""
+        """Whether Redis answers and every process consumes."""
         try:
-            status = self._look()
+            status = self._snapshot()
         except FaceliftError as error:
-            return Health(is_well=False, sentence=str(error))
+            return Health(is_healthy=False, sentence=str(error))
         children = self._children()
         if len(children) < self._wanted:
-            return Health(
-                is_well=False, sentence=f"{len(children)} of {self._wanted} processes run"
-            )
+            sentence = f"{len(children)} of {self._wanted} processes run"
+            return Health(is_healthy=False, sentence=sentence)
         return self._judge(children, status)
 
     def live(self) -> Health:
-        """Whether no process needs to be ended: what Redis is to blame for, that would not mend.
+        """Whether no process needs a restart: a restart does not cure an unavailable Redis.
 
-        A process has a minute to begin, and to come back once Redis is there again.
+        A process has a minute to start, and to come back once Redis answers again.
         """
         try:
-            status = self._look()
+            status = self._snapshot()
         except FaceliftError as error:
             self._excused_at = self._monotonic()
-            return Health(is_well=True, sentence=f"a restart would not help: {error}")
+            return Health(is_healthy=True, sentence=f"a restart would not help: {error}")
         if self._monotonic() - self._excused_at < _GRACE:
-            return Health(is_well=True, sentence="within the first minute")
-        grown = [child for child in self._children() if child.age >= _GRACE]
-        return self._judge(grown, status)
+            return Health(is_healthy=True, sentence="within the first minute")
+        return self._judge([child for child in self._children() if child.age >= _GRACE], status)
 
-    def _look(self) -> PoolStatus:
-        self._store.ping()  # a Redis that takes no writes hears no heartbeat
+    def _snapshot(self) -> PoolStatus:
+        self._store.ping()  # a Redis that refuses writes records no heartbeat
         return self._store.pool.snapshot(events=1)
 
     def _judge(self, children: Sequence[Child], status: PoolStatus) -> Health:
-        told = {worker.pid: worker for worker in status.workers if worker.host == self._host}
+        reports = {worker.pid: worker for worker in status.workers if worker.host == self._host}
         for child in children:
-            worker = told.get(child.pid)
-            trouble = worker.trouble(status.at) if worker else "not heard of"
+            worker = reports.get(child.pid)
+            trouble = worker.trouble(status.at) if worker else "no heartbeat"
             if trouble:
-                return Health(is_well=False, sentence=f"process {child.pid}: {trouble}")
-        return Health(is_well=True, sentence="consuming")
+                return Health(is_healthy=False, sentence=f"process {child.pid}: {trouble}")
+        return Health(is_healthy=True, sentence="consuming")

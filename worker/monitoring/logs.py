@@ -1,7 +1,7 @@
-"""How the worker logs: one line a fact, on standard error, for a person or as JSON.
+"""The worker's log: one line an event, on standard error, as text or as JSON.
 
-What a line is about goes into fields: `log.info("it happened", extra=fields(job=...))`.
-Both forms show the same ones. Those that are None are left out.
+Details go into fields: `log.info("event", extra=fields(job=...))`. Both formats show the same
+fields. Fields that are None are left out.
 """
 
 from __future__ import annotations
@@ -25,60 +25,60 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LEVELS = {
-    "celery.app.trace": "ERROR",  # tells of every task what a line of ours tells better
+    "celery.app.trace": "ERROR",  # repeats what our line on each attempt says better
     "celery.worker.strategy": "WARNING",
-    "urllib3.connection": "ERROR",  # tells paths and queries, which may hold a secret
-    "urllib3.connectionpool": "INFO",  # the same
-    "py.warnings": "ERROR",  # tells at each lost connection what Celery 6 will do then
+    "urllib3.connection": "ERROR",  # shows paths and queries, which may hold a secret
+    "urllib3.connectionpool": "INFO",  # at DEBUG it shows them too
+    "py.warnings": "ERROR",  # at each lost connection, what Celery 6 will do
 }
 _PLAIN = re.compile(r"[\w.:/@%+,-]+")
 
 
 class LogFormat(StrEnum):
-    """For whom the log is."""
+    """The format of the log."""
 
     TEXT = "text"
-    """For a person: `key=value` behind the message, a traceback below it."""
+    """`key=value` after the message, a traceback below it."""
     JSON = "json"
-    """For a collector: one object a line, a traceback in a field of it."""
+    """One object a line, a traceback in one of its fields."""
 
 
 def fields(**values: object) -> dict[str, object]:
-    """What a line is about, for `extra`."""
+    """The details of a line, for `extra`."""
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 
 def at(time: float) -> str:
-    """A Unix time as lines have it, in UTC."""
+    """A Unix time as the log shows it, in UTC."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class Text(logging.Formatter):
-    """For a person: a line, with the traceback of a defect below it."""
+    """A line, with the traceback of a defect below it."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        return super().format(_without_needless_traceback(record))
+        return super().format(_without_traceback_of_lost_connection(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
-        """When it was, in UTC."""
+        """The record's time, in UTC."""
         return at(record.created)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """The message in one line, and its fields."""
+        """The message in one line, and the fields."""
         line = " ".join(super().formatMessage(record).split("\n")).rstrip()
         return " ".join([line, *(f"{name}={_shown(each)}" for name, each in _fields(record))])
 
 
 class Json(JsonFormatter):
-    """For a collector: one object a line."""
+    """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        return super().format(_without_needless_traceback(record))
+        return super().format(_without_traceback_of_lost_connection(record))
 
     def add_fields(
         self,
@@ -86,7 +86,7 @@ class Json(JsonFormatter):
         record: logging.LogRecord,
         message_dict: dict[str, Any],
     ) -> None:
-        """What the object holds: none of what others put into `extra`, which may be anything."""
+        """Fill the object; leaves out what other libraries put into `extra`."""
         log_data |= {
             "time": at(record.created),
             "level": record.levelname.lower(),
@@ -100,10 +100,7 @@ class Json(JsonFormatter):
 
 
 def configure_logging(loglevel: int | str = "INFO", form: LogFormat = LogFormat.TEXT) -> None:
-    """Set up logging, for this process, in place of Celery's own."""
-    # No line tells thread, process name or place, and finding them is a quarter of a line's time.
-    logging.logThreads = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - as logging's HOWTO has it
+    """Set up logging for this process, instead of Celery's own."""
     logging.config.dictConfig(
         {
             "version": 1,
@@ -114,16 +111,16 @@ def configure_logging(loglevel: int | str = "INFO", form: LogFormat = LogFormat.
             "root": {"level": loglevel or "INFO", "handlers": ["stderr"]},
         }
     )
-    if form is LogFormat.JSON:  # what Python itself would print becomes a line too
+    if form is LogFormat.JSON:  # what Python itself prints becomes a line too
         logging.captureWarnings(capture=True)
         sys.excepthook = _log_uncaught
-        threading.excepthook = lambda it: _log_uncaught(
-            it.exc_type, it.exc_value or it.exc_type(), it.exc_traceback
+        threading.excepthook = lambda args: _log_uncaught(
+            args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
         )
 
 
-def say_json(message: str, file: object = None) -> None:  # noqa: ARG001 - Celery says to where
-    """In place of what Celery writes while it handles a signal, when no lock may be taken."""
+def say_json(message: str, file: object = None) -> None:  # noqa: ARG001 - Celery passes it
+    """Replaces what Celery writes in a signal handler, where no lock may be taken."""
     record = logging.LogRecord("celery.apps.worker", logging.WARNING, "", 0, message, None, None)
     os.write(2, f"{Json().format(record)}\n".encode())
 
@@ -145,23 +142,17 @@ def _fields(record: logging.LogRecord) -> list[tuple[str, Any]]:
 
 
 def _shown(value: object) -> str:
-    """A value behind `key=`: in quotes where blanks or the like would make it ambiguous."""
+    """A value after `key=`: in quotes if blanks or the like would make it ambiguous."""
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _without_needless_traceback(record: logging.LogRecord) -> logging.LogRecord:
-    """Leaves out the traceback of what is no defect.
-
-    When Redis goes, Celery and kombu show where each of their threads noticed.
-    """
+def _without_traceback_of_lost_connection(record: logging.LogRecord) -> logging.LogRecord:
+    """Leave out tracebacks that show no defect: Celery's and kombu's of a lost connection."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, RedisError | OSError) and _is_celerys(record):
+    is_celerys = record.name.partition(".")[0] in {"celery", "kombu"}
+    if is_celerys and isinstance(error, RedisError | OSError):
         return logging.makeLogRecord(record.__dict__ | {"exc_info": None, "exc_text": None})
     return record
-
-
-def _is_celerys(record: logging.LogRecord) -> bool:
-    return record.name.partition(".")[0] in {"celery", "kombu"}

@@ -1,4 +1,4 @@
-"""Serves `/metrics`, `/livez` and `/readyz` to whoever reaches the port."""
+"""The HTTP server of `/metrics`, `/livez` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.registry import Collector
 
-    from worker.monitoring.health import Doctor, Health
+    from worker.monitoring.health import Health, HealthCheck
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +30,21 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request; what it needs is set on the class that is made of it."""
+    """Answers one request; a subclass sets the attributes."""
 
     registry: CollectorRegistry
     probes: dict[str, Callable[[], Health]]
-    timeout = 10  # seconds for which a client may say nothing
+    timeout = 10  # seconds without a byte from the client
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer a request."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
             self._answer(HTTPStatus.OK, content_type, encode(self.registry))
         elif probe := self.probes.get(path):
             health = probe()
-            status = HTTPStatus.OK if health.is_well else HTTPStatus.SERVICE_UNAVAILABLE
+            status = HTTPStatus.OK if health.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE
             self._answer(status, _TEXT, f"{health.sentence}\n".encode())
         else:
             known = ", ".join(("/metrics", *self.probes))
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - http.server's name
-        """Requests come every few seconds; they are worth a line only to who looks for them."""
+        """Log requests at debug level only: they come every few seconds."""
         log.debug(format, *arguments)
 
 
@@ -71,29 +71,29 @@ class _Server(ThreadingHTTPServer):
         super().__init__((host, port), handler)
 
     def server_bind(self) -> None:
-        """Bind, without asking DNS for our name as `HTTPServer` does."""
+        """Bind without the DNS query for the host's name that `HTTPServer` makes."""
         TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver's
-        """A client that went away is no defect."""
+        """Log what is not a closed connection."""
         if not isinstance(sys.exception(), OSError):
-            log.error("a scrape failed", exc_info=True)  # noqa: LOG014 - called while one is handled
+            log.error("a scrape failed", exc_info=True)  # noqa: LOG014 - runs in an except block
 
 
 @contextmanager
 def serving(
-    host: str, port: int, collectors: Iterable[Collector], doctor: Doctor
+    host: str, port: int, collectors: Iterable[Collector], health: HealthCheck
 ) -> Iterator[None]:
     """Serve, in a thread, while the block runs.
 
     Args:
         host: address to bind to.
         port: the port there.
-        collectors: asked for metrics at each scrape.
-        doctor: asked for health.
+        collectors: of the metrics, asked at each scrape.
+        health: asked by the two probes.
 
     Raises:
-        InvalidSettings: the port cannot be listened on.
+        InvalidSettings: the port is not available.
     """
     registry = CollectorRegistry()
     for collector in collectors:
@@ -101,7 +101,7 @@ def serving(
     handler = type(
         "Handler",
         (_Handler,),
-        {"registry": registry, "probes": {"/livez": doctor.live, "/readyz": doctor.ready}},
+        {"registry": registry, "probes": {"/livez": health.live, "/readyz": health.ready}},
     )
     try:
         server = _Server(host, port, handler)

@@ -1,10 +1,11 @@
-"""Tells the pool every few seconds that this process is there, and whether it consumes."""
+"""Reports to the pool every few seconds that this process runs, and whether it consumes."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
@@ -18,78 +19,68 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TAKE_LEAVE = 2.0
+_SIGN_OFF_SECONDS = 2.0
 
 
+@dataclass
 class Heartbeat:
     """What `facelift status`, `facelift health` and the metrics know of this process.
 
-    Args:
-        pool: where it is told.
-        metrics: counts slots too.
+    Attributes:
+        pool: where to report.
+        metrics: has gauges of the slots too.
         name: this process, as in records and logs.
         host: where it runs.
-        pid: its process there.
+        pid: its process id there.
         version: of Facelift.
-        slots: jobs that it can have at once.
-        busy: how many it has.
-        last_poll: monotonic time of the last poll of the queue that succeeded.
+        slots: the jobs it can run at once.
+        busy: the jobs it runs.
+        last_poll: monotonic time of the last successful poll of the queue.
         monotonic: seconds that never go back.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        metrics: Metrics,
-        *,
-        name: str,
-        host: str,
-        pid: int,
-        version: str,
-        slots: int,
-        busy: Callable[[], int],
-        last_poll: Callable[[], float],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._pool = pool
-        self._metrics = metrics
-        self._name = name
-        self._host = host
-        self._pid = pid
-        self._version = version
-        self._slots = slots
-        self._busy = busy
-        self._last_poll = last_poll
-        self._monotonic = monotonic
-        self._began = monotonic()
+    pool: Pool
+    metrics: Metrics
+    name: str
+    host: str
+    pid: int
+    version: str
+    slots: int
+    busy: Callable[[], int]
+    last_poll: Callable[[], float]
+    monotonic: Callable[[], float] = time.monotonic
+    _started_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started_at = self.monotonic()
 
     def run_once(self) -> float:
-        """Tell; returns the seconds until the next time."""
-        now, busy = self._monotonic(), self._busy()
-        self._metrics.slots(self._slots, busy)
-        self._pool.heartbeat(
+        """Report; returns the seconds until the next report."""
+        now, busy = self.monotonic(), self.busy()
+        self.metrics.slots(self.slots, busy)
+        self.pool.heartbeat(
             WorkerReport(
-                name=self._name,
-                host=self._host,
-                pid=self._pid,
-                version=self._version,
-                age=round(now - self._began, 3),
-                poll_age=round(now - self._last_poll(), 3),
-                slots=self._slots,
+                name=self.name,
+                host=self.host,
+                pid=self.pid,
+                version=self.version,
+                age=round(now - self._started_at, 3),
+                poll_age=round(now - self.last_poll(), 3),
+                slots=self.slots,
                 busy=busy,
             )
         )
         return HEARTBEAT_INTERVAL
 
-    def leave(self) -> None:
-        """Tell that it ends; where Redis does not hear it, it is forgotten by itself."""
-        # A thread of its own: a Redis that is gone must not keep us.
-        leaving = threading.Thread(target=self._leave, daemon=True)
-        leaving.start()
-        leaving.join(_TAKE_LEAVE)
+    def sign_off(self) -> None:
+        """Remove this process from the pool; a report that stays expires by itself."""
+        # In a thread, so that an unavailable Redis does not delay the shutdown.
+        thread = threading.Thread(target=self._sign_off, daemon=True)
+        thread.start()
+        thread.join(_SIGN_OFF_SECONDS)
 
-    def _leave(self) -> None:
+    def _sign_off(self) -> None:
         try:
-            self._pool.leave(self._name)
+            self.pool.leave(self.name)
         except FaceliftError as error:
-            log.info("could not take leave of the pool: %s", error)
+            log.info("could not sign off from the pool: %s", error)

@@ -1,4 +1,4 @@
-"""Keeps the leases of the jobs that this process runs: one heartbeat for all of them."""
+"""Renews the leases of the jobs that this process runs, all in one heartbeat."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from facelift.ledger.store import JobStore
 
-# The share of its time in which a lease needs no heartbeat, and would be taken
-# for lost: its claim may still be on its way.
+# A lease is not renewed in this first share of its time: its acquisition may still be on the
+# way, so the ledger would report it as lost.
 _YOUNG = 0.2
 
 
 @dataclass(slots=True)
 class Held:
-    """A lease in this process's hands.
+    """A lease that this process holds.
 
     Attributes:
-        lease: what the ledger knows.
-        until: monotonic time until which it is surely ours.
+        lease: as the ledger knows it.
+        until: monotonic time until which it is certainly held.
     """
 
     lease: Lease
@@ -38,11 +38,11 @@ class Held:
 
 
 class LeaseKeeper:
-    """Extends leases while their jobs run.
+    """Renews leases while their jobs run.
 
-    Its own clock bounds a lease: an extension counts from the moment it was
-    asked for, so this process lets go no later than the ledger does, also after
-    it was stopped and continued.
+    A lease is also bounded by this process's own clock: a renewal counts from the moment it was
+    requested. So this process stops no later than the ledger gives the job away, even after the
+    process was suspended.
 
     Args:
         store: the ledger.
@@ -63,7 +63,7 @@ class LeaseKeeper:
 
     @contextmanager
     def hold(self, job_id: str) -> Iterator[Held]:
-        """A new lease on `job_id`, kept alive inside the block; claim it first thing."""
+        """A new lease on `job_id`, renewed inside the block; acquire it first."""
         token = f"{self._process}.{next(self._numbers)}"
         held = Held(Lease(job_id, token), self._monotonic() + self.seconds)
         with self._lock:
@@ -76,36 +76,39 @@ class LeaseKeeper:
                 self._held.pop(held.lease.token, None)
 
     def is_ours(self, held: Held) -> bool:
-        """Whether the lease is surely still ours; costs no round trip."""
+        """Whether the lease is certainly still held; needs no round trip."""
         return self._monotonic() < held.until
 
-    def renewed(self, held: Held, asked_at: float) -> None:
-        """The ledger extended the lease after `asked_at` (monotonic); in vain if it is given up."""
+    def renewed(self, held: Held, requested_at: float) -> None:
+        """The ledger renewed the lease, as requested at `requested_at` (monotonic).
+
+        A lease that was surrendered stays surrendered.
+        """
         if held.until > -math.inf:
-            held.until = max(held.until, asked_at + self.seconds)
+            held.until = max(held.until, requested_at + self.seconds)
 
     def run_once(self) -> float:
-        """Extend the leases held, but not the youngest; returns the seconds until the next."""
+        """Renew the leases but for the youngest; returns the seconds until the next round."""
         with self._lock:
-            holdings = list(self._held.values())
-        asked_at = self._monotonic()
-        old_enough = asked_at + self.seconds * (1 - _YOUNG)
-        due = [held for held in holdings if asked_at < held.until <= old_enough]
+            all_held = list(self._held.values())
+        now = self._monotonic()
+        old_enough = now + self.seconds * (1 - _YOUNG)
+        due = [held for held in all_held if now < held.until <= old_enough]
         lost = self._store.renew([held.lease for held in due], self.seconds)
         for held in due:
             if held.lease in lost:
-                held.until = asked_at
+                held.until = now
             else:
-                self.renewed(held, asked_at)
+                self.renewed(held, now)
         return self.seconds / 3
 
     @property
     def count(self) -> int:
-        """How many jobs are in this process's hands."""
+        """How many jobs this process runs."""
         return len(self._held)
 
     def surrender(self) -> list[Lease]:
-        """Count every lease as lost, so that its job stops at once; returns them."""
+        """Count every lease as lost, so that its job stops at once; returns the leases."""
         with self._lock:
             for held in self._held.values():
                 held.until = -math.inf

@@ -1,4 +1,4 @@
-"""A thread that calls one run_once again and again, and outlives whatever the run_once raises."""
+"""A thread that calls a function again and again and survives every exception."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AFTER_FAILURE = 1.0
+_PAUSE_AFTER_ERROR = 1.0
 
 
 class Loop:
-    """Runs `run_once` in a daemon thread from `start` to `stop`.
+    """Calls `run_once` in a daemon thread from `start` to `stop`.
 
     Args:
         name: of the thread, and in the log.
@@ -26,13 +26,13 @@ class Loop:
 
     def __init__(self, name: str, run_once: Callable[[], float]) -> None:
         self._name = name
-        self._tick = run_once
+        self._run_once = run_once
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start, unless it runs already."""
+        """Start, unless the thread already runs."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._stopping.clear()
@@ -40,25 +40,25 @@ class Loop:
                 self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stop after the round that is under way, waiting up to `timeout` seconds for it."""
+        """Stop after the current round; wait at most `timeout` seconds for it."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        healthy = True
+        is_failing = False
         pause = 0.0
         while not self._stopping.wait(pause):
             try:
-                pause = self._tick()
+                pause = self._run_once()
             except FaceliftError as error:
-                if healthy:
-                    log.warning("%s cannot work, goes on trying: %s", self._name, error)
-                healthy, pause = False, _AFTER_FAILURE
+                if not is_failing:
+                    log.warning("%s failed, will retry: %s", self._name, error)
+                is_failing, pause = True, _PAUSE_AFTER_ERROR
             except Exception:
-                log.exception("%s failed, goes on trying", self._name)
-                healthy, pause = False, _AFTER_FAILURE
+                log.exception("%s failed, will retry", self._name)
+                is_failing, pause = True, _PAUSE_AFTER_ERROR
             else:
-                if not healthy:
+                if is_failing:
                     log.info("%s works again", self._name)
-                healthy = True
+                is_failing = False

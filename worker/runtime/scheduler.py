@@ -1,4 +1,4 @@
-"""Looks at the schedule: sends what is due, rescues what a lost worker left behind."""
+"""Maintenance of the ledger that all workers share: the scheduler and the janitor."""
 
 from __future__ import annotations
 
@@ -14,22 +14,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BAD_NEWS = {
+_WARNINGS = {
     EventKind.BREAKER_OPENED,
     EventKind.ACCOUNT_PAUSED,
     EventKind.ACCOUNT_THROTTLED,
     EventKind.LIMIT_LOWERED,
 }
 
+_PRUNE_BATCH = 200
+_BETWEEN_BATCHES = 1.0
+_BETWEEN_ROUNDS = 600.0
+
 
 class Scheduler:
-    """Runs in every worker; any number of them share the work safely.
+    """Sends wake-up messages for due jobs and recovers the jobs of lost workers.
+
+    Every worker runs one; any number of them share the work safely.
 
     Args:
         store: the ledger.
         metrics: counts what was found.
-        batch: jobs looked at in one round trip.
-        longest_pause: seconds; a job that becomes due by surprise waits no longer.
+        batch: jobs in one round trip.
+        longest_pause: seconds; the longest delay of a job that becomes due unexpectedly.
     """
 
     def __init__(
@@ -41,28 +47,42 @@ class Scheduler:
         self._longest_pause = longest_pause
 
     def run_once(self) -> float:
-        """Look once; returns the seconds until the next look."""
+        """Handle the jobs that are due; returns the seconds until the next round."""
         done = self._store.run_schedule(self._batch)
-        self._metrics.looked(done)
+        self._metrics.schedule_run(done)
         for event in done.events:
-            level = logging.WARNING if event.kind in _BAD_NEWS else logging.INFO
             log.log(
-                level,
+                logging.WARNING if event.kind in _WARNINGS else logging.INFO,
                 event.kind,
                 extra=fields(account=event.account, by=event.by, reason=event.reason or None),
             )
-        if done.rescued:
-            log.warning("jobs rescued from lost workers", extra=fields(jobs=done.rescued))
-        if done.set_aside:
-            log.error(
-                "jobs set aside, each lost too many workers", extra=fields(jobs=done.set_aside)
-            )
-        if done.resent:
-            log.warning("jobs whose message was lost, sent again", extra=fields(jobs=done.resent))
-        if done.expired:
-            log.warning(
-                "jobs expired before they could be delivered", extra=fields(jobs=done.expired)
-            )
+        for count, level, message in (
+            (done.rescued, logging.WARNING, "jobs recovered from lost workers"),
+            (done.set_aside, logging.ERROR, "jobs failed, each lost too many workers"),
+            (done.resent, logging.WARNING, "lost wake-up messages sent again"),
+            (done.expired, logging.WARNING, "jobs expired before delivery"),
+        ):
+            if count:
+                log.log(level, message, extra=fields(jobs=count))
         if done.next_due is None:
             return self._longest_pause
         return min(done.next_due, self._longest_pause)
+
+
+class Janitor:
+    """Removes jobs from the ledger's indexes once their records have expired.
+
+    Every worker runs one; any number of them share the work safely.
+
+    Args:
+        store: the ledger.
+    """
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._cursor: str | None = None
+
+    def run_once(self) -> float:
+        """Check a part of the index; returns the seconds until the next part."""
+        self._cursor = self._store.prune(self._cursor, _PRUNE_BATCH)
+        return _BETWEEN_BATCHES if self._cursor else _BETWEEN_ROUNDS

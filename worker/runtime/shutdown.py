@@ -1,8 +1,7 @@
-"""How a worker process goes: in time, and without taking jobs along.
+"""Graceful shutdown: drain running jobs, then release the leases of the rest.
 
-The first signal lets Celery finish what is in flight, but no longer than a
-request may take. The second, or Celery's own "cold" shutdown, hands everything
-back at once.
+The first signal lets running jobs end, but for no longer than a request may take. A second
+signal, or Celery's own "cold" shutdown, releases everything at once.
 """
 
 from __future__ import annotations
@@ -25,76 +24,76 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LET_GO = 2.0
-_HAND_BACK = 5.0
-_LOOK = 0.05
+_ABORT_SECONDS = 2.0
+_RELEASE_SECONDS = 5.0
+_POLL = 0.05
 
 
 class GracefulShutdown:
-    """Hands back what this process holds, and ends it.
+    """Releases what this process holds, and ends it.
 
     Args:
         store: the ledger.
-        leases: what this process holds.
-        patience: seconds after the first signal until what is left is handed back.
-        leave: ends the process.
+        leases: of the jobs that this process runs.
+        drain_seconds: time after the first signal until the jobs that still run are released.
+        exit_process: ends the process with an exit code.
     """
 
     def __init__(
         self,
         store: JobStore,
         leases: LeaseKeeper,
-        patience: float,
+        drain_seconds: float,
         *,
-        leave: Callable[[int], object] = os._exit,
+        exit_process: Callable[[int], object] = os._exit,
     ) -> None:
         self._store = store
         self._leases = leases
-        self._patience = patience
-        self._leave = leave
+        self._drain_seconds = drain_seconds
+        self._exit_process = exit_process
         self._begun = threading.Event()
         self._at_once = threading.Event()
-        self._gone = threading.Event()
+        self._exited = threading.Event()
 
     def on_signal(self, how: str = "Warm", **_: object) -> None:
-        """Celery got a signal to shut down; called in the signal's handler."""
+        """Celery received a signal to shut down; runs inside the signal handler."""
         if self._begun.is_set() or how == "Cold":
             self._at_once.set()
         if not self._begun.is_set():
             self._begun.set()
-            threading.Thread(target=self._see_off, name="shutdown", daemon=True).start()
+            threading.Thread(target=self._drain, name="shutdown", daemon=True).start()
 
-    def finish(self) -> None:
-        """Celery is done; wait until what was broken off is handed back."""
+    def wait(self) -> None:
+        """Celery has stopped; wait until the leases of aborted jobs are released."""
         if self._at_once.is_set():
-            self._gone.wait(_LET_GO + _HAND_BACK)
+            self._exited.wait(_ABORT_SECONDS + _RELEASE_SECONDS)
 
-    def go(self, exit_code: int) -> None:
-        """Hand everything back and end the process, now."""
+    def exit_now(self, exit_code: int) -> None:
+        """Release every lease and end the process."""
         self._at_once.set()  # before Celery sees its tasks end, and ends the process
         leases = self._leases.surrender()
-        deadline = time.monotonic() + _LET_GO
-        # A request that is broken off first cannot overlap with the next worker's.
+        deadline = time.monotonic() + _ABORT_SECONDS
+        # A request that is aborted first cannot overlap with the next worker's.
         while self._leases.count and time.monotonic() < deadline:
-            time.sleep(_LOOK)
-        # A thread of its own: a Redis that is gone must not keep us.
-        handing_back = threading.Thread(target=self._release, args=(leases,), daemon=True)
-        handing_back.start()
-        handing_back.join(_HAND_BACK)
-        if handing_back.is_alive():
-            log.warning("jobs not handed back in time, their leases will run out")
+            time.sleep(_POLL)
+        # In a thread, so that an unavailable Redis does not delay the exit.
+        releasing = threading.Thread(target=self._release, args=(leases,), daemon=True)
+        releasing.start()
+        releasing.join(_RELEASE_SECONDS)
+        if releasing.is_alive():
+            log.warning("jobs not released in time, their leases will expire")
         logging.shutdown()
-        self._leave(exit_code)
-        self._gone.set()
+        self._exit_process(exit_code)
+        self._exited.set()
 
     def _release(self, leases: list[Lease]) -> None:
         try:
-            handed_back = sum(self._store.release(lease) for lease in leases)
-            log.warning("jobs handed back", extra=fields(jobs=handed_back, held=len(leases)))
+            released = sum(self._store.release(lease) for lease in leases)
+            log.warning("jobs released", extra=fields(jobs=released, held=len(leases)))
         except FaceliftError as error:
-            log.warning("jobs not handed back, their leases will run out: %s", error)
+            log.warning("jobs not released, their leases will expire: %s", error)
 
-    def _see_off(self) -> None:
-        in_time = self._at_once.wait(self._patience)
-        log.warning("leaving at once" if in_time else "leaving: the time to finish is over")
-        self.go(0)
+    def _drain(self) -> None:
+        is_early = self._at_once.wait(self._drain_seconds)
+        log.warning("exiting at once" if is_early else "exiting: the time to drain is over")
+        self.exit_now(0)

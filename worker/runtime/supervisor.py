@@ -1,7 +1,7 @@
-"""Keeps a number of worker processes running, until told to stop.
+"""Keeps a number of worker processes running until it receives SIGTERM or SIGINT.
 
-What ends a process on purpose (a stuck connection) or by accident is followed
-by a new one; what cannot start because of its settings is not.
+A process that ends, on purpose (a stuck connection) or by accident, is replaced. One that
+cannot start because of invalid settings is not.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from worker.monitoring.health import Child
 from worker.monitoring.logs import fields
 from worker.runtime.loop import Loop
 
@@ -22,22 +23,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EX_SETTINGS = 2
-_LOOK = 0.1
+_POLL = 0.1
 _LONG_ENOUGH = 60.0
 _LONGEST_PAUSE = 30.0
-_BY_SIGNAL = 128
-
-
-class Child(NamedTuple):
-    """A process that runs.
-
-    Attributes:
-        pid: its number.
-        age: seconds since it was started.
-    """
-
-    pid: int
-    age: float
+_SIGNAL_BASE = 128
 
 
 class Supervisor:
@@ -46,15 +35,15 @@ class Supervisor:
     Args:
         command: what to run.
         processes: how many of it.
-        patience: seconds a process has to end after a signal, before it is killed.
-        first_pause: seconds until a process that ended is followed by another; twice as
-            long each time that one ends within a minute, up to half a minute.
-        environment: what the process in each place, from 0 on, has in its environment besides.
-        on_end: called with its place when a process has ended unasked.
+        patience: seconds that a process has to end after a signal, before it is killed.
+        first_pause: seconds until a process that ended is replaced. The pause doubles each time
+            that a process ends within a minute, up to half a minute.
+        environment: additional environment variables of the process in each place, from 0 on.
+        on_end: called with its place when a process ended without having been stopped.
 
     Attributes:
-        wanted: how many processes there are to be.
-        restarts: how many ended unasked.
+        wanted: how many processes should run.
+        restarts: how many ended without having been stopped.
     """
 
     def __init__(
@@ -67,8 +56,8 @@ class Supervisor:
         environment: Callable[[int], Mapping[str, str]] = lambda _: {},
         on_end: Callable[[int], object] = lambda _: None,
     ) -> None:
-        self._slots = [
-            _Slot(command, environment(place), first_pause) for place in range(processes)
+        self._places = [
+            _Place(command, environment(number), first_pause) for number in range(processes)
         ]
         self._on_end = on_end
         self.wanted = processes
@@ -77,50 +66,53 @@ class Supervisor:
         self._signals = 0
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT; returns the exit code.
+        """Supervise until SIGTERM or SIGINT; returns the exit code.
 
-        The first signal lets the processes finish what is in flight, the second
-        has them hand it back at once. The code is 0 if all ended well, 2 if one
-        could not start because of its settings, else that of one that did not.
+        The first signal drains the processes, the second has them release their jobs at once.
+        The code is 0 if all ended well, 2 if one could not start because of its settings, else
+        that of a process that failed.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         while not self._signals:
-            if EX_SETTINGS in [self._look_after(place) for place in range(self.wanted)]:
-                self._see_off()
+            if EX_SETTINGS in self.check():
+                self._stop_all()
                 return EX_SETTINGS
-            time.sleep(_LOOK)
-        return self._see_off()
+            time.sleep(_POLL)
+        return self._stop_all()
+
+    def check(self) -> list[int]:
+        """Start the processes that are due; returns the exit codes of those that ended."""
+        codes = []
+        for number, place in enumerate(self._places):
+            if (code := place.check()) is not None:
+                self.restarts += 1
+                self._on_end(number)
+                codes.append(code)
+        return codes
 
     @property
     def running(self) -> tuple[Child, ...]:
-        """The processes that run; none any more once they were told to end. For any thread."""
+        """The running processes; none once they are being stopped. Safe in any thread."""
         if self._signals:
             return ()
-        found = [(slot.process, slot.started_at) for slot in self._slots]
+        found = [(place.process, place.started_at) for place in self._places]
         now = time.monotonic()
         return tuple(Child(process.pid, now - since) for process, since in found if process)
 
-    def _look_after(self, place: int) -> int | None:
-        code = self._slots[place].look_after()
-        if code is not None:
-            self.restarts += 1
-            self._on_end(place)
-        return code
-
     def _on_signal(self, *_: object) -> None:
-        self._signals += 1  # no more: a process may just be being started
+        self._signals += 1  # nothing else: a process may be starting at this moment
 
-    def _see_off(self) -> int:
+    def _stop_all(self) -> int:
         exit_code = passed_on = 0
         kill_at = time.monotonic() + self._patience
-        running = [slot.process for slot in self._slots if slot.process]
+        running = [place.process for place in self._places if place.process]
         while running:
             if passed_on < max(self._signals, 1):
                 passed_on = max(self._signals, 1)
                 for process in running:
                     process.terminate()
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
             for process in list(running):
                 if process.poll() is None and time.monotonic() > kill_at:
                     log.error(
@@ -130,13 +122,13 @@ class Supervisor:
                     process.wait()
                 if process.returncode is not None:
                     running.remove(process)
-                    if process.returncode != -signal.SIGTERM:  # ours, before it had begun to work
+                    if process.returncode != -signal.SIGTERM:  # stopped before it was set up
                         exit_code = exit_code or _exit_code(process)
         return exit_code
 
 
-class _Slot:
-    """The place of one worker process; when that ends, another takes it."""
+class _Place:
+    """The place of one worker process; when that ends, another takes the place."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], first_pause: float
@@ -148,14 +140,14 @@ class _Slot:
         self._first_pause = self._pause = first_pause
         self._start_at = float("-inf")
 
-    def look_after(self) -> int | None:
-        """Start a process if it is time for one; returns the exit code of one that has ended."""
+    def check(self) -> int | None:
+        """Start a process if one is due; returns the exit code of a process that has ended."""
         now = time.monotonic()
         if self.process is None:
             if now >= self._start_at:
-                # A session of its own: Ctrl-C in a terminal is for the supervisor only.
                 self.started_at = now
-                self.process = subprocess.Popen(  # noqa: S603 - our own
+                # In a session of its own: Ctrl-C in a terminal is for the supervisor only.
+                self.process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command,
                     env=os.environ | self._environment,
                     start_new_session=True,
@@ -178,12 +170,12 @@ class _Slot:
 
 
 def follow_parent() -> Loop:
-    """In a worker process: end in good order once the supervisor is gone."""
+    """In a worker process: shut down gracefully once the supervisor has died."""
     parent = os.getppid()
 
     def run_once() -> float:
         if os.getppid() != parent:
-            log.warning("the supervisor is gone; stopping")
+            log.warning("the supervisor died; stopping")
             os.kill(os.getpid(), signal.SIGTERM)
             return _LONG_ENOUGH
         return 1.0
@@ -192,6 +184,6 @@ def follow_parent() -> Loop:
 
 
 def _exit_code(ended: subprocess.Popen[bytes]) -> int:
-    """As a shell would tell it."""
+    """As a shell reports it: 128 and the signal's number for a process that a signal ended."""
     code = ended.returncode
-    return code if code >= 0 else _BY_SIGNAL - code
+    return code if code >= 0 else _SIGNAL_BASE - code

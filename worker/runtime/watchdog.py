@@ -1,8 +1,8 @@
-"""Sees to it that a live worker consumes.
+"""Exits the process when polling of the queue stalls while Redis is healthy.
 
-Being alive and connected is not enough: only a poll of the queue that succeeded
-counts. A worker whose Redis serves it, and which yet takes nothing from the
-queue although it has room, is stuck in a way that only a new process ends.
+To be alive and connected is not enough: only a successful poll counts. A worker that has free
+slots and a healthy Redis, and yet takes nothing from the queue, is stuck in a way that only a new
+process ends.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ log = logging.getLogger(__name__)
 
 EX_STUCK = 75
 _PATIENCE = 15.0
-_LOOK = 1.0
+_INTERVAL = 1.0
 _LATE = 5.0
 
 
-class PollWatch:
-    """Ends a process that consumes nothing.
+class PollWatchdog:
+    """Ends a process that stopped consuming.
 
     Args:
-        store: the ledger, asked whether Redis serves us.
+        store: the ledger, whose Redis is checked.
         has_room: whether the worker could take another job.
-        last_poll: monotonic time of the last poll that succeeded.
-        on_stuck: called once, with the exit code, when the worker is stuck.
-        patience: seconds without a poll until it counts as stuck.
+        last_poll: monotonic time of the last successful poll.
+        on_stuck: called with the exit code when the worker is stuck.
+        patience: seconds without a poll until the worker counts as stuck.
         monotonic: seconds that never go back.
     """
 
@@ -52,13 +52,13 @@ class PollWatch:
         self._on_stuck = on_stuck
         self._patience = patience
         self._monotonic = monotonic
-        self._excused_at = self._looked_at = monotonic()
+        self._excused_at = self._checked_at = monotonic()
 
     def run_once(self) -> float:
-        """Look once; returns the seconds until the next look.
+        """Check; returns the seconds until the next check.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: Redis does not serve us, which excuses the worker.
+            LedgerUnavailable, LedgerRefused: Redis is unhealthy, which excuses the worker.
         """
         excused = not self._has_room()
         try:
@@ -69,16 +69,16 @@ class PollWatch:
         finally:
             now = self._monotonic()
             # This process was frozen, or waited for a Redis that was.
-            late = now - self._looked_at > _LOOK + _LATE
-            self._looked_at = now
+            late = now - self._checked_at > _INTERVAL + _LATE
+            self._checked_at = now
             if excused or late:
                 self._excused_at = now
         silent = now - max(self._last_poll(), self._excused_at)
         if silent > self._patience:
             log.critical(
-                "stuck: Redis serves us, but for %.0f s no poll of the queue succeeded; "
-                "ending this process so that it is started anew",
+                "stuck: Redis is healthy, but for %.0f s no poll of the queue succeeded; "
+                "ending this process so that a new one starts",
                 silent,
             )
             self._on_stuck(EX_STUCK)
-        return _LOOK
+        return _INTERVAL

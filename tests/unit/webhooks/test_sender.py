@@ -163,7 +163,7 @@ def test_each_attempt_is_counted_by_its_result() -> None:
     runs.run_once()
     runs.close()
     counted = {
-        result: registry.get_sample_value("facelift_webhook_tries_total", {"result": result})
+        result: registry.get_sample_value("facelift_webhook_attempts_total", {"result": result})
         for result in ("sent", "failed", "given_up")
     }
     assert counted == {"sent": 2, "failed": 1, "given_up": 1}
