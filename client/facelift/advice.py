@@ -1,11 +1,11 @@
-"""What to do about an outcome or a wait: one table, the same as in docs/outcomes.md."""
+"""The advice for each outcome and wait reason; docs/outcomes.md has the same sentences."""
 
 from __future__ import annotations
 
 from facelift.codes import OutcomeCode, WaitReason
 
 _NOTHING = "nothing"
-_ITS_OWN_RETRY = "nothing; if it lasts, look at the endpoint"
+_RETRIED = "nothing; if it lasts, look at the endpoint"
 _KEY = (
     "check the account's API key and plan; a changed key or `facelift resume ACCOUNT` lets it go on"
 )
@@ -13,7 +13,7 @@ _SETTINGS = "check the workers' settings with `facelift doctor`"
 _ENDPOINT_URL = "check `FACELIFT_ENDPOINT_URL`"
 _CHATBOT = "check the chatbot id"
 _MESSAGE = "read the message"
-_WHO = "`facelift status` says who paused it and why; `facelift resume` ends it"
+_PAUSED = "`facelift status` says who paused it and why; `facelift resume` ends it"
 
 OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.DELIVERED: _NOTHING,
@@ -49,30 +49,30 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.EXPIRED: "see its attempts for what held it up",
     OutcomeCode.SUPERSEDED: _NOTHING,
     OutcomeCode.CANCELLED: _NOTHING,
-    OutcomeCode.SERVER_ERROR: _ITS_OWN_RETRY,
-    OutcomeCode.TIMEOUT: _ITS_OWN_RETRY,
+    OutcomeCode.SERVER_ERROR: _RETRIED,
+    OutcomeCode.TIMEOUT: _RETRIED,
     OutcomeCode.TOO_EARLY: _NOTHING,
     OutcomeCode.CONNECTION_FAILED: "if it lasts, `facelift doctor` says how far it gets",
     OutcomeCode.DNS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
     OutcomeCode.TLS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
-    OutcomeCode.CONNECTION_LOST: _ITS_OWN_RETRY,
-    OutcomeCode.MALFORMED_RESPONSE: _ITS_OWN_RETRY,
+    OutcomeCode.CONNECTION_LOST: _RETRIED,
+    OutcomeCode.MALFORMED_RESPONSE: _RETRIED,
     OutcomeCode.IMAGE_STORE_UNAVAILABLE: "check the store; `facelift doctor` tries it",
     OutcomeCode.INTERNAL_ERROR: "look at the worker's log, and report it",
     OutcomeCode.RATE_LIMITED: _NOTHING,
     OutcomeCode.WORKER_LOST: "nothing; if it repeats, look at the workers' logs",
 }
-"""By why a job ended, or why an attempt did not succeed."""
+"""For the outcome of a job or of an attempt."""
 
 WAITS: dict[WaitReason, str] = {
     WaitReason.SCHEDULED: _NOTHING,
     WaitReason.RETRY: _NOTHING,
     WaitReason.BACKLOG: "nothing, or have the vendor raise the limit",
     WaitReason.RATE_LIMITED: _NOTHING,
-    WaitReason.ACCOUNT_PAUSED: _WHO,
-    WaitReason.ALL_PAUSED: _WHO,
+    WaitReason.ACCOUNT_PAUSED: _PAUSED,
+    WaitReason.ALL_PAUSED: _PAUSED,
     WaitReason.ENDPOINT_DOWN: "look at the endpoint; the jobs go on by themselves once it is back",
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
 }
-"""By what a job waits for."""
+"""For what a job waits for."""

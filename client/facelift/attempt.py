@@ -1,4 +1,4 @@
-"""One try at a job, as the record's history has it."""
+"""One attempt at a job, as the record's history has it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a job, and what was decided after it.
+    """One attempt at a job, and the decision that followed.
 
     Attributes:
         number: position in the job's history, from 1; 0 until it is recorded.
         started_at: Unix seconds.
-        duration: seconds, from claim to decision.
-        code: what happened.
+        duration: seconds, from acquiring the lease to the decision.
+        code: its outcome.
         http_status: the response's status, if there was a response.
-        decision: what was decided.
+        decision: what follows.
         reason: why, for a person.
-        next_at: Unix seconds of the next try, after `retry`.
-        counted: whether it used up one of the job's attempts.
+        next_at: Unix seconds of the next attempt, after `retry`.
+        counted: whether it counts against the job's attempts.
     """
 
     started_at: float
@@ -39,29 +39,26 @@ class Attempt:
     number: int = 0
 
     def encode(self) -> str:
-        """As JSON, without the number: its field in the record holds that."""
+        """The attempt as JSON, without the number, which is the field's name in the record."""
         return _to_json(self._stored())
 
     def encode_last(self, outcome: str, message: str) -> str:
-        """The same for the attempt that ends a job, without what the record then says itself.
-
-        It began when the job was claimed. Records are many, so they should be small.
-        """
-        told = _told_by({"outcome": outcome, "message": message})
+        """The attempt that ends a job, without what the record says too: records are many."""
+        implied = _implied_by({"outcome": outcome, "message": message})
         return _to_json(
             {
                 name: value
                 for name, value in self._stored().items()
-                if name not in {"started_at", "http_status"} and told.get(name) != value
+                if name not in {"started_at", "http_status"} and implied.get(name) != value
             }
         )
 
     @classmethod
     def decode(cls, number: int, text: str, record: Mapping[str, str]) -> Self:
-        """Read what was written, out of the hash of `record`."""
+        """Read an attempt out of the hash of `record`."""
         stored = json.loads(text)
         if "started_at" not in stored:
-            stored = _told_by(record) | stored
+            stored = _implied_by(record) | stored
         return cls(
             number=number,
             started_at=stored["started_at"],
@@ -79,13 +76,11 @@ class Attempt:
 
 
 _STORED = tuple(field.name for field in fields(Attempt) if field.name != "number")
-
-
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def _told_by(record: Mapping[str, str]) -> dict[str, Any]:
-    """What a record says of the attempt that ended it."""
+def _implied_by(record: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of an ended job's last attempt that follow from the record."""
     delivered = record["outcome"] == OutcomeCode.DELIVERED
     return {
         "started_at": float(record.get("started_at", 0)),

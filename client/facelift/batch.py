@@ -1,4 +1,4 @@
-"""How a batch stands. A pure value; it is asked for in `batches.py`."""
+"""The progress of a batch: its jobs by state and by outcome."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _CODE = "code:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStatus:
-    """How many jobs of a batch are where. Times are Unix seconds.
+    """The progress of a batch. Times are Unix seconds.
 
     Attributes:
         id: the batch's name.
         total: how many jobs it has had so far; more may be added.
-        states: how many of them are in which state; states that none is in are left out.
-        codes: how many of them ended for which reason.
+        states: number of jobs by state; states without a job are left out.
+        codes: number of ended jobs by outcome.
         created_at: when its first job was enqueued.
         finished_at: when its last job ended; None while one has not.
     """
@@ -45,7 +45,7 @@ class BatchStatus:
 
     @classmethod
     def decode(cls, batch_id: str, stored: Mapping[str, str]) -> Self:
-        """Read a batch's hash; fields it does not know are left alone."""
+        """Read a batch's hash; unknown fields are ignored."""
         codes = {
             OutcomeCode.read(name.removeprefix(_CODE)): int(count)
             for name, count in sorted(stored.items())
@@ -62,5 +62,5 @@ class BatchStatus:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """The same under the same names, ready for JSON."""
+        """The same names and values, ready for JSON."""
         return asdict(self) | {"pending": self.pending, "is_complete": self.is_complete}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from facelift.errors import InvalidSettings
@@ -45,7 +46,8 @@ def _of(
 class UploadClient:
     """Enqueues uploads, reads their outcomes, pauses and resumes.
 
-    Thread-safe; keep one and share it. It connects at the first call.
+    Thread-safe; keep one and share it. It connects at the first call. Every method that asks
+    Redis raises `LedgerUnavailable` if Redis cannot be reached, and `LedgerRefused` if it refuses.
 
     Args:
         redis_url: the Redis that the workers use; `rediss://` for TLS.
@@ -83,7 +85,7 @@ class UploadClient:
             notifications = Notifications(redis, redis_url)
             ledger = JobStore(redis, keys=keys, notifications=notifications)
         self.source = LedgerSource(ledger, is_fixed)
-        self._producer = Producer(self.source, lifetime, idempotency_window)
+        self._producer = Producer(self.source, lifetime, math.ceil(idempotency_window))
         self._observer = Observer(self.source)
         self._batches = Batches(self.source)
         self._operator = Operator(self.source)

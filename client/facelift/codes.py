@@ -1,4 +1,4 @@
-"""The words for where a job stands and why: states, outcomes, wait reasons, decisions."""
+"""The enumerated words of a record: states, outcomes, wait reasons, decisions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Self
 
 
 class Growing(StrEnum):
-    """Words to which later releases may add."""
+    """An enumeration to which later releases may add."""
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """The word in a record; one that a newer release wrote is kept as it stands there."""
+        """The member for a record's text; text of a newer release is kept as it is."""
         try:
             return cls(text)
         except ValueError:
@@ -21,18 +21,18 @@ class Growing(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands. The last five are terminal: they never change."""
+    """The state of a job. The last five are terminal: they never change."""
 
     QUEUED = "queued"
-    """Its message is on its way to a worker."""
+    """Its wake-up message is on its way to a worker."""
     RUNNING = "running"
     """A worker holds its lease."""
     WAITING = "waiting"
-    """It waits in Redis for `wait_reason`, until `wait_until` at the latest."""
+    """It waits in Redis because of `wait_reason`, until `wait_until` at the latest."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SUPERSEDED = "superseded"
-    """A newer picture of the same chatbot was delivered first."""
+    """A newer image of the same chatbot was delivered first."""
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     """Its deadline passed before it could be delivered."""
@@ -83,7 +83,7 @@ class OutcomeCode(Growing):
     SUPERSEDED = "superseded"
     CANCELLED = "cancelled"
 
-    # Causes that are tried again; they stand in attempts only.
+    # Causes of another attempt; they appear in attempts only.
     SERVER_ERROR = "server_error"
     RATE_LIMITED = "rate_limited"
     TOO_EARLY = "too_early"
@@ -145,7 +145,7 @@ _RETRYABLE = {
 
 
 class WaitReason(Growing):
-    """What a waiting job waits for."""
+    """Why a job waits."""
 
     SCHEDULED = "scheduled"
     """Its `not_before`."""
@@ -160,7 +160,7 @@ class WaitReason(Growing):
     ALL_PAUSED = "all_paused"
     """An operator paused everything."""
     ENDPOINT_DOWN = "endpoint_down"
-    """The endpoint failed too often; it is tried every few seconds."""
+    """The circuit breaker is open; a probe tests the endpoint every few seconds."""
     CHATBOT_BUSY = "chatbot_busy"
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"
@@ -168,7 +168,7 @@ class WaitReason(Growing):
 
     @property
     def is_of_account(self) -> bool:
-        """Whether the job waits in the lane of its account, which all its jobs share."""
+        """Whether the job waits in the account queue, in the order of all jobs of its account."""
         return self in {
             WaitReason.BACKLOG,
             WaitReason.RATE_LIMITED,
@@ -179,21 +179,21 @@ class WaitReason(Growing):
 
 
 class Decision(Growing):
-    """What was decided after an attempt."""
+    """What follows an attempt."""
 
     SUCCEED = "succeed"
     RETRY = "retry"
     FAIL = "fail"
     RESCUE = "rescue"
-    """Its worker was lost; another takes over."""
+    """The worker lost its lease; another worker takes over."""
 
 
 class Cancellation(StrEnum):
-    """What came of asking for a job to be cancelled."""
+    """What cancelling a job did."""
 
     CANCELLED = "cancelled"
-    """It is cancelled; its picture will not be delivered."""
+    """It is cancelled; its image will not be delivered."""
     REQUESTED = "requested"
-    """A worker runs it: its picture may still be delivered, but no further try begins."""
+    """A worker runs it: its image may still be delivered, but no further attempt begins."""
     ENDED = "ended"
-    """Too late: it had ended before, as its record tells."""
+    """Too late: it had ended before; its record has the outcome."""

@@ -1,7 +1,6 @@
-"""The job a producer asks for, and every rule that its fields obey.
+"""The job that a producer asks for, and the rules for its fields. A `check_` raises `InvalidJob`.
 
-Names of tasks and queue live here too: they are the other half of the contract.
-What becomes of a job is told in `record.py`.
+The names of the Celery tasks are here too: they are the other half of the contract.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ DEFAULT_ACCOUNT = "default"
 
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_JOB_ID = _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
@@ -34,14 +33,14 @@ _LATEST_SECONDS = 1e11  # the year 5138; a larger number is milliseconds by mist
 
 
 class Fit(StrEnum):
-    """What a worker may do to a picture that cannot be sent as it is."""
+    """What a worker may do to an image that would be refused."""
 
     STRICT = "strict"
     """Nothing: the exact bytes are sent, or refused."""
     CROP = "crop"
     """Cut its longer sides, keep the centre, and re-encode it."""
     PAD = "pad"
-    """Put it onto a square ground, white or transparent, and re-encode it."""
+    """Put it onto a square background, white or transparent, and re-encode it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ class ImageRef:
     """A stored image: `<store>:<path>`, e.g. `media:bots/42.png`.
 
     Attributes:
-        store: a name that the workers' settings know.
-        path: where in that store.
+        store: a name from the workers' settings.
+        path: within that store.
     """
 
     store: str
@@ -61,7 +60,7 @@ class ImageRef:
         """Read `<store>:<path>`.
 
         Raises:
-            InvalidJob: the text is not of that form.
+            InvalidJob: `text` has another form.
         """
         check_text("image", text, _PATH_LENGTH)
         store, colon, path = text.partition(":")
@@ -83,10 +82,10 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadJob:
-    """Put this image onto this chatbot. Checked when made; immutable since.
+    """The job to upload an image to a chatbot. Checked when it is made; immutable.
 
     Attributes:
-        chatbot_id: the chatbot, as Chatbase names it.
+        chatbot_id: the chatbot's id at Chatbase.
         image: the stored image, `<store>:<path>`.
         account: which of the workers' API keys to use.
         idempotency_key: enqueueing again with the same key gives the same job.
@@ -94,11 +93,11 @@ class UploadJob:
         not_before: Unix seconds; the job is not started earlier.
         expires_at: Unix seconds; a job not delivered by then ends as `expired`.
         fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
-            picture that would be refused square, small enough and still; see docs/images.md.
+            image that would be refused square, small enough and still; see docs/images.md.
         batch: a name that many jobs share, to follow or cancel them as one.
 
     Raises:
-        InvalidJob: a field is not what it must be; it names the field.
+        InvalidJob: a field has a wrong value; names the field.
     """
 
     chatbot_id: str
@@ -154,39 +153,17 @@ class UploadJob:
 
 
 def check_job_id(job_id: object) -> str:
-    """Return `job_id` if it can be one.
-
-    Raises:
-        InvalidJob: it cannot.
-    """
-    if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
-        raise InvalidJob(
-            "job_id",
-            f"must be 1 to 64 of letters, digits, _ and -, such as a UUID, not {_show(job_id)}",
-        )
-    return job_id
+    """Return `job_id` if it can be one."""
+    return _check_name("job_id", job_id, "a UUID")
 
 
 def check_batch(batch: object) -> str:
-    """Return `batch` if it can be the name of one.
-
-    Raises:
-        InvalidJob: it cannot.
-    """
-    if not isinstance(batch, str) or not _BATCH.fullmatch(batch):
-        raise InvalidJob(
-            "batch",
-            f"must be 1 to 64 of letters, digits, _ and -, such as logos-2026, not {_show(batch)}",
-        )
-    return batch
+    """Return `batch` if it can be a batch's name."""
+    return _check_name("batch", batch, "logos-2026")
 
 
 def check_account(account: object) -> str:
-    """Return `account` if it can be the name of one.
-
-    Raises:
-        InvalidJob: it cannot.
-    """
+    """Return `account` if it can be an account's name."""
     name = check_text("account", account, 40)
     if not _ACCOUNT.fullmatch(name):
         raise InvalidJob("account", "must be 1 to 40 of a-z, 0-9, _ and -, in lower case")
@@ -199,22 +176,14 @@ def account_key(account: str) -> str:
 
 
 def check_limit(field: str, limit: int, most: int) -> int:
-    """Return `limit` if it is from 1 to `most`.
-
-    Raises:
-        InvalidJob: it is not.
-    """
+    """Return `limit` if it is from 1 to `most`."""
     if not 1 <= limit <= most:
         raise InvalidJob(field, f"must be a whole number from 1 to {most}")
     return limit
 
 
 def check_text(field: str, value: object, longest: int) -> str:
-    """Return `value` if it is a line of text, not blank, of up to `longest` characters.
-
-    Raises:
-        InvalidJob: it is not.
-    """
+    """Return `value` if it is a non-blank line of text, of up to `longest` characters."""
     if not isinstance(value, str):
         raise InvalidJob(field, f"must be text, not {type(value).__name__}")
     if not value.strip():
@@ -231,11 +200,7 @@ def check_text(field: str, value: object, longest: int) -> str:
 
 
 def check_time(field: str, value: object) -> float | None:
-    """Return a time as Unix seconds, be it that, a datetime with its zone, or None.
-
-    Raises:
-        InvalidJob: it is none of them.
-    """
+    """Return a time as Unix seconds: a number, a datetime with its zone, or None."""
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -247,6 +212,15 @@ def check_time(field: str, value: object) -> float | None:
     if not 0 < value < _LATEST_SECONDS:
         raise InvalidJob(field, "must be Unix seconds (not milliseconds), from 1970 to 5138")
     return round(float(value), 3)  # as precise as the record holds it
+
+
+def _check_name(field: str, value: object, example: str) -> str:
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    raise InvalidJob(
+        field,
+        f"must be 1 to 64 of letters, digits, _ and -, such as {example}, not {_show(value)}",
+    )
 
 
 def _show(value: object) -> str:

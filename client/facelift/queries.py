@@ -1,4 +1,4 @@
-"""What is asked of many jobs at once, and what is told of them. Pure values."""
+"""Questions about many jobs, and the answers: a filter, a page of records, an outcome."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs are looked for; None for any.
+    """Which jobs to find; None matches any.
 
     Attributes:
-        state: where they stand.
-        account: whose they are.
-        chatbot_id: whose pictures.
-        code: what became of them.
+        state: their state.
+        account: whose API key they use.
+        chatbot_id: their chatbot.
+        code: their outcome.
         since: Unix seconds; enqueued then or later.
         before: Unix seconds; enqueued earlier.
-        batch: to which they belong.
+        batch: the batch that they belong to.
     """
 
     state: JobState | None = None
@@ -37,7 +37,7 @@ class JobFilter:
     batch: str | None = None
 
     def encode(self) -> list[str | float]:
-        """In the order in which the script `find` takes them, '' for any."""
+        """The arguments of the script `find`, in its order; '' matches any."""
         account = None if self.account is None else account_key(self.account)
         by_what = (self.state, account, self.chatbot_id, self.code)
         asked = (*by_what, self.since, self.before, self.batch)
@@ -46,11 +46,11 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the jobs that were looked for, those enqueued last first.
+    """Some of the jobs that were found, newest first.
 
     Attributes:
-        records: of the jobs.
-        cursor: what to ask with for the next page; None at the end.
+        records: their records.
+        cursor: the argument for the next page; None at the end.
     """
 
     records: tuple[JobRecord, ...]
@@ -59,10 +59,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a job, as the stream of outcomes tells it.
+    """The outcome of a job, as an entry of the stream of outcomes.
 
     Attributes:
-        entry: its place in the stream, such as `1764000000123-0`.
+        entry: its position in the stream, such as `1764000000123-0`.
         job_id: the job.
         state: a terminal one.
         outcome: why it ended.
@@ -83,7 +83,7 @@ class Outcome:
 
     @classmethod
     def decode(cls, entry: str, fields: Mapping[str, str]) -> Self:
-        """Read an entry; fields it does not know are left alone."""
+        """Read an entry; unknown fields are ignored."""
         return cls(
             entry=entry,
             job_id=fields["job"],
@@ -96,5 +96,5 @@ class Outcome:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """The same under the same names, ready for JSON."""
+        """The same names and values, ready for JSON."""
         return asdict(self)

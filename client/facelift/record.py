@@ -1,8 +1,4 @@
-"""What is known of a job.
-
-A pure value. How it lies in Redis is `store.py`'s affair; which script moves a
-job from one state to the next is told in `lua/`.
-"""
+"""The record of a job: its state, its outcome and its attempts."""
 
 from __future__ import annotations
 
@@ -17,33 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
-"""The version of the record's form that this release writes and reads; see docs/contract.md."""
+"""The version of the record's schema that this release writes and reads; see docs/contract.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """All that is known of a job. Times are Unix seconds.
+    """The record of a job. Times are Unix seconds.
 
     Attributes:
-        id: the job's id, which is its Celery task's id too.
-        state: where it stands.
+        id: the job's id; its Celery task has the same.
+        state: its present state.
         outcome: why it ended; None until it has.
-        message: the outcome, or what it waits for, in a sentence for a person.
+        message: its outcome, or what it waits for, in a sentence for a person.
         http_status: the last response's status, if there was a response.
         attempts: its history, oldest first; only the newest 32 are kept.
-        attempts_used: how many of its attempts it has used up.
-        lost_leases: how many workers were lost while they ran it.
+        attempts_used: how many attempts counted.
+        lost_leases: how often a worker lost its lease on the job.
         wait_reason: what it waits for, while waiting.
-        wait_until: when somebody looks at it again, while waiting; an estimate for one that
-            waits for its account.
+        wait_until: when it is due again, while waiting; an estimate if it waits for its
+            account.
         image_sha256: of the image when it was first read, if it was to be read again.
         superseded_by: the newer job of its chatbot that was delivered.
         replay_of: the ended job that this one repeats.
-        worker: who ran it last.
+        worker: the worker that ran it last.
         created_at: when it was enqueued.
-        started_at: when it was claimed last.
+        started_at: when a worker last acquired its lease.
         finished_at: when it ended.
-        version: of the record's form; see `SCHEMA_VERSION`.
+        version: of the record's schema; see `SCHEMA_VERSION`.
 
     The other fields are those of `UploadJob`.
     """
@@ -78,7 +74,7 @@ class JobRecord:
 
     @classmethod
     def decode(cls, job_id: str, stored: Mapping[str, str]) -> Self:
-        """Read a record's hash; fields it does not know are left alone."""
+        """Read a record's hash; unknown fields are ignored."""
 
         def number(name: str) -> float | None:
             return float(stored[name]) if name in stored else None
@@ -120,5 +116,5 @@ class JobRecord:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """The record under the same names, ready for JSON."""
+        """The same names and values, ready for JSON."""
         return asdict(self)

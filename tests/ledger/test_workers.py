@@ -95,7 +95,7 @@ def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
         (100, 90, 5, None),
         (99, 20, 5, None),
         (99, 21, 0, "has room, but asked for no job for 21 s"),
-        (100, 0.5, 21, "not heard of for 21 s"),
+        (100, 0.5, 21, "without a heartbeat for 21 s"),
     ],
 )
 def test_a_worker_consumes_if_it_polls_or_is_full_and_is_heard_of(

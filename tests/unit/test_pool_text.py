@@ -147,7 +147,7 @@ def test_a_pause_of_everything_is_told_beside_the_accounts() -> None:
     [
         ({"busy": 100, "last_poll_at": NOW - 90}, "100 of 100 all its slots are busy"),
         ({"last_poll_at": NOW - 90}, "3 of 100 has room, but asked for no job for 87 s"),
-        ({"seen_at": NOW - 25, "last_poll_at": NOW - 26}, "3 of 100 not heard of for 25 s"),
+        ({"seen_at": NOW - 25, "last_poll_at": NOW - 26}, "3 of 100 without a heartbeat for 25 s"),
     ],
 )
 def test_a_worker_is_told_as_it_stands(changes: dict[str, object], told: str) -> None:

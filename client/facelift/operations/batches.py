@@ -67,24 +67,19 @@ def follow_batch(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Batches:
-    """Reads the progress of batches, and cancels the rest of them.
+    """Reads the progress of batches, and cancels the rest of them."""
 
-    Args:
-        source: of the ledger.
-    """
-
-    def __init__(self, source: LedgerSource) -> None:
-        self._source = source
+    source: LedgerSource
 
     def batch(self, batch_id: str) -> BatchStatus:
         """Count the jobs of a batch by state and outcome.
 
         Raises:
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return self._source.ledger.batch(check_batch(batch_id))
+        return self.source.ledger.batch(check_batch(batch_id))
 
     def batches(self, limit: int = 20) -> tuple[BatchStatus, ...]:
         """The latest batches, newest first.
@@ -94,9 +89,8 @@ class Batches:
 
         Raises:
             InvalidJob: `limit` is out of bounds.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return tuple(self._source.ledger.batches(check_limit("limit", limit, _MOST_LISTED)))
+        return tuple(self.source.ledger.batches(check_limit("limit", limit, _MOST_LISTED)))
 
     def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:
         """Wait until every job that the batch has had so far has ended.
@@ -108,7 +102,6 @@ class Batches:
         Raises:
             BatchTimeout: some have not ended by then; they go on.
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
         *_, status = self.watch_batch(batch_id, timeout)
         return status
@@ -124,9 +117,9 @@ class Batches:
             every: seconds between two readings at least.
 
         Raises:
-            BatchTimeout, BatchNotFound, LedgerUnavailable, LedgerRefused: as for `wait_batch`.
+            BatchTimeout, BatchNotFound: as for `wait_batch`.
         """
-        following = follow_batch(self._source.ledger, batch_id, timeout, every)
+        following = follow_batch(self.source.ledger, batch_id, timeout, every)
         return follow(following, lambda: self.batch(batch_id))
 
     def cancel_batch(self, batch_id: str) -> BatchCancellation:
@@ -136,8 +129,7 @@ class Batches:
 
         Raises:
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused; some of the
-                jobs may be cancelled.
+            LedgerUnavailable, LedgerRefused: some of the jobs may be cancelled.
         """
         self.batch(batch_id)
-        return BatchCancellation(*self._source.ledger.cancel_batch(batch_id))
+        return BatchCancellation(*self.source.ledger.cancel_batch(batch_id))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError, InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import UploadJob, check_job_id
@@ -71,21 +70,19 @@ class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
         self.job_ids = job_ids
 
 
+@dataclass(frozen=True, slots=True)
 class Producer:
     """Records jobs and sends their wake-up messages; each job in one atomic step.
 
-    Args:
+    Attributes:
         source: of the ledger.
         lifetime: seconds until a job expires, if it does not say.
         idempotency_window: seconds for which an idempotency key is remembered.
     """
 
-    def __init__(self, source: LedgerSource, lifetime: float, idempotency_window: float) -> None:
-        self._source = source
-        self._limits: dict[str, Any] = {
-            "lifetime": lifetime,
-            "idempotency_window": math.ceil(idempotency_window),
-        }
+    source: LedgerSource
+    lifetime: float
+    idempotency_window: int
 
     def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
         """Do what `UploadClient.enqueue` does, for a job that was made and checked before."""
@@ -118,8 +115,10 @@ class Producer:
         try:
             while (at := len(done)) < len(jobs):
                 batch = jobs[at : at + _JOBS_A_ROUND_TRIP]
-                replies = self._source.ledger.enqueue_each(
-                    zip(batch, ids[at:], strict=False), **self._limits
+                replies = self.source.ledger.enqueue_each(
+                    zip(batch, ids[at:], strict=False),
+                    lifetime=self.lifetime,
+                    idempotency_window=self.idempotency_window,
                 )
                 for job, (is_new, record) in zip(batch, replies, strict=True):
                     conflict = None if is_new else _conflict(job, record)
@@ -135,7 +134,7 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: it may or may not be cancelled; cancel it again.
         """
-        return self._source.ledger.cancel(check_job_id(job_id))
+        return self.source.ledger.cancel(check_job_id(job_id))
 
     def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
         """Enqueue what an ended job was about once more, as a new job.
@@ -153,7 +152,7 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
         """
-        ended = self._source.ledger.get(check_job_id(job_id))
+        ended = self.source.ledger.get(check_job_id(job_id))
         if not ended.state.is_terminal:
             raise InvalidJob("replay_of", f"job {job_id} is {ended.state}; it must have ended")
         job = UploadJob(
@@ -171,11 +170,12 @@ class Producer:
     def _enqueue(
         self, job: UploadJob, job_id: str | None, *, replay_of: str | None = None
     ) -> JobRecord:
-        is_new, record = self._source.ledger.enqueue(
+        is_new, record = self.source.ledger.enqueue(
             job,
             _new_id() if job_id is None else check_job_id(job_id),
+            lifetime=self.lifetime,
+            idempotency_window=self.idempotency_window,
             replay_of=replay_of,
-            **self._limits,
         )
         if not is_new and (conflict := _conflict(job, record)):
             raise conflict

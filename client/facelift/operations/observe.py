@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,24 +54,19 @@ def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRe
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Observer:
-    """Reads records and the stream of outcomes.
+    """Reads records and the stream of outcomes."""
 
-    Args:
-        source: of the ledger.
-    """
-
-    def __init__(self, source: LedgerSource) -> None:
-        self._source = source
+    source: LedgerSource
 
     def status(self, job_id: str) -> JobRecord:
         """Read the job's record.
 
         Raises:
             JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return self._source.ledger.get(check_job_id(job_id))
+        return self.source.ledger.get(check_job_id(job_id))
 
     def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:
         """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
@@ -82,7 +78,6 @@ class Observer:
         Raises:
             WaitTimeout: it has not ended by then; it goes on.
             JobNotFound: it was never enqueued, or its record expired.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
         *_, record = self.watch(job_id, timeout)
         return record
@@ -95,9 +90,9 @@ class Observer:
             timeout: seconds to watch at most.
 
         Raises:
-            WaitTimeout, JobNotFound, LedgerUnavailable, LedgerRefused: as for `wait`.
+            WaitTimeout, JobNotFound: as for `wait`.
         """
-        following = follow_job(self._source.ledger, job_id, timeout)
+        following = follow_job(self.source.ledger, job_id, timeout)
         return follow(following, lambda: self.status(job_id))
 
     def find(
@@ -130,7 +125,6 @@ class Observer:
 
         Raises:
             InvalidJob: one of these has a wrong value.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
         wanted = JobFilter(
             state=_one_of("state", JobState, state),
@@ -143,9 +137,7 @@ class Observer:
         )
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidJob("cursor", "must be that of a page")
-        return self._source.ledger.find(
-            wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
-        )
+        return self.source.ledger.find(wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor)
 
     def history(self, chatbot_id: str, limit: int = 20) -> tuple[JobRecord, ...]:
         """The last jobs of a chatbot, newest first; see `find`."""
@@ -163,9 +155,8 @@ class Observer:
 
         Raises:
             InvalidJob: `after` is not an entry.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        ledger = self._source.ledger
+        ledger = self.source.ledger
         after = ledger.last_outcome() if after == "$" else _check_entry(after)
         now = ledger.notifications.now
         silent_since = now()

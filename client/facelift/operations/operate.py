@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facelift.errors import InvalidJob
@@ -22,15 +23,11 @@ _REASON_LENGTH = 200
 _EVENTS_KEPT = 200
 
 
+@dataclass(frozen=True, slots=True)
 class Operator:
-    """Pauses and resumes, for all workers at once, and reads the state of the pool.
+    """Pauses and resumes, for all workers at once, and reads the state of the pool."""
 
-    Args:
-        source: of the ledger.
-    """
-
-    def __init__(self, source: LedgerSource) -> None:
-        self._source = source
+    source: LedgerSource
 
     def pause(
         self,
@@ -62,7 +59,7 @@ class Operator:
         end = check_time("until", until)
         if end is not None and end <= self.pool(events=1).at:
             raise InvalidJob("until", "must be in the future")
-        return self._source.ledger.pool.pause(name, by=who, reason=reason, until=end)
+        return self.source.ledger.pool.pause(name, by=who, reason=reason, until=end)
 
     def resume(self, account: str | None = None, *, by: str | None = None) -> bool:
         """End the pause of an account, or the pause of everything.
@@ -82,7 +79,7 @@ class Operator:
             InvalidJob: an argument has a wrong value; nothing was resumed.
             LedgerUnavailable, LedgerRefused: it may or may not be resumed; resume it again.
         """
-        return self._source.ledger.pool.resume(_account(account), by=_who(by))
+        return self.source.ledger.pool.resume(_account(account), by=_who(by))
 
     def pool(self, events: int = 20) -> PoolStatus:
         """Read the state of the pool: breaker, pauses, accounts, workers, the latest events.
@@ -92,9 +89,8 @@ class Operator:
 
         Raises:
             InvalidJob: `events` is out of bounds.
-            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
         """
-        return self._source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
+        return self.source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
 
     def server(self) -> ServerStatus:
         """Read how Redis is set up, after a test write.
@@ -103,7 +99,7 @@ class Operator:
             LedgerUnavailable: it cannot be reached, or takes no writes now.
             LedgerRefused: it is full, or these credentials may not write or ask this.
         """
-        return self._source.ledger.server()
+        return self.source.ledger.server()
 
 
 def _account(account: str | None) -> str | None:

@@ -1,1 +1,1 @@
-"""How the pool, its workers and the Redis of the ledger are doing: values to read."""
+"""The state of the pool, of its workers and of the ledger's Redis: values to read."""

@@ -1,7 +1,4 @@
-"""How the pool stands: the endpoint's breaker, pauses, accounts, workers, what happened lately.
-
-Pure values; `pool.py` reads them.
-"""
+"""The state of the pool: circuit breaker, pauses, accounts, workers and the latest events."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class BreakerState(StrEnum):
-    """Whether requests go to the endpoint."""
+    """The state of the endpoint's circuit breaker."""
 
     CLOSED = "closed"
-    """They do."""
+    """Requests are sent."""
     OPEN = "open"
-    """It is down: they wait."""
+    """The endpoint is down: jobs wait."""
     HALF_OPEN = "half_open"
-    """One is on its way, to see whether it is back."""
+    """A probe is in flight, to see whether the endpoint is back."""
 
 
 class EventKind(Growing):
-    """What may happen to the pool."""
+    """The kinds of events."""
 
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"
@@ -43,14 +40,14 @@ class EventKind(Growing):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to the pool.
+    """Something that happened to the pool.
 
     Attributes:
         at: Unix seconds.
-        kind: what.
+        kind: what happened.
         reason: why, for a person; may be empty.
-        by: who did it; `facelift` for what happens by itself.
-        account: whom it concerns; None for everything.
+        by: who did it; `facelift` if nobody did.
+        account: the account; None for all.
     """
 
     at: float
@@ -61,7 +58,7 @@ class Event:
 
     @classmethod
     def decode(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what the scripts wrote."""
+        """Read an event that a script wrote."""
         return cls(
             at=stored["at"],
             kind=EventKind.read(stored["what"]),
@@ -73,14 +70,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Jobs wait, those under way are finished.
+    """A pause: jobs wait, running ones are finished.
 
     Attributes:
         code: `operator`, or the outcome code that caused it.
         reason: why, for a person; may be empty.
-        by: who did it; `facelift` for what happens by itself.
-        at: Unix seconds; since when.
-        until: Unix seconds; None until somebody ends it.
+        by: who did it; `facelift` if nobody did.
+        at: Unix seconds of its beginning.
+        until: Unix seconds of its end; None until somebody resumes.
     """
 
     code: str
@@ -91,7 +88,7 @@ class Pause:
 
     @classmethod
     def decode(cls, stored: Mapping[str, str], now: float) -> Self | None:
-        """Read it from its account's hash, or that of everything; None if there is none."""
+        """Read it from an account's hash, or from the endpoint's; None if there is none."""
         until = float(stored["paused_until"]) if "paused_until" in stored else None
         if "paused" not in stored or (until is not None and until <= now):
             return None
@@ -106,17 +103,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
-    """How one account stands.
+    """The state of one account.
 
     Attributes:
         name: the account; `-` counts as `_`.
-        is_registered: whether a worker ever told that it has a key of this account.
-        limit: requests that it may make in `window`; None for no limit.
+        is_registered: whether a worker has registered an API key of this account.
+        limit: requests that it may make in a `window`; None for no limit.
         window: seconds.
-        used: of that, at this moment.
-        waiting: jobs that wait for its turn.
-        pause: by an operator, or because the endpoint refused its key.
-        quiet_until: Unix seconds; until when the endpoint asked for a pause, if it did.
+        used: how many of them are used now.
+        waiting: jobs in its account queue.
+        pause: by an operator, or because the endpoint refused its key; None if it is not paused.
+        quiet_until: Unix seconds of the end of a pause that the endpoint asked for.
     """
 
     name: str
@@ -147,25 +144,25 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatus:
-    """How the pool stands.
+    """A snapshot of the pool.
 
     Attributes:
-        at: Unix seconds; when this was.
-        queued: messages on the queue.
-        running: jobs in the hands of workers.
-        waiting: how many jobs wait, by reason; those that none waits for are left out.
-        ended: how many jobs ended since the ledger began, by outcome.
-        oldest_at: Unix seconds; when the oldest job was enqueued that only waits for a worker
-            or for the turn of its account; None if there is none.
-        breaker: whether requests go to the endpoint.
-        breaker_reason: why, for a person; empty if it never opened.
-        breaker_since: Unix seconds; None if it never opened.
-        next_probe_at: Unix seconds; when the endpoint is tried again, unless it is closed.
-        pause: of everything.
+        at: Unix seconds of the snapshot.
+        queued: wake-up messages on the queue.
+        running: jobs that workers run.
+        waiting: number of waiting jobs by reason; reasons without a job are left out.
+        ended: number of jobs that ended since the ledger began, by outcome.
+        oldest_at: Unix seconds; when the oldest job was enqueued that is queued, or waits in
+            its account queue; None if there is none.
+        breaker: the state of the circuit breaker.
+        breaker_reason: why it opened, for a person; empty if it never did.
+        breaker_since: Unix seconds of its last change; None if it never opened.
+        next_probe_at: Unix seconds of the next probe; None while the breaker is closed.
+        pause: the pause of everything; None if there is none.
         accounts: by name.
-        workers: the processes that are there, by name.
-        events: what happened lately, newest first.
-        webhooks: ended jobs that are still to be told by HTTP.
+        workers: the live worker processes, by name.
+        events: the latest events, newest first.
+        webhooks: ended jobs whose webhook is still to be sent.
     """
 
     at: float
@@ -186,8 +183,8 @@ class PoolStatus:
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
-        """Read what the script `survey` replied."""
-        # Lua knows no difference between an empty list and an empty mapping.
+        """Read the reply of the script `snapshot`."""
+        # Lua does not distinguish an empty list from an empty mapping.
         now, endpoint, accounts = found["at"], found["endpoint"] or {}, found["accounts"] or {}
         until = endpoint.get("breaker_until")
         since = endpoint.get("breaker_since")
@@ -209,19 +206,19 @@ class PoolStatus:
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
             ),
             workers=tuple(
-                WorkerStatus.decode(name, told)
-                for name, told in sorted((found["workers"] or {}).items())
+                WorkerStatus.decode(name, stored)
+                for name, stored in sorted((found["workers"] or {}).items())
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
             webhooks=found["webhooks"],
         )
 
     def account(self, name: str) -> AccountStatus | None:
-        """How the account `name` stands; None if neither a worker nor a wait ever named it."""
+        """The state of the account `name`; None if no worker and no job ever named it."""
         return next((each for each in self.accounts if each.name == account_key(name)), None)
 
     def as_dict(self) -> dict[str, object]:
-        """The same under the same names, ready for JSON."""
+        """The same names and values, ready for JSON."""
         return asdict(self)
 
 
@@ -232,7 +229,7 @@ def _count(found: Mapping[str, Any], what: str) -> int:
 def _waiting(
     found: Mapping[str, Any], accounts: Mapping[str, Mapping[str, Any]]
 ) -> dict[WaitReason, int]:
-    """Jobs by what they wait for now; what those in lanes began to wait for is no matter."""
+    """Jobs by what they wait for now; in an account queue, only the first waits for the account."""
     waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
     for stored in accounts.values():
         first, rest = (

@@ -1,7 +1,4 @@
-"""How one worker process stands, and whether it consumes.
-
-Pure values; `pool.py` reads and writes them.
-"""
+"""The state of one worker process, and whether it consumes jobs."""
 
 from __future__ import annotations
 
@@ -14,24 +11,24 @@ if TYPE_CHECKING:
 HEARTBEAT_INTERVAL = 5.0
 """Seconds between two heartbeats of a worker."""
 REMEMBERED = 30
-"""Seconds after its last heartbeat until a worker is forgotten."""
+"""Seconds from a worker's last heartbeat until it is forgotten."""
 
 _PATIENCE = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """What a worker process tells of itself.
+    """What a worker process reports with a heartbeat.
 
     Attributes:
-        name: this process, as records and logs have it.
+        name: of this process, as records and logs have it.
         host: where it runs.
         pid: its process there.
         version: of Facelift.
-        age: seconds since it began.
+        age: seconds since it started.
         poll_age: seconds since the queue was last asked for a job.
-        slots: jobs that it can have at once.
-        busy: jobs that it has.
+        slots: jobs that it can run at once.
+        busy: jobs that it runs.
     """
 
     name: str
@@ -46,19 +43,19 @@ class WorkerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """One worker process, as it last told. Times are Unix seconds.
+    """One worker process at its last heartbeat. Times are Unix seconds.
 
     Attributes:
-        name: the process, as records and logs have it.
+        name: of the process, as records and logs have it.
         host: where it runs.
         pid: its process there.
         version: of Facelift.
-        since: when it began.
-        seen_at: when it told.
-        last_poll_at: when it last asked the queue for a job; it does not while all its
-            slots are busy.
-        slots: jobs that it can have at once.
-        busy: jobs that it had.
+        since: when it started.
+        seen_at: when it sent its last heartbeat.
+        last_poll_at: when it last asked the queue for a job; it does not while all slots are
+            busy.
+        slots: jobs that it can run at once.
+        busy: jobs that it ran.
     """
 
     name: str
@@ -90,7 +87,7 @@ class WorkerStatus:
         """Why it counts as not consuming, for a person; None if it consumes."""
         silent = now - self.seen_at
         if silent > _PATIENCE:
-            return f"not heard of for {silent:.0f} s"
+            return f"without a heartbeat for {silent:.0f} s"
         idle = self.seen_at - self.last_poll_at
         if self.busy < self.slots and idle > _PATIENCE:
             return f"has room, but asked for no job for {idle:.0f} s"
