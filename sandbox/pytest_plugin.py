@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.endpoint.process import EndpointProcess
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from sandbox.endpoint.process import EndpointProcess
 
 
 @pytest.fixture(scope="session")
 def _facelift_endpoint_process() -> Iterator[EndpointProcess]:
-    from sandbox.endpoint.process import EndpointProcess  # noqa: PLC0415 - paid for when used
-
     with EndpointProcess() as process:
         yield process
 
 
 @pytest.fixture
 def facelift_endpoint(_facelift_endpoint_process: EndpointProcess) -> EndpointProcess:
-    """The sandbox endpoint, as freshly started."""
+    """The sandbox endpoint in its initial state; all tests share one process."""
     _facelift_endpoint_process.reset()
     return _facelift_endpoint_process

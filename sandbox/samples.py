@@ -1,7 +1,4 @@
-"""Sample pictures, good and bad, and what a worker must make of each.
-
-Real files, the same every time. The robots in them are drawn in `robots.py`.
-"""
+"""Sample images, good and bad: real files, the same every time, with the outcome of each."""
 
 from __future__ import annotations
 
@@ -33,12 +30,12 @@ _SLATE = Robot("#8fa6b8", "#2c3e50", "#f2f6fa", "#ff6b6b", Eyes.VISOR)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture's file.
+    """An image file.
 
     Attributes:
-        name: the file's name.
-        about: what it is, in a few words.
-        expected: how its job ends while the endpoint is well.
+        name: of the file.
+        about: what it is.
+        expected: how its job ends while the endpoint has no fault.
     """
 
     name: str
@@ -47,7 +44,7 @@ class Sample:
 
 
 def write_samples(folder: Path) -> list[Sample]:
-    """Write every sample into `folder`, which must exist, and tell what they are."""
+    """Write every sample into `folder`, which must exist, and return what they are."""
     samples = []
     for name, about, expected, data in _samples():
         (folder / name).write_bytes(data)
@@ -56,7 +53,6 @@ def write_samples(folder: Path) -> list[Sample]:
 
 
 def _samples() -> Iterator[tuple[str, str, OutcomeCode, bytes]]:
-    """Name, what it is, what becomes of it, and its bytes."""
     good = OutcomeCode.DELIVERED
     yield "iris.png", "PNG, 256 pixels", good, _encode(draw(_IRIS, 256), "PNG")
     yield "peach.png", "PNG, 512 pixels", good, _encode(draw(_PEACH, 512), "PNG")
@@ -69,36 +65,31 @@ def _samples() -> Iterator[tuple[str, str, OutcomeCode, bytes]]:
     sky = _encode(draw(_SKY, 512), "JPEG", progressive=True)
     yield "sky.jpg", "JPEG, progressive", good, sky
     fern = _encode(draw(_FERN, 384), "JPEG")
-    yield "fern.png", "JPEG that is called .png", good, fern
+    yield "fern.png", "JPEG named .png", good, fern
 
-    portrait = draw(_DUSK, 800).crop((100, 0, 700, 800))
-    yield (
-        "portrait.jpg",
-        "600 by 800 pixels",
-        OutcomeCode.IMAGE_NOT_SQUARE,
-        _encode(portrait, "JPEG"),
-    )
+    portrait = _encode(draw(_DUSK, 800).crop((100, 0, 700, 800)), "JPEG")
+    yield "portrait.jpg", "600 by 800 pixels", OutcomeCode.IMAGE_NOT_SQUARE, portrait
     yield "grainy.png", "over 1.2 MB", OutcomeCode.IMAGE_TOO_LARGE, _grainy(draw(_SLATE, 800))
     yield "cut-off.jpg", "half a JPEG", OutcomeCode.IMAGE_TRUNCATED, rose[: len(rose) // 2]
-    yield "notes.png", "text", OutcomeCode.IMAGE_NOT_AN_IMAGE, b"Remember to choose a picture.\n"
-    yield "empty.png", "nothing at all", OutcomeCode.IMAGE_EMPTY, b""
+    yield "notes.png", "text", OutcomeCode.IMAGE_NOT_AN_IMAGE, b"Remember to choose an image.\n"
+    yield "empty.png", "no bytes", OutcomeCode.IMAGE_EMPTY, b""
     yield "bomb.png", "900 megapixels in 0.1 MB", OutcomeCode.IMAGE_TOO_MANY_PIXELS, _bomb(30_000)
     yield "dancing.png", "animated PNG", OutcomeCode.IMAGE_ANIMATED, _moving(_PEACH, "PNG")
     waving = _moving(_SKY, "GIF")
-    yield "waving.png", "GIF that is called .png", OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED, waving
+    yield "waving.png", "GIF named .png", OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED, waving
 
 
-def _encode(picture: Image.Image, image_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
+def _encode(image: Image.Image, image_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
     stream = BytesIO()
-    picture.save(stream, image_format, **options)
+    image.save(stream, image_format, **options)
     return stream.getvalue()
 
 
-def _grainy(picture: Image.Image) -> bytes:
+def _grainy(image: Image.Image) -> bytes:
     """Film grain, which hardly compresses."""
-    noise = Random(1839).randbytes(3 * picture.width * picture.height)
-    grain = Image.frombytes("RGB", picture.size, noise)
-    return _encode(Image.blend(picture, grain, 0.25), "PNG", compress_level=1)
+    noise = Random(1839).randbytes(3 * image.width * image.height)
+    grain = Image.frombytes("RGB", image.size, noise)
+    return _encode(Image.blend(image, grain, 0.25), "PNG", compress_level=1)
 
 
 def _moving(robot: Robot, image_format: str) -> bytes:
@@ -112,7 +103,7 @@ def _moving(robot: Robot, image_format: str) -> bytes:
 
 
 def _bomb(side: int) -> bytes:
-    """A valid black PNG, made of one packed block of zeros again and again: 1 bit a pixel."""
+    """A valid black PNG with 1 bit a pixel, of one compressed block of zeros many times."""
     length = side * (1 + -(-side // 8))
     block = 1 << 20
     packer = zlib.compressobj(9)

@@ -7,7 +7,8 @@ import json
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,7 +19,7 @@ from sandbox.demo.stage import Stage
 from sandbox.redis_binary import find_redis_server
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Callable, Iterator
 
     from facelift import JobRecord
 
@@ -54,9 +55,9 @@ def run(*, as_json: bool) -> int:
     )
     console.print(_INTRODUCTION)
     try:
-        with StopSignals() as signals, Progress(console) as progress, Stage() as stage:
+        with noted_signals() as check, Progress(console) as progress, Stage() as stage:
             try:
-                records = _play(stage, progress, signals)
+                records = _play(stage, progress, check)
                 stats = stage.endpoint.stats()
                 jobs = list(stage.jobs.values())
                 found = list(deviations(jobs, records, stage.endpoint, stage.images))
@@ -77,7 +78,7 @@ def run(*, as_json: bool) -> int:
     return 1 if found else 0
 
 
-def _play(stage: Stage, progress: Progress, signals: StopSignals) -> list[JobRecord]:
+def _play(stage: Stage, progress: Progress, check: Callable[[], None]) -> list[JobRecord]:
     """The jobs' records, in the plan's order, once all have ended or the time is up.
 
     Raises:
@@ -85,7 +86,7 @@ def _play(stage: Stage, progress: Progress, signals: StopSignals) -> list[JobRec
         WorkerFailed: the worker ended too early.
     """
     for step in stage.build():
-        signals.check()
+        check()
         progress.step(step)
     progress.step("Delivering")
     deadline = time.monotonic() + _LONGEST_SECONDS
@@ -95,56 +96,45 @@ def _play(stage: Stage, progress: Progress, signals: StopSignals) -> list[JobRec
         pending = [each.id for each in records.values() if not each.state.is_terminal]
         if not pending or time.monotonic() > deadline:
             return list(records.values())
-        signals.check()
+        check()
         stage.check_worker()
         time.sleep(_POLL_SECONDS)
         records |= {job_id: stage.client.status(job_id) for job_id in pending}
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
-    """A signal asked the demo to stop.
-
-    Attributes:
-        exit_code: what a shell reports of a process that this signal ended.
-    """
+    """A signal asked the demo to stop; holds what a shell reports as the exit code."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
 
 
-class StopSignals:
-    """Notes SIGINT, SIGTERM and SIGHUP in its `with` block, for `check` to raise.
+@contextmanager
+def noted_signals() -> Iterator[Callable[[], None]]:
+    """Note SIGINT, SIGTERM and SIGHUP, for the yielded function to raise `Stopped`.
 
-    So none of them interrupts the start or stop of a process, which would be left behind.
-    An error after a signal counts as its consequence: Ctrl-C may also hit a process that
-    is being started, until it is in its own session.
+    So no signal interrupts the start or stop of a process, which would be left behind.
+    An error after a signal counts as its consequence: Ctrl-C may also reach a process
+    that is being started, until it is in its own session.
     """
+    received: list[int] = []
 
-    def __init__(self) -> None:
-        self._received: int | None = None
+    def check() -> None:
+        if received:
+            raise Stopped(received[0])
 
-    def __enter__(self) -> Self:
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
-            numbers.append(signal.SIGHUP)
-        self._before = {each: signal.signal(each, self._note) for each in numbers}
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
-        for each, handler in self._before.items():
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
+    handlers = {
+        each: signal.signal(each, lambda number, _: received.append(number)) for each in numbers
+    }
+    try:
+        yield check
+    except Exception:
+        check()
+        raise
+    finally:
+        for each, handler in handlers.items():
             signal.signal(each, handler)
-        if isinstance(error, Exception) and self._received is not None:
-            raise Stopped(self._received) from error
-
-    def check(self) -> None:
-        """Do nothing unless a signal was received.
-
-        Raises:
-            Stopped: a signal was received.
-        """
-        if self._received is not None:
-            raise Stopped(self._received)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        self._received = self._received or number

@@ -59,15 +59,11 @@ ratelimit_reset_unit=ms. A file of rules has the same names:
     {{"rules": [{{"chatbot_id": "bot-42", "fault": "status",
                 "status": 429, "retry_after": 3, "times": 1}}]}}
 
-While it runs, change its rules and keys, and read what arrived:
+While it runs, /_sandbox/ has rules, keys, arrivals, stats, image and reset:
 
 \b
     curl 127.0.0.1:8800/_sandbox/arrivals
-    curl 127.0.0.1:8800/_sandbox/stats
     curl 127.0.0.1:8800/_sandbox/rules -d '{{"rules": [...]}}'
-    curl 127.0.0.1:8800/_sandbox/keys -d '{{"revoke": ["sandbox-key"]}}'
-    curl 127.0.0.1:8800/_sandbox/image?chatbot_id=bot-42 -o bot-42.png
-    curl 127.0.0.1:8800/_sandbox/reset -X POST
 """
 
 
@@ -117,13 +113,12 @@ def _read_rule(text: str) -> Rule:
         raise click.BadParameter(f"{text!r}: {error}") from error
 
 
-@click.command(help=_HELP)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.command(help=_HELP, context_settings={"show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=8800,
-    show_default=True,
     help="Port to listen on; 0 for any free one.",
 )
 @click.option(
@@ -132,7 +127,6 @@ def _read_rule(text: str) -> Rule:
     multiple=True,
     envvar="FACELIFT_API_KEY",
     default=["sandbox-key"],
-    show_default=True,
     show_envvar=True,
     metavar="KEY",
     help="A key to accept; may be repeated. Prefer the variable, with spaces between "
@@ -165,7 +159,6 @@ def _read_rule(text: str) -> Rule:
     "--latency",
     type=_read_duration,
     default="0ms",
-    show_default=True,
     metavar="TIME",
     help="How long every response without a rule takes, such as 100ms.",
 )
@@ -180,7 +173,6 @@ def _read_rule(text: str) -> Rule:
     "--log-size",
     type=click.IntRange(min=1),
     default=100_000,
-    show_default=True,
     metavar="N",
     help="How many requests to remember.",
 )
@@ -204,7 +196,7 @@ def endpoint(
     settings = EndpointSettings(
         api_keys=api_keys,
         rules=[*(first_rules or []), *rules],
-        known_chatbots=frozenset(known_chatbots) or None,
+        known_chatbots=frozenset(known_chatbots),
         latency=latency,
         rate=rate,
         log_size=log_size,

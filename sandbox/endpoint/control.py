@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
-from sandbox.endpoint.access import key_label
 from sandbox.endpoint.request_log import ARRIVALS
 from sandbox.endpoint.rules import InvalidRules, parse_rules, problems_of
+from sandbox.endpoint.state import key_label
 
 if TYPE_CHECKING:
     from sandbox.endpoint.state import EndpointState

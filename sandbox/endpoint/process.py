@@ -56,8 +56,8 @@ class EndpointProcess:
         self.url = ""
         self.api_key = api_keys[0]
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
-        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json"]
-        self._command += ["--quiet", *options] if quiet else options
+        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json", *options]
+        self._command += ["--quiet"] if quiet else []
         self._port = port
         self._process: ChildProcess | None = None
 
@@ -106,13 +106,7 @@ class EndpointProcess:
         times: int | None = None,
         **options: Any,  # noqa: ANN401 - they differ by fault; see `rules`
     ) -> None:
-        """Queue a rule; the module `rules` describes each fault.
-
-        Args:
-            chatbot_id: whose uploads it applies to; "*" for every chatbot's.
-            fault: its name, such as "status".
-            times: to how many uploads it applies; None for all.
-            options: those of the fault, and `key`.
+        """Queue a rule with the fields of `rules.BaseRule` and of the fault's class.
 
         Raises:
             ValueError: there is no such fault or option, or a value is not valid.
@@ -146,8 +140,7 @@ class EndpointProcess:
 
     def stats(self) -> dict[str, Any]:
         """Counts since the start or the last reset; docs/endpoint.md names them."""
-        stats: dict[str, Any] = json.loads(self._call("GET", "stats"))
-        return stats
+        return dict(json.loads(self._call("GET", "stats")))
 
     def image(self, chatbot_id: str) -> bytes | None:
         """The image that a chatbot has; None if it has none.

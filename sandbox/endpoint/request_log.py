@@ -6,7 +6,7 @@ new `RequestLog`; requests in flight end in the old one.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,33 +19,17 @@ if TYPE_CHECKING:
 _IMAGE_MEMORY = 256_000_000
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Arrival:
-    """One request, filled in while it is in flight.
+    """One request, filled in while it is in flight; docs/endpoint.md lists the fields.
 
     Times that end in `_at` are seconds of the machine's monotonic clock; `unix` converts
     them to wall-clock time.
 
     Attributes:
-        number: position in the order of arrival, from 1.
-        method: of the request.
-        path: of the request.
-        key: the label of the API key; None without one.
-        arrived: Unix seconds when its headers had arrived.
-        headers_at: when its headers had arrived.
-        chatbot_id: as sent; None if it was not read.
-        fault: of the rule that was applied; None without one.
-        status: of the response, if one was begun.
-        reason: why the request was refused.
-        sha256: of the image, in hex.
-        size: of the image, in bytes.
-        stored: whether the image became the chatbot's.
         overlapped: whether another upload of the chatbot was in flight at the same time. An
             upload is until its response is sent or the close of its connection is seen,
             which is after all bytes that a client sent before it gave up.
-        body_at: when its body was complete.
-        answered_at: when its response had been sent in full.
-        ended_at: when it was no longer in flight: answered, or the connection closed.
     """
 
     number: int
@@ -113,7 +97,7 @@ class RequestLog:
         self._wall = wall
         self._log: deque[Arrival] = deque(maxlen=size)
         self._chatbots: dict[str, _Chatbot] = {}
-        self._image_sizes: OrderedDict[str, int] = OrderedDict()
+        self._image_sizes: dict[str, int] = {}  # by chatbot, the oldest image first
         self._image_bytes = 0
         self._image_memory = image_memory
         self._statuses: Counter[str] = Counter()
@@ -125,14 +109,7 @@ class RequestLog:
         self._arrived += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
-        arrival = Arrival(
-            number=self._arrived,
-            method=method,
-            path=path,
-            key=key,
-            arrived=self._wall(),
-            headers_at=self._now(),
-        )
+        arrival = Arrival(self._arrived, method, path, key, self._wall(), self._now())
         self._log.append(arrival)
         return arrival
 
@@ -185,10 +162,10 @@ class RequestLog:
         self._image_bytes += len(image.data) - self._image_sizes.pop(arrival.chatbot_id, 0)
         self._image_sizes[arrival.chatbot_id] = len(image.data)
         while self._image_bytes > self._image_memory:
-            chatbot_id, size = self._image_sizes.popitem(last=False)
-            self._image_bytes -= size
-            if dropped := self._chatbots[chatbot_id].image:
-                self._chatbots[chatbot_id].image = replace(dropped, data=None)
+            oldest = next(iter(self._image_sizes))
+            self._image_bytes -= self._image_sizes.pop(oldest)
+            if dropped := self._chatbots[oldest].image:
+                self._chatbots[oldest].image = replace(dropped, data=None)
 
     def image(self, chatbot_id: str) -> StoredImage | None:
         """The image that a chatbot has; None if it has none."""

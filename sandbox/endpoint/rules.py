@@ -14,16 +14,12 @@ from __future__ import annotations
 import reprlib
 from collections import deque
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _EVERY_CHATBOT = "*"
 
@@ -53,16 +49,7 @@ class BaseRule(BaseModel):
 class ResponseRule(BaseRule):
     """A rule that ends in a response: the usual one, changed by these options.
 
-    Attributes:
-        status: replaces the usual one. The image is stored if it is 2xx.
-        envelope: the shape of the error body: v1's documented one, or v2's. 429 is always v2's.
-        body: replaces the documented one; other values than text are sent as JSON.
-        content_type: replaces `application/json`.
-        headers: added, or replaced. A 3xx without `Location` redirects to the same path.
-        retry_after: `Retry-After` in seconds.
-        retry_after_date: `Retry-After` as an HTTP date, this many seconds from now.
-        ratelimit_reset: adds `X-RateLimit-*` headers with a reset this many seconds from now.
-        ratelimit_reset_unit: whether that reset is in Unix seconds or milliseconds.
+    docs/endpoint.md says what each option does.
     """
 
     status: _Status | None = None
@@ -108,7 +95,7 @@ class Delay(ResponseRule):
 
 
 class Trickle(ResponseRule):
-    """Sends a byte each seconds=N, from part=body or headers on."""
+    """Sends a byte each seconds=N, of part=body or headers."""
 
     fault: Literal["trickle"]
     seconds: _Seconds = 1.0
@@ -116,7 +103,7 @@ class Trickle(ResponseRule):
 
 
 class TruncatedBody(ResponseRule):
-    """Closes the connection after half of the response's body."""
+    """Closes after half of the response's body."""
 
     fault: Literal["truncated_body"]
 
@@ -129,7 +116,7 @@ class HugeBody(ResponseRule):
 
 
 class Reset(BaseRule):
-    """Resets the connection (RST) in the middle of the image."""
+    """Resets the connection in the middle of the image."""
 
     fault: Literal["reset"]
 
@@ -212,7 +199,7 @@ class RuleQueue:
         # By chatbot and number of the key; each rule with the times that are left.
         self._left: dict[tuple[str, int | None], deque[tuple[Rule, int | None]]] = {}
 
-    def add(self, rules: list[Rule]) -> None:
+    def add(self, rules: Sequence[Rule]) -> None:
         """Queue rules, each behind those of the same chatbot and key: all of them, or none.
 
         Raises:

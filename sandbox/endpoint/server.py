@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from sandbox.endpoint import responses
-from sandbox.endpoint.access import key_label
 from sandbox.endpoint.control import Control
 from sandbox.endpoint.responses import UPLOAD_PATH, documented
-from sandbox.endpoint.state import EndpointSettings, EndpointState
+from sandbox.endpoint.state import EndpointSettings, EndpointState, key_label
 from sandbox.endpoint.upload import Upload
 
 if TYPE_CHECKING:

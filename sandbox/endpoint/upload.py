@@ -89,7 +89,7 @@ class Upload:
         self._image: StoredImage | None = None
         self._image_problem: str | None = "profilePictureFile is missing"
 
-    async def read(self, known_chatbots: Collection[str] | None) -> tuple[int, str] | None:
+    async def read(self, known_chatbots: Collection[str]) -> tuple[int, str] | None:
         """Read the form; the status and reason of a refusal, or None."""
         if self._request.content_type != "multipart/form-data":
             return 400, "the body is not multipart/form-data"
@@ -104,7 +104,7 @@ class Upload:
         self._log.complete_body(self._arrival)
         if self._arrival.chatbot_id is None:
             return 400, "chatbotId is missing, blank or too long"
-        if known_chatbots is not None and self._arrival.chatbot_id not in known_chatbots:
+        if known_chatbots and self._arrival.chatbot_id not in known_chatbots:
             return 404, "there is no such chatbot"
         return (400, self._image_problem) if self._image_problem else None
 

@@ -10,7 +10,7 @@ from facelift import UploadClient
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
-from sandbox.endpoint.access import key_label
+from sandbox.endpoint.state import key_label
 from tests.acceptance.world import COMMAND, eventually, worker
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.endpoint.access import key_label
 from sandbox.endpoint.process import EndpointProcess
+from sandbox.endpoint.state import key_label
 from tests.acceptance.pool import WorkerPool, api_keys, worker_pool
 from tests.acceptance.world import eventually
 

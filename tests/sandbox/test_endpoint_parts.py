@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facelift.units import Rate
-from sandbox.endpoint.access import RateLimit
 from sandbox.endpoint.request_log import Arrival, RequestLog, StoredImage
+from sandbox.endpoint.state import RateLimit
 from sandbox.endpoint.upload import image_problem
 from tests.sandbox.test_endpoint_driver import image
 
