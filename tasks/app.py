@@ -12,7 +12,6 @@ from celery import Celery
 
 from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.report import JobFailed, celery_result
-from tasks.request import WakeUpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +42,7 @@ app = App(
 )
 
 
-@app.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=WakeUpRequest)  # type: ignore[untyped-decorator] # celery is untyped
+@app.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
 def upload(task: Task) -> str:
     """Run the job whose id is the message's task id. The message carries nothing else."""
     return _conclude(task, app.handlers.upload(task.request.id))

@@ -1,7 +1,7 @@
-"""Celery's settings, each for what happens without it.
+"""Celery's settings, each with the reason.
 
-The Celery message is a doorbell: record, schedule and lease are the truth. So
-messages are acknowledged early, carry nothing, and may be lost or doubled.
+A Celery message only wakes a worker: record, schedule and lease are the truth. So messages are
+acknowledged early, carry nothing, and may be lost or doubled.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ _VISIBILITY_TIMEOUT = 120
 
 
 def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, object]:
-    """The Celery app's configuration.
+    """The configuration of the Celery app.
 
     Args:
-        redis_url: the ledger's Redis, which is the broker too.
-        queue: the one queue.
-        concurrency: threads a process.
+        redis_url: of the ledger's Redis, which is also the broker.
+        queue: its only queue.
+        concurrency: threads of a process.
     """
     return {
         "broker_url": broker_url(redis_url),
-        # Outlives an entry on the queue that is no message.
+        # Hardened against malformed queue entries and Redis outages.
         "broker_transport": "tasks.transport:Transport",
         # No result backend: the ledger holds the outcome.
         "task_ignore_result": True,
@@ -30,17 +30,17 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
         "task_default_queue": queue,
         "task_create_missing_queues": False,
         "task_acks_late": False,
-        # A task waits in Redis, not in a worker that may die.
+        # Messages wait in Redis, not in a worker that may die.
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
         "worker_pool": "threads",
         "worker_concurrency": concurrency,
-        # Flower's events; they also wake the threads pool's loop, which may
-        # otherwise leave a slot idle for a second.
+        # For Flower. They also wake the loop of the threads pool, which could otherwise leave a
+        # slot idle for a second.
         "worker_send_task_events": True,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # Redis may restart, fail over or drop connections for as long as it likes.
+        # Redis may restart, fail over or drop connections at any time.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
@@ -55,7 +55,7 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
             "max_connections": concurrency + 20,
             "priority_steps": [0],
             "slots": concurrency,
-            # Only `facelift.enqueue`, which takes milliseconds, waits for it.
+            # Applies to `facelift.enqueue` only, which takes milliseconds.
             "visibility_timeout": _VISIBILITY_TIMEOUT,
         },
     }

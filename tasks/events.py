@@ -1,11 +1,7 @@
-"""Celery's events for Flower, sent a few times a second instead of one by one.
+"""Celery's events for Flower, published four times a second in batches.
 
-A job has three of them (received, started, ended). Each by itself would wake the
-consumer's loop and be published: a quarter of a worker's time. Only where the loop had
-no free slot, and so does not ask for messages, the end of a task wakes it at once.
-
-And most of the time nobody watches. Redis tells how many an event reached; after one that
-reached nobody, one event of each round is sent, and the others only if somebody got it.
+A job has three events: received, started, ended. Published one by one, each wakes the consumer's
+loop; a worker then needs a quarter more CPU time a job.
 """
 
 from __future__ import annotations
@@ -17,54 +13,36 @@ from celery.app import events
 from celery.events.dispatcher import EventDispatcher
 from kombu.asynchronous import get_event_loop
 
-from tasks.transport import forget_listeners, is_polling, listeners
+from tasks.transport import is_polling
 
-_PAUSE = 0.25
-_MOST = 500  # held back at most
+_INTERVAL = 0.25
+_BUFFER_LIMIT = 500
 _ENDS = frozenset({"task-succeeded", "task-failed", "task-retried"})
 
 
 class Dispatcher(EventDispatcher):  # type: ignore[misc] # celery is untyped
-    """Buffers events until it is asked to send them."""
+    """Buffers events until `send_soon`, or until the buffer is full."""
 
     def __init__(self, *args: Any, on_send_buffered: Any = None, **options: Any) -> None:  # noqa: ANN401 - celery's
         self._send_soon = on_send_buffered
-        self._is_watched = True
-        super().__init__(*args, **options | {"buffer_limit": _MOST})
+        super().__init__(*args, **options | {"buffer_limit": _BUFFER_LIMIT})
         self.app.events.dispatchers.add(self)
 
-    def send(self, type: str, *args: Any, **options: Any) -> None:  # noqa: A002, ANN401 - the same
-        """Hold an event back; see `EventDispatcher`."""
+    def send(self, type: str, *args: Any, **options: Any) -> None:  # noqa: A002, ANN401 - celery's
+        """Buffer an event; see `EventDispatcher`."""
         super().send(type, *args, **options)
+        # A loop that had no free slot does not poll the queue. It must wake to poll again.
         if type in _ENDS and not is_polling() and (loop := get_event_loop()):
-            loop.call_soon(_wake)  # type: ignore[no-untyped-call] # kombu is untyped
-
-    def _publish(self, event: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the same
-        if isinstance(event, list) and not self._is_watched:
-            self._try(event[:1], *args, **options)
-            event = event[1:]
-            if not event or not self._is_watched:
-                return
-        self._try(event, *args, **options)
-
-    def _try(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the same
-        forget_listeners()
-        super()._publish(*args, **options)
-        # Where it is not told, as while Redis is away, somebody may watch.
-        self._is_watched = listeners() != 0
+            loop.call_soon(lambda: None)  # type: ignore[no-untyped-call] # kombu is untyped
 
     def send_soon(self) -> None:
-        """Have the consumer's loop send what is buffered."""
+        """Have the consumer's loop publish what is buffered."""
         if self._send_soon and any(self._group_buffer.values()):
             self._send_soon()
 
 
-def _wake() -> None:
-    """Nothing to do but to go round the loop, which then asks for messages."""
-
-
 class Events(events.Events):  # type: ignore[misc] # celery is untyped
-    """Celery's part that makes dispatchers; made to make ours."""
+    """The part of a Celery app that makes dispatchers: it makes ours."""
 
     dispatcher_cls = Dispatcher
 
@@ -73,7 +51,7 @@ class Events(events.Events):  # type: ignore[misc] # celery is untyped
         self.dispatchers: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
 
     def revoked(self, job_id: str) -> None:
-        """Tell Flower that a job was taken back; Celery tells it only of its own doing."""
+        """Send `task-revoked` for a job that was superseded or cancelled."""
         for dispatcher in list(self.dispatchers):
             if dispatcher.enabled:
                 dispatcher.send(
@@ -81,7 +59,7 @@ class Events(events.Events):  # type: ignore[misc] # celery is untyped
                 )
 
     def run_once(self) -> float:
-        """Have sent what is buffered; returns the seconds until the next time."""
+        """Have the buffered events published; returns the seconds until the next round."""
         for dispatcher in list(self.dispatchers):
             dispatcher.send_soon()
-        return _PAUSE
+        return _INTERVAL

@@ -45,13 +45,14 @@ from worker.runtime.registration import Registrar
 from worker.runtime.scheduler import Janitor, Scheduler
 from worker.runtime.shutdown import GracefulShutdown
 from worker.runtime.watchdog import PollWatchdog
-from worker.settings.image_limits import image_limits
-from worker.settings.model import Settings, load, unknown_variables
+from worker.settings.load import load, unknown_variables
 from worker.stores import NetworkLimits, open_stores
 from worker.webhooks import Signer, WebhookSender, WebhookTarget, patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from worker.settings.model import Settings
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Worker:
             leases=self.leases,
             image_stores=_open_stores(settings),
             accounts=self.accounts,
-            image_limits=image_limits(settings),
+            image_limits=settings.image_limits(),
             endpoint=EndpointClient(
                 settings.endpoint_url,
                 RequestLimits(

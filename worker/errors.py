@@ -1,18 +1,18 @@
-"""Why a step of a job did not succeed.
+"""Why a step of a job failed.
 
-Failure                   code, sentence, HTTP status and quota if there was an answer
-├── PermanentFailure      trying again would change nothing: the job fails with this code
-│   ├── ImageRejected     the picture or its path, before any request
-│   └── DeliveryRefused   the endpoint said no
-└── RetryableFailure      trying again may help: the job waits in Redis and comes back
+Failure                   code, sentence, HTTP status and quota if there was a response
+├── PermanentFailure      a retry would change nothing: the job fails with this code
+│   ├── ImageRejected     the image or its path, before any request
+│   └── DeliveryRefused   the endpoint refused the upload
+└── RetryableFailure      a retry may succeed: the job waits in Redis
     ├── StoreUnavailable  the image store is down
-    ├── DeliveryFailed    the request did not get through, or the endpoint broke
-    └── RateLimited       the endpoint asked for a pause; consumes no attempt
+    ├── DeliveryFailed    the request got no valid response, or a server error
+    └── RateLimited       the endpoint asked for a pause; uses up no attempt
 
-LeaseLost                 the job is somebody else's now; nothing may be written
+LeaseLost                 another worker runs the job; nothing may be recorded
 
-Whether a failure may be retried is decided where a dependency's error or a
-response is translated (`image_store/`, `image.py`, `endpoint.py`), once.
+A dependency's error or a response is mapped to one of these once, where it occurs: in `images/`,
+`stores/` and `endpoint/`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect
-    """A step did not succeed.
+    """A step failed.
 
     Attributes:
-        code: what it was, from the stable list.
+        code: from the stable list of outcomes.
         sentence: the same for a person; never holds a secret.
-        http_status: the response's status, if there was a response.
-        quota: what the response said of the rate limit, if it did.
+        http_status: of the response, if there was one.
+        quota: what the response said about the rate limit, if anything.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a de
 
 
 class PermanentFailure(Failure):
-    """Trying again would change nothing."""
+    """A retry would change nothing."""
 
 
 class ImageRejected(PermanentFailure):
-    """The picture, or the path to it, cannot be used. No request was made."""
+    """The image, or its path, cannot be used. No request was made."""
 
 
 class DeliveryRefused(PermanentFailure):
-    """The endpoint answered, and the answer is final."""
+    """The endpoint refused the upload for good."""
 
 
 class RetryableFailure(Failure):
-    """Trying again may help."""
+    """A retry may succeed."""
 
     consumes_attempt = True
 
@@ -72,10 +72,10 @@ class StoreUnavailable(RetryableFailure):
 
 
 class DeliveryFailed(RetryableFailure):
-    """The request did not get through, or the endpoint broke.
+    """The request got no valid response, or a server error.
 
-    After a timeout or a cut connection the endpoint may have taken the picture;
-    sending the same bytes again is harmless (last write wins).
+    After a timeout or a cut connection the endpoint may have accepted the image; sending the same
+    bytes again is harmless.
     """
 
 
@@ -83,7 +83,7 @@ class RateLimited(RetryableFailure):
     """The endpoint asked for a pause (429).
 
     Attributes:
-        retry_after: seconds until it may be asked again; None if it did not say.
+        retry_after: the pause in seconds; None if the endpoint named none.
     """
 
     consumes_attempt = False
@@ -100,5 +100,5 @@ class RateLimited(RetryableFailure):
         self.retry_after = retry_after
 
 
-class LeaseLost(Exception):  # noqa: N818
-    """The job is somebody else's now; nothing may be written."""
+class LeaseLost(Exception):  # noqa: N818 - an outcome, not a defect
+    """Another worker runs the job; nothing may be recorded."""

@@ -17,7 +17,8 @@ from facelift.codes import WaitReason
 from facelift.ledger.store import JobStore
 from facelift.units import show_duration
 from worker.monitoring.collectors import PoolCollector
-from worker.settings.model import Settings, load, unknown_variables
+from worker.settings.load import load, unknown_variables
+from worker.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

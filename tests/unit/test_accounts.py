@@ -242,7 +242,7 @@ def test_whoever_is_reported_and_fails_is_reported_again(
         ("", "names a file that is empty"),
         (f"Bearer {CANARY}", "must hold the bare key, without the word Bearer"),
         (f"{CANARY}\x00", "must hold the bare key: printable ASCII"),
-        (f"{CANARY} a b", "must hold one key, or two with a blank between"),
+        (f"{CANARY} a b", "must hold one key, or two separated by a space"),
     ],
 )
 def test_invalid_file_keeps_the_last_good_key_and_warns_once(

@@ -7,7 +7,7 @@ import pytest
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.operations.settings import settings_from_env
-from worker.settings.model import load
+from worker.settings.load import load
 
 WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv"}
 

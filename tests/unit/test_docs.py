@@ -13,7 +13,7 @@ from facelift.advice import OUTCOMES, WAITS
 from facelift.cli.exits import Exit
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.keys import Keys
-from worker.settings.model import catalogue
+from worker.settings.load import catalogue
 
 if TYPE_CHECKING:
     from worker.settings.docs import SettingDoc

@@ -1,4 +1,4 @@
-"""Events for Flower: gathered, and sent when somebody asks for it or the loop must wake."""
+"""Events for Flower: buffered, and published in rounds or when the loop must wake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tasks import transport
 from tasks.events import Dispatcher
 
 
@@ -51,7 +50,7 @@ def test_an_event_waits_for_the_next_round(app: Any) -> None:
     assert woken == ["woken"]
 
 
-def test_a_round_without_events_wakes_nobody(app: Any) -> None:
+def test_a_round_without_events_wakes_no_loop(app: Any) -> None:
     woken: list[str] = []
     made = dispatcher(app, woken)
     app.events.run_once()
@@ -69,7 +68,7 @@ def test_loop_that_had_no_free_slot_is_woken_by_the_end_of_a_task(
 
 
 @pytest.mark.parametrize(("polls", "event"), [(True, "task-succeeded"), (False, "task-started")])
-def test_loop_that_asks_for_messages_is_left_alone(
+def test_polling_loop_is_not_woken(
     app: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, polls: object, event: str
 ) -> None:
     monkeypatch.setattr("tasks.events.is_polling", lambda: polls)
@@ -83,7 +82,7 @@ def test_a_dispatcher_without_a_loop_sends_by_itself(app: Any) -> None:
     assert app.events.run_once() == 0.25
 
 
-def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
+def test_revoked_job_is_sent_with_the_next_round(app: Any) -> None:
     woken: list[str] = []
     made = dispatcher(app, woken)
     app.events.revoked("1")
@@ -91,57 +90,3 @@ def test_taken_back_job_is_told_with_the_next_round(app: Any) -> None:
     assert (event["type"], event["uuid"]) == ("task-revoked", "1")
     app.events.run_once()
     assert woken == ["woken"]
-
-
-class Producer:
-    """Redis' part: it tells how many an event reached, if it can."""
-
-    def __init__(self) -> None:
-        self.reached: int | None = 0
-        self.published: list[Any] = []
-
-    def publish(self, event: Any, **_: object) -> None:
-        self.published.append(event)
-        if self.reached is not None:
-            transport._count_listeners(self.reached)
-
-
-@pytest.fixture
-def producer() -> Producer:
-    return Producer()
-
-
-@pytest.fixture
-def publish(app: Any, producer: Producer) -> Any:
-    made = dispatcher(app, [])
-    made.producer = producer
-
-    def publish(*uuids: str) -> list[list[str]]:
-        producer.published.clear()
-        for uuid in uuids:
-            made.send("task-started", uuid=uuid)
-        made.flush()
-        return [[event["uuid"] for event in batch] for batch in producer.published]
-
-    return publish
-
-
-def test_while_nobody_watches_one_event_of_each_round_is_sent(publish: Any) -> None:
-    assert publish("1", "2") == [["1", "2"]]
-    assert publish("3", "4") == [["3"]]
-    assert publish("5") == [["5"]]
-
-
-def test_whoever_begins_to_watch_gets_all_from_then_on(publish: Any, producer: Producer) -> None:
-    publish("1", "2")
-    publish("3", "4")
-    producer.reached = 1
-    assert publish("5", "6", "7") == [["5"], ["6", "7"]]
-    assert publish("8", "9") == [["8", "9"]]
-
-
-def test_where_it_is_not_told_who_watches_all_is_sent(publish: Any, producer: Producer) -> None:
-    publish("1", "2")
-    producer.reached = None
-    assert publish("3", "4") == [["3"], ["4"]]
-    assert publish("5", "6") == [["5", "6"]]

@@ -13,7 +13,8 @@ from facelift.errors import InvalidSettings
 from facelift.job import account_key
 from facelift.units import Rate
 from worker.cli.worker import worker
-from worker.settings.model import Settings, catalogue, load, load_for_images, unknown_variables
+from worker.settings.load import catalogue, load, load_for_images, unknown_variables
+from worker.settings.model import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -298,7 +299,7 @@ def test_stores_keep_their_urls_as_given() -> None:
         ("media=/srv/pictures", ["entry 1 needs a URL"]),
         ("media", ["entry 1 needs a URL"]),
         ("media=file:///a\x00b", ["entry 1 needs a URL"]),
-        ("a=file:///x,a=file:///y", ["entry 2 has a name that was given before"]),
+        ("a=file:///x,a=file:///y", ["entry 2 repeats a name"]),
         ("a=x,b=y", ["entry 1 needs a URL", "entry 2 needs a URL"]),
     ],
 )
@@ -385,8 +386,8 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
         (b"", "names a file that is empty"),
         (b" \n", "names a file that is empty"),
         (b"x" * 4097, "must name a file of at most 4096 bytes"),
-        (b"one two three", "must hold one key, or two with a blank between"),
-        (b"one\ntwo\nthree\n", "must hold one key, or two with a blank between"),
+        (b"one two three", "must hold one key, or two separated by a space"),
+        (b"one\ntwo\nthree\n", "must hold one key, or two separated by a space"),
         (b"Bearer sk-1\n", "must hold the bare key, without the word Bearer"),
         (b"new-key\x00 old-key", "must hold the bare key: printable ASCII"),
         ("schlüssel".encode(), "must hold the bare key: printable ASCII"),

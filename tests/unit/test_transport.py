@@ -25,12 +25,12 @@ def channel() -> Any:
 def kombu_does(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, result: Any) -> None:
     """Have kombu's own method return `result`, or raise it."""
 
-    def stand_in(*_: object, **__: object) -> Any:
+    def replacement(*_: object, **__: object) -> Any:
         if isinstance(result, Exception):
             raise result
         return result
 
-    monkeypatch.setattr(owner, method, stand_in)
+    monkeypatch.setattr(owner, method, replacement)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_whatever_json_holds_can_be_dropped(monkeypatch: pytest.MonkeyPatch, mes
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), ResponseError("READONLY")])
-def test_connection_lost_in_delivery_is_celerys_affair(
+def test_connection_lost_in_delivery_is_left_to_celery(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     made, acknowledged = a_transport(monkeypatch, error)
@@ -111,7 +111,7 @@ def test_connection_lost_in_delivery_is_celerys_affair(
     assert acknowledged == []
 
 
-def test_consuming_does_not_begin_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_consuming_does_not_start_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(transport, "_last_start", -60.0)
     monkeypatch.setattr("tasks.transport.time.monotonic", lambda: 100.0)
@@ -124,18 +124,18 @@ def test_consuming_does_not_begin_again_at_once(monkeypatch: pytest.MonkeyPatch)
     assert pauses == [0, 2]
 
 
-def test_worker_looks_for_its_redis_every_few_seconds_however_long_it_is_away(
+def test_worker_reconnects_within_seconds_however_long_redis_was_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(functional, "sleep", lambda _: None)
 
-    def told(_error: Exception, wait: float) -> None:
+    def record(_error: Exception, wait: float) -> None:
         waits.append(wait)
 
     app = Celery("test", amqp="tasks.transport:Amqp", set_as_current=False)
     app.conf.update(broker_url="redis://127.0.0.1:1/0")
     with pytest.raises(OperationalError):
-        app.connection_for_read().ensure_connection(told, 9)
+        app.connection_for_read().ensure_connection(record, 9)
     assert len(waits) == 9
     assert max(waits) == 5

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.errors import InvalidSettings
-from worker.settings.model import Settings, load, unknown_variables
+from worker.settings.load import load, unknown_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from worker.settings.model import Settings
 
 ENOUGH = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv/pictures"}
 URL = {"FACELIFT_WEBHOOK_URL": "https://hooks.example.com/in?token=canary"}

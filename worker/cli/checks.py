@@ -12,7 +12,7 @@ from facelift.errors import InvalidSettings
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.errors import ImageRejected, RetryableFailure
 from worker.settings.api_keys import accounts_with_key
-from worker.settings.model import load, unknown_variables
+from worker.settings.load import load, unknown_variables
 from worker.stores import NetworkLimits, open_stores
 
 if TYPE_CHECKING:

@@ -105,10 +105,9 @@ def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: 
 
 
 def _limits() -> ImageLimits:
-    from worker.settings.image_limits import image_limits  # noqa: PLC0415 - heavy too
-    from worker.settings.model import load_for_images  # noqa: PLC0415 - the same
+    from worker.settings.load import load_for_images  # noqa: PLC0415 - the same
 
-    return image_limits(load_for_images(os.environ))
+    return load_for_images(os.environ).image_limits()
 
 
 def _is_good(finding: Finding) -> bool:

@@ -65,7 +65,7 @@ def worker(
     """  # noqa: D301 - click wants the escape, not the backslash
     # Heavy, and not needed for --help.
     from worker.monitoring.logs import configure_logging  # noqa: PLC0415
-    from worker.settings.model import catalogue, load  # noqa: PLC0415
+    from worker.settings.load import catalogue, load  # noqa: PLC0415
 
     if show_settings and as_json:
         click.echo(json.dumps([asdict(doc) for doc in catalogue()]))

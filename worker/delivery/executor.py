@@ -1,7 +1,7 @@
-"""A job's way: claim, read, validate, admit, deliver, record.
+"""The pipeline of a job: acquire, read, validate, acquire a permit, deliver, record.
 
-Each step either gives the next one what it needs or raises why not; what that
-means for the job is decided in `backoff.py`, and written down in `recorder.py`.
+Each step gives the next one what it needs or raises a `Failure`. `facelift.retry` decides what
+the failure means for the job, `recorder.py` records it.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_REQUESTS = 2  # under one lease: with the newest API key, and with the one before
+_REQUESTS = 2  # under one lease: with the newest API key and with the previous one
 _KEY_REFUSED = (OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Executor:
-    """Carries out jobs; one is shared by all threads of a worker.
+    """Runs jobs; all threads of a worker share one.
 
     Attributes:
         store: the ledger.
-        leases: keeps the claimed jobs ours.
+        leases: renews the leases of running jobs.
         image_stores: by name.
         accounts: the API keys of each.
-        image_limits: what an image must obey.
-        endpoint: where pictures go.
-        recorder: writes down what became of them.
+        image_limits: what an image must satisfy.
+        endpoint: where images are uploaded.
+        recorder: records the results.
         longest_request: seconds that a request may take.
         worker: this worker's name.
         monotonic: seconds that never go back.
@@ -77,16 +77,15 @@ class Executor:
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self, job_id: str) -> Report:
-        """Do what can be done for `job_id` now.
+        """Run the job as far as it can go now.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: the job stays where it was and comes back.
+            LedgerUnavailable, LedgerRefused: the job stays where it was; its message is sent again.
         """
         with self.leases.hold(job_id) as held:
-            claim = self.store.acquire(held.lease, self.leases.seconds, self.worker)
-            match claim:
+            match self.store.acquire(held.lease, self.leases.seconds, self.worker):
                 case Acquired(record):
-                    return self._carry_out(Run(record, held, self.monotonic))
+                    return self._run(Run(record, held, self.monotonic))
                 case Waiting(reason, message, until):
                     return waits(reason, message, until)
                 case Ended(state):
@@ -94,9 +93,9 @@ class Executor:
                 case Leased():
                     return Report(Verdict.DROPPED, "Another worker runs the job.")
                 case _:
-                    return Report(Verdict.WITHDRAWN, "Nobody knows the job.")
+                    return Report(Verdict.WITHDRAWN, "The job does not exist.")
 
-    def _carry_out(self, run: Run) -> Report:
+    def _run(self, run: Run) -> Report:
         try:
             keys = self._find_keys(run.record)
             image = self._read_image(run)
@@ -105,7 +104,7 @@ class Executor:
             return self.recorder.failure(run, failure)
         except LeaseLost:
             return self.recorder.lost(run)
-        except FaceliftError:  # the ledger's
+        except FaceliftError:  # Redis failed
             raise
         except Exception as error:
             log.exception(
@@ -115,7 +114,7 @@ class Executor:
                 run,
                 RetryableFailure(
                     OutcomeCode.INTERNAL_ERROR,
-                    f"The worker failed with {type(error).__name__}; its log tells more.",
+                    f"The worker failed with {type(error).__name__}; its log says more.",
                 ),
             )
         if isinstance(result, Report):
@@ -155,19 +154,19 @@ class Executor:
         return image
 
     def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt | Report:
-        """Deliver, with another key if the endpoint refuses this one.
+        """Deliver; if the endpoint refuses the API key, once more with another one.
 
-        That is one which the secret file holds meanwhile, for another worker may have seen
-        the change first; or the key before, if the endpoint does not know the newest (401).
+        The other one is what the secret file holds by now, or the previous key, if the endpoint
+        does not know the newest (401).
         """
         account, tried = run.record.account, set[str]()
         for number in range(1, _REQUESTS + 1):
             api_key = next(key for key in keys if key not in tried)
-            gate = self._admit(run, number)
-            if isinstance(gate, Report):
-                return gate
+            permit = self._acquire_permit(run, number)
+            if isinstance(permit, Report):
+                return permit
             try:
-                return self._deliver(run, image, api_key, gate)
+                return self._deliver(run, image, api_key, permit)
             except DeliveryRefused as refusal:
                 if refusal.code not in _KEY_REFUSED:
                     raise
@@ -181,24 +180,24 @@ class Executor:
                     raise
         raise AssertionError  # the last request returns or raises
 
-    def _admit(self, run: Run, number: int) -> Go | Report:
-        asked_at = self.monotonic()
-        gate = self.store.acquire_permit(
+    def _acquire_permit(self, run: Run, number: int) -> Go | Report:
+        requested_at = self.monotonic()
+        permit = self.store.acquire_permit(
             run.lease, self.leases.seconds, self.longest_request, request=number
         )
-        match gate:
+        match permit:
             case Go():
-                self.leases.renewed(run.held, asked_at)
-                return gate
+                self.leases.renewed(run.held, requested_at)
+                return permit
             case Waiting(reason, message, until):
-                self.recorder.waiting(run)
+                self.recorder.record_image(run)
                 return waits(reason, message, until)
             case Ended(state):
                 return ended_before(state)
             case _:
                 raise LeaseLost
 
-    def _deliver(self, run: Run, image: ValidImage, api_key: str, gate: Go) -> Receipt:
+    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: Go) -> Receipt:
         result: Receipt | Failure | None = None
         try:
             result = self.endpoint.deliver(
@@ -213,16 +212,16 @@ class Executor:
             raise
         finally:
             if result is not None:
-                run.feedback = self._hear(run, gate, result)
+                run.feedback = self._feedback(run, permit, result)
         return result
 
-    def _hear(self, run: Run, gate: Go, result: Receipt | Failure) -> Feedback:
+    def _feedback(self, run: Run, permit: Go, result: Receipt | Failure) -> Feedback:
         quota = result.quota or Quota()
         cap = self.recorder.policy.pause_cap
         if quota.reset_after is not None and quota.reset_after > cap:
             quota = quota._replace(reset_after=cap)
         return Feedback(
-            gate=gate,
+            gate=permit,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
             fingerprint=self.accounts.fingerprint(run.record.account),
             quota=quota,

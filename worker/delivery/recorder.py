@@ -1,4 +1,4 @@
-"""Writes down how a try at a job ended: outcome or wait, attempt, one line in the log."""
+"""Records the result of an attempt: outcome or wait, the attempt itself, a line in the log."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Recorder:
-    """Records what became of a job; one is shared by all threads of a worker.
+    """Records the results of jobs; all threads of a worker share one.
 
     Attributes:
         store: the ledger.
-        policy: backoff and attempts.
-        rng: chance, for the jitter.
-        metrics: counts it.
+        policy: of backoff and attempts.
+        rng: the source of jitter.
+        metrics: counts the results.
     """
 
     store: JobStore
@@ -42,7 +42,7 @@ class Recorder:
     metrics: Metrics
 
     def success(self, run: Run, sentence: str, http_status: int) -> Report:
-        """The endpoint took the picture."""
+        """The endpoint accepted the image."""
         code = OutcomeCode.DELIVERED
         attempt = self._attempt(run, code, http_status, Decision.SUCCEED, sentence)
         kept = self.store.complete(
@@ -56,7 +56,7 @@ class Recorder:
         return Report(Verdict.DELIVERED, sentence)
 
     def failure(self, run: Run, failure: Failure) -> Report:
-        """A step did not succeed; the policy decides what that means for the job."""
+        """A step failed; the policy decides what that means for the job."""
         if isinstance(failure, ImageRejected):
             self.metrics.rejected(failure.code)
         counts = self._counts(run, failure)
@@ -75,21 +75,23 @@ class Recorder:
             case GiveUp(code, sentence):
                 return self._give_up(run, failure, code, sentence)
             case retry:
-                return self._postpone(run, failure, round(run.now + retry.delay, 3), counts=counts)
+                return self._retry_later(
+                    run, failure, round(run.now + retry.delay, 3), counts=counts
+                )
 
-    def waiting(self, run: Run) -> None:
-        """The job waits for its turn; its image is not to change until then."""
+    def record_image(self, run: Run) -> None:
+        """Record the image's hash for a job that waits: the image must not change until then."""
         if run.record.image_sha256 is None and run.image_sha256:
             self.store.record_image(run.record.id, run.image_sha256)
 
     def lost(self, run: Run) -> Report:
-        """Somebody else has the job; nothing is written."""
+        """Another worker runs the job; nothing is recorded."""
         self.metrics.lease_lost()
         log.warning("lease lost; another worker runs the job", extra=fields(job=run.record.id))
         return Report(Verdict.DROPPED, "The lease was lost; another worker runs the job.")
 
     def _counts(self, run: Run, failure: Failure) -> bool:
-        """Whether it uses up an attempt: not while the endpoint counts as down."""
+        """Whether the failure uses up an attempt: not while a circuit breaker is open."""
         if isinstance(failure, DeliveryFailed):
             return self.store.pool.report_failure(run.record.id, failure.sentence)
         return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
@@ -101,7 +103,7 @@ class Recorder:
         )
         return Report(Verdict.FAILED, f"{code}: {sentence}") if kept else self.lost(run)
 
-    def _postpone(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
+    def _retry_later(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
         reason = _wait_reason(failure, counts=counts)
         attempt = self._attempt(
             run,
@@ -112,7 +114,7 @@ class Recorder:
             next_at=None if reason is WaitReason.ENDPOINT_DOWN else until,
             counted=counts,
         )
-        self.waiting(run)
+        self.record_image(run)
         kept = self.store.retry_later(
             run.lease, until, reason, failure.sentence, attempt, feedback=run.feedback
         )

@@ -1,4 +1,4 @@
-"""One job in a worker's hands, and what one message came to. Values alone."""
+"""The state of one job while a worker runs it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """One job in this worker's hands, and the time since it was claimed.
+    """One job, from its lease to its recorded result.
 
-    Times are told by the ledger's clock: a worker's own may be wrong.
+    Times are on the ledger's clock, because a worker's own may be wrong.
 
     Attributes:
-        record: as it was claimed.
-        image_ref: which image it is about.
+        record: as it was acquired.
+        image_ref: the job's image.
         held: the lease.
-        started_at: Unix seconds of the claim.
-        heard: what the last request told of account and endpoint, if there was one.
+        started_at: Unix seconds at which the lease was acquired.
+        feedback: of the last request, for the rate limiter and the breakers; None without one.
 
     Raises:
-        InvalidJob: the record does not say which image.
+        InvalidJob: the record names no valid image.
     """
 
     def __init__(self, record: JobRecord, held: Held, monotonic: Callable[[], float]) -> None:
@@ -41,7 +41,7 @@ class Run:
         self._image_sha256: str | None = None
         self.feedback: Feedback | None = None
         self._monotonic = monotonic
-        self._claimed = monotonic()
+        self._acquired_at = monotonic()
 
     @property
     def lease(self) -> Lease:
@@ -49,25 +49,25 @@ class Run:
         return self.held.lease
 
     def has_read(self, data: bytes, image: ValidImage) -> None:
-        """The stored image, and what is sent of it."""
+        """The stored image was read; `image` is what is sent."""
         if image.data is data:
             self._image = data
-        else:  # it may be large, and is not needed any more
+        else:  # the stored image may be large: keep its hash only
             self._image_sha256 = hashlib.sha256(data).hexdigest()
 
     @property
     def image_sha256(self) -> str | None:
-        """What the stored image hashes to; None if it was not read."""
+        """The SHA-256 of the stored image; None if it was not read."""
         if self._image_sha256 is None and self._image is not None:
             self._image_sha256 = hashlib.sha256(self._image).hexdigest()
         return self._image_sha256
 
     @property
     def duration(self) -> float:
-        """Seconds since the claim."""
-        return round(self._monotonic() - self._claimed, 4)
+        """Seconds since the lease was acquired."""
+        return round(self._monotonic() - self._acquired_at, 4)
 
     @property
     def now(self) -> float:
-        """Unix seconds."""
+        """Unix seconds, by the ledger's clock."""
         return round(self.started_at + self.duration, 3)

@@ -1,9 +1,9 @@
 """Reads the API keys of all accounts, from the environment or from secret files.
 
-The variables are `FACELIFT_API_KEY` (the account `default`), the same with
-`_<ACCOUNT>`, and each of them with `_FILE`, which names the file that holds the
-key. While a key is being changed there may be two, the new one first. No problem
-repeats a value: somebody may have put a key where none belongs.
+The variables are `FACELIFT_API_KEY` (the account `default`), the same with `_<ACCOUNT>`, and each
+of them with `_FILE`, which names the file that holds the key. During a rotation there may be two
+keys, the new one first. No problem repeats a value: somebody may have put a key into the wrong
+variable.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _FILE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class AccountKeys:
-    """One account's keys, and where they came from.
+    """One account's keys and their source.
 
     Attributes:
-        variable: the one that told them.
-        keys: one, or two: the new one, then the one before it.
-        file: the secret file that held them; None if the variable itself did.
+        variable: that holds them, or names their file.
+        keys: one, or two: the new one, then the previous one.
+        file: the secret file; None if the variable itself holds them.
     """
 
     variable: str
@@ -47,17 +47,17 @@ class AccountKeys:
 
 
 def is_key_variable(name: str) -> bool:
-    """Whether a variable is meant to tell an API key."""
+    """Whether a variable is meant for an API key."""
     return name == API_KEY or name.startswith(f"{API_KEY}_")
 
 
 def accounts_with_key(environ: Mapping[str, str]) -> frozenset[str]:
-    """The normalised accounts that a variable is set for, whatever it holds."""
+    """The normalised accounts with a variable, whatever it holds."""
     return frozenset(account for _, account, _ in _given(environ) if account)
 
 
 def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, AccountKeys], list[str]]:
-    """The keys by normalised account, and what is wrong with them."""
+    """The keys by normalised account, and the problems."""
     found: dict[str, AccountKeys] = {}
     variables: dict[str, str] = {}
     problems = []
@@ -80,13 +80,13 @@ def read_keys(environ: Mapping[str, str]) -> tuple[dict[str, AccountKeys], list[
                 found[account] = AccountKeys(name, keys, file)
     if not found and not problems:
         problems.append(
-            f"{API_KEY} is missing: secret key of the account {DEFAULT_ACCOUNT} (or {API_KEY}_FILE)"
+            f"{API_KEY} is missing: API key of the account {DEFAULT_ACCOUNT} (or {API_KEY}_FILE)"
         )
     return found, problems
 
 
 def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, bool]]:
-    """Each variable that is set, its account if it names one, and whether it names a file."""
+    """Each variable that is set, its account (None if invalid), and whether it names a file."""
     for name in sorted(filter(is_key_variable, environ)):
         if environ[name].strip():
             match = _VARIABLE.fullmatch(account_key(name.removeprefix(API_KEY)))
@@ -101,7 +101,7 @@ def read_key_file(path: Path) -> tuple[SecretStr, ...]:
     """The keys in a secret file.
 
     Raises:
-        ValueError: there are none, or not only keys; what would be right.
+        ValueError: it holds no key, or something else; says what would be valid.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
@@ -118,10 +118,10 @@ def read_key_file(path: Path) -> tuple[SecretStr, ...]:
 
 
 def split_keys(text: str) -> tuple[SecretStr, ...]:
-    """The keys in what a variable or a file holds.
+    """The keys in the text of a variable or a file.
 
     Raises:
-        ValueError: there are not only keys; what would be right.
+        ValueError: it holds something else; says what would be valid.
     """
     keys = list(dict.fromkeys(filter(None, _BLANKS.split(text))))
     if any(key.lower().rstrip(":") == _SCHEME for key in keys):
@@ -130,6 +130,6 @@ def split_keys(text: str) -> tuple[SecretStr, ...]:
         raise ValueError("must hold the bare key: printable ASCII")
     if len(keys) > _MOST_KEYS:
         raise ValueError(
-            "must hold one key, or two with a blank between: the new one, then the one before it"
+            "must hold one key, or two separated by a space: the new one, then the previous one"
         )
     return tuple(map(SecretStr, keys))

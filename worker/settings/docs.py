@@ -1,4 +1,4 @@
-"""Settings described for a person: in `--settings`, in the documents, in problems."""
+"""Describes settings for a person: in `--settings`, in the docs, in error messages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SettingDoc:
 
     Attributes:
         name: the variable.
-        default: as it would be written; None if there is none.
-        meaning: what it sets, and in which bounds.
+        default: as it is written; None without one.
+        meaning: what it sets, and its bounds.
     """
 
     name: str
@@ -35,37 +35,37 @@ OF_ACCOUNTS = (
     SettingDoc(
         API_KEY,
         None,
-        f"secret key of the account {DEFAULT_ACCOUNT}; during a change two with a blank between, "
+        f"API key of the account {DEFAULT_ACCOUNT}; during a rotation two, separated by a space, "
         "the new one first",
     ),
-    SettingDoc(f"{API_KEY}_<ACCOUNT>", None, "secret key of another account"),
+    SettingDoc(f"{API_KEY}_<ACCOUNT>", None, "API key of another account"),
     SettingDoc(
         f"{API_KEY}[_<ACCOUNT>]_FILE",
         None,
-        "instead of a key, the file that holds it; read anew when it changes",
+        "instead of the key, the file that holds it; read again when it changes",
     ),
     SettingDoc(
         f"{RATE_LIMIT}_<ACCOUNT>",
         None,
-        f"for one account, instead of {RATE_LIMIT}",
+        f"rate limit of one account, instead of {RATE_LIMIT}",
     ),
 )
-"""The variables that have an account in their name."""
+"""The variables with an account in their name."""
 
 OF_SECRETS = (
     SettingDoc(
         WEBHOOK_SECRET,
         None,
-        "signs webhooks: whsec_ and the base64 of 24 to 64 bytes; during a change two with a "
-        "blank between, the new one first",
+        "signs webhooks: whsec_ and the base64 of 24 to 64 bytes; during a rotation two, "
+        "separated by a space, the new one first",
     ),
     SettingDoc(WEBHOOK_SECRET_FILE, None, "instead of the secret, the file that holds it"),
 )
-"""The variables that hold a secret, or name the file that does."""
+"""The variables that hold a secret, or name its file."""
 
 
 def describe(variable: str, field: FieldInfo) -> SettingDoc:
-    """The document of a variable that is one field."""
+    """The description of a variable that is one field."""
     default = None if field.is_required() else str(field.default)
     return SettingDoc(
         variable, default, "; ".join(filter(None, [field.description, bounds(field)]))
@@ -73,7 +73,7 @@ def describe(variable: str, field: FieldInfo) -> SettingDoc:
 
 
 def bounds(field: FieldInfo) -> str:
-    """What a number must be, read from its constraints; nothing for other fields."""
+    """The bounds of a number, from its constraints; empty for other fields."""
     limits = [getattr(c, b) for b in ("ge", "le") for c in field.metadata if hasattr(c, b)]
     if not limits:
         return ""

@@ -1,7 +1,7 @@
-"""The forms in which settings are written: durations, rates, URLs, lists.
+"""Field types of settings: durations, rates, URLs, lists.
 
-Each type turns what stands in the environment into a value or says, without
-repeating it, what would be right; `settings.py` puts the variable's name before it.
+Each turns the text of a variable into a value, or raises with what would be valid, without
+repeating the text. `load.py` puts the variable's name before it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PORT, _LAST_PORT = re.compile(r"[1-9][0-9]{0,4}"), 65_535
 _PRIVATE_DOMAINS = (".localhost", ".local", ".internal", ".svc")
 
 
-def read_duration(value: Any) -> Any:  # noqa: ANN401 - what is no text is left to pydantic
-    """Seconds; None, which pydantic refuses, if the text is no duration."""
+def read_duration(value: Any) -> Any:  # noqa: ANN401 - pydantic handles what is no text
+    """Seconds; None, which pydantic refuses, for text that is no duration."""
     return parse_duration(value) if isinstance(value, str) else value
 
 
@@ -74,9 +74,9 @@ def _image_stores(value: object) -> object:
         if not _STORE_NAME.fullmatch(name):
             problems.append(f"entry {number} needs a name of 1 to 32 of a-z, 0-9, _ and -, then =")
         elif not (_STORE_URL.fullmatch(url) and url.isprintable()):
-            problems.append(f"entry {number} needs a URL, such as media=file:///srv/pictures")
+            problems.append(f"entry {number} needs a URL, such as media=file:///srv/images")
         elif name in stores:
-            problems.append(f"entry {number} has a name that was given before")
+            problems.append(f"entry {number} repeats a name")
         else:
             stores[name] = url
     if problems:

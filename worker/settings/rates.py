@@ -1,7 +1,7 @@
 """Reads the rate limits of single accounts: `FACELIFT_RATE_LIMIT_<ACCOUNT>`.
 
-An account is spelled as in the variables of its API key. What holds for all
-other accounts is the setting `FACELIFT_RATE_LIMIT`.
+Accounts are spelled as in the variables of API keys. `FACELIFT_RATE_LIMIT` holds for all other
+accounts.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
 
 def is_rate_variable(name: str) -> bool:
-    """Whether a variable is meant to tell the rate limit of one account."""
+    """Whether a variable is meant for the rate limit of one account."""
     return name.startswith(_BEFORE)
 
 
 def read_rate(text: str) -> Rate | None:
-    """The rate that `text` stands for; None if it is off.
+    """The rate in `text`; None for off.
 
     Raises:
-        ValueError: it is none; says what would be right.
+        ValueError: it is no rate; says what would be valid.
     """
     if text.strip().lower() == OFF:
         return None
@@ -42,7 +42,7 @@ def read_rate(text: str) -> Rate | None:
 
 
 def read_rates(environ: Mapping[str, str]) -> tuple[dict[str, Rate | None], list[str]]:
-    """The rates by normalised account, None where it is off, and what is wrong with them."""
+    """The rates by normalised account, None for off, and the problems."""
     rates: dict[str, Rate | None] = {}
     variables: dict[str, str] = {}
     problems = []
@@ -61,7 +61,7 @@ def read_rates(environ: Mapping[str, str]) -> tuple[dict[str, Rate | None], list
 
 
 def rates_without_key(environ: Mapping[str, str], accounts: Container[str]) -> list[str]:
-    """A warning for each rate of an account that is none of `accounts`, which have a key."""
+    """A warning for each rate of an account that is not in `accounts`, those with an API key."""
     return [
         f"{name} limits an account that has no API key"
         for name, account in _given(environ)
@@ -70,7 +70,7 @@ def rates_without_key(environ: Mapping[str, str], accounts: Container[str]) -> l
 
 
 def _given(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each variable that is set, and the account at its end."""
+    """Each variable that is set, and its account."""
     for name in sorted(filter(is_rate_variable, environ)):
         if environ[name].strip():
             yield name, account_key(name.removeprefix(_BEFORE))

@@ -1,7 +1,7 @@
 """Reads the secret that signs webhooks, from the environment or from a secret file.
 
-It is `whsec_` and the base64 of 24 to 64 bytes, as Standard Webhooks has it. While it is being
-changed there may be two, the new one first. No problem repeats a value.
+It is `whsec_` and the base64 of 24 to 64 bytes, as in Standard Webhooks. During a rotation there
+may be two, the new one first. No problem repeats a value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST, _MOST = 24, 64  # bytes
 
 
 def read_secrets(environ: Mapping[str, str]) -> tuple[tuple[SecretStr, ...], list[str]]:
-    """The secrets, none if no variable is set, and what is wrong with them."""
+    """The secrets, none if no variable is set, and the problems."""
     given = [
         name for name in (WEBHOOK_SECRET, WEBHOOK_SECRET_FILE) if environ.get(name, "").strip()
     ]
@@ -46,10 +46,10 @@ def read_secrets(environ: Mapping[str, str]) -> tuple[tuple[SecretStr, ...], lis
 
 
 def decode_secret(secret: SecretStr) -> bytes:
-    """What messages are signed with.
+    """The key that signs webhooks.
 
     Raises:
-        ValueError: the secret is of another form.
+        ValueError: the secret is invalid.
     """
     prefix, _, digits = secret.get_secret_value().partition("_")
     try:
