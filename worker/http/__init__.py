@@ -1,6 +1,7 @@
 """The one HTTP client under endpoint, image stores and webhooks.
 
-client           one server, and requests to it, on requests' adapter
+client           one server, and requests to it
+├── adapter      requests' adapter over our own connections; whom they trust
 ├── exchange     what one request may take: total time, silence, lease; and its sockets
 ├── dial         a name's addresses, each checked, and a connection to one of them
 ├── addresses    which URLs and addresses there are: public, private, never

@@ -78,7 +78,8 @@ class Dialler:
                 if isinstance(error, TimeoutError):
                     exchange.left()
                     raise ConnectTimedOut("timed out") from error
-                raise NotConnected(error.errno, error.strerror) from error
+                # Without its number, by which urllib3 takes some for an early answer.
+                raise NotConnected(None, error.strerror) from error
         raise AssertionError  # the last address was connected to, or raised
 
     def _allowed(self, found: Sequence[str]) -> Sequence[str]:

@@ -172,3 +172,18 @@ def test_what_is_wrong_with_a_proxy_is_told_of_the_proxy(
             "The proxy could not be reached, or does not connect to endpoint.invalid: "
             "Connection refused."
         )
+
+
+def test_a_delivery_goes_through_a_proxy_that_is_encrypted_itself(
+    serve: Serve,
+    connect: Connect,
+    trusted_tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proxy, endpoint = serve(tunnel, trusted_tls), serve(always(DONE), trusted_tls)
+    monkeypatch.setenv("https_proxy", proxy.url)
+    client = connect(endpoint.url)
+    for _ in range(2):
+        assert deliver(client).confirmed
+    assert (proxy.connections, endpoint.connections) == (1, 1)
+    assert all("Bearer" in head for head in endpoint.heads)
