@@ -1,4 +1,4 @@
-"""What an answer means. Its status decides; its text only explains."""
+"""Turns an answer into a receipt or a failure: by its status; its text only explains."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The endpoint took the picture.
+    """The endpoint accepted the image.
 
     Attributes:
         http_status: 2xx.

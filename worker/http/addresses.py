@@ -29,7 +29,7 @@ SCHEMES = {
 }
 """Which addresses a server may have, by how a setting's URL begins."""
 
-_HOST = re.compile(r"[a-z0-9._:-]+")
+_HOST = re.compile(r"[a-z0-9_:-][a-z0-9._:-]*")
 
 
 def reach_of(address: str) -> Reach | None:

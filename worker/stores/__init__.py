@@ -5,9 +5,8 @@ A store reads and bounds; whether the bytes are a valid image is decided in `wor
 opening      turns the settings' names and URLs into stores, by the URL's scheme
 protocol     what every store does, and the errors that all share
 ├── folder   file:///srv/media
-├── https    https://cdn.example.com/images/
-├── s3       s3://bucket/prefix, with botocore, which the extra `s3` brings
-└── site     what the last two share: a base URL, and bounded GETs below it
+├── web      https://cdn.example.com/images/; and bounded GETs below a base URL, for S3 too
+└── s3       s3://bucket/prefix, with botocore, which the extra `s3` brings
 
 Other packages add schemes by the entry-point group `facelift.stores`; see docs/stores.md.
 """
@@ -15,8 +14,8 @@ Other packages add schemes by the entry-point group `facelift.stores`; see docs/
 from __future__ import annotations
 
 from worker.stores.folder import FolderStore
-from worker.stores.https import HttpsStore
 from worker.stores.opening import open_stores
 from worker.stores.protocol import ImageStore, NetworkLimits
+from worker.stores.web import HttpsStore
 
 __all__ = ["FolderStore", "HttpsStore", "ImageStore", "NetworkLimits", "open_stores"]

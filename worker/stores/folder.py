@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.stores.protocol import NetworkLimits
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Not blocking, so that a pipe with nobody at its other end cannot hold a thread.
+# Not blocking, so that a pipe without a writer cannot hold a thread.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ELSEWHERE = {"", os.curdir, os.pardir}
 _IS_LINK = {errno.ELOOP, errno.ENOTDIR}  # or it is no folder, which resolving finds out as well
@@ -32,9 +32,9 @@ _UNREADABLE = {
 class FolderStore:
     """Reads the regular files below `root`.
 
-    The way to the file is walked from `root`, name by name and following no link.
-    Where there are links, it is resolved first, and must stay below `root`: who exchanges a
-    folder for a link in between gets nothing.
+    The file is opened from `root` folder by folder, following no link. A path with links is
+    resolved first, and must stay below `root`; exchanging a folder for a link in between has
+    no effect.
 
     Args:
         root: the folder; must be there when the store is opened.
@@ -101,7 +101,7 @@ class FolderStore:
         return _open_below(self._root, *self._resolve(path))
 
     def _check_root(self) -> None:
-        """What cannot be read may be the folder itself.
+        """Raise if the folder itself cannot be read.
 
         Raises:
             StoreUnavailable: it is.
@@ -149,8 +149,8 @@ def _read(file: int, path: str, limit: int) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise unreadable(path, "is not a regular file")
     size = status.st_size
-    # As large as it says at first: room for `limit` bytes would cost more than to fill it. If it is
-    # no larger, its end has been met.
+    # First as many bytes as it says: a buffer for `limit` bytes would cost more than reading. A
+    # shorter read than asked for is the file's end.
     data = os.read(file, min(size, limit) + 1)
     while len(data) != size and len(data) <= limit:
         if not (more := os.read(file, limit + 1 - len(data))):

@@ -26,9 +26,9 @@ _BUILT_IN = {
     scheme: EntryPoint(scheme, f"worker.stores.{place}.from_url", _GROUP)
     for scheme, place in {
         "file": "folder:FolderStore",
-        "https": "https:HttpsStore",
-        "https+private": "https:HttpsStore",
-        "http+private": "https:HttpsStore",
+        "https": "web:HttpsStore",
+        "https+private": "web:HttpsStore",
+        "http+private": "web:HttpsStore",
         "s3": "s3:S3Store",
     }.items()
 }

@@ -1,7 +1,7 @@
-"""A bucket of S3, or of what speaks its language (MinIO, R2, GCS), as image store.
+"""A bucket of S3, or of a compatible service (MinIO, R2, GCS), as image store.
 
-botocore says where a bucket is, finds the credentials and signs; it does not send: `site.py` does,
-with the bounds of every store on the network.
+botocore knows where a bucket is, finds the credentials and signs; `web.py` sends, with the bounds
+of every store on the network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from botocore.session import Session
 from facelift.ledger.urls import split_url
 from worker.http import Reach, check_url
 from worker.stores.protocol import missing, unavailable, unreadable
-from worker.stores.site import Site, read_image
+from worker.stores.web import Site, read_image
 
 if TYPE_CHECKING:
     from worker.http import Answer
@@ -69,7 +69,7 @@ class S3Store:
         endpoint = options.get("endpoint_url")
         try:
             session = Session(profile=options.get("profile"))
-            # For what botocore asks for a role's credentials.
+            # For the requests by which botocore gets a role's credentials.
             session.set_default_client_config(
                 Config(
                     connect_timeout=limits.timeout,
@@ -91,8 +91,8 @@ class S3Store:
                 "has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                 "or another source that AWS's tools know"
             )
-        # Not by their addresses: whoever chose the bucket chose the endpoint, paths are no part
-        # of the host's name, and a private network's way to S3 has private addresses.
+        # Any address: whoever chose the bucket chose the endpoint, a job's path is no part of the
+        # host's name, and S3 has private addresses in a private network.
         site = Site(base + prefix, frozenset(Reach), limits)
         return cls(site, credentials, region or _REGION_OF_OTHERS)
 
@@ -105,7 +105,7 @@ class S3Store:
             return read_image(answer, path, limit)
 
     def _sign(self, url: str) -> dict[str, str]:
-        """The headers that make a GET of `url` ours."""
+        """The headers that sign a GET of `url`."""
         try:
             credentials = self._credentials.get_frozen_credentials()
         except _BOTOCORE_FAILS as error:
@@ -165,13 +165,13 @@ def _base_url(session: Session, bucket: str, endpoint: str | None, region: str) 
 def _refuse(answer: Answer, path: str) -> None:
     """Raise what an answer without an object stands for.
 
-    S3 tells by a code in the body whether it dislikes the object or everything we ask: with
-    403 both "this one is not for you" and "I do not know your key" are said. What is not known
-    to be the object's own fault is the store's, and is tried again.
+    A code in the body says whether the object is refused or the request: 403 stands for both
+    "this object is forbidden" and "the key is unknown". What is not known to be the object's
+    own is the store's, and is retried.
 
     Raises:
-        ImageRejected: the object is to blame.
-        StoreUnavailable: the store is, or our credentials for it.
+        ImageRejected: the object is the cause.
+        StoreUnavailable: the store is, or the credentials for it.
     """
     found = _CODE.search(answer.read(_ERROR_BYTES))
     code = found[1].decode() if found else None

@@ -2,16 +2,15 @@
 
 sender         takes due webhooks from the ledger, a few at a time, and records the result
 └── target     one POST
-    ├── payload    a job's record as the body
-    └── signature  the headers that prove who sends
+    └── message    its body and signature
 
 The HTTP client, with its checks of addresses, is `worker/http/`.
 """
 
 from __future__ import annotations
 
+from worker.webhooks.message import Signer
 from worker.webhooks.sender import WebhookSender, patience
-from worker.webhooks.signature import Signer
 from worker.webhooks.target import WebhookTarget
 
 __all__ = ["Signer", "WebhookSender", "WebhookTarget", "patience"]

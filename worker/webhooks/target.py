@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 from requests import Request
 
 from worker.http import HttpClient, RequestLimits, check_url, split_reaches
-from worker.webhooks.payload import encode
+from worker.webhooks.message import encode
 
 if TYPE_CHECKING:
     from facelift.record import JobRecord
-    from worker.webhooks.signature import Signer
+    from worker.webhooks.message import Signer
 
 _HEADERS = {
     "User-Agent": "facelift",

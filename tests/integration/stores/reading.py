@@ -10,7 +10,7 @@ from facelift.codes import OutcomeCode
 from worker.errors import Failure, StoreUnavailable
 from worker.http import Reach
 from worker.stores import HttpsStore, ImageStore, NetworkLimits, open_stores
-from worker.stores.site import Site
+from worker.stores.web import Site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

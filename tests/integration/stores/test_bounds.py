@@ -28,7 +28,7 @@ from tests.integration.stores.reading import (
 )
 from worker.errors import Failure
 from worker.stores import HttpsStore, NetworkLimits
-from worker.stores.site import Site
+from worker.stores.web import Site
 
 if TYPE_CHECKING:
     import socket

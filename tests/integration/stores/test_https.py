@@ -25,7 +25,7 @@ from tests.integration.stores.reading import (
 )
 from worker.http import Reach
 from worker.stores import HttpsStore
-from worker.stores.site import Site
+from worker.stores.web import Site
 
 if TYPE_CHECKING:
     import ssl

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
-from worker.stores.site import encode_path
+from worker.stores.web import encode_path
 
 BASE = "https://cdn.example.com/pictures/"
 

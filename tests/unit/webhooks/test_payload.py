@@ -9,7 +9,7 @@ import pytest
 from facelift.codes import OutcomeCode
 from facelift.record import JobRecord
 from tests.documents import blocks
-from worker.webhooks.payload import encode
+from worker.webhooks.message import encode
 
 STORED = {
     "state": "succeeded",

@@ -1,16 +1,17 @@
-"""One base URL, and GETs below it that are bounded in time and size."""
+"""A web server as image store: one base URL, and GETs below it, bounded in time and size."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from requests import Request
 
-from worker.http import HttpClient, NoAnswer, RequestLimits
+from worker.http import HttpClient, NoAnswer, RequestLimits, check_url, split_reaches
 from worker.http.dial import resolve as ask_system
 from worker.stores.protocol import missing, outside, too_large, unavailable, unreadable
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from worker.http.dial import Resolve
     from worker.stores.protocol import NetworkLimits
 
+_MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_FORBIDDEN = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
+}
+_MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _HEADERS = {"User-Agent": "facelift", "Accept-Encoding": "identity"}
 _SEPARATORS = re.compile(r"[/\\]")
 _READINGS = 3
@@ -94,6 +102,60 @@ def read_image(answer: Answer, path: str, limit: int) -> bytes:
     if len(body) > limit:
         raise too_large(path, limit)
     return body
+
+
+class HttpsStore:
+    """Reads what a web server gives for paths below a base URL.
+
+    Redirects are not followed: an image has one address, and it is below the base.
+
+    Args:
+        site: the base URL.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @classmethod
+    def from_url(cls, url: str, limits: NetworkLimits) -> Self:
+        """Open the store that is written as https://cdn.example.com/images/.
+
+        Raises:
+            ValueError: the URL is of another form, or cannot be used.
+        """
+        base, reaches = split_reaches(url)
+        check_url(base, "https://cdn.example.com/images/")
+        return cls(Site(base, reaches, limits))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See `ImageStore.read`."""
+        with self._site.get(self._site.url_of(path), {}) as answer:
+            _judge(answer, path)
+            return read_image(answer, path, limit)
+
+
+def _judge(answer: Answer, path: str) -> None:
+    """Return if the answer holds an image.
+
+    Raises:
+        ImageRejected: the image is the cause.
+        StoreUnavailable: the server is.
+    """
+    status = answer.status
+    if status == HTTPStatus.OK:
+        # None was asked for; and what is stored compressed is no image as it is.
+        if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise unreadable(path, "comes compressed (Content-Encoding), which no image should")
+        return
+    if status in _MISSING:
+        raise missing(path)
+    if status in _FORBIDDEN:
+        raise unreadable(path)
+    if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
+        raise unreadable(path, f"is elsewhere ({status}); redirects are not followed")
+    if status // 100 == 4 and status not in _MAY_PASS:  # noqa: PLR2004 - the class of refusals
+        raise unreadable(path, f"cannot be read; the image store answered {status}")
+    raise unavailable(f"it answered {status}")
 
 
 def encode_path(path: str) -> str:
