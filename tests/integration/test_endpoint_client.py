@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LIMITS = RequestLimits(connect=2, read=5, total=10)
 
 
-def picture(image_format: ImageFormat = ImageFormat.PNG, side: int = 300) -> ValidImage:
+def make_image(image_format: ImageFormat = ImageFormat.PNG, side: int = 300) -> ValidImage:
     file = BytesIO()
     Image.effect_noise((side, side), 80).save(file, image_format)
     return ValidImage(file.getvalue(), image_format, side)
@@ -54,21 +54,21 @@ def client(endpoint: EndpointProcess) -> Iterator[EndpointClient]:
 
 @pytest.fixture
 def deliver(endpoint: EndpointProcess, client: EndpointClient) -> Callable[[], Receipt]:
-    """Deliver a picture to bot-1."""
+    """Deliver an image to bot-1."""
 
     def deliver() -> Receipt:
         return client.deliver(
-            picture(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
+            make_image(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
         )
 
     return deliver
 
 
 @pytest.mark.parametrize("image_format", [ImageFormat.PNG, ImageFormat.JPEG])
-def test_the_picture_arrives_as_it_is(
+def test_the_image_arrives_as_it_is(
     endpoint: EndpointProcess, client: EndpointClient, image_format: ImageFormat
 ) -> None:
-    image = picture(image_format)
+    image = make_image(image_format)
     receipt = client.deliver(
         image, chatbot_id="bot-ä/1", file_name="bots/a.png", api_key=endpoint.api_key
     )
@@ -135,7 +135,7 @@ def test_a_wrong_key_is_refused_in_the_endpoints_words(
     endpoint: EndpointProcess, client: EndpointClient
 ) -> None:
     with pytest.raises(DeliveryRefused) as caught:
-        client.deliver(picture(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
+        client.deliver(make_image(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
     assert caught.value.code is OutcomeCode.UNAUTHORIZED
     assert caught.value.sentence == "The endpoint answered 401: No API key provided."
     assert endpoint.image("bot-1") is None
@@ -185,7 +185,7 @@ def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
 
         def deliver(chatbot_id: str) -> Receipt:
             return client.deliver(
-                picture(), chatbot_id=chatbot_id, file_name="a", api_key=limited.api_key
+                make_image(), chatbot_id=chatbot_id, file_name="a", api_key=limited.api_key
             )
 
         quotas = [deliver("bot-1").quota]
@@ -262,12 +262,12 @@ def test_the_total_limit_holds_however_busy_the_connection_is(
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=30, total=0.6))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
-        client.deliver(picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+        client.deliver(make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
     assert 0.6 <= time.monotonic() - started < 4
     assert caught.value.code is OutcomeCode.TIMEOUT
     assert caught.value.sentence == "127.0.0.1 had not answered in full after 0.6 s."
     assert client.deliver(
-        picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key
+        make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key
     ).confirmed
     client.close()
 
@@ -277,7 +277,7 @@ def test_the_read_limit_ends_a_silence(endpoint: EndpointProcess) -> None:
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=0.2, total=30))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
-        client.deliver(picture(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+        client.deliver(make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
     assert time.monotonic() - started < 4
     assert caught.value.code is OutcomeCode.TIMEOUT
     client.close()
@@ -290,7 +290,7 @@ def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
     started = time.monotonic()
     with pytest.raises(LeaseLost):
         client.deliver(
-            picture(),
+            make_image(),
             chatbot_id="bot-1",
             file_name="a.png",
             api_key=endpoint.api_key,
@@ -300,7 +300,7 @@ def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
     assert endpoint.image("bot-1") is not None  # it had been sent in full
 
 
-def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
+def test_a_lease_that_is_lost_while_sending_cuts_the_upload_off(
     endpoint: EndpointProcess, client: EndpointClient
 ) -> None:
     asked = 0
@@ -310,7 +310,7 @@ def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
         asked += 1
         return asked <= 2
 
-    blocks = picture(side=800)
+    blocks = make_image(side=800)
     assert len(blocks.data) > 2 * 262_144
     with pytest.raises(LeaseLost):
         client.deliver(
@@ -322,5 +322,5 @@ def test_a_lease_that_is_lost_while_sending_breaks_the_picture_off(
         )
     assert endpoint.image("bot-1") is None
     assert client.deliver(
-        picture(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
+        make_image(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
     ).confirmed

@@ -48,7 +48,7 @@ def test_the_request_is_as_documented(serve: Serve, connect: Connect) -> None:
     ]
 
 
-def test_the_head_goes_out_together_with_the_picture(
+def test_the_head_goes_out_together_with_the_image(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = []

@@ -1,4 +1,4 @@
-"""Three real places for pictures, each with a store over it, for tests that all must pass."""
+"""Three real places for images, each with a store over it, for tests that all must pass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRIVATE = "private.png"
 
 
 class Backend(Protocol):
-    """A place for pictures.
+    """A place for images.
 
     Attributes:
         store: reads from it.
@@ -61,15 +61,15 @@ class Folder:
         return self.store
 
 
-class PictureServer(ThreadingHTTPServer):
-    """A web server of what is in `pictures`, below /pictures/."""
+class ImageServer(ThreadingHTTPServer):
+    """A web server of what is in `images`, below /images/."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.pictures: dict[str, bytes] = {}
+        self.images: dict[str, bytes] = {}
         self._tls = tls
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
         self._thread.start()
@@ -90,11 +90,11 @@ class PictureServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: PictureServer
+    server: ImageServer
 
     def do_GET(self) -> None:
-        path = unquote(self.path.removeprefix("/pictures/"))
-        data = self.server.pictures.get(path)
+        path = unquote(self.path.removeprefix("/images/"))
+        data = self.server.images.get(path)
         status = 404 if data is None else 403 if path == PRIVATE else 200
         body = data if data is not None and status == 200 else b"no"
         self.send_response(status)
@@ -107,14 +107,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Https:
-    def __init__(self, server: PictureServer) -> None:
+    def __init__(self, server: ImageServer) -> None:
         self._server = server
-        self._base = f"https+private://localhost:{server.server_port}/pictures/"
-        self.secrets = ("localhost", str(server.server_port), "/pictures")
+        self._base = f"https+private://localhost:{server.server_port}/images/"
+        self.secrets = ("localhost", str(server.server_port), "/images")
         self.store = open_stores({"media": self._base}, LIMITS)["media"]
 
     def put(self, path: str, data: bytes) -> None:
-        self._server.pictures[path] = data
+        self._server.images[path] = data
 
     def gone(self) -> ImageStore:
         self._server.close()
@@ -163,7 +163,7 @@ class S3:
 
     def __init__(self, server: S3Server) -> None:
         self._server = server
-        self.bucket = f"pictures-{next(self._numbers)}"
+        self.bucket = f"images-{next(self._numbers)}"
         server.client.create_bucket(Bucket=self.bucket)
         self.secrets = (*server.reader, server.endpoint, self.bucket, "bots%20of", "bots of")
         self.store = self.open(f"s3://{self.bucket}/bots%20of+mine")
@@ -187,5 +187,5 @@ def _policy(*statements: dict[str, str]) -> dict[str, Any]:
 _ALLOW_ALL = _policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
 _ALLOW_READING = _policy(
     {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::*"},
-    {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::pictures-*{PRIVATE}"},
+    {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::images-*{PRIVATE}"},
 )

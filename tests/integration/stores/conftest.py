@@ -19,7 +19,7 @@ from tests.integration.stores.backends import (
     Backend,
     Folder,
     Https,
-    PictureServer,
+    ImageServer,
     S3Server,
 )
 
@@ -44,9 +44,9 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls(authority: trustme.CA) -> ssl.SSLContext:
-    """A server's, for localhost and pictures.example."""
+    """A server's, for localhost and images.example."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "pictures.example").configure_cert(context)
+    authority.issue_cert("localhost", "images.example").configure_cert(context)
     return context
 
 
@@ -91,7 +91,7 @@ def s3(s3_server: S3Server, environment: pytest.MonkeyPatch) -> S3:
 
 @pytest.fixture
 def https(tls: ssl.SSLContext) -> Iterator[Https]:
-    server = PictureServer(tls)
+    server = ImageServer(tls)
     yield Https(server)
     server.close()
 
@@ -105,6 +105,6 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture(params=["folder", "https", "s3"])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """A place for pictures: the test runs on each kind."""
+    """A place for images: the test runs on each kind."""
     found: Backend = request.getfixturevalue(request.param)
     return found

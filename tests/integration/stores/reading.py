@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.endpoint.wire import Server
 
 LIMIT = 1_000
-PICTURE = b"a picture"
+IMAGE = b"a picture"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na picture"
 EVERYWHERE = frozenset(Reach)
 SOON = NetworkLimits(timeout=0.5)
@@ -28,7 +28,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def plain(server: Server, limits: NetworkLimits = SOON) -> ImageStore:
     """A store over a server without TLS, where TLS changes nothing."""
-    url = server.url.replace("http://", "http+private://") + "/pictures"
+    url = server.url.replace("http://", "http+private://") + "/images"
     return open_stores({"media": url}, limits)["media"]
 
 
@@ -36,11 +36,11 @@ def named(
     server: Server,
     *answers: Sequence[str],
     reaches: frozenset[Reach] = EVERYWHERE,
-    host: str = "pictures.example",
+    host: str = "images.example",
 ) -> HttpsStore:
     """A store over `server` under another name, which resolves to each of `answers` in turn."""
     turns = iter(answers)
-    base = f"https://{host}:{server.port}/pictures/"
+    base = f"https://{host}:{server.port}/images/"
     return HttpsStore(Site(base, reaches, SOON, resolve=lambda *_: next(turns)))
 
 

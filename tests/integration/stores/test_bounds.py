@@ -17,8 +17,8 @@ from tests.integration.stores.reading import (
     CHUNKED,
     ENDLESS,
     EVERYWHERE,
+    IMAGE,
     LIMIT,
-    PICTURE,
     SOON,
     WHOLE,
     failure,
@@ -69,7 +69,7 @@ def test_no_more_than_the_limit_is_ever_held(serve: Serve, flood: bytes) -> None
         tracemalloc.stop()
     assert error.code is OutcomeCode.IMAGE_TOO_LARGE
     assert error.sentence == "'42.png' has more than 1,000,000 bytes; the limit is 1,000,000."
-    assert peak < 3_000_000  # the picture, what the buffer grows ahead, and the test's own server
+    assert peak < 3_000_000  # the image, what the buffer grows ahead, and the test's own server
 
 
 def test_a_chunk_that_claims_to_be_huge_takes_no_more_than_it_has(serve: Serve) -> None:
@@ -91,27 +91,27 @@ def test_an_absurd_announced_size_is_not_repeated(serve: Serve) -> None:
 
 
 def test_without_an_announced_size_the_end_of_the_connection_is_the_end(serve: Serve) -> None:
-    server = serve(answering(ENDLESS + PICTURE))
-    assert plain(server).read("42.png", len(PICTURE)) == PICTURE
+    server = serve(answering(ENDLESS + IMAGE))
+    assert plain(server).read("42.png", len(IMAGE)) == IMAGE
 
 
 def test_chunks_are_put_together(serve: Serve) -> None:
     server = serve(always(CHUNKED + b"2\r\na \r\n7;x=y\r\npicture\r\n0\r\nTrailer: x\r\n\r\n"))
     store = plain(server)
-    assert [store.read("42.png", len(PICTURE)) for _ in range(2)] == [PICTURE, PICTURE]
+    assert [store.read("42.png", len(IMAGE)) for _ in range(2)] == [IMAGE, IMAGE]
     assert server.connections == 1
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_what_comes_after_a_picture_never_becomes_the_next_one(
+def test_what_comes_after_an_image_never_becomes_the_next_one(
     serve: Serve, tls: ssl.SSLContext, *, encrypted: bool
 ) -> None:
-    wrong = WHOLE.replace(PICTURE, b"the wrong")
-    # Beyond what is read ahead with the picture and forgotten with it.
+    wrong = WHOLE.replace(IMAGE, b"the wrong")
+    # Beyond what is read ahead with the image and forgotten with it.
     lie = WHOLE.ljust(io.DEFAULT_BUFFER_SIZE, b"x") + wrong
     server = serve(always(lie), tls if encrypted else None)
     store = named(server, *[["127.0.0.1"]] * 3) if encrypted else plain(server)
-    assert [store.read("42.png", LIMIT) for _ in range(3)] == [PICTURE] * 3
+    assert [store.read("42.png", LIMIT) for _ in range(3)] == [IMAGE] * 3
 
 
 # How long it takes
@@ -175,10 +175,10 @@ def test_time_is_for_the_whole_read_not_for_each_of_its_parts(
         server.read(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         server.closing.wait(0.4)
-        connection.sendall(PICTURE)
+        connection.sendall(IMAGE)
 
     server = serve(talk, tls)
-    site = Site(f"https://pictures.example:{server.port}", EVERYWHERE, SOON, resolve=resolve)
+    site = Site(f"https://images.example:{server.port}", EVERYWHERE, SOON, resolve=resolve)
     assert outage(HttpsStore(site)).startswith("it had not answered")
 
 
@@ -204,7 +204,7 @@ def test_a_resolver_that_hangs_holds_one_thread_and_no_reader() -> None:
         goes_on.wait(10)
         return ["127.0.0.1"]
 
-    store = HttpsStore(Site("https://pictures.example", EVERYWHERE, SOON, resolve=resolve))
+    store = HttpsStore(Site("https://images.example", EVERYWHERE, SOON, resolve=resolve))
     sentences: list[str] = []
     readers = [threading.Thread(target=lambda: sentences.append(outage(store))) for _ in range(10)]
     began = time.monotonic()
@@ -215,7 +215,7 @@ def test_a_resolver_that_hangs_holds_one_thread_and_no_reader() -> None:
     goes_on.set()
     assert time.monotonic() - began < 3
     assert [sentence[:19] for sentence in sentences] == ["it had not answered"] * 10
-    assert asked == ["pictures.example"]
+    assert asked == ["images.example"]
 
 
 def test_a_failure_leaves_no_connection_open(serve: Serve) -> None:

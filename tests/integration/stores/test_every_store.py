@@ -1,4 +1,4 @@
-"""What a job may rely on, wherever its picture lies: a folder, a web server, a bucket."""
+"""What a job may rely on, wherever its image lies: a folder, a web server, a bucket."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_picture_is_read_as_it_was_stored(backend: Backend) -> None:
+def test_an_image_is_read_as_it_was_stored(backend: Backend) -> None:
     data = bytes(range(256)) * 400
     backend.put("bots/42.png", data)
     assert backend.store.read("bots/42.png", 102_400) == data
@@ -156,22 +156,22 @@ def test_sentences_show_the_producers_path_shortened_and_never_the_stores(
 
 
 def test_fifty_threads_read_at_once_and_each_gets_its_own(backend: Backend) -> None:
-    pictures = {f"{number}.png": os.urandom(5_000 + number) for number in range(50)}
-    for path, data in pictures.items():
+    images = {f"{number}.png": os.urandom(5_000 + number) for number in range(50)}
+    for path, data in images.items():
         backend.put(path, data)
     wrong: list[str] = []
-    together = threading.Barrier(len(pictures))
+    together = threading.Barrier(len(images))
 
     def read(path: str) -> None:
         together.wait()
         for _ in range(4):
             try:
-                if backend.store.read(path, 10_000) != pictures[path]:
+                if backend.store.read(path, 10_000) != images[path]:
                     wrong.append(path)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is wrong
                 wrong.append(str(error))
 
-    threads = [threading.Thread(target=read, args=(path,)) for path in pictures]
+    threads = [threading.Thread(target=read, args=(path,)) for path in images]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,8 +14,8 @@ from tests.integration.endpoint.wire import always, answering
 from tests.integration.stores.reading import (
     CHUNKED,
     EVERYWHERE,
+    IMAGE,
     LIMIT,
-    PICTURE,
     SOON,
     WHOLE,
     failure,
@@ -43,9 +43,9 @@ def test_the_checked_address_is_connected_to_in_the_name_of_the_host(
     tls.sni_callback = lambda _, name, __: asked_for.append(name)
     server = serve(always(WHOLE), tls)
     monkeypatch.delattr(socket, "getaddrinfo")  # nobody resolves but the store
-    assert named(server, ["127.0.0.1"]).read("42.png", LIMIT) == PICTURE
-    assert asked_for == ["pictures.example"]
-    assert f"\r\nHost: pictures.example:{server.port}\r\n" in server.heads[0] + "\r\n"
+    assert named(server, ["127.0.0.1"]).read("42.png", LIMIT) == IMAGE
+    assert asked_for == ["images.example"]
+    assert f"\r\nHost: images.example:{server.port}\r\n" in server.heads[0] + "\r\n"
 
 
 def test_a_certificate_for_another_name_is_an_outage(serve: Serve, tls: ssl.SSLContext) -> None:
@@ -80,7 +80,7 @@ def test_a_name_that_changes_its_mind_is_checked_at_each_connection(
 ) -> None:
     server = serve(answering(WHOLE), tls)  # hangs up, so that the next read connects anew
     store = named(server, ["127.0.0.1"], ["169.254.169.254"])
-    assert store.read("42.png", LIMIT) == PICTURE
+    assert store.read("42.png", LIMIT) == IMAGE
     assert "no server may have" in outage(store)
 
 
@@ -94,7 +94,7 @@ def test_a_name_that_cannot_be_resolved_is_an_outage(serve: Serve, tls: ssl.SSLC
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     server = serve(always(WHOLE), tls)
-    site = Site(f"https://pictures.example:{server.port}", EVERYWHERE, SOON, resolve=resolve)
+    site = Site(f"https://images.example:{server.port}", EVERYWHERE, SOON, resolve=resolve)
     assert outage(HttpsStore(site)) == (
         "its name could not be resolved: Name or service not known."
     )
@@ -106,11 +106,11 @@ def test_proxies_of_the_environment_are_not_used(
     server, proxy = serve(always(WHOLE)), serve(always(WHOLE))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, proxy.url)
-    assert plain(server).read("42.png", LIMIT) == PICTURE
+    assert plain(server).read("42.png", LIMIT) == IMAGE
     assert (server.connections, proxy.connections) == (1, 0)
 
 
-@pytest.mark.parametrize("target", ["/pictures/43.png", "http://{}/secret", "//{}/x", "43.png"])
+@pytest.mark.parametrize("target", ["/images/43.png", "http://{}/secret", "//{}/x", "43.png"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed_not_even_inside(serve: Serve, status: int, target: str) -> None:
     elsewhere = serve(always(WHOLE))
@@ -128,13 +128,13 @@ def test_redirects_are_not_followed_not_even_inside(serve: Serve, status: int, t
 )
 def test_every_request_is_for_something_below_the_base(serve: Serve, path: str) -> None:
     server = serve(always(WHOLE))
-    assert plain(server).read(path, LIMIT) == PICTURE
+    assert plain(server).read(path, LIMIT) == IMAGE
     line = server.heads[0].split("\r\n")[0]
-    assert line.startswith("GET /pictures/")
+    assert line.startswith("GET /images/")
     assert not set("?#@:\\") & set(line.removesuffix(" HTTP/1.1"))
 
 
-def test_connections_are_kept_for_the_next_picture(serve: Serve, tls: ssl.SSLContext) -> None:
+def test_connections_are_kept_for_the_next_image(serve: Serve, tls: ssl.SSLContext) -> None:
     server = serve(always(WHOLE), tls)
     store = named(server, *[["127.0.0.1"]] * 5)
     for _ in range(5):
@@ -211,4 +211,4 @@ def test_a_store_that_was_down_is_read_again_when_it_is_back(serve: Serve) -> No
     store = plain(serve(talk))
     assert outage(store) == "it answered 503."
     assert outage(store).startswith("the connection to it was lost")
-    assert store.read("42.png", LIMIT) == PICTURE
+    assert store.read("42.png", LIMIT) == IMAGE

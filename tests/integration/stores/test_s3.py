@@ -165,7 +165,7 @@ def test_no_credentials_are_a_problem(environment: pytest.MonkeyPatch) -> None:
 # Who is to blame
 
 
-def test_a_wrong_secret_is_the_stores_fault_not_the_pictures(
+def test_a_wrong_secret_is_the_stores_fault_not_the_images(
     s3: S3, environment: pytest.MonkeyPatch
 ) -> None:
     s3.put("42.png", b"a picture")
@@ -214,7 +214,7 @@ def test_the_code_decides_and_what_is_unknown_is_the_stores(
 ) -> None:
     answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     server = serve(answering(answer.encode()))
-    error = failure(opened(f"s3://pictures?endpoint_url={server.url}"))
+    error = failure(opened(f"s3://images?endpoint_url={server.url}"))
     assert error.code is code
     assert "AKIACANARY" not in error.sentence
     assert server.connections == len(server.heads) == 1
@@ -223,14 +223,14 @@ def test_the_code_decides_and_what_is_unknown_is_the_stores(
 def test_only_the_beginning_of_an_errors_body_is_read(serve: Serve) -> None:
     body = b"x" * 20_000 + b"<Code>NoSuchKey</Code>"
     answer = b"HTTP/1.1 404 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    error = failure(opened(f"s3://pictures?endpoint_url={serve(answering(answer)).url}"))
+    error = failure(opened(f"s3://images?endpoint_url={serve(answering(answer)).url}"))
     assert error.code is OutcomeCode.IMAGE_STORE_UNAVAILABLE
 
 
 def test_what_is_stored_as_compressed_comes_as_it_is_stored(serve: Serve) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
     server = serve(answering(head + b"\x1f\x8b\x08\x00"))
-    store = opened(f"s3://pictures?endpoint_url={server.url}")
+    store = opened(f"s3://images?endpoint_url={server.url}")
     assert store.read("42.png", LIMIT) == b"\x1f\x8b\x08\x00"
 
 
@@ -240,7 +240,7 @@ def test_what_is_stored_as_compressed_comes_as_it_is_stored(serve: Serve) -> Non
 def test_a_session_token_goes_along(serve: Serve, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_SESSION_TOKEN", "canary-token")
     server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"))
-    assert opened(f"s3://pictures?endpoint_url={server.url}").read("42.png", LIMIT) == b"x"
+    assert opened(f"s3://images?endpoint_url={server.url}").read("42.png", LIMIT) == b"x"
     assert "\r\nX-Amz-Security-Token: canary-token" in server.heads[0]
     signed = server.heads[0].partition("SignedHeaders=")[2].partition(",")[0]
     assert signed == "host;x-amz-content-sha256;x-amz-date;x-amz-security-token"
@@ -256,7 +256,7 @@ def test_a_session_token_goes_along(serve: Serve, environment: pytest.MonkeyPatc
     ],
 )
 def test_credentials_that_cannot_be_renewed_are_an_outage(error: Exception) -> None:
-    store = opened("s3://pictures?region=eu-west-1")
+    store = opened("s3://images?region=eu-west-1")
     assert isinstance(store, S3Store)
 
     def fail() -> None:

@@ -23,7 +23,7 @@ SECRET = b"not for producers"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A store's folder with one picture in it, and a secret beside it."""
+    """A store's folder with one image in it, and a secret beside it."""
     root = tmp_path / "root"
     (root / "bots").mkdir(parents=True)
     (root / "bots" / "42.png").write_bytes(b"a picture")

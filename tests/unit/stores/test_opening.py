@@ -21,12 +21,12 @@ def problem(url: str) -> str:
 
 
 def test_folders_open_by_file_url(tmp_path: Path) -> None:
-    spaced = tmp_path / "my pictures"
+    spaced = tmp_path / "my images"
     spaced.mkdir()
     (spaced / "1.png").write_bytes(b"one")
     assert "%20" in spaced.as_uri()
     stores = open_stores({"media": tmp_path.as_uri(), "mine": spaced.as_uri()})
-    assert stores["media"].read("my pictures/1.png", LIMIT) == b"one"
+    assert stores["media"].read("my images/1.png", LIMIT) == b"one"
     assert stores["mine"].read("1.png", LIMIT) == b"one"
 
 
@@ -34,9 +34,9 @@ def test_each_scheme_opens_its_kind_of_store() -> None:
     stores = open_stores(
         {
             "files": "file:///",
-            "cdn": "https://cdn.example.com/pictures/",
-            "internal": "https+private://pictures.internal",
-            "beside": "http+private://nginx:8080/pictures",
+            "cdn": "https://cdn.example.com/images/",
+            "internal": "https+private://images.internal",
+            "beside": "http+private://nginx:8080/images",
         }
     )
     kinds = {name: type(store) for name, store in stores.items()}
@@ -64,8 +64,9 @@ def test_each_scheme_opens_its_kind_of_store() -> None:
         ("file:///etc/passwd", "the folder '/etc/passwd' cannot be read: Not a directory"),
         ("file:///tmp%00/x", "the folder '/tmp\\x00/x' cannot be read: "),
         ("http://cdn.example.com/", "must begin with https://; http+private:// is for servers"),
-        ("https://", "must be a base URL, such as https://cdn.example.com/pictures/"),
-        ("https:///pictures", "must be a base URL"),
+        ("https://", "must be a base URL, such as https://cdn.example.com/images/"),
+        ("https://.example.com/", "must be a base URL"),
+        ("https:///images", "must be a base URL"),
         ("https://cdn example.com", "must be a base URL"),
         ("https://cdn.example.com:0/", "must be a base URL"),
         ("https://cdn.example.com:x/", "must be a base URL"),
