@@ -35,7 +35,7 @@ class Bench:
 
     Args:
         plan: how much.
-        media: where the pictures are.
+        media: the folder of images.
         folder: where results go.
         match: only peers and contestants whose name contains this.
     """
@@ -48,7 +48,7 @@ class Bench:
         self._contestants = [each for each in CONTESTANTS if match.lower() in each.name.lower()]
 
     def peers(self) -> None:
-        """Speed, one peer after the other, and again."""
+        """Speed: the peers in turn, several times."""
         plan, results = self._plan, Results(self._folder, "peers")
         for repeat, peer in product(range(plan.repeats), self._peers):
             labels = {
@@ -102,7 +102,7 @@ class Bench:
                 )
 
     def turns(self) -> None:
-        """What a queue costs at all: Facelift and the loop without one, again and again."""
+        """The cost of a queue: Facelift and the loop without one, in turns."""
         plan, results = self._plan, Results(self._folder, "turns")
         for turn, peer in product(range(plan.turns), (FACELIFT, LOOP)):
             _measure(
@@ -143,7 +143,7 @@ class Bench:
             )
 
     def growth(self) -> None:
-        """A ledger that grows."""
+        """A growing ledger."""
         plan, results = self._plan, Results(self._folder, "growth")
         for row in grow(
             self._media, steps=plan.finished, waiting=plan.waiting, deliveries=plan.deliveries
@@ -158,7 +158,7 @@ def _measure(
     labels: Mapping[str, object],
     measure: Callable[[], Mapping[str, object]],
 ) -> None:
-    """Measure and keep it; one that fails is told and left out."""
+    """Measure and save; report a failed measurement and leave it out."""
     name = " ".join(str(each) for each in labels.values())
     try:
         values = measure()
@@ -207,9 +207,9 @@ def main(*, short: bool, only: str, match: str, out: Path | None, results: Path 
 
     The full form takes over an hour on two cores; the machine should do nothing else.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process is stopped
     kinds = [kind for kind in only.split(",") if kind]
-    if wrong := set(kinds) - {*_KINDS, "report_failure"}:
+    if wrong := set(kinds) - {*_KINDS, "report"}:
         raise click.UsageError(f"--only: there is no {', '.join(sorted(wrong))}")
     os.chdir(_ROOT)
     folder = results or Path("build/bench", "short" if short else "full")

@@ -1,7 +1,7 @@
-"""The job itself, the same for every peer: read, prove whole and square, POST, tell the outcome.
+"""The job, the same for every peer: read, prove whole and square, POST, return the outcome.
 
-Where and with what comes from the environment, as it would for any worker; `environment` in
-`processes.py` sets it.
+Its settings come from the environment, as for any worker; `environment` in `processes.py` sets
+them.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _thread = threading.local()
 
 
 def prove(data: bytes) -> None:
-    """Decode the picture in full, as one does with Pillow, and see that it is square."""
-    with Image.open(BytesIO(data)) as picture:
-        picture.load()
-        if picture.width != picture.height:
-            raise ValueError("the picture is not square")
+    """Decode the image in full, as one does with Pillow, and check that it is square."""
+    with Image.open(BytesIO(data)) as image:
+        image.load()
+        if image.width != image.height:
+            raise ValueError("the image is not square")
 
 
-def read(picture: str) -> bytes:
-    """A proven picture's bytes."""
-    data = (MEDIA / picture).read_bytes()
+def read(image: str) -> bytes:
+    """Read and prove an image; returns its bytes."""
+    data = (MEDIA / image).read_bytes()
     prove(data)
     return data
 
 
-def post(bot: str, picture: str, data: bytes) -> requests.Response:
-    """Send it, over this thread's own connection."""
+def post(bot: str, image: str, data: bytes) -> requests.Response:
+    """Send the image over this thread's connection."""
     if not hasattr(_thread, "session"):
         _thread.session = requests.Session()
     session: requests.Session = _thread.session
@@ -51,32 +51,32 @@ def post(bot: str, picture: str, data: bytes) -> requests.Response:
         URL,
         headers=HEADERS,
         data={"chatbotId": bot},
-        files={"profilePictureFile": (picture, data, "image/jpeg")},
+        files={"profilePictureFile": (image, data, "image/jpeg")},
         timeout=TIMEOUT,
     )
 
 
-def deliver(bot: str, picture: str) -> dict[str, int | str]:
+def deliver(bot: str, image: str) -> dict[str, int | str]:
     """The whole job; returns its outcome."""
-    answer = post(bot, picture, read(picture))
+    answer = post(bot, image, read(image))
     answer.raise_for_status()
     return {"status": answer.status_code, "message": answer.json()["message"]}
 
 
 def new_session() -> aiohttp.ClientSession:
-    """What the asynchronous peers share among their jobs; as many connections as jobs."""
+    """The session that asynchronous peers share among their jobs, with a connection for each."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(TIMEOUT)
     )
 
 
 async def deliver_async(
-    session: aiohttp.ClientSession, bot: str, picture: str
+    session: aiohttp.ClientSession, bot: str, image: str
 ) -> dict[str, int | str]:
-    """The same job; reading and decoding are a thread's, so that the loop is not held up."""
+    """The same job; a thread reads and decodes, so that the event loop is not blocked."""
     form = aiohttp.FormData({"chatbotId": bot})
-    data = await asyncio.to_thread(read, picture)
-    form.add_field("profilePictureFile", data, filename=picture, content_type="image/jpeg")
+    data = await asyncio.to_thread(read, image)
+    form.add_field("profilePictureFile", data, filename=image, content_type="image/jpeg")
     async with session.post(URL, headers=HEADERS, data=form) as answer:
         answer.raise_for_status()
         return {"status": answer.status, "message": (await answer.json())["message"]}

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The sizes of the benchmark: full and short."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Plan:
         pacing_seconds: of steady state.
         backlog: of the busy account.
         outage_jobs: that are queued.
-        outage_seconds: that the endpoint is away.
+        outage_seconds: how long the endpoint is unreachable.
         finished: sizes of the ledger.
         waiting: jobs that wait, at the largest size.
         deliveries: after which a worker's memory is read.

@@ -1,4 +1,4 @@
-"""Starts what is measured, and reads what it used: processor time and memory of whole trees."""
+"""Start what is measured, and read the processor time and memory of whole process trees."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _BIN = Path(sys.executable).parent
 
 
 class Usage(NamedTuple):
-    """What processes used until now: CPU seconds, and bytes of memory at this moment."""
+    """CPU seconds that processes used until now, and their present memory in bytes."""
 
     cpu: float
     rss: int
 
 
 def environment(redis_url: str, endpoint_url: str, media: Path, concurrency: int) -> dict[str, str]:
-    """What the job, and Facelift's own worker, read."""
+    """The environment of the job and of Facelift's worker."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")},
         "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",
@@ -50,7 +50,7 @@ def environment(redis_url: str, endpoint_url: str, media: Path, concurrency: int
 
 
 def usage_of(pid: int) -> Usage:
-    """What a process and all below it used, those that have ended included."""
+    """The usage of a process and its descendants, including those that have exited."""
     cpu, rss = 0.0, 0
     for process in _tree(pid):
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -67,7 +67,7 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
 
 
 class Workers:
-    """Worker processes, from entering the context to leaving it; then they are killed.
+    """Worker processes, started on entering the context and killed on leaving it.
 
     Args:
         commands: what to run, one each.
@@ -104,11 +104,11 @@ class Workers:
         self._log.close()
 
     def usage(self) -> Usage:
-        """What they all used until now."""
+        """Their usage until now."""
         each = [usage_of(process.pid) for process in self._processes]
         return Usage(sum(one.cpu for one in each), sum(one.rss for one in each))
 
-    def said(self) -> str:
+    def log_tail(self) -> str:
         """The end of their log."""
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - 2_000))
@@ -116,7 +116,7 @@ class Workers:
 
 
 class Sink:
-    """`sink.py` in a process of its own, from entering the context to leaving it."""
+    """`sink.py` in its own process, started on entering the context and stopped on leaving it."""
 
     def __init__(self, latency: float = 0.1) -> None:
         self._command = [sys.executable, "-m", "benchmarks.sink", str(latency)]

@@ -61,9 +61,9 @@ def main(module: str, how: str, count: int, first: int = 0) -> None:
     if how == "many" and not hasattr(peer, "enqueue_many"):
         print("null")
         return
-    pictures = sorted(each.name for each in job.MEDIA.iterdir())
+    images = sorted(each.name for each in job.MEDIA.iterdir())
     numbers = range(first, first + count)
-    jobs = [(f"bot-{number}", pictures[number % len(pictures)]) for number in numbers]
+    jobs = [(f"bot-{number}", images[number % len(images)]) for number in numbers]
     print(json.dumps(asyncio.run(produce(peer, how, jobs))))
 
 

@@ -1,4 +1,4 @@
-"""What was measured, kept as JSON, so that a report can be written without measuring anew."""
+"""Measurements, kept as JSON, so that a report can be written without measuring again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Results:
         self._conditions = conditions()
 
     def add(self, what: str, labels: Mapping[str, object], values: Mapping[str, object]) -> None:
-        """One measurement, and save."""
+        """Add one measurement, and save."""
         self._rows.append({"what": what, **labels, **values})
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(

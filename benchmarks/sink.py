@@ -1,8 +1,8 @@
 """`python -m benchmarks.sink`: an endpoint that checks nothing and counts, for little CPU.
 
-The stand-in of `sandbox/endpoint` reads forms and judges pictures, which costs as much as the job
-itself; this one notes when each chatbot's upload began, reads past the rest, and answers after a
-while. Its memory grows by about a hundred bytes an upload. It is asked under `/_sink/`.
+The sandbox endpoint parses forms and checks images, which costs as much as the job itself; this
+one records when each chatbot's upload began, skips the rest, and answers after the latency. Its
+memory grows by about a hundred bytes per upload. `/_sink/` returns what it recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import cast
 
-BUFFER = bytearray(1 << 20)  # of all connections: what is read is used up before the next read
+BUFFER = bytearray(1 << 20)  # shared by all connections: each read is processed before the next
 HEAD = 4_096  # enough for the headers and the first field, which names the chatbot
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHATBOT = re.compile(rb'name="chatbotId"\r\n(?:[^\r\n]+\r\n)*\r\n[^\r\n]*?(\d+)\r\n')
@@ -27,7 +27,7 @@ CHATBOT = re.compile(rb'name="chatbotId"\r\n(?:[^\r\n]+\r\n)*\r\n[^\r\n]*?(\d+)\
 class Record:
     """What arrived: the number that ends each chatbot's name, and when its headers were here.
 
-    Those answered are a set: some queues send a job twice.
+    `answered` is a set: some queues send a job twice.
     """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
@@ -39,7 +39,7 @@ class Upload(asyncio.BufferedProtocol):
     """One connection; one request after another.
 
     Args:
-        record: where to note it.
+        record: where to record it.
         latency: seconds between a request's end and its answer.
     """
 
@@ -51,15 +51,15 @@ class Upload(asyncio.BufferedProtocol):
         self._began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The client is here."""
+        """The client has connected."""
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, _: int) -> bytearray:
-        """Where to read into."""
+        """The buffer to read into."""
         return BUFFER
 
     def buffer_updated(self, size: int) -> None:
-        """More of a request is here."""
+        """More of a request has arrived."""
         self._received += size
         if len(self._head) < HEAD:
             self._head += BUFFER[: min(size, HEAD)]
@@ -77,7 +77,7 @@ class Upload(asyncio.BufferedProtocol):
 
     def _complete(self, head: bytes) -> None:
         if head.startswith(b"GET"):
-            self._send(self._told(head.split(b" ", 2)[1]))
+            self._send(self._recorded(head.split(b" ", 2)[1]))
             return
         chatbot = CHATBOT.search(head)
         number = int(chatbot[1]) if chatbot else -1
@@ -89,7 +89,7 @@ class Upload(asyncio.BufferedProtocol):
         self._record.answered.add(number)
         self._send({"message": "Chatbot Profile Picture uploaded successfully."})
 
-    def _told(self, path: bytes) -> object:
+    def _recorded(self, path: bytes) -> object:
         if path == b"/_sink/count":
             return len(self._record.answered)
         return [list(self._record.numbers), list(self._record.times)]

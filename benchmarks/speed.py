@@ -1,4 +1,4 @@
-"""Measures one peer once: throughput and its cost, enqueueing, latency."""
+"""Measure one peer once: throughput and its cost, enqueueing, latency."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _POLL = 0.05
 _RSS_POLL = 0.5
 _PATIENCE = 90.0  # without one more delivery
 _LAST_PATIENCE = 30.0  # the same for the last ones, which some queues lose
-_STEADY = (0.1, 0.9)  # of the jobs; what comes before and after is start and end
+_STEADY = (0.1, 0.9)  # of the jobs; the rest is start-up and tail
 _WARM_UP = 100
 _SETTLE = 2.0
 
 
-class PeerStuck(Exception):  # noqa: N818 - says what happened
-    """It delivers no more; the message holds the end of its log."""
+class PeerStuck(Exception):  # noqa: N818 - named after what happened
+    """The peer stopped delivering; the message has the end of its log."""
 
 
 def commands(peer: Peer, processes: int, concurrency: int, jobs: int) -> list[str]:
-    """What to run for so many processes of so many jobs at once."""
+    """The commands for so many processes with so many jobs in flight."""
     filled = [
         peer.command.format(processes=processes, concurrency=concurrency, number=number, jobs=jobs)
         for number in range(processes)
@@ -48,7 +48,7 @@ def throughput(
         jobs a second by single calls.
 
     Raises:
-        PeerStuck: no delivery for long.
+        PeerStuck: no delivery for 90 s.
     """
     with RedisServer() as redis, Sink() as sink:
         environ = environment(redis.url, sink.url, media, concurrency)
@@ -96,10 +96,10 @@ def enqueue_many(peer: Peer, media: Path, jobs: int) -> float | None:
 def latency(
     peer: Peer, media: Path, *, concurrency: int, jobs: int, every: float
 ) -> dict[str, float]:
-    """Milliseconds from an enqueue's begin to its POST's, while nothing else is to be done.
+    """Milliseconds from the start of an enqueue to that of its POST, on an idle worker.
 
     Raises:
-        PeerStuck: no delivery for long.
+        PeerStuck: no delivery for 90 s.
     """
     module = f"benchmarks.peers.{peer.module}"
     with RedisServer() as redis, Sink() as sink:
@@ -135,18 +135,18 @@ class _Progress:
         self.count = 0
 
     def wait_for(self, count: int) -> int:
-        """Until so many were answered; returns the most memory seen, in bytes.
+        """Wait until so many were answered; returns the most memory seen, in bytes.
 
         Raises:
-            PeerStuck: no delivery for long.
+            PeerStuck: no delivery for 90 s.
         """
         rss = self._watch(count, _PATIENCE)
         if self.count < count:
-            raise PeerStuck(f"{self.count} of {count} delivered\n{self._workers.said()}")
+            raise PeerStuck(f"{self.count} of {count} delivered\n{self._workers.log_tail()}")
         return rss
 
     def wait_for_the_last(self, count: int) -> int:
-        """The same, but what does not come does not come."""
+        """The same, but give up after 30 s without a delivery."""
         return self._watch(count, _LAST_PATIENCE)
 
     def _watch(self, count: int, patience: float) -> int:

@@ -1,1 +1,1 @@
-"""What a ledger that grows costs: bytes of Redis, and the time of each step of a job."""
+"""The cost of a growing ledger: bytes in Redis, and the time of each step of a job."""

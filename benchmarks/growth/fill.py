@@ -20,18 +20,18 @@ from facelift.ledger.replies import Acquired, Lease
 from facelift.ledger.store import JobStore
 
 _DAY = 86_400
-_LEASE = 600  # nobody keeps it alive here
+_LEASE = 600  # no heartbeat renews it here
 _TRIM_EVERY = 1_000
 _SENTENCE = "Chatbot Profile Picture uploaded successfully."
 
 
 def main(kind: str, first: int, count: int) -> None:
-    """Put `count` jobs there, from number `first` on."""
+    """Add `count` jobs, from number `first` on."""
     redis = connect(job.REDIS)
     client, store = UploadClient(redis=redis, lifetime=7 * _DAY), JobStore(redis)
     not_before = time.time() + _DAY if kind == "waiting" else None
     for number in range(first, first + count):
-        job_id = grown(number)
+        job_id = job_id_of(number)
         client.enqueue(
             f"5QHA6VB-{number:012}",
             f"media:bots/{number}.jpg",
@@ -39,30 +39,30 @@ def main(kind: str, first: int, count: int) -> None:
             not_before=not_before,
         )
         if kind == "finished":
-            finish(store, claim(store, job_id))
+            finish(store, acquire(store, job_id))
             if not number % _TRIM_EVERY:
-                redis.delete(store.keys.queue)  # messages that no worker will take
+                redis.delete(store.keys.queue)  # messages that no worker will receive
     if kind == "finished":
         redis.delete(store.keys.queue)
 
 
-def grown(number: int) -> str:
+def job_id_of(number: int) -> str:
     """The id of the job of that number."""
     return str(UUID(int=number))
 
 
-def claim(store: JobStore, job_id: str) -> Lease:
-    """What a worker writes when it takes a job."""
+def acquire(store: JobStore, job_id: str) -> Lease:
+    """Acquire the lease of a job, as a worker does."""
     lease = Lease(job_id, secrets.token_hex(8))
     match store.acquire(lease, _LEASE, "worker-1:4711"):
         case Acquired():
             return lease
         case other:
-            raise RuntimeError(f"{job_id} could not be claimed: {other}")
+            raise RuntimeError(f"{job_id} could not be acquired: {other}")
 
 
 def finish(store: JobStore, lease: Lease) -> None:
-    """What it writes when the job was delivered at the first attempt."""
+    """Complete the job as delivered at the first attempt."""
     attempt = Attempt(
         started_at=time.time(),
         duration=0.1234,

@@ -1,4 +1,4 @@
-"""Fills a ledger step by step, and measures at each."""
+"""Fill a ledger step by step, and measure at each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.growth.fill import claim, finish, grown
+from benchmarks.growth.fill import acquire, finish, job_id_of
 from benchmarks.processes import Sink, Workers, environment, produce
 from facelift import UploadClient
 from facelift.ledger.connection import connect
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _FILLERS = 2
 _ASKED = 2_000
-_CLAIMS = 500
-_TICKS = 7
+_ACQUIRED = 500
+_SCHEDULE_RUNS = 7
 _DUE = 100
 _SETTLE = 1.0
 _CONCURRENCY = 50
@@ -39,11 +39,11 @@ _PATIENCE = 300.0
 def grow(
     media: Path, *, steps: Sequence[int], waiting: int, deliveries: int
 ) -> Iterator[dict[str, Any]]:
-    """Measure an empty ledger, then one with so many finished jobs, at last with waiting ones.
+    """Measure an empty ledger, then one with finished jobs, then one with waiting jobs too.
 
     Yields:
         `finished`, `waiting` and `queued`, how many there are; `bytes_per_job`, of Redis, of those
-        that were added since the last; ms of `status`, `claim` and `run_once` (100 jobs due) as
+        that were added since the last; ms of `status`, `acquire` and `schedule` (100 jobs due) as
         `..._p50` and `..._p99`; `rss`, a worker's memory in bytes after `deliveries` jobs.
     """
     there = {"finished": 0, "waiting": 0, "queued": 0}
@@ -83,7 +83,7 @@ def _fill(redis: Redis, environ: Mapping[str, str], kind: str, first: int, count
 
 
 def _bytes(redis: Redis) -> int:
-    """What the data take, without clients and the append-only file's buffer."""
+    """The memory of the data, without clients and the append-only file's buffer."""
     while redis.info("persistence")["aof_rewrite_in_progress"]:
         time.sleep(0.5)
     time.sleep(_SETTLE)
@@ -93,15 +93,15 @@ def _bytes(redis: Redis) -> int:
 
 def _times(redis: Redis, jobs: int) -> dict[str, float]:
     client, store, rng = UploadClient(redis=redis), JobStore(redis), Random(1)
-    probes = [client.enqueue(f"probe-{n}", "media:0.jpg").id for n in range(_CLAIMS)]
-    known = [grown(rng.randrange(jobs)) if jobs else rng.choice(probes) for _ in range(_ASKED)]
+    probes = [client.enqueue(f"probe-{n}", "media:0.jpg").id for n in range(_ACQUIRED)]
+    known = [job_id_of(rng.randrange(jobs)) if jobs else rng.choice(probes) for _ in range(_ASKED)]
     leases: list[Lease] = []
     times = {
         "status": [_ms(lambda job_id=job_id: client.status(job_id)) for job_id in known],
         "acquire": [
-            _ms(lambda job_id=job_id: leases.append(claim(store, job_id))) for job_id in probes
+            _ms(lambda job_id=job_id: leases.append(acquire(store, job_id))) for job_id in probes
         ],
-        "tick": [_tick(redis, client, store) for _ in range(_TICKS)],
+        "schedule": [_run_schedule(redis, client, store) for _ in range(_SCHEDULE_RUNS)],
     }
     for lease in leases:
         finish(store, lease)
@@ -114,8 +114,8 @@ def _times(redis: Redis, jobs: int) -> dict[str, float]:
     }
 
 
-def _tick(redis: Redis, client: UploadClient, store: JobStore) -> float:
-    redis.delete(store.keys.queue)  # messages of jobs that were claimed without them
+def _run_schedule(redis: Redis, client: UploadClient, store: JobStore) -> float:
+    redis.delete(store.keys.queue)  # messages of jobs that were acquired without them
     soon = time.time() + 1
     for n in range(_DUE):
         client.enqueue(f"due-{n}", "media:0.jpg", not_before=soon)
@@ -123,12 +123,12 @@ def _tick(redis: Redis, client: UploadClient, store: JobStore) -> float:
     took = _ms(lambda: store.run_schedule(_DUE))
     for _ in range(_DUE):  # in the ledger's order: that of random ids, as all are due at once
         message = json.loads(str(redis.rpop(store.keys.queue)))
-        finish(store, claim(store, message["headers"]["id"]))
+        finish(store, acquire(store, message["headers"]["id"]))
     return took
 
 
 def _worker_memory(environ: Mapping[str, str], deliveries: int) -> int:
-    """A fresh worker's memory after so many deliveries."""
+    """The memory of a new worker after so many deliveries."""
     with Sink(_LATENCY) as sink:
         environ = {**environ, "FACELIFT_ENDPOINT_URL": sink.url}
         produce("benchmarks.peers.facelift", "single", environ, deliveries)
@@ -136,7 +136,7 @@ def _worker_memory(environ: Mapping[str, str], deliveries: int) -> int:
             give_up_at = time.monotonic() + _PATIENCE
             while sink.count() < deliveries:
                 if time.monotonic() > give_up_at:
-                    raise RuntimeError(f"the worker delivers no more\n{workers.said()}")
+                    raise RuntimeError(f"the worker stopped delivering\n{workers.log_tail()}")
                 time.sleep(0.1)
             return workers.usage().rss
 

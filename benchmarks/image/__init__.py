@@ -1,1 +1,1 @@
-"""What it costs to prove a picture whole, against decoding it, and what it costs to fit one."""
+"""The cost of proving an image whole, beside decoding it, and the cost of fitting one."""

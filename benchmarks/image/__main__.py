@@ -1,6 +1,6 @@
-"""`python -m benchmarks.image`: a table for each format and size, to stdout.
+"""`python -m benchmarks.image`: print a table of formats and sizes.
 
-The figures of one row are taken in turns, so that a busy machine slows all of them; compare
+The figures of a row are measured in turns, so that a busy machine slows all of them; compare
 within a row. Each is the best of several.
 """
 
@@ -40,17 +40,17 @@ def photograph(width: int, height: int) -> Image.Image:
     return small.filter(ImageFilter.GaussianBlur(1)).resize((width, height))
 
 
-def encode(picture: Image.Image, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
-    """The picture's file."""
+def encode(image: Image.Image, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
+    """The image's file."""
     stream = BytesIO()
-    picture.save(stream, **options)
+    image.save(stream, **options)
     return stream.getvalue()
 
 
 def decode(data: bytes) -> None:
-    """Decode all of it, as one would do to see whether it can be."""
-    with Image.open(BytesIO(data)) as picture:
-        picture.load()
+    """Decode all of it, as one would to check it."""
+    with Image.open(BytesIO(data)) as image:
+        image.load()
 
 
 def best(rounds: int, *steps: Callable[[], object]) -> list[float]:

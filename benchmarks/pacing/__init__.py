@@ -1,1 +1,1 @@
-"""How well one account's rate limit is used, and what an outage costs; all told from outside."""
+"""Use of an account's rate limit, and the cost of an outage, as seen by the endpoint."""

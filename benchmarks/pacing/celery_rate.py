@@ -17,14 +17,14 @@ app.conf.update(task_ignore_result=True)
 
 
 @app.task(bind=True, rate_limit=os.environ.get("BENCH_RATE", "10/s"), max_retries=None)
-def upload(task: Task, bot: str, picture: str) -> None:
-    """The job, again after a refusal when the endpoint says so."""
-    answer = job.post(bot, picture, job.read(picture))
+def upload(task: Task, bot: str, image: str) -> None:
+    """The job; retried after a refusal when the endpoint allows."""
+    answer = job.post(bot, image, job.read(image))
     if answer.status_code == job.TOO_MANY:
         raise task.retry(countdown=float(answer.headers["Retry-After"]))
     answer.raise_for_status()
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload.delay(bot, picture)
+    upload.delay(bot, image)

@@ -16,16 +16,16 @@ limiter = WindowRateLimiter(RedisBackend(url=job.REDIS), "account", limit=100, w
 
 # Its default backoff begins at 15 s and has 20 retries: a backlog would not survive.
 @dramatiq.actor(max_retries=1_000_000, min_backoff=100, max_backoff=1_000)
-def upload(bot: str, picture: str) -> None:
-    """The job, again after a refusal when the endpoint says so."""
-    data = job.read(picture)
+def upload(bot: str, image: str) -> None:
+    """The job; retried after a refusal when the endpoint allows."""
+    data = job.read(image)
     with limiter.acquire():
-        answer = job.post(bot, picture, data)
+        answer = job.post(bot, image, data)
     if answer.status_code == job.TOO_MANY:
         raise Retry("too many", delay=1_000 * int(answer.headers["Retry-After"]))
     answer.raise_for_status()
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload.send(bot, picture)
+    upload.send(bot, image)

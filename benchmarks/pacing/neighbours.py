@@ -1,4 +1,4 @@
-"""Two accounts: A has a backlog of thousands, B a job now and then. Does B notice?"""
+"""Two accounts: A has a backlog of thousands, B a job now and then. Is B delayed?"""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WARM_UP = 10
 
 
 def quiet_account(media: Path, *, processes: int, backlog: int, seconds: float) -> dict[str, float]:
-    """Milliseconds from the enqueue of B's jobs, one each 200 ms, to their requests.
+    """Milliseconds from the enqueue of B's jobs, one every 200 ms, to their requests.
 
     Args:
-        media: where the pictures are.
+        media: the folder of images.
         processes: of Facelift's worker.
         backlog: how many jobs A has.
         seconds: for how long B sends.

@@ -1,4 +1,4 @@
-"""The endpoint is away for a minute while ten thousand jobs are queued."""
+"""The endpoint is unreachable for a minute while ten thousand jobs are queued."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE = 120.0
 
 
 class Kind(StrEnum):
-    """How the endpoint is away."""
+    """The kind of outage."""
 
     REFUSED = "connection refused"
     UNAVAILABLE = "answers 503"
@@ -33,10 +33,10 @@ class Kind(StrEnum):
 def outage(
     kind: Kind, media: Path, *, processes: int, jobs: int, seconds: float
 ) -> dict[str, float | None]:
-    """What the outage costs Facelift.
+    """The cost of an outage.
 
     Returns:
-        `requests`, sent while the endpoint was away, as told by the jobs' histories, and of them
+        `requests`, sent during the outage, by the jobs' attempts, and of them
         `requests_later`, after its first 5 s; `attempts`, what the jobs used up of their
         attempts; `rss_before` and `rss_after` in bytes; `first`, seconds from the recovery to the
         first delivery, None if there is none for two minutes; `rate`, share of the

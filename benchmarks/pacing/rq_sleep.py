@@ -1,4 +1,4 @@
-"""rq has no rate limit: the job sleeps for as long as a refusal says, and tries again.
+"""rq has no rate limit: the job sleeps for as long as a refusal says, and retries.
 
 `python -m benchmarks.pacing.rq_sleep N` runs N workers.
 """
@@ -18,17 +18,17 @@ redis = Redis.from_url(job.REDIS)
 queue = Queue("bench", connection=redis)
 
 
-def upload(bot: str, picture: str) -> None:
+def upload(bot: str, image: str) -> None:
     """The job."""
-    data = job.read(picture)
-    while (answer := job.post(bot, picture, data)).status_code == job.TOO_MANY:
+    data = job.read(image)
+    while (answer := job.post(bot, image, data)).status_code == job.TOO_MANY:
         time.sleep(float(answer.headers["Retry-After"]))
     answer.raise_for_status()
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    queue.enqueue("benchmarks.pacing.rq_sleep.upload", bot, picture)
+    queue.enqueue("benchmarks.pacing.rq_sleep.upload", bot, image)
 
 
 if __name__ == "__main__":

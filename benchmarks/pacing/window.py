@@ -1,4 +1,4 @@
-"""One account, 1 to 8 worker processes, and an endpoint that holds them to 100 in any 10 s."""
+"""One account, 1 to 8 worker processes, and an endpoint that allows 100 requests in any 10 s."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def one_account(
         that any window saw.
 
     Raises:
-        RuntimeError: the worker does not begin.
+        RuntimeError: the worker sends nothing.
     """
     jobs = int((seconds + 4 * WINDOW) * LIMIT / WINDOW)
     with RedisServer() as redis, EndpointProcess(options=ENDPOINT) as endpoint:
@@ -142,7 +142,7 @@ def wait_for_first(endpoint: EndpointProcess, workers: Workers) -> float:
     give_up_at = time.monotonic() + _PATIENCE
     while not (arrivals := endpoint.arrivals()):
         if time.monotonic() > give_up_at:
-            raise RuntimeError(f"nothing arrives\n{workers.said()}")
+            raise RuntimeError(f"no request arrived\n{workers.log_tail()}")
         time.sleep(0.1)
     return arrivals[0].headers_at
 

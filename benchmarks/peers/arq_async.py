@@ -24,9 +24,9 @@ async def close_session(context: dict[str, Any]) -> None:
     await context["session"].close()
 
 
-async def upload(context: dict[str, Any], bot: str, picture: str) -> dict[str, int | str]:
+async def upload(context: dict[str, Any], bot: str, image: str) -> dict[str, int | str]:
     """The job."""
-    return await job.deliver_async(context["session"], bot, picture)
+    return await job.deliver_async(context["session"], bot, image)
 
 
 class WorkerSettings:
@@ -45,9 +45,9 @@ async def start() -> None:
     _pool.append(await create_pool(_SETTINGS))
 
 
-async def enqueue(bot: str, picture: str) -> None:
+async def enqueue(bot: str, image: str) -> None:
     """One job."""
-    await _pool[0].enqueue_job("upload", bot, picture)
+    await _pool[0].enqueue_job("upload", bot, image)
 
 
 async def enqueue_many(jobs: list[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""No queue at all: threads that take the next number and do the job. What work without a queue is.
+"""No queue: threads that take the next number and do the job, as the baseline of all queues.
 
 `python -m benchmarks.peers.bare decode|facelift THREADS JOBS`
 """
@@ -15,24 +15,24 @@ from worker.images.validate import ImageLimits, validate
 _LIMITS = ImageLimits()
 
 
-def _decode(picture: str) -> bytes:
-    return job.read(picture)
+def _decode(image: str) -> bytes:
+    return job.read(image)
 
 
-def _validate(picture: str) -> bytes:
-    return validate((job.MEDIA / picture).read_bytes(), _LIMITS).data
+def _validate(image: str) -> bytes:
+    return validate((job.MEDIA / image).read_bytes(), _LIMITS).data
 
 
 def main(way: str, threads: int, jobs: int) -> None:
     """Do `jobs` jobs."""
     prove = {"decode": _decode, "facelift": _validate}[way]
-    pictures = sorted(each.name for each in job.MEDIA.iterdir())
+    images = sorted(each.name for each in job.MEDIA.iterdir())
     numbers = count()
 
     def work() -> None:
         while (number := next(numbers)) < jobs:
-            picture = pictures[number % len(pictures)]
-            answer = job.post(f"bot-{number}", picture, prove(picture))
+            image = images[number % len(images)]
+            answer = job.post(f"bot-{number}", image, prove(image))
             answer.raise_for_status()
             answer.json()
 

@@ -13,14 +13,14 @@ outcomes = Redis.from_url(job.REDIS)
 
 
 @app.task
-def upload(bot: str, picture: str) -> None:
+def upload(bot: str, image: str) -> None:
     """The job."""
-    outcomes.hset(f"outcome:{bot}", mapping=job.deliver(bot, picture))
+    outcomes.hset(f"outcome:{bot}", mapping=job.deliver(bot, image))
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload.delay(bot, picture)
+    upload.delay(bot, image)
 
 
 def enqueue_many(jobs: list[tuple[str, str]]) -> None:

@@ -10,14 +10,14 @@ app = Celery("bench", broker=job.REDIS, backend=job.REDIS)
 
 
 @app.task
-def upload(bot: str, picture: str) -> dict[str, int | str]:
+def upload(bot: str, image: str) -> dict[str, int | str]:
     """The job."""
-    return job.deliver(bot, picture)
+    return job.deliver(bot, image)
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload.delay(bot, picture)
+    upload.delay(bot, image)
 
 
 def enqueue_many(jobs: list[tuple[str, str]]) -> None:

@@ -15,14 +15,14 @@ dramatiq.set_broker(broker)
 
 
 @dramatiq.actor(store_results=True)
-def upload(bot: str, picture: str) -> dict[str, int | str]:
+def upload(bot: str, image: str) -> dict[str, int | str]:
     """The job."""
-    return job.deliver(bot, picture)
+    return job.deliver(bot, image)
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload.send(bot, picture)
+    upload.send(bot, image)
 
 
 def enqueue_many(jobs: list[tuple[str, str]]) -> None:

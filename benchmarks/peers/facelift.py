@@ -1,4 +1,4 @@
-"""Facelift, with every promise on but the pacing, which would wait for the real endpoint's sake."""
+"""Facelift with all features, except the rate limit, which this endpoint does not need."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from facelift import UploadClient, UploadJob
 client = UploadClient(job.REDIS)
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    client.enqueue(bot, f"media:{picture}")
+    client.enqueue(bot, f"media:{image}")
 
 
 def enqueue_many(jobs: list[tuple[str, str]]) -> None:
     """Many at once."""
-    client.enqueue_many(
-        [UploadJob(chatbot_id=bot, image=f"media:{picture}") for bot, picture in jobs]
-    )
+    client.enqueue_many([UploadJob(chatbot_id=bot, image=f"media:{image}") for bot, image in jobs])

@@ -10,11 +10,11 @@ huey = RedisHuey("bench", url=job.REDIS)
 
 
 @huey.task()
-def upload(bot: str, picture: str) -> dict[str, int | str]:
+def upload(bot: str, image: str) -> dict[str, int | str]:
     """The job."""
-    return job.deliver(bot, picture)
+    return job.deliver(bot, image)
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    upload(bot, picture)
+    upload(bot, image)

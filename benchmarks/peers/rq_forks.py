@@ -18,9 +18,9 @@ redis = Redis.from_url(job.REDIS)
 queue = Queue("bench", connection=redis)
 
 
-def enqueue(bot: str, picture: str) -> None:
+def enqueue(bot: str, image: str) -> None:
     """One job."""
-    queue.enqueue(job.deliver, bot, picture)
+    queue.enqueue(job.deliver, bot, image)
 
 
 def enqueue_many(jobs: list[tuple[str, str]]) -> None:
@@ -29,7 +29,7 @@ def enqueue_many(jobs: list[tuple[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    Image.preinit()  # or every fork would load Pillow's formats anew
+    Image.preinit()  # or every fork would load Pillow's formats again
     workers = int(sys.argv[1])
     if workers == 1:
         Worker([queue], connection=redis).work()

@@ -22,9 +22,9 @@ async def close_session(context: dict[str, Any]) -> None:
     await context["session"].close()
 
 
-async def upload(context: dict[str, Any], *, bot: str, picture: str) -> dict[str, int | str]:
+async def upload(context: dict[str, Any], *, bot: str, image: str) -> dict[str, int | str]:
     """The job."""
-    return await job.deliver_async(context["session"], bot, picture)
+    return await job.deliver_async(context["session"], bot, image)
 
 
 settings = {
@@ -41,9 +41,9 @@ async def start() -> None:
     await queue.connect()
 
 
-async def enqueue(bot: str, picture: str) -> None:
+async def enqueue(bot: str, image: str) -> None:
     """One job."""
-    await queue.enqueue("upload", bot=bot, picture=picture)
+    await queue.enqueue("upload", bot=bot, image=image)
 
 
 async def enqueue_many(jobs: list[tuple[str, str]]) -> None:

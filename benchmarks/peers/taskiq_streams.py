@@ -29,11 +29,11 @@ async def close_session(state: TaskiqState) -> None:
 @broker.task
 async def upload(
     bot: str,
-    picture: str,
+    image: str,
     context: Context = TaskiqDepends(),  # noqa: B008 - taskiq's way
 ) -> dict[str, int | str]:
     """The job."""
-    return await job.deliver_async(context.state.session, bot, picture)
+    return await job.deliver_async(context.state.session, bot, image)
 
 
 async def start() -> None:
@@ -41,9 +41,9 @@ async def start() -> None:
     await broker.startup()
 
 
-async def enqueue(bot: str, picture: str) -> None:
+async def enqueue(bot: str, image: str) -> None:
     """One job."""
-    await upload.kiq(bot, picture)
+    await upload.kiq(bot, image)
 
 
 async def enqueue_many(jobs: list[tuple[str, str]]) -> None:

@@ -1,1 +1,1 @@
-"""The same chaos on a plain Celery task, as one would write it first: what does it cost?"""
+"""The faults of the chaos run on a plain Celery task, as one would write it first."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.plain_celery`: run the chaos on plain Celery, and tell what became of it.
+"""`python -m benchmarks.plain_celery`: run plain Celery under faults, and report the result.
 
-Every enqueued picture ought to land once, in order. There is no ledger to ask,
-so all is told by what the stand-in of the endpoint saw.
+Every enqueued image ought to arrive once, in order. There is no ledger to ask, so the
+report is made of what the sandbox endpoint received.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from benchmarks.plain_celery.app import QUEUE
 from tests.chaos.aftermath import counted
 from tests.chaos.faults import (
     ON_PROCESSES,
-    ON_THE_WAY,
+    ON_THE_NETWORK,
     Scene,
     Track,
     duplicate_messages,
     flush_scripts,
 )
-from tests.chaos.load import Wish, make_wishes
+from tests.chaos.load import PlannedJob, plan_jobs
 from tests.chaos.world import World
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ COMMAND = (sys.executable, "-c", SUPERVISE)
 ALL_LAND_WITHIN = 60.0
 
 # Those that make sense without the ledger.
-_ON_THE_WAY = tuple(fault for fault in ON_THE_WAY if fault is not duplicate_messages)
+_ON_THE_NETWORK = tuple(fault for fault in ON_THE_NETWORK if fault is not duplicate_messages)
 _ON_PROCESSES = tuple(fault for fault in ON_PROCESSES if fault is not flush_scripts)
 
 
 @dataclass
 class Producer:
-    """Sends the tasks over some seconds in a thread of its own."""
+    """Sends the tasks over some seconds in its own thread."""
 
-    wishes: Sequence[Wish]
+    planned: Sequence[PlannedJob]
     redis_url: str
     seconds: float
     sent_at: dict[str, float] = field(default_factory=dict)
@@ -73,23 +73,23 @@ class Producer:
         self.thread.start()
 
     def stop(self) -> None:
-        """Send no more; a half-open connection may hold it up for ever."""
+        """Stop sending; a half-open connection may block the thread for ever."""
         self._stopping.set()
         self.thread.join(1)
 
     def _run(self) -> None:
         with Celery("producer", broker=self.redis_url, set_as_current=False) as app:
-            for wish in self.wishes:
+            for job in self.planned:
                 while not self._stopping.is_set():
                     try:
-                        image = wish.image.removeprefix("media:")
-                        app.send_task("upload", (wish.chatbot_id, image), queue=QUEUE)
-                        self.sent_at[wish.job_id] = time.monotonic()
+                        image = job.image.removeprefix("media:")
+                        app.send_task("upload", (job.chatbot_id, image), queue=QUEUE)
+                        self.sent_at[job.job_id] = time.monotonic()
                         break
                     except (OperationalError, OSError):
                         self.retries += 1
                         time.sleep(0.1)
-                self._stopping.wait(self.seconds / len(self.wishes))
+                self._stopping.wait(self.seconds / len(self.planned))
 
 
 @click.command()
@@ -98,78 +98,78 @@ class Producer:
 @click.option("--seconds", type=click.IntRange(5, 1800), default=60)
 def main(seed: int, jobs: int, seconds: int) -> None:
     """Plain Celery under the faults of `make chaos`."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process is stopped
     rng = Random(seed)
     with (
         tempfile.TemporaryDirectory(prefix="plain-celery-") as folder,
         World(Path(folder), 3, COMMAND) as world,
         ExitStack() as stack,
     ):
-        drawn = make_wishes(world.media, jobs, max(10, jobs // 8), rng)
-        wishes = [wish for wish in drawn if wish.sha256]
+        drawn = plan_jobs(world.media, jobs, max(10, jobs // 8), rng)
+        planned = [job for job in drawn if job.sha256]
         until = time.monotonic() + seconds
-        producer = Producer(wishes, f"redis://127.0.0.1:{world.producers.port}/0", seconds)
+        producer = Producer(planned, f"redis://127.0.0.1:{world.producers.port}/0", seconds)
         stack.callback(producer.stop)
         tracks = [
             Track(group, Scene(world, Random(rng.random()), ()), until)
-            for group in (_ON_PROCESSES, _ON_THE_WAY)
+            for group in (_ON_PROCESSES, _ON_THE_NETWORK)
         ]
         for track in tracks:
             track.join()
-        world.calm_down()
-        calm_at = time.monotonic()
+        world.end_faults()
+        recovering_at = time.monotonic()
         producer.thread.join(ALL_LAND_WITHIN / 2)
-        wanted = {wish.sha256 for wish in wishes}
+        wanted = {job.sha256 for job in planned}
         arrivals = world.endpoint.arrivals()
-        while time.monotonic() < calm_at + ALL_LAND_WITHIN:
+        while time.monotonic() < recovering_at + ALL_LAND_WITHIN:
             arrivals = world.endpoint.arrivals()
             if wanted <= {arrival.sha256 for arrival in arrivals if arrival.stored}:
                 break
             time.sleep(1)
         held = int(world.admin.hlen("unacked")) + int(world.admin.llen(QUEUE))
-        faults = Counter(trouble.kind for track in tracks for trouble in track.troubles)
+        faults = Counter(fault.kind for track in tracks for fault in track.injected)
         click.echo(f"{'faults':<34} {sum(faults.values())}: {counted(faults)}")
-        sent = [wish for wish in wishes if wish.job_id in producer.sent_at]
-        click.echo(f"{'not even sent, producer stuck':<34} {len(wishes) - len(sent)}")
+        sent = [job for job in planned if job.job_id in producer.sent_at]
+        click.echo(f"{'not even sent, producer stuck':<34} {len(planned) - len(sent)}")
         for name, value in _judge(sent, producer.sent_at, arrivals, held).items():
             click.echo(f"{name:<34} {value}")
 
 
 def _judge(
-    wishes: Sequence[Wish], sent_at: dict[str, float], arrivals: Sequence[Arrival], held: int
+    planned: Sequence[PlannedJob], sent_at: dict[str, float], arrivals: Sequence[Arrival], held: int
 ) -> dict[str, object]:
-    order = {wish.sha256: number for number, wish in enumerate(wishes)}
+    order = {job.sha256: number for number, job in enumerate(planned)}
     landed: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in sorted(arrivals, key=lambda each: each.body_at or 0):
         if arrival.stored and arrival.chatbot_id:
             landed[arrival.chatbot_id].append(arrival)
     times = Counter(each.sha256 for uploads in landed.values() for each in uploads)
-    missing = sum(not times[wish.sha256] for wish in wishes)
+    missing = sum(not times[job.sha256] for job in planned)
     delays = sorted(
-        next(each.body_at or 0 for each in landed[wish.chatbot_id] if each.sha256 == wish.sha256)
-        - sent_at[wish.job_id]
-        for wish in wishes
-        if times[wish.sha256]
+        next(each.body_at or 0 for each in landed[job.chatbot_id] if each.sha256 == job.sha256)
+        - sent_at[job.job_id]
+        for job in planned
+        if times[job.sha256]
     )
-    newest = {wish.chatbot_id: wish for wish in wishes}
+    newest = {job.chatbot_id: job for job in planned}
     backwards = sum(
         any(order[earlier.sha256] > order[later.sha256] for earlier in uploads[:number])
         for uploads in landed.values()
         for number, later in enumerate(uploads)
     )
     wrong = sum(
-        not landed[chatbot_id] or landed[chatbot_id][-1].sha256 != wish.sha256
-        for chatbot_id, wish in newest.items()
+        not landed[chatbot_id] or landed[chatbot_id][-1].sha256 != job.sha256
+        for chatbot_id, job in newest.items()
     )
     return {
-        "pictures sent": f"{len(sent_at)} for {len(newest)} chatbots",
-        "landed": len(wishes) - missing,
-        f"not landed {ALL_LAND_WITHIN:.0f} s after calm": missing,
+        "images sent": f"{len(sent_at)} for {len(newest)} chatbots",
+        "landed": len(planned) - missing,
+        f"not landed {ALL_LAND_WITHIN:.0f} s after the last fault": missing,
         "  of them held by a dead consumer": f"{min(held, missing)} at most; back after an hour",
         "landed more than once": sum(count > 1 for count in times.values()),
         "landed after a newer one": backwards,
         "overlapping uploads of a chatbot": sum(arrival.overlapped for arrival in arrivals),
-        "chatbots with a wrong picture": wrong,
+        "chatbots with a wrong image": wrong,
         "longest from enqueue to landing": f"{delays[-1] if delays else 0:.1f} s",
     }
 

@@ -1,4 +1,4 @@
-"""A picture upload as a plain Celery task, with what Celery's guide recommends for reliability."""
+"""An upload as a plain Celery task, with what Celery's guide recommends for reliability."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ app.conf.update(
     max_retries=100,
 )
 def upload(_: Task, chatbot_id: str, image: str) -> None:
-    """Upload the picture; Celery tries again when that fails."""
+    """Upload the image; Celery retries when that fails."""
     answer = requests.post(
         os.environ["FACELIFT_ENDPOINT_URL"] + UPLOAD,
         headers={"Authorization": f"Bearer {os.environ['FACELIFT_API_KEY']}"},
@@ -52,5 +52,5 @@ def upload(_: Task, chatbot_id: str, image: str) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator] # the same
 def say_ready(**_: object) -> None:
-    """As the chaos wants it."""
-    print("ready: plain Celery", flush=True)  # the chaos reads it
+    """Print the line that the chaos run waits for."""
+    print("ready: plain Celery", flush=True)

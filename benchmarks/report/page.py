@@ -1,4 +1,4 @@
-"""Puts what was measured into docs/performance.md."""
+"""Write the measurements into docs/performance.md."""
 
 from __future__ import annotations
 

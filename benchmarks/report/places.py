@@ -1,7 +1,7 @@
-"""Fills the marked places of a page; the rest, written by hand, is left alone.
+"""Fill the marked places of a page; the rest, written by hand, stays as it is.
 
-A place is `<!-- bench: NAME -->` and whatever follows up to `<!-- /bench -->`. One for which
-there is nothing keeps what it had.
+A place is `<!-- bench: NAME -->` and whatever follows up to `<!-- /bench -->`. A place
+without new content keeps what it had.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was measured, as SVG plots."""
+"""The measurements as SVG plots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.report.tables import Rows
 
-# Text as text, and the same file for the same figures. Readable on light and dark pages.
+# Text stays text, and the same figures give the same file. Readable on light and dark pages.
 mpl.use("svg")
 mpl.rcParams.update(
     {
@@ -114,10 +114,10 @@ def growth(rows: Rows, file: Path) -> None:
                 color=colour,
                 label=f"{name} {cut}",
             )
-    axes[1].plot(x, [run["tick_p50"] for run in runs], color=_OURS)
+    axes[1].plot(x, [run["schedule_p50"] for run in runs], color=_OURS)
     axes[2].plot(x, [run["rss"] / 1e6 for run in runs], color=_OURS)
     for axis, title in zip(
-        axes, ("ms", "ms a run_once with 100 jobs due", "worker memory, MB"), strict=True
+        axes, ("ms", "ms per schedule run of 100 due jobs", "worker memory, MB"), strict=True
     ):
         axis.set_title(title)
         axis.set_xticks(x, sizes)

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables."""
+"""The measurements as Markdown tables."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def turns(rows: Rows) -> str:
 
 
 def tuning(rows: Rows) -> str:
-    """With what each peer was run."""
+    """How each peer was run."""
     measured = {row["peer"] for row in rows}
     return _table(
         ("", "command", "tuned"),
@@ -122,7 +122,7 @@ def window(rows: Rows) -> str:
 
 
 def neighbours(rows: Rows) -> str:
-    """The account with little to do."""
+    """The delays of the quiet account."""
     return _table(
         ("backlog of the other account", "p50, ms", "p99, ms", "not sent"),
         [
@@ -138,7 +138,7 @@ def neighbours(rows: Rows) -> str:
 
 
 def outages(rows: Rows) -> str:
-    """The endpoint away."""
+    """The outages of the endpoint."""
     table = [
         [
             f"{row['kind']}, {row['seconds']:g} s, {row['jobs']:,} jobs",
@@ -169,7 +169,7 @@ def growth(rows: Rows) -> str:
             _number(row["bytes_per_job"], 0),
             *(
                 _number(row.get(f"{name}_{cut}"), 2)
-                for name in ("status", "acquire", "tick")
+                for name in ("status", "acquire", "schedule")
                 for cut in ("p50", "p99")
             ),
             _number(row["rss"] / _MB if "rss" in row else None, 0),
@@ -178,7 +178,7 @@ def growth(rows: Rows) -> str:
     ]
     head = (
         *("finished", "waiting", "queued", "bytes of each added"),
-        *("status p50, ms", "p99", "claim p50", "p99", "run_once of 100 p50", "p99"),
+        *("status p50, ms", "p99", "acquire p50", "p99", "schedule run of 100 p50", "p99"),
         "worker, MB",
     )
     return _table(head, table)

@@ -1,4 +1,4 @@
-"""The marked places of the page that the benchmarks write."""
+"""Filling the marked places of docs/performance.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoint that the benchmarks count at."""
+"""The endpoint of the benchmarks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _upload(session: requests.Session, sink: Sink, number: int, size: int) -> fl
     return began
 
 
-def test_each_upload_on_a_kept_connection_is_noted_with_its_chatbot_and_begin(sink: Sink) -> None:
+def test_each_upload_on_a_kept_connection_is_recorded_with_chatbot_and_start(sink: Sink) -> None:
     sizes = {1: 10, 2: 4_000, 3: 3_000_000}
     with requests.Session() as session:
         began = {number: _upload(session, sink, number, size) for number, size in sizes.items()}
@@ -53,7 +53,7 @@ def test_the_answer_takes_its_time(sink: Sink) -> None:
     assert time.monotonic() - began >= _LATENCY
 
 
-def test_the_first_of_two_uploads_of_a_chatbot_is_told(sink: Sink) -> None:
+def test_the_first_of_two_uploads_of_a_chatbot_counts(sink: Sink) -> None:
     with requests.Session() as session:
         first = _upload(session, sink, 7, 10)
         second = _upload(session, sink, 7, 10)

@@ -1,4 +1,4 @@
-"""What the tables say of what was measured."""
+"""The tables of the benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def turn(number: int, facelift: float, loop: float | None) -> tables.Rows:
     return rows
 
 
-def test_turns_are_told_by_their_medians_and_each_by_itself() -> None:
+def test_turns_show_the_ratio_of_medians_and_of_each_turn() -> None:
     table = tables.turns([*turn(0, 3.0, 2.0), *turn(1, 2.8, 2.8), *turn(2, 4.2, 3.0)])
     facelift, loop = table.splitlines()[2:]
     assert facelift == "| Facelift | 3.00 (2.80 to 4.20) | 1.07 | 1.40 (1.00 to 1.50) |"
