@@ -23,8 +23,7 @@ from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
-from facelift.ledger.pool import BreakerPolicy
-from facelift.ledger.sources import Retention
+from facelift.ledger.pool import BreakerPolicy, Retention
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
 from tasks.app import app
@@ -84,17 +83,7 @@ class Worker:
             connections=settings.concurrency + 20,
             thread_bound=True,
         )
-        store = JobStore(
-            redis,
-            keys=keys,
-            retention=Retention(
-                succeeded=math.ceil(settings.keep_succeeded),
-                failed=math.ceil(settings.keep_failed),
-                superseded=math.ceil(settings.keep_superseded),
-                cancelled=math.ceil(settings.keep_cancelled),
-                expired=math.ceil(settings.keep_expired),
-            ),
-        )
+        store = JobStore(redis, keys=keys)
         self.leases = LeaseKeeper(store, settings.lease)
         self.accounts = Accounts(
             settings.api_keys,
@@ -112,6 +101,13 @@ class Worker:
             self.accounts,
             settings.rate_for,
             webhooks=bool(settings.webhook_url),
+            retention=Retention(
+                succeeded=math.ceil(settings.keep_succeeded),
+                failed=math.ceil(settings.keep_failed),
+                superseded=math.ceil(settings.keep_superseded),
+                cancelled=math.ceil(settings.keep_cancelled),
+                expired=math.ceil(settings.keep_expired),
+            ),
         )
         self._sender = _open_sender(settings, store, metrics)
         self.executor = Executor(

@@ -174,7 +174,7 @@ def test_user_is_denied_what_is_not_its_work(guarded: Guarded, name: str) -> Non
 def test_user_may_call_all_that_the_scripts_call(guarded: Guarded, name: str) -> None:
     called = {
         command.lower()
-        for script in (ROOT / "client/facelift/ledger/lua").glob("*.lua")
+        for script in (ROOT / "client/facelift/ledger/lua").rglob("*.lua")
         for command in re.findall(r"redis\.p?call\('([A-Z]+)'", script.read_text())
     }
     rules = next(line for line in USERS.splitlines() if f"facelift-{name} " in line).split()

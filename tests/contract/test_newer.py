@@ -84,7 +84,9 @@ def test_added_events_outcomes_and_reasons_are_told_in_summaries(ledger: Ledger)
 
 def test_record_of_a_newer_form_is_not_read(ledger: Ledger) -> None:
     job = as_of_form_2(ledger)
-    with pytest.raises(LedgerRefused, match=f"record of job {job} is of form 2; this release"):
+    with pytest.raises(
+        LedgerRefused, match=f"record of job {job} has schema version 2; this release"
+    ):
         ledger.get(job)
 
 
@@ -98,7 +100,7 @@ def test_record_of_a_newer_form_is_left_out_of_what_is_found(ledger: Ledger) -> 
 def test_job_of_a_newer_form_is_left_as_it_is(ledger: Ledger) -> None:
     job = as_of_form_2(ledger)
     before = fields(ledger, job)
-    with pytest.raises(LedgerRefused, match="is of form 2; this release knows form 1 only"):
+    with pytest.raises(LedgerRefused, match="has schema version 2; this release knows 1 only"):
         claim(ledger, job)
     assert fields(ledger, job) == before
 
@@ -112,8 +114,8 @@ def test_job_of_a_newer_form_is_carried_out_by_a_worker_that_knows_it(
         with pytest.raises(LedgerRefused):
             claim(ledger, job)
         ledger.run_once(10)
-    monkeypatch.setattr("facelift.ledger.sources.SCHEMA_VERSION", 2)
-    monkeypatch.setattr("facelift.ledger.record_reader.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("facelift.ledger.store.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("facelift.ledger.encoding.SCHEMA_VERSION", 2)
     newer = Ledger(redis_client, now=ledger.now)
     assert ledger.take_message() == job
     assert isinstance(claim(newer, job), Acquired)

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from facelift import Cancellation, InvalidJob, JobNotFound, OutcomeCode, UploadClient
 from facelift.cli.group import cli
 from facelift.job import UploadJob
+from facelift.ledger.pool import BreakerPolicy, Retention
+from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,12 +84,22 @@ def test_cancelling_what_nobody_knows_is_an_error(client: UploadClient) -> None:
         client.cancel("no id")
 
 
-def test_cancelled_record_is_kept_for_the_clients_own_time(
+def test_cancelled_record_is_kept_for_7_days_while_no_worker_has_registered(
     client: UploadClient, redis: Any
 ) -> None:
     job = enqueue(client)
     client.cancel(job)
     assert 6 * DAY < redis.ttl(client.ledger.keys.job(job)) <= 7 * DAY
+
+
+def test_record_cancelled_by_a_producer_is_kept_as_long_as_the_workers_settings_say(
+    client: UploadClient, redis: Any
+) -> None:
+    worker = JobStore(redis)
+    worker.pool.register(BreakerPolicy(), [], retention=Retention(cancelled=3600))
+    job = enqueue(client)
+    client.cancel(job)
+    assert 3500 < redis.ttl(client.ledger.keys.job(job)) <= 3600
 
 
 def test_replay_is_a_new_job_about_the_same_that_points_at_the_old_one(

@@ -195,7 +195,7 @@ def test_a_server_that_never_answers_costs_one_answers_time_a_try() -> None:
         thread.start()
         url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
         with pytest.raises(LedgerUnavailable), connect(url, patience=0.05) as redis:
-            JobStore(redis).get("nobody")
+            JobStore(redis).records.get("nobody")
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     for taken in accepted:

@@ -7,6 +7,7 @@ import pytest
 from facelift.client import UploadClient
 from facelift.errors import InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import UploadJob
+from facelift.ledger.scripts import load_script
 from facelift.operations import enqueue
 from facelift.operations.enqueue import EnqueueInterrupted
 
@@ -123,7 +124,8 @@ def test_scripts_that_redis_forgets_halfway_are_sent_anew(
     client: UploadClient, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if they were forgotten right after the first job of each round trip.
-    monkeypatch.setitem(client.ledger._scripts._hashes, "enqueue", "0" * 40)
+    forgotten = load_script("jobs/enqueue", client.ledger.keys)._replace(sha1="0" * 40)
+    monkeypatch.setattr("facelift.ledger.scripts.load_script", lambda *_: forgotten)
     done = client.enqueue_many(jobs(5))
     assert [each.record.image for each in done] == [f"media:{n}.png" for n in range(5)]
     assert redis.llen("facelift") == 5

@@ -67,14 +67,14 @@ def test_waiting_is_woken_and_does_not_ask_again_and_again(
     job = client.enqueue("bot", "media:a.png").id
     lease = worker.acquire_with_permit(job)
     asked = 0
-    read = client.ledger.get
+    read = client.ledger.records.get
 
     def counting(job_id: str) -> Any:
         nonlocal asked
         asked += 1
         return read(job_id)
 
-    monkeypatch.setattr(client.ledger, "get", counting)
+    monkeypatch.setattr(client.ledger.records, "get", counting)
     ended: list[Any] = []
     waiting = threading.Thread(target=lambda: ended.append(client.wait(job, SOON)))
     waiting.start()

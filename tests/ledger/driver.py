@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.job import UploadJob
-from facelift.ledger.pool import BreakerPolicy, Registration
-from facelift.ledger.replies import Acquired, Go, Lease
+from facelift.ledger.pool import BreakerPolicy, Registration, Retention
+from facelift.ledger.replies import Acquired, Lease, Permit
 from facelift.ledger.store import JobStore
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class Ledger:
         key: str = "key-1",
         breaker: BreakerPolicy | None = None,
         webhooks: bool = False,
+        retention: Retention | None = None,
     ) -> None:
         """As a worker does that was set to this."""
         self.store.pool.register(
             breaker or BreakerPolicy(),
             [Registration(account, rate, fingerprint=key)],
             webhooks=webhooks,
+            retention=retention,
         )
 
     def take_message(self) -> str:
@@ -80,7 +82,7 @@ class Ledger:
 
     def acquire_with_permit(self, job_id: str) -> Lease:
         lease = self.acquire(job_id)
-        assert isinstance(self.store.acquire_permit(lease, LEASE, REQUEST), Go)
+        assert isinstance(self.store.acquire_permit(lease, LEASE, REQUEST), Permit)
         return lease
 
     def deliver(self, lease: Lease, feedback: Feedback | None = None) -> bool:
@@ -130,7 +132,7 @@ class Ledger:
         return self.store.run_schedule(100)
 
     def get(self, job_id: str) -> JobRecord:
-        return self.store.get(job_id)
+        return self.store.records.get(job_id)
 
     def state(self, job_id: str) -> JobState:
         return self.get(job_id).state
@@ -148,6 +150,7 @@ class Ledger:
             keys.generation,
             keys.accounts,
             keys.endpoint,
+            keys.config,
             keys.breaker_results,
             keys.events,
             keys.unlogged_events,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from facelift.ledger.replies import Acquired, Go, Lease
+from facelift.ledger.replies import Acquired, Lease, Permit
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Simulation:
         lease = Lease(job, f"sim-{self._count}")
         if not isinstance(self.ledger.store.acquire(lease, LEASE, "w"), Acquired):
             return
-        if isinstance(self.ledger.store.acquire_permit(lease, LEASE, REQUEST), Go):
+        if isinstance(self.ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit):
             admitted = self.ledger.now
             answer = admitted + self.rng.uniform(0, self.latency)
             self.requests.append(Request(admitted, self.rng.uniform(admitted, answer)))

@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 def counts(ledger: Ledger, batch: str = "logos") -> dict[str, int]:
-    return {str(state): n for state, n in ledger.store.batch(batch).states.items()}
+    return {str(state): n for state, n in ledger.store.records.batch(batch).states.items()}
 
 
 def ttl(ledger: Ledger, batch: str = "logos") -> int:
@@ -33,7 +33,7 @@ def test_a_batch_tells_where_its_jobs_stand(ledger: Ledger) -> None:
     ledger.deliver(ledger.acquire_with_permit(jobs[0]))
     ledger.fail(ledger.acquire_with_permit(jobs[1]))
     ledger.acquire_with_permit(jobs[2])
-    status = ledger.store.batch("logos")
+    status = ledger.store.records.batch("logos")
     assert (status.id, status.total, status.pending, status.is_complete) == ("logos", 4, 2, False)
     assert status.states == {"queued": 1, "running": 1, "succeeded": 1, "failed": 1}
     assert status.codes == {"delivered": 1, "chatbot_not_found": 1}
@@ -46,7 +46,7 @@ def test_a_batch_is_complete_when_its_last_job_has_ended(ledger: Ledger) -> None
     ledger.deliver(ledger.acquire_with_permit(first))
     ledger.now += 7
     ledger.store.cancel(last)
-    status = ledger.store.batch("logos")
+    status = ledger.store.records.batch("logos")
     assert (status.is_complete, status.finished_at) == (True, ledger.now)
     assert status.as_dict() == {
         "id": "logos",
@@ -63,7 +63,7 @@ def test_a_batch_is_complete_when_its_last_job_has_ended(ledger: Ledger) -> None
 def test_a_picture_that_was_superseded_has_ended(ledger: Ledger) -> None:
     ledger.enqueue("bot", batch="logos")
     ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("bot")))
-    assert ledger.store.batch("logos").is_complete
+    assert ledger.store.records.batch("logos").is_complete
     assert counts(ledger) == {"superseded": 1}
 
 
@@ -73,7 +73,7 @@ def test_a_job_enqueued_again_counts_once(ledger: Ledger) -> None:
     ledger.enqueue(batch="logos", idempotency_key="key")
     ledger.deliver(ledger.acquire_with_permit(job))
     ledger.enqueue(batch="logos", job_id=job, idempotency_key="key")
-    assert ledger.store.batch("logos").total == 1
+    assert ledger.store.records.batch("logos").total == 1
     assert counts(ledger) == {"succeeded": 1}
 
 
@@ -82,7 +82,7 @@ def test_a_job_stays_in_the_batch_in_which_it_was_enqueued_first(ledger: Ledger)
     ledger.enqueue(batch="other", job_id=job)
     assert ledger.get(job).batch == "logos"
     with pytest.raises(BatchNotFound, match="no batch 'other'"):
-        ledger.store.batch("other")
+        ledger.store.records.batch("other")
 
 
 def test_a_retry_changes_only_where_the_job_stands(ledger: Ledger) -> None:
@@ -92,13 +92,13 @@ def test_a_retry_changes_only_where_the_job_stands(ledger: Ledger) -> None:
         assert counts(ledger) == {"waiting": 1}
         ledger.run_once(6)
     assert counts(ledger) == {"queued": 1}
-    assert ledger.store.batch("logos").total == 1
+    assert ledger.store.records.batch("logos").total == 1
 
 
 def test_a_job_that_could_not_be_made_counts_as_failed(ledger: Ledger) -> None:
     told = {"chatbot_id": "bot", "image": "?", "account": "default", "batch": "logos"}
     ledger.store.refuse("job", OutcomeCode.INVALID_JOB, "No.", told)
-    status = ledger.store.batch("logos")
+    status = ledger.store.records.batch("logos")
     assert (status.total, status.is_complete) == (1, True)
     assert (status.states, status.codes) == ({"failed": 1}, {"invalid_job": 1})
     assert ttl(ledger) == 30 * DAY
@@ -119,7 +119,7 @@ def test_a_batch_is_kept_as_long_as_a_record_of_its_jobs_can_be(ledger: Ledger) 
 def test_a_complete_batch_goes_on_with_another_job(ledger: Ledger) -> None:
     ledger.store.cancel(ledger.enqueue(batch="logos"))
     ledger.enqueue(batch="logos", expires_at=ledger.now + 90 * DAY)
-    status = ledger.store.batch("logos")
+    status = ledger.store.records.batch("logos")
     assert (status.total, status.pending, status.finished_at) == (2, 1, None)
     assert ttl(ledger) == 120 * DAY
 
@@ -154,15 +154,15 @@ def test_batches_are_listed_those_that_began_last_first(ledger: Ledger) -> None:
     for name in ("one", "two", "three", "one"):
         ledger.enqueue(batch=name)
         ledger.now += 1
-    assert [status.id for status in ledger.store.batches(20)] == ["three", "two", "one"]
-    assert [status.id for status in ledger.store.batches(2)] == ["three", "two"]
+    assert [status.id for status in ledger.store.records.batches(20)] == ["three", "two", "one"]
+    assert [status.id for status in ledger.store.records.batches(2)] == ["three", "two"]
 
 
 def test_a_batch_that_expired_is_struck_from_the_list(ledger: Ledger) -> None:
     for name in ("gone", "kept"):
         ledger.enqueue(batch=name)
     ledger.redis.delete(ledger.store.keys.batch("gone"))
-    assert [status.id for status in ledger.store.batches(20)] == ["kept"]
+    assert [status.id for status in ledger.store.records.batches(20)] == ["kept"]
     ledger.store.prune(None, 10)
     assert ledger.redis.zrange(ledger.store.keys.batches, 0, -1) == ["kept"]
 
@@ -171,7 +171,7 @@ def test_jobs_are_found_by_their_batch(ledger: Ledger) -> None:
     ledger.enqueue("bot-1")
     job = ledger.enqueue("bot-2", batch="logos")
     ledger.enqueue("bot-3", batch="logos-2")
-    page = ledger.store.find(JobFilter(batch="logos"), 50, None)
+    page = ledger.store.records.find(JobFilter(batch="logos"), 50, None)
     assert [record.id for record in page.records] == [job]
 
 
@@ -182,7 +182,7 @@ def test_a_key_of_another_type_refuses_the_job_before_anything_is_written(
     found = getattr(ledger.store.keys, key)
     taken = found("logos") if callable(found) else found
     ledger.redis.set(taken, "somebody else's")
-    with pytest.raises(LedgerRefused, match=f"WRONGTYPE {taken}"):
+    with pytest.raises(LedgerRefused, match="WRONGTYPE"):
         ledger.enqueue(batch="logos")
     assert ledger.redis.keys("*") == [taken]
 
@@ -190,4 +190,4 @@ def test_a_key_of_another_type_refuses_the_job_before_anything_is_written(
 def test_a_batch_that_cannot_be_read_is_told_as_such(ledger: Ledger) -> None:
     ledger.redis.hset(ledger.store.keys.batch("logos"), "total", "many")
     with pytest.raises(LedgerRefused, match="the batch logos cannot be read"):
-        ledger.store.batch("logos")
+        ledger.store.records.batch("logos")

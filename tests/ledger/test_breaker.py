@@ -9,7 +9,7 @@ import pytest
 
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.pool import BreakerPolicy
-from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
+from facelift.ledger.replies import Feedback, Lease, Permit, Quota, Waiting
 from facelift.status.pool import BreakerState
 from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST
@@ -17,7 +17,7 @@ from tests.ledger.driver import LEASE, REQUEST
 if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
-ANSWERED = Feedback(gate=Go(), answered=True, fingerprint="key-1", quota=Quota())
+ANSWERED = Feedback(permit=Permit(), answered=True, fingerprint="key-1", quota=Quota())
 BROKEN = replace(ANSWERED, answered=False)
 POLICY = BreakerPolicy(failures=3, share=0.5, window=30, pause=5)
 
@@ -48,7 +48,7 @@ def look_early(ledger: Ledger) -> None:
     while ledger.messages():
         lease = ledger.lease(ledger.take_message())
         ledger.store.acquire(lease, LEASE, "w")
-        assert not isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go)
+        assert not isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit)
 
 
 def breaker(ledger: Ledger) -> BreakerState:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facelift.codes import JobState, OutcomeCode, WaitReason
-from facelift.ledger.replies import Go, Waiting
+from facelift.ledger.replies import Permit, Waiting
 from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST, Ledger
 from tests.ledger.simulation import Simulation
@@ -39,7 +39,7 @@ def deliver_all_queued(ledger: Ledger) -> int:
     while ledger.messages():
         lease = ledger.lease(ledger.take_message())
         ledger.store.acquire(lease, LEASE, "worker-1")
-        if isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go):
+        if isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit):
             delivered += ledger.deliver(lease)
     return delivered
 
@@ -164,14 +164,14 @@ def test_a_picture_is_looked_at_early_only_once(ledger: Ledger) -> None:
 def test_admission_repeated_after_a_lost_reply_takes_no_second_slot(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
     lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
-    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Go)
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit)
     assert ledger.store.pool.snapshot().accounts[0].used == 1
 
 
 def test_a_second_request_under_one_lease_takes_a_slot_of_its_own(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
     lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
-    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST, request=2), Go)
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST, request=2), Permit)
     assert ledger.store.pool.snapshot().accounts[0].used == 2
     ledger.deliver(lease)
     fill(ledger, 1, first=1)

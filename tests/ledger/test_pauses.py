@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
-from facelift.ledger.replies import Feedback, Go, Lease, Quota, Waiting
+from facelift.ledger.replies import Feedback, Lease, Permit, Quota, Waiting
 from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 def heard(gate: object = None, *, key: str = "key-1", **quota: float) -> Feedback:
     return Feedback(
-        gate=gate if isinstance(gate, Go) else Go(),
+        permit=gate if isinstance(gate, Permit) else Permit(),
         answered=True,
         fingerprint=key,
         quota=Quota(**quota),  # type: ignore[arg-type] # numbers, as the headers have them
     )
 
 
-def admit(ledger: Ledger, job: str) -> tuple[Lease, Go]:
+def admit(ledger: Ledger, job: str) -> tuple[Lease, Permit]:
     lease = ledger.acquire(job)
     gate = ledger.store.acquire_permit(lease, LEASE, REQUEST)
-    assert isinstance(gate, Go), gate
+    assert isinstance(gate, Permit), gate
     return lease, gate
 
 
-def throttle(ledger: Ledger, lease: Lease, pause: float, gate: Go | None = None) -> None:
+def throttle(ledger: Ledger, lease: Lease, pause: float, gate: Permit | None = None) -> None:
     """The endpoint answers 429."""
     attempt = ledger.attempt(OutcomeCode.RATE_LIMITED, 429, Decision.RETRY, counted=False)
     until = ledger.now + pause

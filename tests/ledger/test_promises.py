@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from facelift.codes import JobState
-from facelift.ledger.replies import Acquired, Ended, Go, Lease, Leased, Waiting
+from facelift.ledger.replies import Acquired, Ended, Lease, Leased, Permit, Waiting
 from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.model import PENDING, Model
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facelift.record import JobRecord
 
 REPLIES = {Acquired: "acquired", Ended: "ended", Leased: "leased", Waiting: "waiting"}
-GATES = {Go: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
+GATES = {Permit: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
 chatbots = st.sampled_from(["ann", "bob"])
 batches = st.sampled_from([None, "one", "two"])
@@ -226,7 +226,7 @@ class Promises(RuleBasedStateMachine):
             if not jobs:
                 assert not self.redis.exists(store.keys.batch(batch))
                 continue
-            status = store.batch(batch)
+            status = store.records.batch(batch)
             pending = {job.id for job in jobs if job.state in PENDING}
             records = [self.records[job.id] for job in jobs]
             codes = Counter(record.outcome for record in records if record.outcome)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.codes import Decision, JobState, OutcomeCode
-from facelift.ledger.sources import Retention
-from facelift.ledger.store import JobStore
+from facelift.ledger.pool import Retention
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def crash_loop(ledger: Ledger) -> str:
 def test_ended_record_expires_by_its_state(
     ledger: Ledger, end: Callable[[Ledger], str], seconds: int
 ) -> None:
-    ledger.store = JobStore(ledger.redis, retention=RETENTION, now=lambda: ledger.now)
+    ledger.register(None, retention=RETENTION)
     job = end(ledger)
     assert seconds - 10 < ledger.redis.ttl(ledger.store.keys.job(job)) <= seconds
     assert ledger.leftovers() == set()

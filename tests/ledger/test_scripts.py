@@ -20,4 +20,4 @@ def test_redis_that_forgets_scripts_again_and_again_carries_them_out(
     monkeypatch.setattr(ledger.redis, "evalsha", forget_and_call)
     job_id = ledger.enqueue()
     ledger.acquire_with_permit(job_id)
-    assert ledger.store.get(job_id).state == "running"
+    assert ledger.store.records.get(job_id).state == "running"

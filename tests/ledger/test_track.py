@@ -17,7 +17,7 @@ ANY = JobFilter()
 
 
 def found(ledger: Ledger, wanted: JobFilter = ANY, limit: int = 50) -> list[str]:
-    return [record.id for record in ledger.store.find(wanted, limit, None).records]
+    return [record.id for record in ledger.store.records.find(wanted, limit, None).records]
 
 
 def test_jobs_are_found_those_enqueued_last_first(ledger: Ledger) -> None:
@@ -29,7 +29,7 @@ def test_pages_hold_every_job_once(ledger: Ledger) -> None:
     jobs = [ledger.enqueue(f"bot-{number}") for number in range(7)]
     seen, cursor = list[str](), None
     for size in (3, 3, 3):
-        page = ledger.store.find(ANY, size, cursor)
+        page = ledger.store.records.find(ANY, size, cursor)
         seen += [record.id for record in page.records]
         cursor = page.cursor
     assert cursor is None
@@ -54,7 +54,7 @@ def test_jobs_are_found_by_what_is_known_of_them(ledger: Ledger) -> None:
 def test_jobs_that_match_are_found_behind_many_that_do_not(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facelift.ledger.record_reader._LOOKED_AT", 10)
+    monkeypatch.setattr("facelift.ledger.records._ENTRIES_A_CALL", 10)
     first = ledger.enqueue("ann")
     for number in range(25):  # more than one call looks at
         ledger.store.cancel(ledger.enqueue("bob", job_id=f"other-{number}"))
@@ -79,19 +79,19 @@ def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
     cancelled = ledger.enqueue("bob")
     ledger.now += 5
     ledger.store.cancel(cancelled)
-    first, second = ledger.store.outcomes("0", 10, 0.01)
+    first, second = ledger.store.records.outcomes("0", 10, 0.01)
     assert (first.job_id, first.state, first.outcome) == (delivered, "succeeded", "delivered")
     assert (first.chatbot_id, first.account) == ("ann", "acme-eu")
     assert (second.job_id, second.outcome) == (cancelled, "cancelled")
     assert second.finished_at - second.created_at == pytest.approx(5)
-    assert ledger.store.outcomes(first.entry, 10, 0.01) == [second]
-    assert ledger.store.outcomes(second.entry, 10, 0.01) == []
+    assert ledger.store.records.outcomes(first.entry, 10, 0.01) == [second]
+    assert ledger.store.records.outcomes(second.entry, 10, 0.01) == []
 
 
 def test_picture_that_was_superseded_is_told_too(ledger: Ledger) -> None:
     older, newer = ledger.enqueue("ann"), ledger.enqueue("ann")
     ledger.deliver(ledger.acquire_with_permit(newer))
-    told = {each.job_id: each.state for each in ledger.store.outcomes("0", 10, 0.01)}
+    told = {each.job_id: each.state for each in ledger.store.records.outcomes("0", 10, 0.01)}
     assert told == {older: "superseded", newer: "succeeded"}
 
 

@@ -128,7 +128,7 @@ def test_outcome_repeated_after_a_lost_reply_counts_once(ledger: Ledger) -> None
 def test_worker_that_lost_its_lease_writes_nothing(ledger: Ledger) -> None:
     job = ledger.enqueue()
     zombie = ledger.acquire_with_permit(job)
-    assert ledger.run_once(LEASE + 1).rescued == 1
+    assert ledger.run_once(LEASE + 1).recovered == 1
     owner = ledger.acquire(job)
     assert ledger.store.acquire_permit(zombie, LEASE, REQUEST) == Leased()
     assert not ledger.fail(zombie)
@@ -160,7 +160,7 @@ def test_heartbeat_keeps_a_long_job_from_being_rescued(ledger: Ledger) -> None:
     for _ in range(4):
         ledger.now += LEASE - 1
         assert ledger.store.renew([lease], LEASE) == []
-        assert ledger.run_once().rescued == 0
+        assert ledger.run_once().recovered == 0
     assert ledger.state(job) == "running"
 
 
@@ -180,7 +180,7 @@ def test_job_that_lost_three_workers_is_set_aside(ledger: Ledger) -> None:
     for _ in range(3):
         ledger.acquire(job)
         run_once = ledger.run_once(LEASE + 1)
-    assert (run_once.rescued, run_once.set_aside) == (1, 1)
+    assert (run_once.recovered, run_once.crash_loops) == (1, 1)
     record = ledger.get(job)
     assert (record.state, record.outcome, record.lost_leases) == ("failed", "crash_loop", 3)
     assert ledger.leftovers() == set()

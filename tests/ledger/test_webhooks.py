@@ -19,7 +19,7 @@ TRY = 20.0
 
 
 def take(ledger: Ledger, limit: int = 10) -> list[DueWebhook]:
-    return ledger.store.webhooks.take(limit, TRY)
+    return ledger.store.webhooks.acquire(limit, TRY)
 
 
 def due(ledger: Ledger) -> dict[str, str]:
@@ -108,11 +108,11 @@ def test_what_is_pending_outlives_switching_webhooks_off_and_nothing_is_added(
 def test_a_webhook_that_arrived_leaves_nothing(wanted: Ledger) -> None:
     job = ended(wanted)
     (webhook,) = take(wanted)
-    wanted.store.webhooks.end(webhook)
+    wanted.store.webhooks.complete(webhook)
     wanted.now += 100_000
     assert take(wanted) == []
     assert wanted.leftovers() == set()
-    assert "webhook_tries" not in wanted.redis.hgetall(wanted.store.keys.job(job))
+    assert "webhook_attempts" not in wanted.redis.hgetall(wanted.store.keys.job(job))
 
 
 def test_a_webhook_whose_worker_is_lost_is_due_again(wanted: Ledger) -> None:
@@ -121,7 +121,7 @@ def test_a_webhook_whose_worker_is_lost_is_due_again(wanted: Ledger) -> None:
     assert take(wanted) == []
     wanted.now += TRY
     (second,) = take(wanted)
-    assert (first.tries, second.tries) == (1, 2)
+    assert (first.attempts, second.attempts) == (1, 2)
     assert second.record == first.record
     assert second.at == first.at + TRY
 
@@ -133,7 +133,7 @@ def test_a_postponed_webhook_is_due_after_its_delay(wanted: Ledger) -> None:
     wanted.now += 3599
     assert take(wanted) == []
     wanted.now += 1
-    assert [each.tries for each in take(wanted)] == [2]
+    assert [each.attempts for each in take(wanted)] == [2]
 
 
 def test_a_worker_that_was_frozen_does_not_put_off_another_ones_try(wanted: Ledger) -> None:
@@ -144,7 +144,7 @@ def test_a_worker_that_was_frozen_does_not_put_off_another_ones_try(wanted: Ledg
     assert not wanted.store.webhooks.retry_later(first, 3600)
     wanted.now += TRY
     assert len(take(wanted)) == 1
-    wanted.store.webhooks.end(second)
+    wanted.store.webhooks.complete(second)
     assert not wanted.store.webhooks.retry_later(second, 1)
     wanted.now += 3600
     assert take(wanted) == []
@@ -174,7 +174,7 @@ def test_a_webhook_whose_record_is_gone_is_told_once(wanted: Ledger, kind: str) 
     wanted.redis.delete(wanted.store.keys.job(gone))
     if kind == "something else":
         wanted.redis.set(wanted.store.keys.job(gone), "not ours")
-    told = {each.job_id: (each.tries, each.record is None) for each in take(wanted)}
+    told = {each.job_id: (each.attempts, each.record is None) for each in take(wanted)}
     assert told == {gone: (0, True), other: (1, False)}
     wanted.now += TRY
     assert list(due(wanted)) == [other]
@@ -184,7 +184,7 @@ def test_a_new_job_under_the_id_of_one_long_gone_is_not_told_as_ended(wanted: Le
     job = ended(wanted)
     wanted.redis.delete(wanted.store.keys.job(job))
     wanted.enqueue("ann", job_id=job)
-    assert [(each.tries, each.record) for each in take(wanted)] == [(0, None)]
+    assert [(each.attempts, each.record) for each in take(wanted)] == [(0, None)]
     wanted.deliver(wanted.acquire_with_permit(job))
     assert due(wanted) == {job: "succeeded"}
 
@@ -193,7 +193,7 @@ def test_a_record_of_an_unknown_schema_is_left_to_a_later_try(wanted: Ledger) ->
     job = ended(wanted)
     wanted.redis.hset(wanted.store.keys.job(job), "state", "novel")
     (webhook,) = take(wanted)
-    assert (webhook.tries, webhook.record) == (1, None)
+    assert (webhook.attempts, webhook.record) == (1, None)
     wanted.redis.hset(wanted.store.keys.job(job), "state", "succeeded")
     wanted.now += TRY
     assert due(wanted) == {job: "succeeded"}
@@ -204,5 +204,5 @@ def test_the_pool_tells_how_many_are_still_to_be_told(wanted: Ledger) -> None:
     ended(wanted)
     ended(wanted, "bob")
     assert wanted.store.pool.snapshot().webhooks == 2
-    wanted.store.webhooks.end(take(wanted)[0])
+    wanted.store.webhooks.complete(take(wanted)[0])
     assert wanted.store.pool.snapshot().webhooks == 1

@@ -1,4 +1,4 @@
-"""Keys are named twice, in `keys.py` and in `lua/_ledger.lua`; both must say the same."""
+"""Keys are named twice, in `keys.py` and in the scripts; both must name the same."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "account_queue": {keys.account_queue("acme_eu")},
         "rate_window": {keys.rate_window("acme_eu")},
         "endpoint": {keys.endpoint},
+        "config": {keys.config},
         "breaker_results": {keys.breaker_results},
         "events": {keys.events},
         "unlogged_events": {keys.unlogged_events},

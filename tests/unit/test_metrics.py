@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CODE = OutcomeCode.SERVER_ERROR
-RUN = ScheduleRun(next_due=None, events=(), sent=9, rescued=3, set_aside=1, resent=2, expired=9)
+RUN = ScheduleRun(next_due=None, events=(), sent=9, recovered=3, crash_loops=1, resent=2, expired=9)
 
 
 def attempt(status: int | None) -> Attempt:

@@ -13,7 +13,9 @@ from worker.runtime.scheduler import Scheduler
 if TYPE_CHECKING:
     from facelift.ledger.store import JobStore
 
-IDLE = ScheduleRun(next_due=None, events=(), sent=0, rescued=0, set_aside=0, resent=0, expired=0)
+IDLE = ScheduleRun(
+    next_due=None, events=(), sent=0, recovered=0, crash_loops=0, resent=0, expired=0
+)
 
 
 class Schedule:
@@ -54,8 +56,8 @@ def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -
 @pytest.mark.parametrize(
     ("done", "level", "words"),
     [
-        ({"rescued": 3}, "WARNING", "recovered from lost workers"),
-        ({"set_aside": 3}, "ERROR", "jobs failed, each lost too many workers"),
+        ({"recovered": 3}, "WARNING", "recovered from lost workers"),
+        ({"crash_loops": 3}, "ERROR", "jobs failed, each lost too many workers"),
         ({"resent": 3}, "WARNING", "lost wake-up messages sent again"),
         ({"expired": 3}, "WARNING", "expired before delivery"),
     ],

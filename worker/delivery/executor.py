@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from facelift.codes import OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit
-from facelift.ledger.replies import Acquired, Ended, Feedback, Go, Leased, Quota, Waiting
+from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Permit, Quota, Waiting
 from tasks.report import Report, Verdict, ended_before, waits
 from worker.delivery.run import Run
 from worker.errors import (
@@ -180,13 +180,13 @@ class Executor:
                     raise
         raise AssertionError  # the last request returns or raises
 
-    def _acquire_permit(self, run: Run, number: int) -> Go | Report:
+    def _acquire_permit(self, run: Run, number: int) -> Permit | Report:
         requested_at = self.monotonic()
         permit = self.store.acquire_permit(
             run.lease, self.leases.seconds, self.longest_request, request=number
         )
         match permit:
-            case Go():
+            case Permit():
                 self.leases.renewed(run.held, requested_at)
                 return permit
             case Waiting(reason, message, until):
@@ -197,7 +197,7 @@ class Executor:
             case _:
                 raise LeaseLost
 
-    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: Go) -> Receipt:
+    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: Permit) -> Receipt:
         result: Receipt | Failure | None = None
         try:
             result = self.endpoint.deliver(
@@ -215,13 +215,13 @@ class Executor:
                 run.feedback = self._feedback(run, permit, result)
         return result
 
-    def _feedback(self, run: Run, permit: Go, result: Receipt | Failure) -> Feedback:
+    def _feedback(self, run: Run, permit: Permit, result: Receipt | Failure) -> Feedback:
         quota = result.quota or Quota()
         cap = self.recorder.policy.pause_cap
         if quota.reset_after is not None and quota.reset_after > cap:
             quota = quota._replace(reset_after=cap)
         return Feedback(
-            gate=permit,
+            permit=permit,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
             fingerprint=self.accounts.fingerprint(run.record.account),
             quota=quota,

@@ -61,7 +61,7 @@ class Recorder:
             self.metrics.rejected(failure.code)
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
-        throttles = run.feedback.gate.throttles if run.feedback else 0
+        throttles = run.feedback.permit.throttles if run.feedback else 0
         retry_after = failure.retry_after if isinstance(failure, RateLimited) else None
         match decide(
             self.policy,

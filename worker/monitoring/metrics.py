@@ -117,8 +117,8 @@ class Metrics:
 
     def schedule_run(self, done: ScheduleRun) -> None:
         """The scheduler handled the jobs that were due."""
-        self._rescues.inc(done.rescued)
-        self._crash_loops.inc(done.set_aside)
+        self._rescues.inc(done.recovered)
+        self._crash_loops.inc(done.crash_loops)
         self._resent.inc(done.resent)
 
     def webhook(self, result: str) -> None:

@@ -9,7 +9,7 @@ from facelift.ledger.pool import Registration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facelift.ledger.pool import BreakerPolicy, Pool
+    from facelift.ledger.pool import BreakerPolicy, Pool, Retention
     from facelift.units import Rate
     from worker.runtime.accounts import Accounts
 
@@ -25,6 +25,7 @@ class Registrar:
         accounts: whose keys it has.
         rate_for: the rate of an account.
         webhooks: whether it sends webhooks.
+        retention: how long records of ended jobs are kept.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Registrar:
         rate_for: Callable[[str], Rate | None],
         *,
         webhooks: bool = False,
+        retention: Retention | None = None,
     ) -> None:
         self._pool = pool
         self._breaker = breaker
         self._accounts = accounts
         self._rate_for = rate_for
         self._webhooks = webhooks
+        self._retention = retention
 
     def run_once(self) -> float:
         """Tell; returns the seconds until the next time."""
@@ -51,5 +54,6 @@ class Registrar:
                 for name in self._accounts.names
             ],
             webhooks=self._webhooks,
+            retention=self._retention,
         )
         return _AGAIN

@@ -57,8 +57,8 @@ class Scheduler:
                 extra=fields(account=event.account, by=event.by, reason=event.reason or None),
             )
         for count, level, message in (
-            (done.rescued, logging.WARNING, "jobs recovered from lost workers"),
-            (done.set_aside, logging.ERROR, "jobs failed, each lost too many workers"),
+            (done.recovered, logging.WARNING, "jobs recovered from lost workers"),
+            (done.crash_loops, logging.ERROR, "jobs failed, each lost too many workers"),
             (done.resent, logging.WARNING, "lost wake-up messages sent again"),
             (done.expired, logging.WARNING, "jobs expired before delivery"),
         ):

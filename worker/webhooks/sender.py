@@ -84,7 +84,7 @@ class WebhookSender:
         room = at_once - len(self._under_way)
         if room <= 0:
             return 0.0
-        due = self._webhooks.take(room, self._lease)
+        due = self._webhooks.acquire(room, self._lease)
         self._under_way |= {self._threads.submit(self._send, each) for each in due}
         return 0.0 if self._target_works and len(due) == room else _POLL
 
@@ -103,22 +103,22 @@ class WebhookSender:
             log.exception("webhook left to its lease", extra=fields(job=due.job_id))
 
     def _attempt(self, due: DueWebhook) -> None:
-        if not due.tries:
+        if not due.attempts:
             log.error("webhook given up: its record has expired", extra=fields(job=due.job_id))
             return
         problem, is_final = self._post(due)
         self._target_works = not problem or is_final
-        about = {"job": due.job_id, "attempt": due.tries, "reason": problem or None}
+        about = {"job": due.job_id, "attempt": due.attempts, "reason": problem or None}
         if not problem:
-            self._webhooks.end(due)
+            self._webhooks.complete(due)
             log.info("webhook sent", extra=fields(**about))
             self._metrics.webhook("sent")
-        elif is_final or due.tries >= self._policy.max_attempts:
-            self._webhooks.end(due)
+        elif is_final or due.attempts >= self._policy.max_attempts:
+            self._webhooks.complete(due)
             log.error("webhook given up", extra=fields(**about))
             self._metrics.webhook("given_up")
         else:
-            delay = self._policy.wait(due.tries, self._rng)
+            delay = self._policy.wait(due.attempts, self._rng)
             self._webhooks.retry_later(due, delay)
             log.warning("webhook failed", extra=fields(**about, next_in=delay))
             self._metrics.webhook("failed")

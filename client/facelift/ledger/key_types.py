@@ -27,6 +27,7 @@ def shared_types(keys: Keys) -> dict[str, str]:
         keys.generation: "string",
         keys.accounts: "set",
         keys.endpoint: "hash",
+        keys.config: "hash",
         keys.breaker_results: "hash",
         keys.events: "list",
         keys.unlogged_events: "list",

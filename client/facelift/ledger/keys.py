@@ -67,6 +67,11 @@ class Keys:
         return self.base + "endpoint"
 
     @property
+    def config(self) -> str:
+        """Hash: the settings that workers registered: retention, breaker, webhooks."""
+        return self.base + "config"
+
+    @property
     def breaker_results(self) -> str:
         """Hash: the endpoint's answers and failures by time, for the breaker."""
         return self.base + "breaker_results"

@@ -1,16 +1,16 @@
-"""What all workers share beside the jobs: breaker, pauses, the accounts' rates.
+"""What all workers share beside the jobs: settings, breaker, pauses, rates, heartbeats.
 
-One method a script, as in `store.py`; how it works is told in `lua/_pool.lua` and
-`lua/_turns.lua`.
+One method for each script in `lua/pool/`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from facelift.job import account_key
+from facelift.ledger.encoding import flat
 from facelift.status.pool import PoolStatus
 from facelift.status.worker import REMEMBERED
 
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     from facelift.status.worker import WorkerReport
     from facelift.units import Rate
 
+_DAY = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When the endpoint counts as down.
+    """When the circuit breaker opens.
 
     Attributes:
         failures: requests in a row that fail.
         share: of at least 20 requests within `window`, that fail.
         window: seconds.
-        pause: seconds between tries while it is down.
+        pause: seconds between probes while it is open.
     """
 
     failures: int = 10
@@ -40,13 +42,27 @@ class BreakerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """Seconds for which the record of an ended job is kept, by its state.
+
+    The defaults hold while no worker has registered; `lua/include/retention.lua` has the same.
+    """
+
+    succeeded: int = 7 * _DAY
+    failed: int = 30 * _DAY
+    superseded: int = 7 * _DAY
+    cancelled: int = 7 * _DAY
+    expired: int = 30 * _DAY
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
-    """What a worker was set to for an account.
+    """A worker's settings for an account.
 
     Attributes:
         account: its name, as variables spell it.
         rate: how many requests it may make; None for any number.
-        fingerprint: tells one API key from another, and gives nothing of it away.
+        fingerprint: tells one API key from another without revealing it.
     """
 
     account: str
@@ -55,7 +71,7 @@ class Registration:
 
 
 class Pool:
-    """The pool's state on one Redis; safe to share among threads."""
+    """The shared state on one Redis; safe to share among threads."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -66,65 +82,69 @@ class Pool:
         accounts: Iterable[Registration],
         *,
         webhooks: bool = False,
+        retention: Retention | None = None,
     ) -> None:
-        """Tell what a worker was set to; the last to tell is believed.
+        """Register a worker's settings; every worker must have the same, the last one wins.
 
-        An account that is paused because its key was refused goes on if this key is another.
+        An account that is paused because its key was refused resumes if this key is another.
 
         Args:
-            breaker: when the endpoint counts as down.
-            accounts: those that it has a key of.
-            webhooks: whether it tells somebody by HTTP of jobs that ended.
+            breaker: when the circuit breaker opens.
+            accounts: those whose API key the worker has.
+            webhooks: whether the worker sends webhooks for ended jobs.
+            retention: how long records of ended jobs are kept; None changes nothing.
         """
-        told: list[str | float] = []
+        settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
+        settings |= {f"breaker_{name}": value for name, value in asdict(breaker).items()}
+        if retention:
+            settings |= {f"keep_{state}": kept for state, kept in asdict(retention).items()}
+            settings["keep_batch"] = max(astuple(retention))
+        registered: list[str | float] = []
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
-            told += [each.account, *limit, each.fingerprint]
-        policy = (breaker.failures, breaker.share, breaker.window, breaker.pause)
-        self._scripts.call("register", *policy, "1" if webhooks else "", *told)
+            registered += [each.account, *limit, each.fingerprint]
+        self._scripts.call("pool/register", len(settings), *flat(settings), *registered)
 
-    def heartbeat(self, beat: WorkerReport) -> None:
-        """Tell that a worker is there; forgotten by itself half a minute after the last time."""
-        fields = {name: getattr(beat, name) for name in ("host", "pid", "version", "slots", "busy")}
-        flat = (part for pair in fields.items() for part in pair)
-        self._scripts.call("heartbeat", beat.name, REMEMBERED, beat.age, beat.poll_age, *flat)
+    def heartbeat(self, report: WorkerReport) -> None:
+        """Report a worker's state; it is forgotten half a minute after its last heartbeat."""
+        names = ("host", "pid", "version", "slots", "busy")
+        fields = flat({name: getattr(report, name) for name in names})
+        ages = (report.age, report.poll_age)
+        self._scripts.call("pool/heartbeat", report.name, REMEMBERED, *ages, *fields)
 
     def leave(self, worker: str) -> None:
-        """Tell that a worker is there no more."""
-        self._scripts.call("heartbeat", worker, 0)
+        """Remove a worker that stops."""
+        self._scripts.call("pool/heartbeat", worker, 0)
 
     def report_failure(self, job_id: str, sentence: str) -> bool:
-        """The endpoint failed the job's request; returns whether that counts as an attempt.
+        """Report that a job's request failed; returns whether it counts as an attempt.
 
-        It does not while the endpoint counts as down: that is not the job's fault.
+        It does not while the breaker is open: that is not the job's fault.
         """
-        return bool(self._scripts.call("report_failure", job_id, sentence))
+        return bool(self._scripts.call("pool/report_failure", job_id, sentence))
 
     def pause(self, account: str | None, *, by: str, reason: str, until: float | None) -> bool:
-        """Have the jobs of an account wait, or all; False if they did before.
+        """Pause the jobs of an account, or all jobs; False if they were paused before.
 
-        It takes the place of a pause that there is, whoever began that.
+        It replaces an earlier pause, whoever began that.
 
         Args:
-            account: None for everything.
-            by: who wants it.
+            account: None for all.
+            by: who pauses it.
             reason: why; may be empty.
-            until: Unix seconds; None until somebody ends it.
+            until: Unix seconds; None until somebody resumes it.
         """
-        return bool(
-            self._scripts.call(
-                "pause", _spelt(account), by, reason, "" if until is None else f"{until:.3f}"
-            )
-        )
+        ends = "" if until is None else f"{until:.3f}"
+        return bool(self._scripts.call("pool/pause", _key_part(account), by, reason, ends))
 
     def resume(self, account: str | None, *, by: str) -> bool:
         """End the pause of an account, or that of everything; False if there was none."""
-        return bool(self._scripts.call("resume", _spelt(account), by))
+        return bool(self._scripts.call("pool/resume", _key_part(account), by))
 
     def snapshot(self, events: int = 20) -> PoolStatus:
-        """How the pool stands, with what happened lately."""
-        return PoolStatus.decode(json.loads(self._scripts.call("snapshot", events)))
+        """The state of the pool, with its last events."""
+        return PoolStatus.decode(json.loads(self._scripts.call("pool/snapshot", events)))
 
 
-def _spelt(account: str | None) -> str:
+def _key_part(account: str | None) -> str:
     return "" if account is None else account_key(account)

@@ -1,7 +1,4 @@
-"""What the ledger answers a worker, and what a worker tells it of a response.
-
-Pure values; `store.py` makes them out of what the scripts reply.
-"""
+"""Values that pass between a worker and the ledger: leases, replies, feedback of a request."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Lease(NamedTuple):
-    """The right to write one job's record, as long as it is kept alive."""
+    """The right to write one job's record, while it is renewed in time."""
 
     job_id: str
     token: str
@@ -24,21 +21,21 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """The job is ours."""
+    """The worker holds the job's lease."""
 
     record: JobRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The job has ended: a duplicate message, a deadline passed, a cancel."""
+    """The job has ended: a duplicate message, a deadline that passed, a cancellation."""
 
     state: JobState
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """Somebody runs the job: a duplicate message, or our lease was lost."""
+    """Another worker runs the job: a duplicate message, or this worker's lease was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Waiting:
     Attributes:
         reason: what it waits for.
         message: the same for a person.
-        until: Unix seconds; when somebody looks at it again at the latest.
+        until: Unix seconds; when the scheduler checks it at the latest.
     """
 
     reason: WaitReason
@@ -61,25 +58,25 @@ class Waiting:
     until: float
 
 
-class Go(NamedTuple):
+class Permit(NamedTuple):
     """The request may start now.
 
     Attributes:
-        left: slots left to the account after this one; None if it has no rate.
-        admitted: requests that the account was ever let through, this one included.
+        left: permits left to the account after this one; None if it has no rate.
+        permits: how many the account ever had, this one included.
         throttles: pauses that the endpoint asked of the account, with no success since.
     """
 
     left: int | None = None
-    admitted: int = 0
+    permits: int = 0
     throttles: int = 0
 
 
 class Quota(NamedTuple):
-    """The rate limit of a key as the endpoint sees it [V2]; None where it does not say.
+    """The endpoint's own rate limit headers [V2]; None where it sent none.
 
     Attributes:
-        limit: requests allowed in its window, which it does not name.
+        limit: requests allowed in its window, whose length it does not send.
         remaining: how many of them are left.
         reset_after: seconds until the window is reset.
     """
@@ -91,40 +88,37 @@ class Quota(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a response, or its want, tells of the account and the endpoint.
+    """What a request says about its account and the endpoint: for rate limiter and breaker.
 
     Attributes:
-        gate: what let the request through.
-        answered: whether the endpoint answered as a working one does, be it a refusal.
+        permit: with which the request was made.
+        answered: whether the endpoint answered as a working one does, even if it refused.
         fingerprint: of the account's newest API key.
-        quota: what the response said of the rate limit.
+        quota: the response's rate limit headers.
     """
 
-    gate: Go
+    permit: Permit
     answered: bool
     fingerprint: str
     quota: Quota
 
     def encode(self) -> str:
-        """As JSON, without what is not known."""
-        told = {"answered": self.answered, "fingerprint": self.fingerprint}
-        told |= self.gate._asdict() | self.quota._asdict()
-        known = {name: value for name, value in told.items() if value is not None}
-        return _to_json(known)
-
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
+        """As JSON for the scripts, without what is not known."""
+        fields = {"answered": self.answered, "fingerprint": self.fingerprint}
+        fields |= self.permit._asdict() | self.quota._asdict()
+        known = {name: value for name, value in fields.items() if value is not None}
+        return json.dumps(known, separators=(",", ":"))
 
 
 class ScheduleRun(NamedTuple):
-    """What one look at the schedule did.
+    """What one run of the schedule did.
 
     Attributes:
-        next_due: seconds until somebody must look again; None when nothing waits.
+        next_due: seconds until the next run; None when nothing waits.
         events: changes of breaker and pauses that no worker has logged yet, oldest first.
         sent: waiting jobs that became due.
-        rescued: jobs whose worker was lost.
-        set_aside: those among them that lost too many workers.
+        recovered: jobs whose lease was lost with their worker.
+        crash_loops: those among them that lost too many workers, and failed.
         resent: queued jobs whose message was lost.
         expired: jobs whose deadline passed.
     """
@@ -132,7 +126,7 @@ class ScheduleRun(NamedTuple):
     next_due: float | None
     events: tuple[Event, ...]
     sent: int
-    rescued: int
-    set_aside: int
+    recovered: int
+    crash_loops: int
     resent: int
     expired: int

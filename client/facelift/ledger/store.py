@@ -1,10 +1,8 @@
-"""The ledger: one method a script, and nothing else writes.
+"""The job ledger: one method for each script that changes jobs.
 
-Reading is in `record_reader.py`, enqueueing in `record_maker.py`. Every method is
-one round trip and one atomic step; what it moves from which state to which is told
-in the head of its script in `lua/`. Only `enqueue_each` and `cancel_batch` take a
-step for each of many jobs. A method that takes a lease token changes nothing unless
-that token holds the job's lease.
+Every method is one round trip and one atomic step; the script's head in `lua/jobs/` says from
+which state to which it moves a job. Only `enqueue_each` and `cancel_batch` take a step for each
+of many jobs. A method that takes a lease changes nothing unless its token holds the job's lease.
 """
 
 from __future__ import annotations
@@ -16,45 +14,56 @@ from typing import TYPE_CHECKING, Any
 from facelift.codes import Cancellation, JobState, WaitReason
 from facelift.errors import JobNotFound
 from facelift.ledger.connection import translated
+from facelift.ledger.encoding import (
+    decode_record,
+    encode_job,
+    encode_refused,
+    flat,
+    pairs,
+    unknown_schema,
+)
 from facelift.ledger.key_types import find_wrong_types
 from facelift.ledger.keys import Keys
 from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import Pool
-from facelift.ledger.record_maker import RecordMaker
-from facelift.ledger.record_reader import decode, pairs, unknown_schema
-from facelift.ledger.replies import Acquired, Ended, Go, Leased, ScheduleRun, Unknown, Waiting
+from facelift.ledger.records import Records
+from facelift.ledger.replies import Acquired, Ended, Leased, Permit, ScheduleRun, Unknown, Waiting
 from facelift.ledger.scripts import Scripts
-from facelift.ledger.sources import Retention
 from facelift.ledger.webhooks import Webhooks
+from facelift.record import SCHEMA_VERSION
 from facelift.status.pool import Event
 from facelift.status.server import ServerStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from redis import Redis
 
     from facelift.attempt import Attempt
     from facelift.codes import OutcomeCode
+    from facelift.job import UploadJob
     from facelift.ledger.replies import Feedback, Lease
+    from facelift.record import JobRecord
     from facelift.status.server import WrongType
 
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
 
 
-class JobStore(RecordMaker):
-    """The ledger on one Redis.
+class JobStore:
+    """The ledger on one Redis; safe to share among threads.
 
     Args:
-        redis: a client made with `decode_responses=True`; safe to share among threads.
-        keys: tells ledgers on one Redis apart.
-        retention: how long ended jobs are kept.
+        redis: a client made with `decode_responses=True`.
+        keys: of the ledger.
         now: Unix seconds; by default Redis' own clock, the same for everybody.
         notifications: of changes; by default those that Redis publishes.
 
     Attributes:
+        keys: of the ledger.
+        records: reads jobs, batches and outcomes.
+        notifications: of changes.
         pool: what all workers share beside the jobs.
-        webhooks: the ended jobs that somebody is still to be told of.
+        webhooks: the ended jobs whose webhook is still to be sent.
     """
 
     def __init__(
@@ -62,29 +71,72 @@ class JobStore(RecordMaker):
         redis: Redis,
         *,
         keys: Keys | None = None,
-        retention: Retention | None = None,
         now: Callable[[], float] | None = None,
         notifications: Notifications | None = None,
     ) -> None:
-        keys = keys or Keys()
-        super().__init__(redis, keys, Scripts(redis, keys, retention or Retention(), now))
+        self.keys = keys or Keys()
+        self._redis = redis
+        self._scripts = Scripts(redis, self.keys, now)
+        self.records = Records(redis, self.keys, self._scripts)
         self.notifications = notifications or Notifications(redis)
         self.pool = Pool(self._scripts)
         self.webhooks = Webhooks(self._scripts)
 
+    def enqueue(
+        self,
+        job: UploadJob,
+        job_id: str,
+        *,
+        lifetime: float,
+        idempotency_window: int,
+        replay_of: str | None = None,
+    ) -> tuple[bool, JobRecord]:
+        """Record a job and send its message.
+
+        Args:
+            job: what to do.
+            job_id: the job's name; one that is known is enqueued already.
+            lifetime: seconds until the job expires, if it has no `expires_at`.
+            idempotency_window: seconds for which its idempotency key is remembered.
+            replay_of: the ended job that this one repeats.
+
+        Returns:
+            Whether it is new, and the record under this id or idempotency key.
+        """
+        arguments = _enqueue_arguments(job, job_id, lifetime, idempotency_window, replay_of)
+        return _enqueued(self._scripts.call("jobs/enqueue", *arguments))
+
+    def enqueue_each(
+        self,
+        jobs: Iterable[tuple[UploadJob, str]],
+        *,
+        lifetime: float,
+        idempotency_window: int,
+    ) -> Iterator[tuple[bool, JobRecord]]:
+        """Enqueue jobs with their ids: one round trip, a step of its own for each."""
+        calls = [_enqueue_arguments(*each, lifetime, idempotency_window) for each in jobs]
+        return map(_enqueued, self._scripts.call_each("jobs/enqueue", calls))
+
+    def refuse(
+        self, job_id: str, code: OutcomeCode, message: str, fields: Mapping[str, str]
+    ) -> bool:
+        """Record a job that cannot be carried out as failed; False if its id was known."""
+        arguments = (job_id, code, message, *flat(encode_refused(fields)))
+        return bool(self._scripts.call("jobs/refuse", *arguments))
+
     def acquire(
         self, lease: Lease, seconds: float, worker: str
     ) -> Acquired | Ended | Leased | Waiting | Unknown:
-        """Take a queued job for `seconds`.
+        """Acquire the lease of a queued job for `seconds`.
 
         Raises:
-            LedgerRefused: the record is of a form that this release does not know. The job is
-                left as it is, for a worker that knows it.
+            LedgerRefused: this release does not know the record's schema version. The job stays
+                as it is, for a newer worker.
         """
-        reply = self._call("acquire", *lease, seconds, worker)
+        reply = self._scripts.call("jobs/acquire", *lease, seconds, worker, SCHEMA_VERSION)
         match reply[0]:
             case "acquired":
-                return Acquired(decode(lease.job_id, pairs(reply[1])))
+                return Acquired(decode_record(lease.job_id, pairs(reply[1])))
             case "ended":
                 return Ended(JobState(reply[1]))
             case "waiting":
@@ -97,28 +149,30 @@ class JobStore(RecordMaker):
                 return Unknown()
 
     def renew(self, leases: list[Lease], seconds: float) -> list[Lease]:
-        """Keep leases for `seconds` from now; returns those that were lost."""
+        """Renew leases for `seconds` from now; returns those that were lost."""
         if not leases:
             return []
-        lost = self._call("renew", seconds, *(part for lease in leases for part in lease))
+        lost = self._scripts.call(
+            "jobs/renew", seconds, *(part for each in leases for part in each)
+        )
         return [lease for lease in leases if lease.token in lost]
 
     def acquire_permit(
         self, lease: Lease, seconds: float, longest: float, *, request: int = 1
-    ) -> Go | Ended | Leased | Waiting:
-        """Ask for the request to start, and keep the lease for `seconds`.
+    ) -> Permit | Ended | Leased | Waiting:
+        """Ask whether a request may start now, and renew the lease for `seconds`.
 
         Args:
             lease: on the job.
-            seconds: for which it is kept.
+            seconds: for which it is renewed.
             longest: seconds that the request may take.
             request: its number under this lease, 1 or 2.
         """
-        reply = self._call("acquire_permit", *lease, seconds, longest, request)
+        reply = self._scripts.call("jobs/acquire_permit", *lease, seconds, longest, request)
         match reply[0]:
-            case "go":
-                left, admitted, throttles = reply[1:]
-                return Go(None if left == "" else int(left), int(admitted), int(throttles))
+            case "permit":
+                left, permits, throttles = reply[1:]
+                return Permit(None if left == "" else int(left), int(permits), int(throttles))
             case "ended":
                 return Ended(JobState(reply[1]))
             case "waiting":
@@ -137,10 +191,9 @@ class JobStore(RecordMaker):
         feedback: Feedback | None = None,
     ) -> bool:
         """Record the outcome; False if the lease was lost."""
-        told = attempt.encode_last(code, message)
-        return self._conclude(
-            "complete", lease, (state, code, message), attempt, told=told, feedback=feedback
-        )
+        encoded = attempt.encode_last(code, message)
+        arguments = (state, code, message, *_attempt_arguments(attempt, encoded, feedback))
+        return bool(self._scripts.call("jobs/complete", *lease, *arguments))
 
     def retry_later(
         self,
@@ -157,42 +210,41 @@ class JobStore(RecordMaker):
         For the reason `rate_limited`, all jobs of its account wait until then; for
         `endpoint_down`, it waits behind those until the endpoint is back.
         """
-        what = (until, reason, message)
-        return self._conclude(
-            "retry_later", lease, what, attempt, told=attempt.encode(), feedback=feedback
-        )
+        encoded = attempt.encode()
+        arguments = (until, reason, message, *_attempt_arguments(attempt, encoded, feedback))
+        return bool(self._scripts.call("jobs/retry_later", *lease, *arguments))
 
     def record_image(self, job_id: str, sha256: str) -> None:
-        """Remember what a job's image hashed to at the first look, for the next one."""
-        self._call("record_image", job_id, sha256)
+        """Record the hash of a job's image at the first attempt; a later attempt compares."""
+        self._scripts.call("jobs/record_image", job_id, sha256)
 
     def release(self, lease: Lease) -> bool:
-        """Give a claimed job to another worker; False if the lease was lost."""
-        return bool(self._call("release", *lease))
+        """Give a job that was acquired to another worker; False if the lease was lost."""
+        return bool(self._scripts.call("jobs/release", *lease))
 
     def cancel(self, job_id: str) -> Cancellation:
-        """Cancel a job, or have its worker stop at the next gate.
+        """Cancel a job; a running one at its worker's next check.
 
         Raises:
             JobNotFound: no record under this id.
         """
-        reply = str(self._call("cancel", job_id))
+        reply = str(self._scripts.call("jobs/cancel", job_id))
         if reply == "unknown":
             raise JobNotFound(job_id)
         return Cancellation(reply)
 
     def cancel_batch(self, batch_id: str) -> tuple[int, int]:
-        """Cancel what has not ended of a batch, each job in a step of its own.
+        """Cancel the pending jobs of a batch, each in a step of its own.
 
         Returns:
-            How many jobs are cancelled by this, and how many a worker runs.
+            How many jobs this cancelled, and how many a worker runs.
         """
         cancelled, requested = 0, set[str]()
         while True:
             before = cancelled, len(requested)
-            # Each pass sees what was there all the time; what is cancelled may bring others in.
-            for job_ids in self._pending_of_batch(batch_id):
-                replies = self._scripts.call_each("cancel", [[job_id] for job_id in job_ids])
+            # A pass sees the jobs that were there all the time; others may join meanwhile.
+            for job_ids in self.records.pending_of_batch(batch_id, _CANCELLED_AT_ONCE):
+                replies = self._scripts.call_each("jobs/cancel", [[job_id] for job_id in job_ids])
                 for job_id, reply in zip(job_ids, replies, strict=True):
                     if reply == Cancellation.CANCELLED:
                         cancelled += 1
@@ -201,39 +253,26 @@ class JobStore(RecordMaker):
             if (cancelled, len(requested)) == before:
                 return before
 
-    def _pending_of_batch(self, batch_id: str) -> Iterator[list[str]]:
-        cursor = 0
-        while True:
-            with translated():
-                found: Any = self._redis.sscan(
-                    self.keys.batch_pending(batch_id), cursor, count=_CANCELLED_AT_ONCE
-                )
-            cursor, job_ids = found
-            if job_ids:
-                yield list(job_ids)
-            if not cursor:
-                return
-
     def run_schedule(self, limit: int) -> ScheduleRun:
-        """Look at up to `limit` jobs whose time has come."""
-        next_due, news, *counts = self._call("run_schedule", limit)
-        events = tuple(Event.decode(json.loads(event)) for event in news)
-        return ScheduleRun(float(next_due) if next_due else None, events, *map(int, counts))
+        """Handle up to `limit` jobs and accounts that are due."""
+        next_due, events, *counts = self._scripts.call("jobs/run_schedule", limit)
+        decoded = tuple(Event.decode(json.loads(event)) for event in events)
+        return ScheduleRun(float(next_due) if next_due else None, decoded, *map(int, counts))
 
     def prune(self, cursor: str | None, count: int) -> str | None:
-        """Strike jobs from the index whose records are gone.
+        """Remove jobs from the index whose records expired.
 
         Args:
             cursor: where to go on; None for the beginning.
-            count: how many entries are looked at.
+            count: how many entries to read.
 
         Returns:
             Where to go on; None at the end.
         """
-        return self._call("prune", cursor or "-", count) or None
+        return self._scripts.call("jobs/prune", cursor or "-", count) or None
 
     def ping(self) -> None:
-        """Ask whether Redis answers, and takes writes.
+        """Check that Redis answers and takes writes.
 
         Raises:
             LedgerUnavailable: it does not, or not now.
@@ -245,10 +284,6 @@ class JobStore(RecordMaker):
     def wrong_types(self, limit: int = 1_000) -> list[WrongType]:
         """Keys that hold another Redis type than they must; see `find_wrong_types`."""
         return find_wrong_types(self._redis, self.keys, limit)
-
-    def close(self) -> None:
-        """Close the connections to Redis."""
-        self._redis.close()
 
     def server(self) -> ServerStatus:
         """How Redis is set up, once it is known that it takes writes.
@@ -268,19 +303,29 @@ class JobStore(RecordMaker):
             info, answered_in=took, skew=skew, wrong_types=self.wrong_types()
         )
 
-    def _conclude(
-        self,
-        script: str,
-        lease: Lease,
-        what: tuple[str | float, ...],
-        attempt: Attempt,
-        *,
-        told: str,
-        feedback: Feedback | None,
-    ) -> bool:
-        status = "" if attempt.http_status is None else attempt.http_status
-        answer = feedback.encode() if feedback else ""
-        return bool(self._call(script, *lease, *what, status, told, int(attempt.counted), answer))
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._redis.close()
+
+
+def _enqueue_arguments(
+    job: UploadJob, job_id: str, lifetime: float, window: int, replay_of: str | None = None
+) -> list[str | float]:
+    fields = encode_job(job)
+    if replay_of:
+        fields["replay_of"] = replay_of
+    return [job_id, job.idempotency_key or "", window, lifetime, *flat(fields)]
+
+
+def _enqueued(reply: Any) -> tuple[bool, JobRecord]:  # noqa: ANN401 - a script's
+    return reply[0] == "created", decode_record(reply[1], pairs(reply[2]))
+
+
+def _attempt_arguments(
+    attempt: Attempt, encoded: str, feedback: Feedback | None
+) -> tuple[str | int, ...]:
+    status = "" if attempt.http_status is None else attempt.http_status
+    return status, encoded, int(attempt.counted), feedback.encode() if feedback else ""
 
 
 def _waiting(reply: list[str]) -> Waiting:

@@ -1,10 +1,9 @@
-"""The ended jobs that are still to be told by HTTP.
+"""The ended jobs whose webhook is still to be sent.
 
-One method a script, as in `store.py`. A job that ends while workers send webhooks is
-put here in the same step, and stays until it was told or its webhook is given up.
-
-They are apart from the jobs' schedule, and have no messages: thousands may be overdue
-while a receiver is down, and nothing of that may come before a picture.
+One method for each script in `lua/webhooks/`. A job that ends while workers send webhooks is
+added in the same step, and stays until its webhook is delivered or given up. They are apart from
+the jobs' schedule, and have no messages: thousands may be overdue while the server that receives
+them is down, and must not delay an image.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from facelift.errors import LedgerRefused
-from facelift.ledger.record_reader import decode, pairs
+from facelift.ledger.encoding import decode_record, pairs
 
 if TYPE_CHECKING:
     from facelift.ledger.scripts import Scripts
@@ -20,18 +19,17 @@ if TYPE_CHECKING:
 
 
 class DueWebhook(NamedTuple):
-    """A webhook to be sent now.
+    """A webhook to send now.
 
     Attributes:
         job_id: of the job that ended.
-        tries: how often it was tried, this one included.
+        attempts: how often it was attempted, this time included.
         at: Unix seconds, by the ledger's clock.
-        record: of the job; None if it has expired, or is of a form that this release does
-            not know.
+        record: of the job; None if it has expired, or this release does not know its schema.
     """
 
     job_id: str
-    tries: int
+    attempts: int
     at: float
     record: JobRecord | None
 
@@ -42,27 +40,27 @@ class Webhooks:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    def take(self, limit: int, lease: float) -> list[DueWebhook]:
-        """Up to `limit` that are due, the longest overdue first.
+    def acquire(self, limit: int, lease: float) -> list[DueWebhook]:
+        """Acquire up to `limit` that are due, the longest overdue first.
 
-        Each is due again in `lease` seconds, unless it is ended or postponed before.
+        Each is due again in `lease` seconds, unless it is completed or retried later before.
         """
         return [
-            DueWebhook(job_id, int(tries), float(at), _read(job_id, stored))
-            for job_id, tries, at, stored in self._scripts.call("acquire_webhooks", limit, lease)
+            DueWebhook(job_id, int(attempts), float(at), _decode(job_id, fields))
+            for job_id, attempts, at, fields in self._scripts.call("webhooks/acquire", limit, lease)
         ]
 
-    def end(self, due: DueWebhook) -> None:
-        """It arrived, or is given up."""
-        self._scripts.call("complete_webhook", due.job_id)
+    def complete(self, due: DueWebhook) -> None:
+        """It was delivered, or is given up."""
+        self._scripts.call("webhooks/complete", due.job_id)
 
     def retry_later(self, due: DueWebhook, delay: float) -> bool:
-        """Try again in `delay` seconds; False if another worker took it since."""
-        return bool(self._scripts.call("retry_webhook", due.job_id, due.tries, delay))
+        """Try again in `delay` seconds; False if another worker acquired it since."""
+        return bool(self._scripts.call("webhooks/retry_later", due.job_id, due.attempts, delay))
 
 
-def _read(job_id: str, stored: list[str]) -> JobRecord | None:
+def _decode(job_id: str, fields: list[str]) -> JobRecord | None:
     try:
-        return decode(job_id, pairs(stored))
+        return decode_record(job_id, pairs(fields))
     except LedgerRefused:
         return None

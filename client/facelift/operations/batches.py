@@ -79,7 +79,7 @@ class Batches:
         Raises:
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
         """
-        return self.source.ledger.batch(check_batch(batch_id))
+        return self.source.ledger.records.batch(check_batch(batch_id))
 
     def batches(self, limit: int = 20) -> tuple[BatchStatus, ...]:
         """The latest batches, newest first.
@@ -90,7 +90,7 @@ class Batches:
         Raises:
             InvalidJob: `limit` is out of bounds.
         """
-        return tuple(self.source.ledger.batches(check_limit("limit", limit, _MOST_LISTED)))
+        return tuple(self.source.ledger.records.batches(check_limit("limit", limit, _MOST_LISTED)))
 
     def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:
         """Wait until every job that the batch has had so far has ended.

@@ -152,7 +152,7 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
         """
-        ended = self.source.ledger.get(check_job_id(job_id))
+        ended = self.source.ledger.records.get(check_job_id(job_id))
         if not ended.state.is_terminal:
             raise InvalidJob("replay_of", f"job {job_id} is {ended.state}; it must have ended")
         job = UploadJob(

@@ -66,7 +66,7 @@ class Observer:
         Raises:
             JobNotFound: it was never enqueued, or its record expired.
         """
-        return self.source.ledger.get(check_job_id(job_id))
+        return self.source.ledger.records.get(check_job_id(job_id))
 
     def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:
         """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
@@ -137,7 +137,9 @@ class Observer:
         )
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidJob("cursor", "must be that of a page")
-        return self.source.ledger.find(wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor)
+        return self.source.ledger.records.find(
+            wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
+        )
 
     def history(self, chatbot_id: str, limit: int = 20) -> tuple[JobRecord, ...]:
         """The last jobs of a chatbot, newest first; see `find`."""
@@ -157,12 +159,12 @@ class Observer:
             InvalidJob: `after` is not an entry.
         """
         ledger = self.source.ledger
-        after = ledger.last_outcome() if after == "$" else _check_entry(after)
+        after = ledger.records.last_outcome() if after == "$" else _check_entry(after)
         now = ledger.notifications.now
         silent_since = now()
         while True:
             left = None if timeout is None else silent_since + timeout - now()
-            found = ledger.outcomes(
+            found = ledger.records.outcomes(
                 after, _MOST_AT_ONCE, _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
             )
             for outcome in found:

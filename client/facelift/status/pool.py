@@ -233,8 +233,8 @@ def _waiting(
     waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
     for stored in accounts.values():
         first, rest = (
-            (WaitReason.read(stored["gate"]),) * 2
-            if "gate" in stored
+            (WaitReason.read(stored["blocked_by"]),) * 2
+            if "blocked_by" in stored
             else (WaitReason.RATE_LIMITED, WaitReason.BACKLOG)
         )
         for reason, jobs in ((first, min(stored["waiting"], 1)), (rest, stored["waiting"] - 1)):

@@ -53,7 +53,7 @@ class MemoryLedger:
             known = self._seen.get(job_id)
             if known is None or not known.state.is_terminal:
                 with suppress(JobNotFound):
-                    self._seen[job_id] = self.store.get(job_id)
+                    self._seen[job_id] = self.store.records.get(job_id)
         return list(self._seen.values())
 
     def take_message(self) -> str | None:

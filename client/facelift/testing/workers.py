@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
-from facelift.ledger.replies import Acquired, Feedback, Go, Lease, Quota
+from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota
 from facelift.retry import GiveUp, RetryPolicy, decide
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ScriptedWorkers:
         else:
             if outcome.needs_request:
                 permit = store.acquire_permit(lease, _LEASE, _LONGEST_REQUEST)
-                if not isinstance(permit, Go):
+                if not isinstance(permit, Permit):
                     return False
                 feedback = Feedback(permit, outcome.is_answer, _NAME, Quota())
             self._conclude(lease, record, outcome, feedback)
@@ -98,7 +98,7 @@ class ScriptedWorkers:
             record.attempts_used + counted,
             self._chance,
             retry_after=outcome.retry_after,
-            throttles=feedback.gate.throttles if feedback else 0,
+            throttles=feedback.permit.throttles if feedback else 0,
         )
         if isinstance(decision, GiveUp):
             last = attempt(Decision.FAIL, decision.sentence)

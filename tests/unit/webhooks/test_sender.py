@@ -36,13 +36,13 @@ class Ledger:
         self.postponed: dict[str, float] = {}
         self._broken = broken
 
-    def take(self, limit: int, lease: float) -> list[DueWebhook]:
+    def acquire(self, limit: int, lease: float) -> list[DueWebhook]:
         assert lease == LEASE
         self.limits.append(limit)
         taken, self.due = self.due[:limit], self.due[limit:]
         return taken
 
-    def end(self, due: DueWebhook) -> None:
+    def complete(self, due: DueWebhook) -> None:
         if self._broken:
             raise LedgerUnavailable("Redis is away")
         self.ended.append(due.job_id)

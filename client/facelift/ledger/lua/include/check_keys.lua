@@ -1,0 +1,13 @@
+-- include: records
+
+-- Reads the keys that most transitions of a job write. One of the wrong type fails here
+-- (WRONGTYPE), before anything is written.
+local function check_keys(id, job)
+  local name = account_of(job)
+  redis.call('ZSCORE', '{facelift}:schedule', id)
+  redis.call('HGET', '{facelift}:counts', 'queued')
+  redis.call('ZSCORE', '{facelift}:chatbot_queue:' .. job.chatbot_id, id)
+  redis.call('GET', '{facelift}:chatbot_lock:' .. job.chatbot_id)
+  redis.call('ZSCORE', '{facelift}:account_queue:' .. name, id)
+  redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id)
+end

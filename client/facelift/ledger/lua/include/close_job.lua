@@ -1,0 +1,32 @@
+-- include: release_permit, tracking
+
+-- pending -> terminal, for this job alone
+local function close_job(id, job, state, outcome, message, status)
+  local key = '{facelift}:job:' .. id
+  redis.call('XADD', '{facelift}:outcomes', 'MAXLEN', '~', '100000', '*', 'job', id,
+             'state', state, 'outcome', outcome, 'chatbot_id', job.chatbot_id,
+             'account', job.account or 'default', 'created_at', job.created_at,
+             'finished_at', now_text)
+  if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
+  redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
+             'cancel_requested', 'image_checked', 'queue_position', 'image_sha256')
+  redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
+             'http_status', status or '', 'finished_at', now_text)
+  redis.call('EXPIRE', key, retention(state))
+  redis.call('ZREM', '{facelift}:schedule', id)
+  redis.call('ZREM', '{facelift}:chatbot_queue:' .. job.chatbot_id, id)
+  redis.call('ZREM', '{facelift}:account_queue:' .. account_of(job), id)
+  release_lock_and_permit(id, job)
+  change_state(id, job, state)
+  redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
+  if job.batch then
+    local batch, pending = '{facelift}:batch:' .. job.batch, '{facelift}:batch_pending:' .. job.batch
+    redis.call('HINCRBY', batch, 'code:' .. outcome, '1')
+    redis.call('SREM', pending, id)
+    if redis.call('EXISTS', pending) == 0 then
+      redis.call('HSET', batch, 'finished_at', now_text)
+      redis.call('EXPIRE', batch, retention('batch'))
+    end
+    redis.call('PUBLISH', '{facelift}:batch_changes:' .. job.batch, state)
+  end
+end

@@ -1,0 +1,12 @@
+-- include: clock
+-- Changes of breaker, pauses and limits, for operators.
+
+-- Append an event to both lists: all of the last ones, and those that no worker has logged yet.
+-- kind: an EventKind of pool_status.py; name: of the account, nil if it concerns all
+local function record_event(kind, reason, by, name)
+  local event = cjson.encode({ at = now, what = kind, reason = reason, by = by, account = name })
+  for _, key in ipairs({ '{facelift}:events', '{facelift}:unlogged_events' }) do
+    redis.call('LPUSH', key, event)
+    redis.call('LTRIM', key, '0', '199')
+  end
+end

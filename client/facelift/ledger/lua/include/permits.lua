@@ -1,0 +1,46 @@
+-- include: rate, breaker
+-- Permits: one job, or one request, of an account's rate.
+
+-- How much of its rate an account uses.
+local function used_permits(name)
+  redis.call('ZREMRANGEBYSCORE', '{facelift}:rate_window:' .. name, '-inf', now_text)
+  return redis.call('ZCARD', '{facelift}:rate_window:' .. name) + used_elsewhere(name)
+end
+
+-- When the account may have its next permit: nil for now.
+local function next_permit_at(name)
+  local limit, window = rate(name)
+  if not limit then return nil end
+  local it, used = account(name), used_permits(name)
+  if used >= limit then
+    local leaves = used - limit  -- the rank of the member that makes room
+    local member = redis.call('ZRANGE', '{facelift}:rate_window:' .. name, leaves, leaves,
+                              'WITHSCORES')
+    local at = math.min(tonumber(member[2] or math.huge), now + window)
+    return used_elsewhere(name) > 0 and math.min(at, tonumber(it.foreign_until)) or at
+  end
+  -- Permits are spaced soon after a recovery, and once half of them are used: a backlog does not
+  -- come in bursts.
+  local at = tonumber(it.next_at or 0)
+  local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(endpoint().recovered_at or 0))
+  local is_spaced = used * 2 >= limit or now < recovered + window
+  if now < at and is_spaced and redis.call('ZCARD', '{facelift}:account_queue:' .. name) > 0 then
+    return at
+  end
+  return nil
+end
+
+-- Reserve a permit for a job. score: '3000000000000000' for one on the queue,
+-- '2000000000000000' for one with a worker
+local function reserve_permit(id, name, score)
+  redis.call('ZADD', '{facelift}:rate_window:' .. name, score, id)
+  redis.call('EXPIRE', '{facelift}:rate_window:' .. name, '3600')
+  local limit, window = rate(name)
+  if limit then
+    -- One that is late may catch up by five permits.
+    local spacing = window / limit
+    local from = math.max(tonumber(account(name).next_at or 0), now - 5 * spacing)
+    update('{facelift}:account:' .. name, { next_at = timestamp(from + spacing) })
+  end
+  if not is_closed() then start_probe(id, 5) end
+end

@@ -1,0 +1,21 @@
+-- include: clock, pool_state
+-- The rate of an account. Its rate window is a sorted set of what uses the rate, by the time at
+-- which it leaves the window: requests, and permits reserved for jobs. The score of a job on the
+-- queue is 3e15, that of a job with a worker 2e15.
+
+-- Requests, and the seconds of their window; nil if the account has no rate.
+local function rate(name)
+  local registered = account(name)
+  local limit = tonumber(registered.limit or 0)
+  if limit == 0 then return nil end
+  if registered.vendor_limit and tonumber(registered.vendor_until) > now then
+    limit = math.min(limit, tonumber(registered.vendor_limit))
+  end
+  return limit, tonumber(registered.window) + 0.005  -- the endpoint's clock may be ahead of ours
+end
+
+-- Requests that others make with the same key, as the endpoint's headers showed.
+local function used_elsewhere(name)
+  local it = account(name)
+  return it.foreign and tonumber(it.foreign_until) > now and tonumber(it.foreign) or 0
+end

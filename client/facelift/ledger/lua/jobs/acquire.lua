@@ -1,0 +1,59 @@
+-- include: give_up, join_account_queue, leases
+-- queued -> running: acquire the job's lease.
+-- queued -> waiting: it is not the job's turn. queued | waiting -> expired: its deadline passed.
+--
+-- ARGV: now, job id, lease token, lease in seconds, worker, schema version of this release
+-- Replies: {'acquired', {field, value, ...}}
+--          {'unknown'}                   no record: a malformed message, or it expired long ago
+--          {'ended', state}              terminal: a duplicate, or past its deadline just now
+--          {'leased'}                    another worker runs it
+--          {'waiting', reason, message, until}
+--          {'unknown_schema', version}   for a worker of a newer release
+
+local id, token, lease, worker, version = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local key = '{facelift}:job:' .. id
+local job = load_job(id)
+if not job then return { 'unknown' } end
+if not is_pending(job.state) then return { 'ended', job.state } end
+if holds_lease(job, token) then return { 'acquired', redis.call('HGETALL', key) } end
+if job.state == 'running' then return { 'leased' } end
+if tonumber(job.expires_at) <= now then
+  give_up(id, job, 'expired')
+  return { 'ended', 'expired' }
+end
+
+local name = account_of(job)
+if job.version ~= version then
+  release_lock_and_permit(id, job)  -- other jobs go on; the scheduler sends its message again
+  dispatch_account(name)
+  return { 'unknown_schema', job.version or '' }
+end
+if job.state == 'queued' then
+  local reason, message = blocked_by_chatbot(id, job)
+  if reason then
+    wait(id, job, reason, message)
+    release_lock_and_permit(id, job)
+    dispatch_account(name)
+  elseif not redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id) then
+    local at
+    reason, message, at = blocked_from_queue(id, name)
+    if reason and (job.image_checked or redis.call('LLEN', '@QUEUE@') >= 8) then
+      join_account_queue(id, job, reason, message, at)
+    end
+  end
+end
+if job.state == 'waiting' then
+  job = load_job(id)
+  return { 'waiting', job.wait_reason, job.message, job.wait_until }
+end
+
+local lease_until = timestamp(now + lease)
+redis.call('ZADD', '{facelift}:schedule', lease_until, id)
+redis.call('HDEL', key, 'queued_at')
+redis.call('HSET', key, 'state', 'running', 'worker', worker, 'started_at', now_text,
+           'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
+change_state(id, job, 'running')
+redis.call('SET', '{facelift}:chatbot_lock:' .. job.chatbot_id, id)
+redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', '2000000000000000', id)
+dispatch_account(name)  -- it made room on the queue
+return { 'acquired', redis.call('HGETALL', key) }

@@ -1,0 +1,38 @@
+-- include: records
+-- Search the index of all jobs, newest first.
+--
+-- ARGV: now, cursor ('+' for the first page), entries to read, jobs to reply; then what a job must
+--       match, '' for any: state, account (as in keys), chatbot, outcome, created from (Unix
+--       seconds), created before, batch
+-- Replies: {cursor of the next page or '', {job id, {field, value, ...}}, ...}
+
+local cursor, most, limit = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local state, name, chatbot, outcome = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local since, before, batch = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
+
+local function matches(job)
+  return (state == '' or job.state == state)
+     and (name == '' or account_of(job) == name)
+     and (chatbot == '' or job.chatbot_id == chatbot)
+     and (outcome == '' or job.outcome == outcome)
+     and (batch == '' or job.batch == batch)
+     and (not before or tonumber(job.created_at) < before)
+end
+
+local found = {}
+local entries = redis.call('XREVRANGE', '{facelift}:jobs', cursor, '-', 'COUNT', most)
+for _, entry in ipairs(entries) do
+  local at, id = entry[1], entry[2][2]
+  local fields = redis.pcall('HMGET', '{facelift}:job:' .. id, 'created_at', 'state', 'account',
+                             'chatbot_id', 'outcome', 'batch')
+  local job = { created_at = fields[1], state = fields[2], account = fields[3] or nil,
+                chatbot_id = fields[4], outcome = fields[5], batch = fields[6] }
+  if job.created_at then
+    if since and tonumber(job.created_at) < since then return { '', unpack(found) } end
+    if matches(job) then
+      found[#found + 1] = { id, redis.call('HGETALL', '{facelift}:job:' .. id) }
+      if #found == limit then return { '(' .. at, unpack(found) } end
+    end
+  end
+end
+return { #entries == most and '(' .. entries[#entries][1] or '', unpack(found) }

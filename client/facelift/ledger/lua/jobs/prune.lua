@@ -1,0 +1,18 @@
+-- Remove jobs and batches from their indexes whose records expired.
+--
+-- ARGV: now, cursor ('-' for the first page), entries to read
+-- Replies: cursor of the next page, '' at the end of the index
+
+local jobs, batches, most = '{facelift}:jobs', '{facelift}:batches', tonumber(ARGV[3])
+for _, name in ipairs(redis.call('ZRANDMEMBER', batches, most)) do
+  if redis.call('EXISTS', '{facelift}:batch:' .. name) == 0 then
+    redis.call('ZREM', batches, name)
+  end
+end
+local entries = redis.call('XRANGE', jobs, ARGV[2], '+', 'COUNT', most)
+for _, entry in ipairs(entries) do
+  if redis.call('EXISTS', '{facelift}:job:' .. entry[2][2]) == 0 then
+    redis.call('XDEL', jobs, entry[1])
+  end
+end
+return #entries == most and '(' .. entries[#entries][1] or ''

@@ -1,0 +1,38 @@
+-- include: attempts, feedback, give_up, leases
+-- running -> waiting: try again later. running -> cancelled: if that was requested meanwhile.
+--
+-- ARGV: now, job id, lease token, until, reason, message, HTTP status or '', attempt (JSON),
+--       attempts it used up (0 or 1), feedback (see apply_feedback)
+-- Replies: 1 recorded (or was before), 0 the lease is somebody else's
+
+local id, token, at, reason, message = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local key = '{facelift}:job:' .. id
+local job = load_job(id)
+if not job then return 0 end
+if gave_up_lease(job, token) then return 1 end
+if not holds_lease(job, token) then return 0 end
+check_keys(id, job)
+if reason == 'endpoint_down' then
+  -- Behind all others of its account: it may itself be what the endpoint fails on.
+  job.queue_position = redis.call('INCR', '{facelift}:generation')
+  redis.call('HSET', key, 'queue_position', job.queue_position)
+end
+record_attempt(id, job, ARGV[8], ARGV[9])
+redis.call('HSET', key, 'http_status', ARGV[7], 'image_checked', '1')
+job.http_status = ARGV[7]
+apply_feedback(id, job, reason, ARGV[10], reason == 'rate_limited' and at)
+if job.cancel_requested then
+  give_up(id, job, 'cancelled')
+  return 1
+end
+release_lock_and_permit(id, job)
+if reason == 'rate_limited' then
+  join_account_queue(id, job, reason, message, at)
+elseif reason == 'endpoint_down' then
+  join_account_queue(id, job, reason, message, now)
+else
+  wait(id, job, reason, message, at)
+end
+dispatch_chatbot(job.chatbot_id)
+dispatch_account(account_of(job))
+return 1

@@ -1,0 +1,117 @@
+-- include: attempts, dispatch_in_order, give_up, join_chatbot_queue
+-- Handle the jobs and accounts that are due.
+--
+--   waiting -> queued     its time has come (or it waits on, for others of its chatbot)
+--   running -> queued     its lease was lost with its worker
+--   running -> failed     the same for the third time
+--   queued  -> queued     its message was lost: send it again
+--   queued | waiting -> expired
+--
+-- ARGV: now, how many at most
+-- Replies: {seconds until the next is due or '', {event (JSON), ...}, sent, recovered,
+--           crash loops, resent, expired}: events that no worker has logged yet, oldest first;
+--           then counts
+
+local schedule, most_lost_leases = '{facelift}:schedule', 3
+local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', now_text, 'LIMIT', '0', ARGV[2])
+local sent, recovered, crash_loops, resent, expired = 0, 0, 0, 0, 0
+
+-- The queue is first in, first out: whatever was sent before its oldest message has been taken
+-- from it. A message that is not ours proves nothing.
+local oldest = redis.call('LINDEX', '@QUEUE@', '-1')
+local oldest_sent = oldest and tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0)
+                    or math.huge
+
+local function recover_lost_lease(id, job)
+  check_keys(id, job)
+  recovered = recovered + 1
+  local lost_leases = redis.call('HINCRBY', '{facelift}:job:' .. id, 'lost_leases', '1')
+  local is_last = lost_leases >= most_lost_leases
+  record_attempt(id, job, cjson.encode({
+    started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
+    code = 'worker_lost', decision = is_last and 'fail' or 'rescue', counted = false,
+    reason = 'Worker ' .. job.worker .. ' was lost while it ran this job.' }), 0)
+  redis.call('HDEL', '{facelift}:job:' .. id, 'lease_token')
+  release_lock_and_permit(id, job)
+  if job.cancel_requested then
+    give_up(id, job, 'cancelled')
+  elseif is_last then
+    crash_loops = crash_loops + 1
+    finish_job(id, job, 'failed', 'crash_loop',
+               lost_leases .. ' workers were lost while they ran this job; it is not tried again.')
+  else
+    dispatch_in_order(id, job)
+    dispatch_chatbot(job.chatbot_id)
+    dispatch_account(account_of(job))
+  end
+end
+
+local function check_message(id, job)
+  local queued_at = tonumber(job.queued_at)
+  if queued_at < oldest_sent and queued_at + 5 <= now then  -- a worker acquires it within 5 s
+    resent = resent + 1
+    redis.call('HSET', '{facelift}:job:' .. id, 'queued_at', now_text)
+    send_message(id)
+  else
+    -- The further from the queue's end, the later it is checked again.
+    local delay = math.max(10, math.min(queued_at - oldest_sent, 120))
+    redis.call('ZADD', schedule, timestamp(now + delay), id)
+  end
+end
+
+-- Remove permits of jobs that are gone: somebody edited keys by hand.
+local function remove_stale_permits(name)
+  local key = '{facelift}:rate_window:' .. name
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '2000000000000000', '3000000000000000')) do
+    local state = redis.call('HGET', '{facelift}:job:' .. id, 'state')
+    if state ~= 'queued' and state ~= 'running' then redis.call('ZREM', key, id) end
+  end
+end
+
+local function handle(id)
+  local name = string.match(id, '^account:(.+)$')
+  if name then
+    remove_stale_permits(name)
+    dispatch_account(name)
+    return
+  end
+  local job = load_job(id)
+  if not job or not is_pending(job.state) then
+    redis.call('ZREM', schedule, id)
+  elseif job.state == 'running' then
+    if tonumber(job.lease_until) <= now then
+      recover_lost_lease(id, job)
+    else
+      redis.call('ZADD', schedule, job.lease_until, id)
+    end
+  elseif tonumber(job.expires_at) <= now then
+    expired = expired + 1
+    give_up(id, job, 'expired')
+  elseif job.state == 'queued' then
+    check_message(id, job)
+  else
+    if not job.generation then join_chatbot_queue(id, job) end
+    sent = sent + 1
+    dispatch_in_order(id, job)
+  end
+end
+
+-- One job that cannot be read must not keep the others from being handled.
+local problem
+for _, id in ipairs(due) do
+  local is_handled, why = pcall(handle, id)
+  if not is_handled then
+    problem = why
+    redis.call('ZADD', schedule, timestamp(now + 10), id)
+  end
+end
+if problem then error(problem) end
+
+local next_due = redis.call('ZRANGE', schedule, '0', '0', 'WITHSCORES')[2]
+local events = {}
+for _, event in ipairs(redis.call('LRANGE', '{facelift}:unlogged_events', '0', '-1')) do
+  table.insert(events, 1, event)
+end
+redis.call('DEL', '{facelift}:unlogged_events')
+return { next_due and timestamp(math.max(0, tonumber(next_due) - now)) or '', events,
+         sent, recovered, crash_loops, resent, expired }

@@ -1,0 +1,20 @@
+-- include: clock
+-- A worker's heartbeat; workers without one are forgotten.
+--
+-- ARGV: now, name, seconds for which it is remembered (0: it leaves), seconds since it began,
+--       seconds since it last polled for a job, then field, value, ...
+-- Replies: nothing
+
+local name, kept = ARGV[2], tonumber(ARGV[3])
+local workers, key = '{facelift}:workers', '{facelift}:worker:' .. name
+redis.call('ZREMRANGEBYSCORE', workers, '-inf', now_text)
+if kept == 0 then
+  redis.call('DEL', key)
+  redis.call('ZREM', workers, name)
+  return
+end
+redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),
+           'last_poll_at', timestamp(now - tonumber(ARGV[5])), unpack(ARGV, 6))
+redis.call('ZADD', workers, timestamp(now + kept), name)
+redis.call('EXPIRE', key, kept)
+redis.call('EXPIRE', workers, kept)

@@ -1,0 +1,13 @@
+-- include: accounts, events, pause, paused_until
+-- An operator pauses an account, or everything: its jobs wait, running requests finish.
+--
+-- ARGV: now, account or '' for everything, by whom, why, until (Unix seconds) or ''
+-- Replies: 1 paused, 0 it was paused before; this pause replaces that one
+
+local name, by, reason, until_at = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local key = name == '' and '{facelift}:endpoint' or '{facelift}:account:' .. name
+local was_paused = paused_until(pool_hash(key))
+if name ~= '' then add_account(name) end
+pause(key, 'operator', reason, by, until_at)
+record_event(name == '' and 'all_paused' or 'account_paused', reason, by, name ~= '' and name or nil)
+return was_paused and 0 or 1

@@ -1,0 +1,141 @@
+"""Read the ledger: records, batches, outcomes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from facelift.batch import BatchStatus
+from facelift.codes import WaitReason
+from facelift.errors import BatchNotFound, JobNotFound, LedgerRefused
+from facelift.ledger.connection import translated
+from facelift.ledger.encoding import decode_record, is_known_schema, pairs
+from facelift.queries import Outcome, Page
+from facelift.record import JobRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis import Redis
+
+    from facelift.ledger.keys import Keys
+    from facelift.ledger.scripts import Scripts
+    from facelift.queries import JobFilter
+
+_NEWEST = "+"
+_ENTRIES_A_CALL = 1_000  # of the index: some milliseconds of Redis' time
+
+
+class Records:
+    """Reads the ledger on one Redis; safe to share among threads.
+
+    Args:
+        redis: a client made with `decode_responses=True`.
+        keys: of the ledger.
+        scripts: of the ledger.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._scripts = scripts
+
+    def get(self, job_id: str) -> JobRecord:
+        """Read a record; of a job in its account's queue, with what it waits for at present.
+
+        Raises:
+            JobNotFound: no record under this id.
+            LedgerRefused: this release does not know the record's schema version.
+        """
+        with translated():
+            fields = cast("dict[str, str]", self._redis.hgetall(self._keys.job(job_id)))
+        if not fields:
+            raise JobNotFound(job_id)
+        return self._decode(job_id, fields)
+
+    def find(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page:
+        """Search all jobs, the last enqueued first; records of an unknown schema are left out.
+
+        Args:
+            wanted: which jobs.
+            limit: how many at most.
+            cursor: of the page before; None for the first page.
+        """
+        at, records = cursor or _NEWEST, list[JobRecord]()
+        while at and len(records) < limit:
+            at, *found = self._scripts.call(
+                "jobs/find", at, _ENTRIES_A_CALL, limit - len(records), *wanted.encode()
+            )
+            for job_id, flat_fields in found:
+                if is_known_schema(fields := pairs(flat_fields)):
+                    records.append(self._decode(job_id, fields))
+        return Page(tuple(records), at or None)
+
+    def batch(self, batch_id: str) -> BatchStatus:
+        """Count the jobs of a batch by state and outcome.
+
+        Raises:
+            BatchNotFound: no batch of this name.
+            LedgerRefused: this release cannot read it.
+        """
+        with translated():
+            fields = cast("dict[str, str]", self._redis.hgetall(self._keys.batch(batch_id)))
+        if not fields:
+            raise BatchNotFound(batch_id)
+        try:
+            return BatchStatus.decode(batch_id, fields)
+        except (KeyError, ValueError) as error:
+            raise LedgerRefused(f"the batch {batch_id} cannot be read: {error!r}") from error
+
+    def batches(self, limit: int) -> list[BatchStatus]:
+        """The last batches, the newest first."""
+        with translated():
+            names: Any = self._redis.zrevrange(self._keys.batches, 0, limit - 1)
+        found = []
+        for name in names:
+            with suppress(BatchNotFound):  # expired, and not yet pruned from the index
+                found.append(self.batch(name))
+        return found
+
+    def pending_of_batch(self, batch_id: str, count: int) -> Iterator[list[str]]:
+        """Yield the ids of a batch's pending jobs, about `count` at a time.
+
+        One that is pending all the time is yielded at least once.
+        """
+        cursor = None
+        while cursor != 0:
+            with translated():
+                found: Any = self._redis.sscan(
+                    self._keys.batch_pending(batch_id), cursor or 0, count=count
+                )
+            cursor, job_ids = found
+            if job_ids:
+                yield list(job_ids)
+
+    def outcomes(self, after: str, count: int, block: float) -> list[Outcome]:
+        """The outcomes of jobs that ended after an entry of the stream, oldest first.
+
+        Args:
+            after: the entry; `0` for all that are kept, `$` for those to come.
+            count: how many at most.
+            block: seconds to wait for the first of them.
+        """
+        milliseconds = max(1, int(1_000 * block))  # 0 means for ever
+        with translated():
+            reply: Any = self._redis.xread(
+                {self._keys.outcomes: after}, count=count, block=milliseconds
+            )
+        return [Outcome.decode(entry, fields) for _, found in reply for entry, fields in found]
+
+    def last_outcome(self) -> str:
+        """The newest entry of the stream of outcomes; `0-0` if it is empty."""
+        with translated():
+            newest: Any = self._redis.xrevrange(self._keys.outcomes, count=1)
+        return str(newest[0][0]) if newest else "0-0"
+
+    def _decode(self, job_id: str, fields: dict[str, str]) -> JobRecord:
+        reason = fields.get("wait_reason")
+        if reason is not None and WaitReason.read(reason).is_of_account:
+            present = self._scripts.call("pool/explain", job_id)
+            fields |= dict(zip(("wait_reason", "message", "wait_until"), present, strict=False))
+        return decode_record(job_id, fields)
