@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,39 +16,30 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Read(click.ParamType[_T], Generic[_T]):
-    """An option's value that a function reads from text.
+def value(name: str, read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """The type of an option whose value a function reads from text.
 
     Args:
         name: the kind of value, for the help.
         read: raises ValueError with what is wrong, in words that follow the text.
     """
 
-    def __init__(self, name: str, read: Callable[[str], _T]) -> None:
-        self.name = name
-        self._read = read
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - click's type
-        """Read the text; leave a default as it is."""
-        if not isinstance(value, str):
-            return value
+    def convert(text: str) -> _T:
         try:
-            return self._read(value)
+            return read(text)
         except ValueError as problem:
-            self.fail(f"{value!r} {problem}", param, ctx)
+            raise click.BadParameter(f"{text!r} {problem}") from None
+
+    convert.__name__ = name
+    return convert
 
 
-def moment() -> Read[float]:
+def moment() -> Callable[[str], float]:
     """A time, as Unix seconds or date and time."""
-    return Read("time", read_moment)
+    return value("time", read_moment)
 
 
-def moment_or_ago() -> Read[float]:
+def moment_or_ago() -> Callable[[str], float]:
     """A time, or a duration before now."""
 
     def read(text: str) -> float:
@@ -57,10 +48,10 @@ def moment_or_ago() -> Read[float]:
             return time.time() - ago
         return _read_moment(text, "a duration such as 2h, nor Unix seconds,")
 
-    return Read("time", read)
+    return value("time", read)
 
 
-def duration_within(shortest: float, longest: float) -> Read[float]:
+def duration_within(shortest: float, longest: float) -> Callable[[str], float]:
     """A duration within bounds; all in seconds."""
 
     def read(text: str) -> float:
@@ -72,7 +63,7 @@ def duration_within(shortest: float, longest: float) -> Read[float]:
             )
         return seconds
 
-    return Read("duration", read)
+    return value("duration", read)
 
 
 def read_moment(text: str) -> float:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from facelift.cli.bulk.lines import Defaults
-from facelift.cli.bulk.source import Rejects, Source
+from facelift.cli.bulk.source import Source
 from facelift.cli.draw.console import cell, console, fact, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_option, json_option
@@ -34,33 +33,29 @@ _AT_ONCE = 200  # lines
 _SHOWN = 20  # bad lines on a terminal; more would push all else out of sight
 
 
-@dataclass
-class _Tally:
-    """How many lines were enqueued, were enqueued before, or are bad."""
-
-    enqueued: int = 0
-    known: int = 0
-    bad: int = 0
-
-
 class _Run:
     """Enqueues lines, and reports bad ones.
 
     Args:
-        name: the source's name.
-        rejects: where bad lines go.
+        source: where the lines are from.
+        rejects: the file of bad lines; None for none.
         client: None to check only.
+
+    Attributes:
+        tally: how many lines were `enqueued`, `known` from before, or `bad`.
     """
 
-    def __init__(self, name: str, rejects: Rejects, client: UploadClient | None) -> None:
-        self.tally = _Tally()
-        self._name = name
+    def __init__(
+        self, source: Source, rejects: IO[bytes] | None, client: UploadClient | None
+    ) -> None:
+        self.tally = {"enqueued": 0, "known": 0, "bad": 0}
+        self._source = source
         self._rejects = rejects
         self._client = client
         self._console = console(err=True)
 
-    def take_all(self, lines: Iterable[Line], size: int) -> None:
-        """Take every line; draw a progress bar on a terminal if `size` is known.
+    def take_all(self, lines: Iterable[Line]) -> None:
+        """Take every line; draw a progress bar on a terminal if the source's size is known.
 
         Raises:
             LedgerUnavailable, LedgerRefused: Redis went away or refused halfway.
@@ -72,9 +67,9 @@ class _Run:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not (self._console.is_terminal and size),
+            disable=not (self._console.is_terminal and self._source.size),
         )
-        task = bar.add_task("", total=size)
+        task = bar.add_task("", total=self._source.size)
         with bar:
             lines = iter(lines)
             while some := list(islice(lines, _AT_ONCE)):
@@ -82,12 +77,12 @@ class _Run:
                 bar.advance(task, sum(line.size for line in some))
 
     def _take(self, lines: list[Line]) -> None:
+        good = [line for line in lines if line.job]
         for line in lines:
             if line.job is None:
                 self._refuse(line, line.problem)
-        good = [line for line in lines if line.job]
         if self._client is None:
-            self.tally.enqueued += len(good)
+            self.tally["enqueued"] += len(good)
             return
         try:
             done = self._client.enqueue_many(
@@ -104,20 +99,21 @@ class _Run:
         for line, each in zip(lines, done, strict=False):
             if each.conflict:
                 self._refuse(line, str(each.conflict))
-            elif each.is_new:
-                self.tally.enqueued += 1
             else:
-                self.tally.known += 1
+                self.tally["enqueued" if each.is_new else "known"] += 1
 
     def _refuse(self, line: Line, problem: str) -> None:
-        self.tally.bad += 1
-        self._rejects.add(line)
-        message = f"{self._name}: {line.place}: {problem}"
+        self.tally["bad"] += 1
+        if self._rejects is not None:
+            if self.tally["bad"] == 1:
+                self._rejects.write(self._source.header)
+            self._rejects.write(line.raw.rstrip(b"\r\n") + b"\n")
+        message = f"{self._source.name}: {line.place}: {problem}"
         if not self._console.is_terminal:
             say(message, err=True)
-        elif self.tally.bad <= _SHOWN:
+        elif self.tally["bad"] <= _SHOWN:
             self._console.print(cell(message))
-            if self.tally.bad == _SHOWN:
+            if self.tally["bad"] == _SHOWN:
                 self._console.print("Further bad lines are only counted.")
 
 
@@ -182,19 +178,22 @@ def enqueue_many(
     began = time.monotonic()
     with ExitStack() as stack:
         lines = read.lines(stack, store, prefix, Defaults(read.batch, account, fit))
-        aside = stack.enter_context(Rejects(None if dry_run else rejects, read))
-        client = None if dry_run else stack.enter_context(UploadClient.from_env())
-        run = _Run(read.name, aside, client)
+        client = aside = None
+        if not dry_run:
+            client = stack.enter_context(UploadClient.from_env())
+            if rejects is not None:  # made with the first bad line
+                aside = stack.enter_context(click.open_file(str(rejects), "wb", lazy=True))
+        run = _Run(read, aside, client)
         problem: BaseException | None = None
         try:
-            run.take_all(lines, read.size)
+            run.take_all(lines)
         except (KeyboardInterrupt, LedgerUnavailable, LedgerRefused) as error:
             problem = error
     result = {
         "batch": read.batch,
-        **asdict(run.tally),
+        **run.tally,
         "left_alone": read.left_alone,
-        "rejects": str(aside.path) if aside.path and run.tally.bad else None,
+        "rejects": str(rejects) if aside is not None and run.tally["bad"] else None,
         "dry_run": dry_run,
         "is_finished": problem is None,
         "seconds": round(time.monotonic() - began, 3),
@@ -207,7 +206,7 @@ def enqueue_many(
         under = f" with --batch {read.batch}" if source == "-" and batch is None else ""
         say(f"Not finished. Repeat it{under}: no job is enqueued twice.", err=True)
         raise problem
-    sys.exit(Exit.USAGE if run.tally.bad else Exit.OK)
+    sys.exit(Exit.USAGE if run.tally["bad"] else Exit.OK)
 
 
 def _where_rejects_go(source: Source, asked: Path | None) -> Path | None:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -93,39 +94,31 @@ class JobFile:
     def __init__(self, stream: BinaryIO, defaults: Defaults) -> None:
         self._lines = _numbered(stream)
         self._defaults = defaults
-        self.header = b""
-        self._first = next(self._lines, None)
         self._names: list[str] = []
         self._separator = ","
-        if self._first is None:
-            return
-        number, raw = self._first
-        start = raw.removeprefix(_BOM).lstrip()
-        if start.startswith(b"["):
-            raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
-        if not start.startswith(b"{"):
-            self._read_header(f"line {number}", raw)
-            self._first = None
+        self.header = b""
+        for place, raw in self._lines:
+            start = raw.lstrip()
+            if start.startswith(b"["):
+                raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
+            if start.startswith(b"{"):
+                self._lines = chain([(place, raw)], self._lines)
+            else:
+                self._read_header(place, raw)
+            break
 
     def __iter__(self) -> Iterator[Line]:
-        if self._first is not None:
-            number, raw = self._first
-            yield self._line(f"line {number}", raw.removeprefix(_BOM))
-        for number, raw in self._lines:
-            yield self._line(f"line {number}", raw)
-
-    def _line(self, place: str, raw: bytes) -> Line:
-        try:
-            text = _text(raw)
-            given = self._cells(text) if self._names else _json(text)
-            job, job_id = self._defaults.make(given, place, raw)
-        except InvalidJob as error:
-            problem = error.reason if error.field == "line" else str(error)
-            return Line(place, raw, len(raw), problem=problem)
-        return Line(place, raw, len(raw), job, job_id)
+        for place, raw in self._lines:
+            try:
+                text = _text(raw)
+                given = self._cells(text) if self._names else _json(text)
+                yield Line(place, raw, len(raw), *self._defaults.make(given, place, raw))
+            except InvalidJob as error:
+                problem = error.reason if error.field == "line" else str(error)
+                yield Line(place, raw, len(raw), problem=problem)
 
     def _read_header(self, place: str, raw: bytes) -> None:
-        text = _text(raw.removeprefix(_BOM))
+        text = _text(raw)
         self._separator = next((each for each in _SEPARATORS if each in text), ",")
         self._names = [name.strip().lower() for name in _split(text, self._separator)]
         for name in ("chatbot_id", "image"):
@@ -146,11 +139,11 @@ class JobFile:
             raise InvalidJob(
                 "line", f"must have {len(self._names)} fields as the header, not {len(cells)}"
             )
-        given: dict[str, Any] = {}
-        for name, cell in zip(self._names, cells, strict=True):
-            if cell.strip():
-                given[name] = _time(name, cell) if name in _TIMES else cell
-        return given
+        return {
+            name: _time(name, cell) if name in _TIMES else cell
+            for name, cell in zip(self._names, cells, strict=True)
+            if cell.strip()
+        }
 
 
 def read_folder(
@@ -177,26 +170,25 @@ def read_folder(
             image = str(ImageRef.parse(f"{store}:{prefix}{name}"))
             found = (folder / name).stat()
             what = f"{image} {found.st_size} {found.st_mtime_ns}".encode()
-            job, job_id = defaults.make({"chatbot_id": chatbot, "image": image}, name, what)
+            given = {"chatbot_id": chatbot, "image": image}
+            yield Line(name, raw, 1, *defaults.make(given, name, what))
         except InvalidJob as error:
             yield Line(name, raw, 1, problem=str(error))
         except OSError as error:
             yield Line(name, raw, 1, problem=f"cannot be read: {error.strerror}")
-        else:
-            yield Line(name, raw, 1, job, job_id)
 
 
-def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Number the lines that are not blank; of one that is too long, only the beginning."""
+def _numbered(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """The lines that are not blank with their places; of one too long, only the beginning."""
     number = 0
     while raw := stream.readline(_LONGEST_LINE):
+        rest = raw
+        while len(rest) == _LONGEST_LINE and rest[-1:] != b"\n":
+            rest = stream.readline(_LONGEST_LINE)
         number += 1
-        if len(raw) == _LONGEST_LINE:
-            while raw[-1:] != b"\n" and (more := stream.readline(_LONGEST_LINE)):
-                if more[-1:] == b"\n":
-                    break
-        if raw.removeprefix(_BOM).strip():
-            yield number, raw
+        raw = raw.removeprefix(_BOM) if number == 1 else raw
+        if raw.strip():
+            yield f"line {number}", raw
 
 
 def _text(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What `facelift enqueue-many` reads, and where it writes bad lines."""
+"""What `facelift enqueue-many` reads: a file, standard input or a folder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
-
-import click
+from typing import TYPE_CHECKING, BinaryIO
 
 from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
 from facelift.job import check_batch
@@ -76,39 +74,6 @@ class Source:
         file = JobFile(stream, defaults)
         self.header = file.header
         return file
-
-
-class Rejects:
-    """The file of bad lines, to be corrected and enqueued; created with the first of them.
-
-    Args:
-        path: None for nowhere.
-        source: where they are from.
-    """
-
-    def __init__(self, path: Path | None, source: Source) -> None:
-        self.path = path
-        self._source = source
-        self._file: BinaryIO | None = None
-
-    def add(self, line: Line) -> None:
-        """Write a bad line, as it was read."""
-        if self.path is None:
-            return
-        if self._file is None:
-            try:
-                self._file = self.path.open("wb")
-            except OSError as error:
-                raise click.FileError(str(self.path), error.strerror) from None
-            self._file.write(self._source.header)
-        self._file.write(line.raw.rstrip(b"\r\n") + b"\n")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
 
 
 def _batch_of(path: Path | None) -> str:

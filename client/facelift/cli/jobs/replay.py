@@ -18,7 +18,7 @@ from facelift.cli.draw.console import print_json, say, warn
 from facelift.cli.draw.record import print_jobs, print_new
 from facelift.cli.draw.values import counted
 from facelift.cli.options import complete_job, filters, json_option
-from facelift.cli.values import Read
+from facelift.cli.values import value
 from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound
@@ -42,7 +42,7 @@ _DEFAULT_STATES = (JobState.FAILED, JobState.EXPIRED)
 @click.option("--yes", is_flag=True, help="Do not ask before many are replayed.")
 @click.option(
     "--pace",
-    type=Read("rate", Rate.parse),
+    type=value("rate", Rate.parse),
     default="100/1s",
     show_default=True,
     metavar="RATE",
@@ -77,7 +77,7 @@ def replay(
       facelift replay --code retries_exhausted --since 6h --dry-run
       facelift replay --account acme-eu --code unauthorized --yes
     """  # noqa: D301 - click wants the escape, not the backslash
-    chosen = {name: value for name, value in asked.items() if value is not None}
+    chosen = {name: wish for name, wish in asked.items() if wish is not None}
     if (job_id is None) != bool(chosen):
         raise click.UsageError("name one JOB, or choose jobs by options such as --code")
     with UploadClient.from_env() as client:
@@ -140,7 +140,7 @@ def select(
     # Refuses what cannot be searched for in the same words as `list`.
     client.find(state=state, account=account, code=code, batch=batch, before=before, limit=1)
     asked = {"account": account, "outcome": code, "state": state, "batch": batch}
-    wanted = {name: value for name, value in asked.items() if value is not None}
+    wanted = {name: wish for name, wish in asked.items() if wish is not None}
     selection, replayed, newer = Selection(client.pool(events=1).at), set[str](), set[str]()
     cursor: str | None = None
     while True:
@@ -173,7 +173,7 @@ def _matches(record: JobRecord, wanted: dict[str, str], before: float | None) ->
         return False
     if not wanted.keys() & {"state", "outcome"} and record.state not in _DEFAULT_STATES:
         return False
-    return all(getattr(record, name) == value for name, value in wanted.items())
+    return all(getattr(record, name) == wish for name, wish in wanted.items())
 
 
 def _confirm(count: int, *, yes: bool) -> None:

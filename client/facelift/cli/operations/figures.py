@@ -18,14 +18,10 @@ SPAN = 300.0
 RECENT = 10.0
 """Seconds over which the present rate and latency are taken."""
 
+_Ended = tuple[float, float | None]
+
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    at: float
-    latency: float | None  # from enqueueing to delivery; None if it was not delivered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +45,11 @@ class Summary:
 
 
 class Figures:
-    """Jobs that ended within the last `SPAN` seconds. All times are Unix seconds of Redis."""
+    """Jobs that ended within the last `SPAN` seconds. All times are Unix seconds of Redis.
+
+    Args:
+        ended: for each the time, and the seconds since it was enqueued if it was delivered.
+    """
 
     def __init__(self, ended: Iterable[_Ended] = ()) -> None:
         self._ended = tuple(ended)
@@ -57,23 +57,20 @@ class Figures:
     def with_more(self, outcomes: Iterable[Outcome], now: float) -> Figures:
         """Add what ended since, and drop what ended before the span."""
         new = (
-            _Ended(
-                each.finished_at,
-                each.finished_at - each.created_at
-                if each.outcome is OutcomeCode.DELIVERED
-                else None,
-            )
-            for each in outcomes
+            (o.finished_at, o.finished_at - o.created_at)
+            if o.outcome is OutcomeCode.DELIVERED
+            else (o.finished_at, None)
+            for o in outcomes
         )
-        return Figures(each for each in (*self._ended, *new) if each.at >= now - SPAN)
+        return Figures(each for each in (*self._ended, *new) if each[0] >= now - SPAN)
 
     def summary(self, now: float) -> Summary:
         """The present figures."""
-        recent = [each for each in self._ended if each.at > now - RECENT]
+        recent = [each for each in self._ended if each[0] > now - RECENT]
         return Summary(
             rate=len(recent) / RECENT,
             ended=len(self._ended),
-            delivered=sum(each.latency is not None for each in self._ended),
+            delivered=sum(latency is not None for _, latency in self._ended),
             median=_quantile(recent, 0.5),
             slow=_quantile(recent, 0.95),
         )
@@ -89,7 +86,7 @@ class Figures:
     def _parts(self, now: float, columns: int) -> list[list[_Ended]]:
         parts: list[list[_Ended]] = [[] for _ in range(columns)]
         for each in self._ended:
-            place = int((each.at - (now - SPAN)) / SPAN * columns)
+            place = int((each[0] - (now - SPAN)) / SPAN * columns)
             parts[min(max(place, 0), columns - 1)].append(each)
         return parts
 
@@ -104,5 +101,5 @@ def sparkline(values: Sequence[float | None], *, ascii_only: bool = False) -> st
 
 
 def _quantile(ended: Iterable[_Ended], share: float) -> float | None:
-    ordered = sorted(each.latency for each in ended if each.latency is not None)
+    ordered = sorted(latency for _, latency in ended if latency is not None)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
