@@ -189,7 +189,7 @@ def test_enqueue_that_waits_prints_where_the_job_stands(facelift: Facelift) -> N
     assert "is still queued after 0 s" in said.err
 
 
-def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: Ledger) -> None:
+def test_status_shows_a_person_the_outcome_of_a_job(facelift: Facelift, worker: Ledger) -> None:
     job = worker.enqueue(chatbot="bot-1", image="media:a.png")
     worker.deliver(worker.acquire_with_permit(job))
     lines = facelift("status", job).out.splitlines()
@@ -202,18 +202,18 @@ def test_status_tells_a_person_what_became_of_a_job(facelift: Facelift, worker: 
     ]
 
 
-def test_show_tells_a_person_what_happened_to_a_job(facelift: Facelift, worker: Ledger) -> None:
+def test_show_shows_a_person_what_happened_to_a_job(facelift: Facelift, worker: Ledger) -> None:
     job = worker.enqueue()
     worker.retry_later(worker.acquire_with_permit(job), 5)
     worker.run_once(5)
     worker.deliver(worker.acquire_with_permit(job))
     said = facelift("show", job)
     assert said.code == 0
-    told = said.out.partition("Timeline\n")[2].splitlines()
-    assert told[0].endswith("  enqueued")
-    assert "attempt 1, 0.10 s: 500 server_error: Because. Next" in told[1]
-    assert any("attempt 2, 0.10 s: 200 delivered: Because." in line for line in told[2:])
-    assert told[-1].endswith("  ended: succeeded")
+    shown = said.out.partition("Timeline\n")[2].splitlines()
+    assert shown[0].endswith("  enqueued")
+    assert "attempt 1, 0.10 s: 500 server_error: Because. Next" in shown[1]
+    assert any("attempt 2, 0.10 s: 200 delivered: Because." in line for line in shown[2:])
+    assert shown[-1].endswith("  ended: succeeded")
 
 
 def test_watch_ends_with_the_job_and_its_exit_code(facelift: Facelift, worker: Ledger) -> None:
@@ -225,7 +225,7 @@ def test_watch_ends_with_the_job_and_its_exit_code(facelift: Facelift, worker: L
 
 
 @pytest.mark.usefixtures("environment")
-def test_watch_tells_each_change_as_it_comes(traced: dict[str, str], worker: Ledger) -> None:
+def test_watch_shows_each_change_as_it_comes(traced: dict[str, str], worker: Ledger) -> None:
     job = queued(worker)
     with subprocess.Popen(
         [*COMMAND, "watch", job],
@@ -242,7 +242,9 @@ def test_watch_tells_each_change_as_it_comes(traced: dict[str, str], worker: Led
         assert watching.wait(30) == Exit.OK
 
 
-def test_watch_in_vain_tells_how_far_the_job_came(facelift: Facelift, worker: Ledger) -> None:
+def test_watch_that_times_out_shows_how_far_the_job_came(
+    facelift: Facelift, worker: Ledger
+) -> None:
     job = queued(worker)
     said = facelift("watch", job, "--timeout", "0.1", "--json")
     assert said.code == Exit.PENDING
@@ -270,7 +272,7 @@ def test_a_shell_completes_job_ids_from_the_ledger(traced: dict[str, str], worke
     assert said.stdout.splitlines() == ["plain,mine-2", "plain,mine-1"]
 
 
-def test_status_tells_a_person_what_a_job_waits_for(facelift: Facelift, worker: Ledger) -> None:
+def test_status_shows_a_person_what_a_job_waits_for(facelift: Facelift, worker: Ledger) -> None:
     said = facelift("status", waiting(worker))
     assert "State     waiting (scheduled, until " in said.out
 
@@ -288,7 +290,7 @@ def test_status_tells_a_person_what_a_job_waits_for(facelift: Facelift, worker: 
         (cancelled, JobState.CANCELLED, 7),
     ],
 )
-def test_the_exit_code_tells_how_a_job_stands(
+def test_the_exit_code_shows_how_a_job_stands(
     facelift: Facelift,
     worker: Ledger,
     situation: Callable[[Ledger], str],
@@ -315,7 +317,7 @@ def test_wait_in_vain_prints_where_the_job_stands(facelift: Facelift, worker: Le
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
-def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> None:
+def test_a_job_that_nobody_knows_is_reported(facelift: Facelift, command: str) -> None:
     said = facelift(command, "nobody")
     assert (said.code, said.out) == (4, "")
     assert said.err == (
@@ -324,7 +326,7 @@ def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "shown"),
     [
         (["enqueue", " ", "media:a.png"], "facelift: chatbot_id: must not be blank"),
         (["enqueue", "bot", "a.png"], "facelift: image: must be <store>:<path>"),
@@ -340,11 +342,11 @@ def test_a_job_that_nobody_knows_is_told(facelift: Facelift, command: str) -> No
     ],
 )
 def test_bad_input_names_what_is_wrong(
-    facelift: Facelift, worker: Ledger, arguments: list[str], told: str
+    facelift: Facelift, worker: Ledger, arguments: list[str], shown: str
 ) -> None:
     said = facelift(*arguments)
     assert (said.code, said.out) == (2, "")
-    assert told in said.err
+    assert shown in said.err
     assert worker.redis.keys("*") == []
 
 
@@ -362,7 +364,7 @@ def test_an_id_that_means_something_else_is_a_conflict(facelift: Facelift, worke
     assert said.err.startswith("facelift: image: 'media:b.png' differs from 'media:a.png' of job")
 
 
-def test_an_absent_redis_is_told(
+def test_an_absent_redis_is_reported(
     process: Facelift, environment: pytest.MonkeyPatch, closed_port: int
 ) -> None:
     environment.setenv("FACELIFT_REDIS_URL", f"redis://127.0.0.1:{closed_port}/0")
@@ -372,14 +374,14 @@ def test_an_absent_redis_is_told(
     assert said.err.count("\n") == 1
 
 
-def test_a_redis_that_refuses_is_told(facelift: Facelift, real_redis: Any) -> None:
+def test_a_redis_that_refuses_is_reported(facelift: Facelift, real_redis: Any) -> None:
     real_redis.set("{facelift}:job:mine", "no record")
     said = facelift("enqueue", "bot", "media:a.png", "--job-id", "mine")
     assert said.code == 5
     assert said.err.startswith("facelift: Redis refused: WRONGTYPE")
 
 
-def test_every_wrong_setting_is_told_and_no_value_shown(
+def test_every_wrong_setting_is_reported_and_no_value_shown(
     facelift: Facelift, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("FACELIFT_REDIS_URL", "redis://:canary@localhost/0?foo=1")
@@ -400,6 +402,6 @@ def test_help_lists_every_command_and_exit_code(process: Facelift) -> None:
     assert said.code == 0
     for command in ("enqueue", "status", "wait", "pause", "resume", "worker", "endpoint", "demo"):
         assert f"\n  {command} " in said.out
-    told = " ".join(said.out.split())
+    shown = " ".join(said.out.split())
     for code in Exit:
-        assert f"{code.value} {code.meaning}" in told
+        assert f"{code.value} {code.meaning}" in shown

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_a_worker_that_consumes_is_found_well(
     environment: dict[str, str], client: UploadClient, endpoint: EndpointProcess
 ) -> None:
-    eventually(lambda: client.pool().workers, "no worker has told of itself")
+    eventually(lambda: client.pool().workers, "no worker has sent a heartbeat")
     done = subprocess.run(
         [*COMMAND[:-1], "doctor", "--json"],
         env=os.environ | environment,
@@ -29,11 +29,11 @@ def test_a_worker_that_consumes_is_found_well(
         timeout=60,
         check=False,
     )
-    told = {
+    shown = {
         found["check"]: (found["verdict"], found["message"]) for found in json.loads(done.stdout)
     }
-    assert told["Workers"][0] == "OK"
-    assert told["Workers"][1].endswith("all consuming")
-    assert told["Endpoint"][0] == told["Store media"][0] == "OK"
+    assert shown["Workers"][0] == "OK"
+    assert shown["Workers"][1].endswith("all consuming")
+    assert shown["Endpoint"][0] == shown["Store media"][0] == "OK"
     assert done.returncode == 0
     assert endpoint.arrivals() == []

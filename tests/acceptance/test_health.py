@@ -30,10 +30,10 @@ def test_worker_is_healthy_while_it_consumes_and_gone_when_it_has_left(
     environment = environment | {"FACELIFT_KEY_PREFIX": "healthy"}
     with UploadClient(environment["FACELIFT_REDIS_URL"], key_prefix="healthy") as client:
         with worker(tmp_path / "log", environment) as process:
-            eventually(lambda: client.pool().workers, "the worker does not tell of itself")
+            eventually(lambda: client.pool().workers, "the worker sends no heartbeat")
             (child,) = process.children
-            (told,) = client.pool().workers
-            assert (told.pid, told.slots, told.busy) == (child.pid, 20, 0)
+            (shown,) = client.pool().workers
+            assert (shown.pid, shown.slots, shown.busy) == (child.pid, 20, 0)
             assert health(environment).returncode == 0
         assert client.pool().workers == ()
     done = health(environment)

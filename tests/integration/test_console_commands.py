@@ -47,7 +47,7 @@ def deliver(client: UploadClient, worker: Ledger, chatbot: str) -> str:
 
 
 def replayed(said: Result) -> list[str]:
-    """The jobs that were replayed, as the command told."""
+    """The jobs that the command says were replayed."""
     assert said.exit_code == 0, said.output
     return [line.split("\t")[1] for line in said.stdout.splitlines()]
 
@@ -141,7 +141,7 @@ def test_two_runs_at_once_make_one_replay(
     assert len(client.find().records) == 2
 
 
-def test_a_run_that_is_cut_tells_how_to_do_the_others(
+def test_an_interrupted_run_prints_how_to_continue(
     client: UploadClient,
     worker: Ledger,
     facelift: Callable[..., Result],
@@ -214,7 +214,7 @@ def test_many_are_not_replayed_unasked(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "shown"),
     [
         (["replay"], "name one JOB, or choose jobs by options such as --code"),
         (["replay", "mine", "--state", "failed"], "name one JOB, or choose jobs by options"),
@@ -229,11 +229,11 @@ def test_many_are_not_replayed_unasked(
     ],
 )
 def test_bad_input_names_what_is_wrong(
-    facelift: Callable[..., Result], arguments: list[str], told: str
+    facelift: Callable[..., Result], arguments: list[str], shown: str
 ) -> None:
     said = facelift(*arguments)
     assert (said.exit_code, said.stdout) == (2, "")
-    assert told in said.stderr
+    assert shown in said.stderr
 
 
 def test_a_new_id_is_not_taken_for_another_replay(client: UploadClient, worker: Ledger) -> None:
@@ -253,17 +253,17 @@ def test_show_as_json_says_what_to_do(
     assert json.loads(said.stdout)["advice"] == "store it again"
 
 
-def test_show_tells_what_a_job_waits_for_and_until_when(
+def test_show_shows_what_a_job_waits_for_and_until_when(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
     client.pause("shop", by="ana")
     job = client.enqueue("bot", "media:a.png", not_before=4_000_000_000, expires_at=4_100_000_000)
-    told = facelift("show", job.id).stdout
-    assert "State     waiting (scheduled, until 2096-10-02 07:06:40 UTC)" in told
-    assert "now: waiting (scheduled), for " in told
+    shown = facelift("show", job.id).stdout
+    assert "State     waiting (scheduled, until 2096-10-02 07:06:40 UTC)" in shown
+    assert "now: waiting (scheduled), for " in shown
 
 
-def test_pauses_are_told_as_json(facelift: Callable[..., Result]) -> None:
+def test_pauses_are_reported_as_json(facelift: Callable[..., Result]) -> None:
     paused = json.loads(facelift("pause", "shop", "--by", "ana", "--json").stdout)
     assert (paused["account"], paused["paused_before"]) == ("shop", False)
     assert paused["pause"]["by"] == "ana"
@@ -286,7 +286,7 @@ def test_top_as_json_is_one_object(
 ) -> None:
     deliver(client, worker, "bot-1")
     fail(client, worker, "bot-2")
-    told = json.loads(facelift("top", "--json").stdout)
-    assert (told["ended"], told["delivered"]) == (2, 1)
-    assert told["throughput"][-1] == pytest.approx(2 / 5)
-    assert told["pool"]["breaker"] == "closed"
+    shown = json.loads(facelift("top", "--json").stdout)
+    assert (shown["ended"], shown["delivered"]) == (2, 1)
+    assert shown["throughput"][-1] == pytest.approx(2 / 5)
+    assert shown["pool"]["breaker"] == "closed"

@@ -41,7 +41,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, real_red
 
 @pytest.fixture
 def beating(redis_server: RedisServer, environ: Any) -> None:  # noqa: ARG001 - Redis is empty first
-    """A worker has told of itself."""
+    """A worker has sent a heartbeat."""
     with UploadClient(redis_server.url) as client:
         client.ledger.pool.heartbeat(
             WorkerReport(
@@ -105,7 +105,7 @@ def test_the_endpoint_is_connected_to_and_sent_nothing(listener: socket.socket) 
 
 
 @pytest.mark.usefixtures("environ")
-def test_without_a_worker_a_pool_fails_and_the_rest_is_told() -> None:
+def test_without_a_worker_a_pool_fails_and_the_rest_is_reported() -> None:
     said = doctor()
     assert said.exit_code == Exit.ERROR
     assert "FAIL  Workers      there is none\n" in said.stdout
@@ -115,24 +115,24 @@ def test_without_a_worker_a_pool_fails_and_the_rest_is_told() -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_is_amiss_with_a_workers_environment_is_told(environ: Any, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_workers_environment_is_reported(environ: Any, tmp_path: Path) -> None:
     environ.setenv("FACELIFT_IMAGE_STORES", f"gone=file://{tmp_path}/gone,media=file://{tmp_path}")
     environ.setenv("FACELIFT_ENDPOINT_URL", "http://127.0.0.1:1")
     environ.setenv("FACELIFT_RATE_LIMT", "1/1s")
     found = json.loads(doctor("--json").stdout)
-    told = {(each["check"], each["verdict"]): each["message"] for each in found}
-    assert told["Settings", "WARN"] == (
+    shown = {(each["check"], each["verdict"]): each["message"] for each in found}
+    assert shown["Settings", "WARN"] == (
         "FACELIFT_RATE_LIMT is not a setting; did you mean FACELIFT_RATE_LIMIT?"
     )
-    assert told["Endpoint", "FAIL"] == (
+    assert shown["Endpoint", "FAIL"] == (
         "No connection to 127.0.0.1 could be made: Connection refused."
     )
-    assert "cannot be read: No such file" in told["Store gone", "FAIL"]
-    assert told["Store media", "OK"] == "can be read"
+    assert "cannot be read: No such file" in shown["Store gone", "FAIL"]
+    assert shown["Store media", "OK"] == "can be read"
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_store_that_no_longer_answers_is_told(
+def test_a_store_that_no_longer_answers_is_reported(
     environ: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = FolderStore.read
@@ -150,12 +150,12 @@ def test_a_store_that_no_longer_answers_is_told(
 
 
 @pytest.mark.usefixtures("worker")
-def test_every_wrong_setting_of_a_worker_is_told(environ: Any) -> None:
+def test_every_wrong_setting_of_a_worker_is_reported(environ: Any) -> None:
     environ.setenv("FACELIFT_LEASE", "soon")
     environ.setenv("FACELIFT_MAX_ATTEMPTS", "many")
     found = json.loads(doctor("--json").stdout)
-    told = [each["message"] for each in found if each["verdict"] == "FAIL"]
-    assert [sentence.split()[0] for sentence in told] == [
+    shown = [each["message"] for each in found if each["verdict"] == "FAIL"]
+    assert [sentence.split()[0] for sentence in shown] == [
         "there",
         "FACELIFT_MAX_ATTEMPTS",
         "FACELIFT_LEASE",
@@ -177,14 +177,14 @@ def test_key_of_a_wrong_type_is_named(real_redis: Redis) -> None:
     assert "FAIL  Keys         {facelift}:events holds a set, not a list" in said.stdout
 
 
-def test_a_redis_that_does_not_know_us_is_told(environ: Any, redis_server: RedisServer) -> None:
+def test_a_redis_that_does_not_know_us_is_reported(environ: Any, redis_server: RedisServer) -> None:
     environ.setenv("FACELIFT_REDIS_URL", redis_server.url.replace("//", "//nobody:canary@"))
     said = doctor()
     assert said.exit_code == Exit.NO_REDIS
     assert "-> correct user and password in FACELIFT_REDIS_URL" in said.stdout
 
 
-def test_credentials_that_may_not_ask_how_redis_is_set_up_are_told(
+def test_credentials_that_may_not_ask_how_redis_is_set_up_are_reported(
     environ: Any, redis_server: RedisServer, real_redis: Any
 ) -> None:
     real_redis.acl_setuser(
@@ -211,6 +211,6 @@ def test_without_the_worker_installed_its_checks_are_skipped(
     assert "SKIP  Worker       what it needs is not installed here" in said.stdout
 
 
-def test_a_wrong_setting_of_a_producer_is_told(environ: Any) -> None:
+def test_a_wrong_setting_of_a_producer_is_reported(environ: Any) -> None:
     environ.setenv("FACELIFT_DEADLINE", "soon")
     assert verdicts(doctor("--json")) == {"Settings": "FAIL", "Worker": "SKIP"}

@@ -40,12 +40,12 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def told(done: Result) -> dict[str, Any]:
+def shown(done: Result) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def test_good_lines_are_enqueued_and_bad_ones_told_and_set_aside(
+def test_good_lines_are_enqueued_and_bad_ones_written_to_rejects(
     client: UploadClient, facelift: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "logos.csv").write_text(f"chatbot_id,image\n{GOOD}{BAD}bot,media:a.png\n{BAD}")
@@ -79,8 +79,8 @@ def test_file_without_bad_lines_leaves_nothing_behind(
 def test_the_same_file_again_is_the_same_batch_and_doubles_nothing(
     client: UploadClient, facelift: Callable[..., Result], file: Path
 ) -> None:
-    first = told(facelift(str(file), "--json"))
-    again = told(facelift(str(file), "--json"))
+    first = shown(facelift(str(file), "--json"))
+    again = shown(facelift(str(file), "--json"))
     assert (first["enqueued"], first["known"], first["bad"]) == (210, 0, 2)
     assert (again["enqueued"], again["known"], again["bad"]) == (0, 210, 2)
     assert first["batch"] == again["batch"]
@@ -88,7 +88,7 @@ def test_the_same_file_again_is_the_same_batch_and_doubles_nothing(
     assert client.batch(first["batch"]).total == 210
     with file.open("a") as more:
         more.write("bot-y,media:y.png\n")
-    assert told(facelift(str(file), "--json"))["batch"] != first["batch"]
+    assert shown(facelift(str(file), "--json"))["batch"] != first["batch"]
 
 
 def test_set_aside_lines_that_were_mended_join_the_batch(
@@ -113,14 +113,14 @@ def test_dry_run_enqueues_and_writes_nothing(
     assert redis.keys("*") == []
 
 
-def test_standard_input_is_read_and_its_batch_told(
+def test_standard_input_is_read_and_its_batch_printed(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
     lines = '{"chatbot_id": "a", "image": "media:a.png"}\n{"chatbot_id": "b"}\n'
     done = facelift("-", "--json", "--rejects", "bad.jsonl", input=lines)
     assert done.exit_code == 2
     assert done.stderr == "standard input: line 2: image: is missing\n"
-    answer = told(done)
+    answer = shown(done)
     assert answer["rejects"] == "bad.jsonl"
     assert client.batch(answer["batch"]).total == 1
 
@@ -133,7 +133,7 @@ def test_line_whose_key_was_used_for_something_else_is_bad(
     done = facelift("-", "--json", input=lines)
     assert done.exit_code == 2
     assert "line 2: image: 'media:a.png' differs from 'media:other.png'" in done.stderr
-    assert (told(done)["enqueued"], told(done)["bad"]) == (1, 1)
+    assert (shown(done)["enqueued"], shown(done)["bad"]) == (1, 1)
 
 
 def test_images_of_a_folder_are_enqueued(

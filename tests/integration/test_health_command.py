@@ -51,7 +51,7 @@ def test_workers_that_consume_are_healthy(
     assert (done.exit_code, done.stdout) == (0, f"2 workers on {HERE}: consuming\n")
 
 
-def test_one_that_does_not_consume_is_told(
+def test_one_that_does_not_consume_is_reported(
     client: UploadClient, health: Callable[..., Result]
 ) -> None:
     beat(client, 7)
@@ -73,7 +73,7 @@ def test_workers_elsewhere_do_not_count(
     assert health("--host", "elsewhere").exit_code == 0
 
 
-def test_health_is_told_as_json(client: UploadClient, health: Callable[..., Result]) -> None:
+def test_health_is_reported_as_json(client: UploadClient, health: Callable[..., Result]) -> None:
     beat(client, 7)
     assert json.loads(health("--json").stdout) == {
         "consuming": True,

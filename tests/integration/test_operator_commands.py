@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """The command, on the same Redis, where a worker has told of two accounts."""
+    """The command, on the same Redis, where a worker has registered two accounts."""
     register(client, "default", "shop")
     monkeypatch.setattr(UploadClient, "from_env", lambda: client)
     return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
-    told = [Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts]
-    client.ledger.pool.register(BreakerPolicy(), told)
+    shown = [Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts]
+    client.ledger.pool.register(BreakerPolicy(), shown)
 
 
 def test_command_pauses_and_shows_who_since_when_and_why(
@@ -114,7 +114,7 @@ def test_command_warns_of_the_pauses_that_remain(
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "shown"),
     [
         ([], "name one ACCOUNT, or give --all"),
         (["shop", "--all"], "name one ACCOUNT, or give --all"),
@@ -129,11 +129,11 @@ def test_commands_name_what_is_wrong_and_do_nothing(
     facelift: Callable[..., Result],
     command: str,
     arguments: list[str],
-    told: str,
+    shown: str,
 ) -> None:
     done = facelift(command, *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert shown in done.stderr
     assert client.pool().events == ()
 
 
@@ -170,9 +170,9 @@ def test_status_prints_the_pool_as_json(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
     client.pause("shop", by="ana")
-    told = json.loads(facelift("status", "--json").stdout)
-    assert told == json.loads(json.dumps(client.pool().as_dict())) | {"at": told["at"]}
-    assert told["accounts"][1]["pause"]["by"] == "ana"
+    shown = json.loads(facelift("status", "--json").stdout)
+    assert shown == json.loads(json.dumps(client.pool().as_dict())) | {"at": shown["at"]}
+    assert shown["accounts"][1]["pause"]["by"] == "ana"
 
 
 def test_status_of_a_job_with_a_blank_name_is_not_that_of_the_pool(
@@ -183,7 +183,7 @@ def test_status_of_a_job_with_a_blank_name_is_not_that_of_the_pool(
     assert "job_id: must be 1 to 64" in done.stderr
 
 
-def test_status_tells_what_a_job_waits_for_now_and_about_how_long(
+def test_status_shows_what_a_job_waits_for_now_and_about_how_long(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     register(client, "default", rate=Rate(1, 60))

@@ -1,4 +1,4 @@
-"""How `facelift doctor` judges what Redis and the pool tell of themselves."""
+"""How `facelift doctor` judges Redis and the pool."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_redis_that_is_well_set_up_is_found_so() -> None:
         ({"wrong_types": [WrongType("key", "set", "hash")]}, "Keys", Verdict.FAIL),
     ],
 )
-def test_what_is_amiss_with_redis_is_found(
+def test_what_is_wrong_with_redis_is_found(
     changes: dict[str, object], check: str, verdict: Verdict
 ) -> None:
     assert amiss(replace(SERVER, **changes)) == {(check, verdict)}  # type: ignore[arg-type] # whatever a test wants
@@ -100,7 +100,7 @@ ILL = replace(WELL.workers[0], seen_at=NOW - 25)
         (replace(WELL, accounts=with_account(pause=PAUSE).accounts), "Pauses", Verdict.WARN),
     ],
 )
-def test_what_is_amiss_with_the_pool_is_found(
+def test_what_is_wrong_with_the_pool_is_found(
     pool: PoolStatus, check: str, verdict: Verdict
 ) -> None:
     assert amiss_in(pool) == {(check, verdict)}
@@ -114,7 +114,7 @@ def test_a_queue_that_stands_still_because_of_a_pause_is_no_failure() -> None:
     assert ("Queue", Verdict.WARN) in amiss_in(replace(STUCK, pause=PAUSE))
 
 
-def test_whatever_is_amiss_has_advice() -> None:
+def test_whatever_is_wrong_has_advice() -> None:
     worst = replace(SERVER, version="5", mode="cluster", keeps_log=False, policy="x", skew=999)
     found = [*check_redis(worst), *check_pool(replace(DOWN, pause=PAUSE), moves=False)]
     assert all(f.advice for f in found if f.verdict is not Verdict.OK)

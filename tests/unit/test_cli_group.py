@@ -152,10 +152,13 @@ def test_a_module_of_our_own_that_is_missing_is_a_defect_and_not_hidden(
 
 
 @pytest.mark.parametrize(
-    ("absent", "told"), [({"rich"}, "rich"), ({"click", "rich"}, "click and rich")]
+    ("absent", "shown"), [({"rich"}, "rich"), ({"click", "rich"}, "click and rich")]
 )
 def test_without_its_extra_the_command_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], absent: set[str], told: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    absent: set[str],
+    shown: str,
 ) -> None:
     find = importlib.util.find_spec
 
@@ -169,7 +172,7 @@ def test_without_its_extra_the_command_says_what_to_install(
     said = capsys.readouterr()
     assert (said.out, said.err) == (
         "",
-        f"facelift: the command needs {told}: pip install './client[cli]'\n",
+        f"facelift: the command needs {shown}: pip install './client[cli]'\n",
     )
 
 

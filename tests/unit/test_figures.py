@@ -1,4 +1,4 @@
-"""Throughput and latency of late."""
+"""Recent throughput and latency, and the lines that draw them."""
 
 from __future__ import annotations
 

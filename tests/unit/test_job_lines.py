@@ -1,4 +1,4 @@
-"""Jobs are read by the line; what is wrong with one is told and spoils no other."""
+"""Jobs are read line by line; a bad line is reported and spoils no other."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_quotes_hold_separators_and_quotes() -> None:
     assert made(HEADER + b'"a,1","media:say ""hi"".png"\n') == [("a,1", 'media:say "hi".png')]
 
 
-def test_every_field_of_a_job_can_be_told() -> None:
+def test_every_field_of_a_job_can_be_set() -> None:
     sha256 = "ab" * 32
     (line,) = read(
         b"chatbot_id,image,account,fit,sha256,idempotency_key,not_before,expires_at,job_id\n"
@@ -82,7 +82,7 @@ def test_what_a_line_leaves_out_is_as_was_asked_for_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "shown"),
     [
         (b"b,no-colon", "image: must be <store>:<path>, such as media:bots/42.png"),
         (b"b", "must have 2 fields as the header, not 1"),
@@ -95,12 +95,12 @@ def test_what_a_line_leaves_out_is_as_was_asked_for_all() -> None:
         (b"b,media:" + b"x" * 200_000, "is longer than 65535 bytes"),
     ],
 )
-def test_bad_line_of_a_table_is_told_and_the_next_is_read(line: bytes, told: str) -> None:
-    assert told in problem(HEADER + b"a,media:1.png\n" + line + b"\nc,media:3.png\n")
+def test_bad_line_of_a_table_is_reported_and_the_next_is_read(line: bytes, shown: str) -> None:
+    assert shown in problem(HEADER + b"a,media:1.png\n" + line + b"\nc,media:3.png\n")
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "shown"),
     [
         (b'{"chatbot_id": "b"', "is not JSON: "),
         (b"[1]", "must be a JSON object with the fields of a job"),
@@ -113,13 +113,13 @@ def test_bad_line_of_a_table_is_told_and_the_next_is_read(line: bytes, told: str
         (b"[" * 60_000, "is nested too deeply"),
     ],
 )
-def test_bad_line_of_objects_is_told_and_the_next_is_read(line: bytes, told: str) -> None:
+def test_bad_line_of_objects_is_reported_and_the_next_is_read(line: bytes, shown: str) -> None:
     good = b'{"chatbot_id": "a", "image": "media:1.png"}\n'
-    assert told in problem(good + line + b"\n" + good)
+    assert shown in problem(good + line + b"\n" + good)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "shown"),
     [
         (b"a,media:1.png\n", "line 1: must name the columns, among them chatbot_id"),
         (b"\nchatbot_id\na\n", "line 2: must name the columns, among them image"),
@@ -130,10 +130,10 @@ def test_bad_line_of_objects_is_told_and_the_next_is_read(line: bytes, told: str
         (b'[{"chatbot_id": "a"}]', "file: must hold one JSON object a line"),
     ],
 )
-def test_file_that_begins_wrongly_is_refused_as_a_whole(content: bytes, told: str) -> None:
+def test_file_that_begins_wrongly_is_refused_as_a_whole(content: bytes, shown: str) -> None:
     with pytest.raises(InvalidJob) as caught:
         read(content)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(shown)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", HEADER])
@@ -187,7 +187,7 @@ def test_image_that_changed_is_another_job(tmp_path: Path) -> None:
     assert job_id() != before
 
 
-def test_what_is_wrong_with_a_file_of_a_folder_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_file_of_a_folder_is_reported(tmp_path: Path) -> None:
     for name in ("a.jpg", "a.png"):
         (tmp_path / name).touch()
     lines = read_folder(["a.jpg", "a.png", "gone.png"], tmp_path, "media", "", DEFAULTS)

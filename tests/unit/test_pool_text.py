@@ -80,7 +80,7 @@ def with_account(**changes: object) -> PoolStatus:
     return replace(POOL, accounts=(replace(ACCOUNT, **changes),))  # type: ignore[arg-type] # whatever a test wants
 
 
-def test_a_pool_that_is_well_is_told_in_a_few_lines() -> None:
+def test_a_pool_that_is_well_is_reported_in_a_few_lines() -> None:
     assert lines(POOL) == [
         "Pool      2025-11-24 16:00:00 UTC",
         "Endpoint  breaker closed: requests are let through",
@@ -107,12 +107,12 @@ def test_a_pool_without_work_says_so() -> None:
 
 
 def test_a_pool_that_no_worker_has_joined_says_so() -> None:
-    told = lines(replace(POOL, accounts=(), workers=()))
-    assert told[-3:] == ["No worker has registered an account yet.", "", "No worker is running."]
+    shown = lines(replace(POOL, accounts=(), workers=()))
+    assert shown[-3:] == ["No worker has registered an account yet.", "", "No worker is running."]
 
 
 @pytest.mark.parametrize(
-    ("pool", "told"),
+    ("pool", "shown"),
     [
         (DOWN, "breaker open since 15:59:00: The endpoint answered 503. Next probe at 16:00:04."),
         (replace(DOWN, next_probe_at=NOW - 1), "Next probe at the next job."),
@@ -130,29 +130,29 @@ def test_a_pool_that_no_worker_has_joined_says_so() -> None:
         ),
     ],
 )
-def test_the_breaker_is_told_with_reason_and_time(pool: PoolStatus, told: str) -> None:
-    assert told in words(pool)
+def test_the_breaker_is_reported_with_reason_and_time(pool: PoolStatus, shown: str) -> None:
+    assert shown in words(pool)
 
 
-def test_a_pause_of_everything_is_told_beside_the_accounts() -> None:
-    told = lines(replace(POOL, pause=replace(PAUSE, until=NOW + 2 * DAY)))
-    assert " ".join(" ".join(told[2:4]).split()) == (
+def test_a_pause_of_everything_is_reported_beside_the_accounts() -> None:
+    shown = lines(replace(POOL, pause=replace(PAUSE, until=NOW + 2 * DAY)))
+    assert " ".join(" ".join(shown[2:4]).split()) == (
         "All jobs paused by ana@host since 15:59:00, until 2025-11-26 16:00:00 UTC: new key"
     )
-    assert told[-4].endswith("1200  ok")
+    assert shown[-4].endswith("1200  ok")
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "shown"),
     [
         ({"busy": 100, "last_poll_at": NOW - 90}, "100 of 100 all its slots are busy"),
         ({"last_poll_at": NOW - 90}, "3 of 100 has room, but asked for no job for 87 s"),
         ({"seen_at": NOW - 25, "last_poll_at": NOW - 26}, "3 of 100 without a heartbeat for 25 s"),
     ],
 )
-def test_a_worker_is_told_as_it_stands(changes: dict[str, object], told: str) -> None:
+def test_a_worker_is_reported_as_it_stands(changes: dict[str, object], shown: str) -> None:
     worker = replace(WORKER, **changes)  # type: ignore[arg-type] # whatever a test wants
-    assert told in words(replace(POOL, workers=(worker,)))
+    assert shown in words(replace(POOL, workers=(worker,)))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_worker_is_told_as_it_stands(changes: dict[str, object], told: str) ->
         ({"is_registered": False, "limit": None}, "default no worker 1200 ok"),
     ],
 )
-def test_an_account_is_told_as_it_stands(changes: dict[str, object], row: str) -> None:
+def test_an_account_is_reported_as_it_stands(changes: dict[str, object], row: str) -> None:
     assert row in words(with_account(**changes))
 
 
@@ -182,7 +182,7 @@ def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
     assert ("shop" in last) == (account is not None)
 
 
-def test_event_of_a_newer_release_is_told_by_its_name() -> None:
+def test_event_of_a_newer_release_is_reported_by_its_name() -> None:
     event = Event(NOW, EventKind.read("moon_rose"), "", "facelift", None)
     assert "moon_rose" in lines(replace(POOL, events=(event,)))[-1]
 
@@ -206,7 +206,7 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
         replace(WORKER, name=name, slots=500, busy=400, seen_at=NOW - 29, last_poll_at=NOW - 1e6)
         for name in ("w:7", "w" * 40, "z" * 70)
     ]
-    told = lines(
+    shown = lines(
         replace(
             DOWN,
             breaker_reason="word " * 40,
@@ -215,10 +215,10 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
             events=(event,),
         )
     )
-    assert max(map(len, told)) <= 80
-    assert sum(line.count("z") for line in told) == 70
+    assert max(map(len, shown)) <= 80
+    assert sum(line.count("z") for line in shown) == 70
 
 
-def test_webhooks_that_are_still_to_be_sent_are_told() -> None:
+def test_webhooks_that_are_still_to_be_sent_are_reported() -> None:
     assert "Webhooks  3 notifications to send" in lines(replace(POOL, webhooks=3))
     assert not [line for line in lines(POOL) if "Webhooks" in line]

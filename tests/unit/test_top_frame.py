@@ -87,7 +87,7 @@ def test_a_pool_that_is_quiet_says_so() -> None:
     ]
 
 
-def test_a_redis_that_is_away_is_told_above_what_was_last_seen() -> None:
+def test_a_redis_that_is_away_is_reported_above_the_last_figures() -> None:
     lines = frame(View(POOL, Figures(), "Redis cannot be reached: Timeout."))
     assert lines[1:4] == [
         "Redis     cannot be reached: Timeout.",
@@ -96,7 +96,7 @@ def test_a_redis_that_is_away_is_told_above_what_was_last_seen() -> None:
     ]
 
 
-def test_a_redis_that_was_never_there_is_told() -> None:
+def test_a_redis_that_was_never_there_is_reported() -> None:
     assert frame(View(None, Figures(), "Redis cannot be reached: No.")) == [
         "facelift top",
         "Redis     cannot be reached: No.",

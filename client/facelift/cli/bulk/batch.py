@@ -143,7 +143,12 @@ def cancel(batch_id: str, *, as_json: bool) -> None:
 def _bar() -> Progress:
     """A progress bar whose only task is the batch."""
     failed = TextColumn("{task.fields[failed]} failed")
-    columns = (BarColumn(), MofNCompleteColumn(" of "), TaskProgressColumn(), failed)
+    columns = (
+        BarColumn(complete_style="cyan"),
+        MofNCompleteColumn(" of "),
+        TaskProgressColumn(),
+        failed,
+    )
     bar = Progress(*columns, console=console())
     bar.add_task("", failed=0)
     return bar

@@ -62,7 +62,7 @@ class _Run:
         """
         bar = Progress(
             TextColumn("Enqueuing"),
-            BarColumn(),
+            BarColumn(complete_style="cyan"),
             TaskProgressColumn(),
             TimeRemainingColumn(),
             console=self._console,

@@ -22,7 +22,7 @@ from facelift.cli.draw.console import (
     table,
     width_of,
 )
-from facelift.cli.draw.values import clock, date, iso, moment
+from facelift.cli.draw.values import clock, date, iso, moment, span
 from facelift.codes import JobState, WaitReason
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _now(record: JobRecord, now: float) -> str:
     left = ""
     if record.wait_until and _until(record):
         about = "about " if record.wait_reason in _ESTIMATED else ""
-        left = f", for {about}{max(record.wait_until - now, 0):.0f} s more"
+        left = f", for {about}{span(record.wait_until - now)} more"
     return f"waiting ({record.wait_reason}){left}"
 
 
