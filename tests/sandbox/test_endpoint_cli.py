@@ -105,10 +105,10 @@ def test_500_500_200_from_the_command_line() -> None:
         assert [upload(endpoint).status_code for _ in range(3)] == [500, 500, 200]
 
 
-def test_a_script_applies_before_the_command_line(tmp_path: Path) -> None:
-    script = tmp_path / "script.json"
-    script.write_text('{"rules": [{"fault": "html", "times": 1}]}')
-    options = ["--rules", str(script), "--fault", """* 418 times=1 'headers={"A": "b"}'"""]
+def test_a_file_of_rules_applies_before_the_command_line(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"rules": [{"fault": "html", "times": 1}]}')
+    options = ["--rules", str(rules), "--fault", """* 418 times=1 'headers={"A": "b"}'"""]
     with EndpointProcess(options=options) as endpoint:
         responses = [upload(endpoint) for _ in range(3)]
 
@@ -149,7 +149,7 @@ def test_the_rate_limit_refuses_as_v2_does() -> None:
     assert "Retry-After" not in allowed.headers
 
 
-def test_the_rate_limit_is_told_of_with_every_answer_to_a_known_key() -> None:
+def test_every_response_to_a_known_key_states_the_rate_limit() -> None:
     with EndpointProcess(options=["--rate-limit", "5/60s"]) as endpoint:
         endpoint.add_rule("bot-1", "status", status=500, times=1)
         endpoint.add_rule("bot-1", "html", times=1)
@@ -162,7 +162,7 @@ def test_the_rate_limit_is_told_of_with_every_answer_to_a_known_key() -> None:
     assert "X-RateLimit-Limit" not in stranger.headers
 
 
-def test_counts_tell_how_strictly_the_rate_limit_was_kept() -> None:
+def test_counts_show_how_strictly_the_rate_limit_was_kept() -> None:
     with EndpointProcess(api_keys=["a", "b"], options=["--rate-limit", "2/60s"]) as endpoint:
         for key in ("a", "a", "a", "a", "b", "unknown"):
             upload(endpoint, key=key)
@@ -173,7 +173,7 @@ def test_counts_tell_how_strictly_the_rate_limit_was_kept() -> None:
     assert stats["busiest"] == {keys[0]: 4, keys[4]: 1}
 
 
-def test_a_port_in_use_is_told_in_one_sentence() -> None:
+def test_a_port_in_use_is_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -189,7 +189,7 @@ def test_a_port_in_use_is_told_in_one_sentence() -> None:
     )
 
 
-def test_a_host_that_is_not_ours_is_told_in_one_sentence() -> None:
+def test_a_host_of_another_machine_is_one_sentence() -> None:
     result = subprocess.run(
         [*COMMAND, "--host", "192.0.2.1", "--port=0"], capture_output=True, text=True, check=False
     )
@@ -224,25 +224,25 @@ def test_a_bad_value_names_the_option_and_what_would_be_right(
     assert right in output
 
 
-def test_a_bad_script_names_the_rule_and_its_field(tmp_path: Path) -> None:
-    script = tmp_path / "script.json"
-    script.write_text(
+def test_a_bad_file_of_rules_names_the_rule_and_its_field(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text(
         '{"rules": [{"fault": "html"}, {"fault": "delay"}, {"fault": "trickle", "x": 1}]}'
     )
-    output = refused("--rules", str(script))
+    output = refused("--rules", str(rules))
 
     assert "rules.1.delay.seconds: Field required" in output
     assert "rules.2.trickle.x: Extra inputs are not permitted" in output
 
 
-def test_a_script_that_is_no_json_is_told_so(tmp_path: Path) -> None:
-    script = tmp_path / "script.json"
-    script.write_text("{rules: []}")
+def test_a_file_of_rules_that_is_not_json_is_reported(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text("{rules: []}")
 
-    assert "Invalid JSON: key must be a string" in refused("--rules", str(script))
+    assert "Invalid JSON: key must be a string" in refused("--rules", str(rules))
 
 
-def test_rules_that_would_never_apply_are_told() -> None:
+def test_rules_that_would_never_apply_are_refused() -> None:
     output = refused("--fault", "bot-1 500", "--fault", "bot-1 404")
 
     assert "rules.1: would never apply" in output

@@ -1,4 +1,4 @@
-"""What the stand-in takes and refuses when nothing told it to misbehave."""
+"""What the sandbox endpoint accepts and refuses without a rule."""
 
 from __future__ import annotations
 
@@ -63,19 +63,19 @@ def test_a_good_upload_is_remembered(endpoint: EndpointProcess) -> None:
     assert (arrival.size, arrival.stored, arrival.overlapped) == (len(SQUARE), True, False)
 
 
-def test_the_last_picture_wins(endpoint: EndpointProcess) -> None:
+def test_the_last_image_wins(endpoint: EndpointProcess) -> None:
     upload(endpoint)
-    upload(endpoint, picture=image(9, 9))
+    upload(endpoint, content=image(9, 9))
 
     assert endpoint.image("bot-1") == image(9, 9)
 
 
-def test_a_jpeg_is_taken(endpoint: EndpointProcess) -> None:
+def test_a_jpeg_is_accepted(endpoint: EndpointProcess) -> None:
     assert upload(endpoint, "bot-1", image(8, 8, "JPEG"), "image/jpeg").status_code == 200
 
 
-def test_a_picture_one_byte_under_the_limit_is_taken(endpoint: EndpointProcess) -> None:
-    assert upload(endpoint, picture=PADDED).status_code == 200
+def test_an_image_one_byte_under_the_limit_is_accepted(endpoint: EndpointProcess) -> None:
+    assert upload(endpoint, content=PADDED).status_code == 200
 
 
 @pytest.mark.parametrize("chatbot_id", [None, "", " \t", "b" * 1001])
@@ -134,7 +134,7 @@ def test_an_unknown_chatbot_is_not_found(endpoint: EndpointProcess) -> None:
         ),
     ],
 )
-def test_a_bad_picture_is_a_bad_request(
+def test_a_bad_image_is_a_bad_request(
     endpoint: EndpointProcess, files: dict[str, Any], why: str
 ) -> None:
     response = upload(endpoint, files=files)
@@ -175,7 +175,7 @@ def test_a_form_without_its_end_is_a_bad_request(endpoint: EndpointProcess) -> N
 
 
 def test_a_part_without_end_is_not_kept_in_memory(endpoint: EndpointProcess) -> None:
-    assert upload(endpoint, picture=bytes(9 * 2**20)).status_code == 413
+    assert upload(endpoint, content=bytes(9 * 2**20)).status_code == 413
 
 
 @pytest.mark.parametrize(

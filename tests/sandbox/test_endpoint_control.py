@@ -1,4 +1,4 @@
-"""Steering and questioning the stand-in: its log, its counts, its rules."""
+"""The control API of the sandbox endpoint: its log, counts, rules and keys."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def eventually(endpoint: EndpointProcess, name: str, value: int) -> None:
         time.sleep(0.01)
 
 
-def test_arrivals_are_in_order_and_can_be_asked_for_from_a_number_on(
+def test_arrivals_are_in_order_and_start_after_any_number(
     endpoint: EndpointProcess,
 ) -> None:
     for chatbot_id in ("a", "b", "c"):
@@ -77,7 +77,7 @@ def test_an_arrivals_times_are_in_order_and_on_both_clocks(endpoint: EndpointPro
 def test_the_log_is_bounded_and_counts_go_on(endpoint: EndpointProcess) -> None:
     with connect(endpoint) as connection:
         for _ in range(1_110):
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: stand-in\r\n\r\n")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: sandbox\r\n\r\n")
             connection.recv(65_536)
 
     numbers = [each.number for each in endpoint.arrivals()]
@@ -235,7 +235,7 @@ def test_a_wrong_change_of_keys_is_refused_and_not_repeated(
     assert "canary" not in response.text
 
 
-def test_a_picture_comes_back_with_its_content_type(endpoint: EndpointProcess) -> None:
+def test_an_image_comes_back_with_its_content_type(endpoint: EndpointProcess) -> None:
     upload(endpoint)
     response = call(endpoint, "GET", "image", params={"chatbot_id": "bot-1"})
 
@@ -317,7 +317,7 @@ def test_one_wrong_rule_keeps_out_all_of_its_request(endpoint: EndpointProcess) 
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"rule": []}'])
-def test_what_is_no_script_is_refused(endpoint: EndpointProcess, body: bytes) -> None:
+def test_what_is_no_document_of_rules_is_refused(endpoint: EndpointProcess, body: bytes) -> None:
     response = call(endpoint, "POST", "rules", data=body)
 
     assert response.status_code == 400
@@ -334,7 +334,7 @@ def test_what_is_no_script_is_refused(endpoint: EndpointProcess, body: bytes) ->
         ("POST", "stats", 404),
     ],
 )
-def test_a_wrong_control_call_is_told_so_and_is_not_logged(
+def test_a_wrong_control_call_is_refused_and_not_logged(
     endpoint: EndpointProcess, method: str, path: str, status: int
 ) -> None:
     response = call(endpoint, method, path)

@@ -1,4 +1,4 @@
-"""How the tests of the stand-in speak to it. No tests here."""
+"""How the tests call the sandbox endpoint. No tests here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD_REQUEST = {"message": "Invalid request data"}
 
 
 def image(width: int, height: int, kind: str = "PNG", **options: Any) -> bytes:
-    """A picture of these sides."""
+    """An image of these sides."""
     buffer = BytesIO()
     Image.new("RGB", (width, height), (width % 256, height % 256, 0)).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -31,7 +31,7 @@ SQUARE = image(8, 8)
 def prepared(
     endpoint: EndpointProcess,
     chatbot_id: str | None = "bot-1",
-    picture: bytes = SQUARE,
+    content: bytes = SQUARE,
     content_type: str = "image/png",
     *,
     key: str | None = None,
@@ -41,7 +41,7 @@ def prepared(
     whole: dict[str, Any] = {
         "headers": {"Authorization": f"Bearer {key or endpoint.api_key}"},
         "data": {} if chatbot_id is None else {"chatbotId": chatbot_id},
-        "files": {"profilePictureFile": ("face.png", picture, content_type)},
+        "files": {"profilePictureFile": ("face.png", content, content_type)},
     }
     return requests.Request("POST", endpoint.url + PATH, **whole | changes).prepare()
 
@@ -61,7 +61,7 @@ def connect(endpoint: EndpointProcess) -> socket.socket:
 def on_the_wire(request: requests.PreparedRequest) -> bytes:
     """The bytes of a request."""
     assert isinstance(request.body, bytes)
-    lines = [f"POST {PATH} HTTP/1.1", "Host: stand-in"]
+    lines = [f"POST {PATH} HTTP/1.1", "Host: sandbox"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + request.body
 

@@ -1,4 +1,4 @@
-"""How the stand-in misbehaves, seen from the other end of the connection."""
+"""The faults of the sandbox endpoint, as a client sees them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def receive(connection: socket.socket, up_to: bytes) -> bytes:
     return received
 
 
-def test_a_status_applies_as_often_as_told_then_uploads_succeed(
+def test_a_status_applies_as_often_as_its_rule_says(
     endpoint: EndpointProcess,
 ) -> None:
     endpoint.add_rule("bot-1", "status", status=500, times=2)
@@ -64,7 +64,7 @@ def test_a_status_applies_as_often_as_told_then_uploads_succeed(
     assert [each.fault for each in endpoint.arrivals()] == ["status", "status", None, None]
 
 
-def test_a_refused_picture_is_not_taken(endpoint: EndpointProcess) -> None:
+def test_a_refused_image_is_not_stored(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("bot-1", "status", status=500)
     upload(endpoint)
 
@@ -72,10 +72,10 @@ def test_a_refused_picture_is_not_taken(endpoint: EndpointProcess) -> None:
     assert not endpoint.arrivals()[0].stored
 
 
-def test_a_bad_picture_is_not_taken_whatever_is_answered(endpoint: EndpointProcess) -> None:
+def test_a_bad_image_is_not_stored_whatever_the_response(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("bot-1", "status", status=200)
 
-    assert upload(endpoint, picture=image(9, 8)).status_code == 200
+    assert upload(endpoint, content=image(9, 8)).status_code == 200
     assert endpoint.image("bot-1") is None
 
 
@@ -157,7 +157,7 @@ def test_the_envelope_can_be_that_of_v2(endpoint: EndpointProcess) -> None:
     assert upload(endpoint).json()["error"]["code"] == "AUTH_INVALID_API_KEY"
 
 
-def test_body_content_type_and_headers_can_be_told(endpoint: EndpointProcess) -> None:
+def test_a_rule_sets_body_content_type_and_headers(endpoint: EndpointProcess) -> None:
     headers = {"X-Request-Id": "42", "content-type": "text/plain"}
     endpoint.add_rule("*", "status", status=418, body="tea", headers=headers, times=1)
     endpoint.add_rule("*", "status", status=200, body=["a"], content_type="application/x")
@@ -218,7 +218,7 @@ def test_a_redirect_leads_back_so_that_following_it_shows(endpoint: EndpointProc
     ]
 
 
-def test_a_redirect_leads_where_it_is_told(endpoint: EndpointProcess) -> None:
+def test_a_redirect_leads_to_its_location(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "status", status=307, headers={"Location": "http://127.0.0.1:9/"})
 
     assert upload(endpoint).headers["Location"] == "http://127.0.0.1:9/"
@@ -242,7 +242,7 @@ def test_invalid_json_is_a_success_that_cannot_be_parsed(endpoint: EndpointProce
     assert endpoint.image("bot-1") == SQUARE
 
 
-def test_a_delay_takes_the_picture_and_answers_late_as_usual(endpoint: EndpointProcess) -> None:
+def test_a_delay_stores_the_image_and_responds_late_as_usual(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "delay", seconds=0.3, times=2)
     response = upload(endpoint)
 
@@ -251,10 +251,10 @@ def test_a_delay_takes_the_picture_and_answers_late_as_usual(endpoint: EndpointP
     assert arrival.body_at
     assert arrival.answered_at
     assert arrival.answered_at - arrival.body_at >= 0.3
-    assert upload(endpoint, picture=image(9, 8)).status_code == 400
+    assert upload(endpoint, content=image(9, 8)).status_code == 400
 
 
-def test_a_client_that_gives_up_on_a_delay_finds_its_picture_taken(
+def test_a_client_that_gives_up_on_a_delay_finds_its_image_stored(
     endpoint: EndpointProcess,
 ) -> None:
     endpoint.add_rule("*", "delay", seconds=60)
@@ -282,7 +282,7 @@ def test_a_delay_holds_up_nobody_else(endpoint: EndpointProcess) -> None:
         assert statuses(endpoint, "bot-2", 1) == [200]
 
 
-def test_a_body_drips_after_its_headers(endpoint: EndpointProcess) -> None:
+def test_a_body_trickles_after_its_headers(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "trickle", seconds=60, status=500)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
@@ -293,7 +293,7 @@ def test_a_body_drips_after_its_headers(endpoint: EndpointProcess) -> None:
             connection.recv(1)
 
 
-def test_headers_drip(endpoint: EndpointProcess) -> None:
+def test_headers_trickle(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "trickle", seconds=0.1, part="headers")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
@@ -305,7 +305,7 @@ def test_headers_drip(endpoint: EndpointProcess) -> None:
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_a_dripped_answer_is_whole_in_the_end(endpoint: EndpointProcess, part: str) -> None:
+def test_a_trickled_response_is_complete_in_the_end(endpoint: EndpointProcess, part: str) -> None:
     endpoint.add_rule("*", "trickle", seconds=0.0001, part=part)
     response = upload(endpoint)
 
@@ -314,9 +314,9 @@ def test_a_dripped_answer_is_whole_in_the_end(endpoint: EndpointProcess, part: s
     assert endpoint.image("bot-1") == SQUARE
 
 
-def test_a_reset_comes_in_the_middle_of_the_picture(endpoint: EndpointProcess) -> None:
+def test_a_reset_comes_in_the_middle_of_the_image(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "reset")
-    request = on_the_wire(prepared(endpoint, picture=LARGE))
+    request = on_the_wire(prepared(endpoint, content=LARGE))
     with connect(endpoint) as connection:
         connection.sendall(request[: len(request) // 2])
 
@@ -335,9 +335,9 @@ def test_a_small_upload_is_reset_too(endpoint: EndpointProcess) -> None:
             connection.recv(1)
 
 
-def test_a_close_before_the_picture_is_read(endpoint: EndpointProcess) -> None:
+def test_a_close_before_the_image_is_read(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "close_before_read")
-    request = on_the_wire(prepared(endpoint, picture=LARGE))
+    request = on_the_wire(prepared(endpoint, content=LARGE))
     with connect(endpoint) as connection:
         connection.sendall(request[: request.index(LARGE) + 1_000])
 
@@ -346,7 +346,7 @@ def test_a_close_before_the_picture_is_read(endpoint: EndpointProcess) -> None:
     assert (arrival.chatbot_id, arrival.status, arrival.sha256) == ("bot-1", None, None)
 
 
-def test_a_close_after_the_picture_was_taken(endpoint: EndpointProcess) -> None:
+def test_a_close_after_the_image_was_stored(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "close_after_accept", times=1)
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
@@ -360,15 +360,15 @@ def test_a_close_after_the_picture_was_taken(endpoint: EndpointProcess) -> None:
     assert statuses(endpoint, "bot-1", 1) == [200]
 
 
-def test_a_bad_picture_is_not_taken_before_a_close(endpoint: EndpointProcess) -> None:
+def test_a_bad_image_is_not_stored_before_a_close(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "close_after_accept")
     with pytest.raises(requests.ConnectionError):
-        upload(endpoint, picture=image(9, 8))
+        upload(endpoint, content=image(9, 8))
 
     assert endpoint.image("bot-1") is None
 
 
-def test_a_cut_response_is_shorter_than_it_says(endpoint: EndpointProcess) -> None:
+def test_a_truncated_body_is_shorter_than_announced(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "truncated_body")
     with connect(endpoint) as connection:
         connection.sendall(on_the_wire(prepared(endpoint)))
@@ -380,7 +380,7 @@ def test_a_cut_response_is_shorter_than_it_says(endpoint: EndpointProcess) -> No
     assert endpoint.arrivals()[0].answered_at is None
 
 
-def test_a_huge_body_has_the_size_told(endpoint: EndpointProcess) -> None:
+def test_a_huge_body_has_the_size_of_its_rule(endpoint: EndpointProcess) -> None:
     endpoint.add_rule("*", "huge_body", size=3_000_001)
 
     assert len(upload(endpoint).content) == 3_000_001
@@ -411,7 +411,7 @@ def test_an_endless_body_holds_up_nobody_else(endpoint: EndpointProcess) -> None
 
 
 @pytest.mark.parametrize("fault", ["reset", "close_before_read", "close_after_accept"])
-def test_a_picture_that_comes_before_its_chatbot_is_treated_alike(
+def test_an_image_before_its_chatbot_id_has_the_same_faults(
     endpoint: EndpointProcess, fault: str
 ) -> None:
     endpoint.add_rule("bot-1", fault)

@@ -1,4 +1,4 @@
-"""The stand-in's parts that need no server: the rate limit, the log, the picture check."""
+"""Parts of the sandbox endpoint without a server: rate limit, log, image check."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def end(log: RequestLog, arrival: Arrival) -> None:
     log.end(arrival)
 
 
-def memory_of(clock: Clock, image_memory: int = 1_000) -> RequestLog:
+def log_with(clock: Clock, image_memory: int = 1_000) -> RequestLog:
     return RequestLog(10, now=clock, wall=clock, image_memory=image_memory)
 
 
-def take(log: RequestLog, chatbot_id: str, data: bytes) -> None:
+def store(log: RequestLog, chatbot_id: str, data: bytes) -> None:
     log.store(arrive(log, chatbot_id), StoredImage("image/png", data.hex(), data))
 
 
@@ -62,7 +62,7 @@ def test_a_request_is_allowed_when_its_window_holds_fewer_than_the_limit(
     assert limit.busiest["key"] == max(windows, default=0)
 
 
-def test_the_limit_tells_what_is_left_and_when_the_oldest_leaves() -> None:
+def test_the_limit_says_what_remains_and_when_the_oldest_leaves() -> None:
     clock = Clock()
     limit = RateLimit(Rate(2, 10), clock)
 
@@ -78,9 +78,7 @@ def test_the_limit_tells_what_is_left_and_when_the_oldest_leaves() -> None:
     steps=st.lists(st.sampled_from([0, 0.25, 0.5, 1, 3]), min_size=1, max_size=60),
     rate=st.builds(Rate, st.integers(1, 5), st.sampled_from([0.5, 1, 4])),
 )
-def test_who_waits_as_long_as_told_is_allowed_and_who_does_not_is_refused(
-    steps: list[float], rate: Rate
-) -> None:
+def test_waiting_until_the_reset_is_enough_and_less_is_not(steps: list[float], rate: Rate) -> None:
     clock = Clock()
     limit = RateLimit(rate, clock)
     for step in steps:
@@ -115,7 +113,7 @@ def test_each_key_has_its_own_limit() -> None:
 
 
 def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
-    log = memory_of(Clock())
+    log = log_with(Clock())
     closed = log.begin("POST", "/", None)
     log.identify(closed, "bot", lambda: True)
 
@@ -125,7 +123,7 @@ def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
 
 def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> None:
     clock = Clock()
-    log = memory_of(clock)
+    log = log_with(clock)
     first = arrive(log)
     second = log.begin("POST", "/", None)
     clock.now += 1
@@ -138,19 +136,19 @@ def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> No
 
 def test_an_upload_after_another_does_not_overlap() -> None:
     clock = Clock()
-    log = memory_of(clock)
+    log = log_with(clock)
     end(log, arrive(log))
 
     assert not arrive(log).overlapped
 
 
-def test_the_longest_kept_pictures_are_dropped_when_memory_is_full() -> None:
-    log = memory_of(Clock(), image_memory=10)
+def test_the_oldest_images_are_dropped_when_memory_is_full() -> None:
+    log = log_with(Clock(), image_memory=10)
     for chatbot_id in ("a", "b", "a", "c"):
-        take(log, chatbot_id, b"1234")
+        store(log, chatbot_id, b"1234")
 
     kept = {name: log.image(name) for name in "abc"}
-    assert {name: picture and picture.data for name, picture in kept.items()} == {
+    assert {name: stored and stored.data for name, stored in kept.items()} == {
         "a": b"1234",
         "b": None,
         "c": b"1234",
@@ -159,11 +157,11 @@ def test_the_longest_kept_pictures_are_dropped_when_memory_is_full() -> None:
     assert kept["b"].sha256 == b"1234".hex()
 
 
-def test_a_picture_that_replaces_another_takes_its_room() -> None:
-    log = memory_of(Clock(), image_memory=10)
-    take(log, "other", b"12")
+def test_an_image_that_replaces_another_takes_its_memory() -> None:
+    log = log_with(Clock(), image_memory=10)
+    store(log, "other", b"12")
     for _ in range(100):
-        take(log, "bot", b"12345678")
+        store(log, "bot", b"12345678")
 
     other = log.image("other")
     assert other
@@ -188,10 +186,10 @@ def test_a_bomb_is_neither_decoded_nor_warned_of() -> None:
 
 
 @given(st.sampled_from(["PNG", "JPEG"]), st.data())
-def test_a_damaged_picture_raises_nothing(kind: str, data: st.DataObject) -> None:
-    picture = bytearray(image(8, 8, kind))
+def test_a_damaged_image_raises_nothing(kind: str, data: st.DataObject) -> None:
+    damaged = bytearray(image(8, 8, kind))
     for _ in range(data.draw(st.integers(1, 8))):
-        picture[data.draw(st.integers(8, len(picture) - 1))] = data.draw(st.integers(0, 255))
-    del picture[data.draw(st.integers(8, len(picture))) :]
+        damaged[data.draw(st.integers(8, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    del damaged[data.draw(st.integers(8, len(damaged))) :]
 
-    image_problem(bytes(picture), f"image/{kind.lower()}")
+    image_problem(bytes(damaged), f"image/{kind.lower()}")

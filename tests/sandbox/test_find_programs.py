@@ -1,4 +1,4 @@
-"""What `scripts/find_programs.py` installs and tells, on a Debian made of small programs."""
+"""What `scripts/find_programs.py` installs and prints, on a Debian made of small programs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
     return Debian(tmp_path, monkeypatch)
 
 
-def test_a_server_that_is_there_is_told_and_nothing_installed(
+def test_an_installed_server_is_printed_and_nothing_installed(
     debian: Debian, capsys: pytest.CaptureFixture[str]
 ) -> None:
     debian.has_redis()
@@ -90,14 +90,14 @@ def test_a_policy_that_was_there_is_left_alone(debian: Debian) -> None:
     assert debian.policy.exists()
 
 
-def test_an_installation_that_fails_is_told_and_is_no_error_on_a_desk(
+def test_a_failed_installation_is_no_error_outside_ci(
     debian: Debian, capsys: pytest.CaptureFixture[str]
 ) -> None:
     debian.has_apt_get("echo 'E: Unable to fetch some archives'; exit 100")
     assert find_programs.main() == 0
-    told = capsys.readouterr().out
-    assert "could not install it:\nE: Unable to fetch" in told
-    assert "will be skipped: no redis-server 6.2 or newer found" in told
+    output = capsys.readouterr().out
+    assert "could not install it:\nE: Unable to fetch" in output
+    assert "will be skipped: no redis-server 6.2 or newer found" in output
     assert not debian.policy.exists()
 
 
@@ -145,5 +145,5 @@ def test_a_missing_prometheus_is_an_error_in_ci_alone(
     monkeypatch.setenv("CI", "true" if is_ci else "")
     assert find_programs.main() == is_ci
     fate = "cannot run" if is_ci else "will be skipped"
-    told = capsys.readouterr().out
-    assert f"prometheus: the tests of deploy/ {fate}: there is no prometheus" in told
+    output = capsys.readouterr().out
+    assert f"prometheus: the tests of deploy/ {fate}: there is no prometheus" in output

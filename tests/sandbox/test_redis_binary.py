@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 REDIS = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=d2bb"
 
 
-def program(path: Path, told: str = REDIS) -> Path:
-    """A server that can do nothing but tell its version."""
+def program(path: Path, printed: str = REDIS) -> Path:
+    """A server that only prints its version."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho '{told}'\n")
+    path.write_text(f"#!/bin/sh\necho '{printed}'\n")
     path.chmod(0o755)
     return path
 
@@ -37,14 +37,14 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_server_asked_for_comes_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_named_server_comes_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(elsewhere / "usr" / "redis-server")
     asked = program(elsewhere / "venv" / "bin" / "my-redis")
     monkeypatch.setenv("FACELIFT_REDIS_SERVER", str(asked))
     assert find_redis_server() == asked
 
 
-def test_a_server_asked_for_in_vain_is_an_error(
+def test_a_named_server_that_is_missing_is_an_error(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(elsewhere / "usr" / "redis-server")
@@ -102,7 +102,7 @@ def test_where_there_is_no_server_it_is_said_what_to_install() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "version"),
+    ("printed", "version"),
     [
         (REDIS, (7, 0, 15)),
         ("Redis server v=6.2.14 sha=0:0 malloc=libc bits=64 build=1", (6, 2, 14)),
@@ -111,10 +111,10 @@ def test_where_there_is_no_server_it_is_said_what_to_install() -> None:
         ("", None),
     ],
 )
-def test_a_server_tells_its_version(
-    tmp_path: Path, told: str, version: tuple[int, int, int] | None
+def test_a_server_prints_its_version(
+    tmp_path: Path, printed: str, version: tuple[int, int, int] | None
 ) -> None:
-    assert version_of(program(tmp_path / "redis-server", told)) == version
+    assert version_of(program(tmp_path / "redis-server", printed)) == version
 
 
 def test_a_program_that_cannot_be_run_has_no_version(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_server_that_is_too_old_is_passed_over(elsewhere: Path) -> None:
     assert find_redis_server() == newer
 
 
-def test_a_server_asked_for_that_is_too_old_is_an_error(
+def test_a_named_server_that_is_too_old_is_an_error(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(elsewhere / "usr" / "redis-server")

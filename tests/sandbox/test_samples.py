@@ -69,8 +69,8 @@ def test_samples_are_the_same_every_time(
 def test_the_large_one_is_a_square_of_more_than_1_2_megabytes(folder: Path) -> None:
     path = folder / "grainy.png"
     assert path.stat().st_size > 1_200_000
-    with Image.open(path) as picture:
-        assert picture.width == picture.height
+    with Image.open(path) as image:
+        assert image.width == image.height
 
 
 @pytest.mark.usefixtures("samples")
@@ -84,7 +84,7 @@ def test_the_bomb_is_a_real_one(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("samples")
-def test_the_turned_one_stands_upright_where_exif_is_heeded(folder: Path) -> None:
+def test_the_turned_one_stands_upright_with_its_exif_orientation(folder: Path) -> None:
     with Image.open(folder / "mint.jpg") as lying:
         assert lying.getexif()[0x0112] == 6
         upright = lying.transpose(Image.Transpose.ROTATE_270)
