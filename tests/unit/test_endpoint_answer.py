@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facelift.codes import OutcomeCode
 from facelift.ledger.replies import Quota
-from worker.endpoint.answer import Answer, Receipt, judge
+from worker.endpoint.answer import Receipt, judge
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.redact import presentable
 from worker.errors import DeliveryFailed, DeliveryRefused, Failure, RateLimited
@@ -26,7 +26,7 @@ def judged(
     status: int, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> Receipt | Failure:
     try:
-        return judge(Answer(status, headers or {}, body), url=URL, api_key=KEY, now=NOW)
+        return judge(status, headers or {}, body, url=URL, api_key=KEY, now=NOW)
     except Failure as failure:
         return failure
 

@@ -22,21 +22,6 @@ _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the endpoint answered.
-
-    Attributes:
-        status: HTTP status.
-        headers: looked up in any case.
-        body: as much of it as was read.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     """The endpoint accepted the image.
 
@@ -53,23 +38,27 @@ class Receipt:
     quota: Quota | None = None
 
 
-def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
-    """The receipt that the answer stands for.
+def judge(
+    status: int, headers: Mapping[str, str], body: bytes, *, url: str, api_key: str, now: float
+) -> Receipt:
+    """The receipt that an answer stands for.
 
     Args:
-        answer: to a request to `url` that carried `api_key`.
+        status: HTTP status.
+        headers: looked up in any case.
+        body: as much of it as was read.
         url: where the request went.
-        api_key: kept out of every sentence.
+        api_key: of the request; kept out of every sentence.
         now: Unix seconds.
 
     Raises:
-        DeliveryRefused: the answer is a final no.
-        DeliveryFailed: the endpoint broke.
+        DeliveryRefused: the endpoint refused the upload.
+        DeliveryFailed: it failed.
         RateLimited: it asked for a pause.
     """
-    status, quota = answer.status, read_quota(answer.headers, now)
+    quota = read_quota(headers, now)
     code = OutcomeCode.of_status(status)
-    envelope = _parse(answer.body)
+    envelope = _parse(body)
     said = presentable(_message(envelope), api_key)
     sentence = _sentence(f"The endpoint answered {status}", said or _PHRASES.get(status, ""))
     match status // 100:
@@ -79,11 +68,11 @@ def judge(answer: Answer, *, url: str, api_key: str, now: float) -> Receipt:
             sentence = f"Delivered ({status}), without the documented confirmation."
             return Receipt(status, sentence, confirmed=False, quota=quota)
         case 3:
-            host = _redirect_host(answer.headers.get("Location", ""), url, api_key)
+            host = _redirect_host(headers.get("Location", ""), url, api_key)
             sentence = f"The endpoint redirects{host and f' to {host}'} ({status}); not followed."
             raise DeliveryRefused(code, sentence, http_status=status, quota=quota)
         case 4 if code is OutcomeCode.RATE_LIMITED:
-            pause = requested_pause(answer.headers, now)
+            pause = requested_pause(headers, now)
             raise RateLimited(code, sentence, retry_after=pause, quota=quota)
         case 4 if not code.is_retryable:
             raise DeliveryRefused(code, sentence, http_status=status, quota=quota)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from facelift.codes import OutcomeCode
-from worker.endpoint.answer import Answer, judge
+from worker.endpoint.answer import judge
 from worker.endpoint.faults import cause, translate
 from worker.endpoint.request import UploadRequests
 from worker.errors import DeliveryRefused, LeaseLost
@@ -17,9 +17,9 @@ from worker.http import Fault, HttpClient, NoAnswer, RequestLimits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import PreparedRequest
-
     from worker.endpoint.answer import Receipt
+    from worker.errors import DeliveryFailed
+    from worker.http import Answer
     from worker.images.validate import ValidImage
 
 _PATH = "/api/v1/upload-chatbot-profile-picture"
@@ -97,10 +97,18 @@ class EndpointClient:
             image, chatbot_id=chatbot_id, file_name=file_name, api_key=api_key
         )
         try:
-            answer = self._exchange(request, check)
+            with self._http.send(request, check) as answer:
+                body = self._read(answer)
         except NoAnswer as error:
-            raise translate(error, host=self._host, limits=self._limits) from cause(error, api_key)
-        return judge(answer, url=self._url, api_key=api_key, now=self._now())
+            raise self._failure(error) from cause(error, api_key)
+        return judge(
+            answer.status,
+            answer.headers,
+            body,
+            url=self._url,
+            api_key=api_key,
+            now=self._now(),
+        )
 
     def reach(self) -> None:
         """Connect as for a delivery, through a proxy and TLS too, and send nothing.
@@ -111,18 +119,19 @@ class EndpointClient:
         try:
             self._http.reach()
         except NoAnswer as error:
-            raise translate(error, host=self._host, limits=self._limits) from cause(error, "")
+            raise self._failure(error) from cause(error, "")
 
     def close(self) -> None:
         """Close all connections; for when no delivery is under way."""
         self._http.close()
 
-    def _exchange(self, request: PreparedRequest, check: Callable[[], None]) -> Answer:
-        with self._http.send(request, check) as response:
-            try:
-                body = response.read(self._limits.response_bytes)
-            except NoAnswer as error:
-                if response.status // 100 == 2 or error.fault is Fault.OVERDUE:  # noqa: PLR2004 - 2xx
-                    raise
-                body = b""  # a refusal counts with or without its explanation
-            return Answer(response.status, response.headers, body)
+    def _read(self, answer: Answer) -> bytes:
+        try:
+            return answer.read(self._limits.response_bytes)
+        except NoAnswer as error:
+            if answer.status // 100 == 2 or error.fault is Fault.OVERDUE:  # noqa: PLR2004 - 2xx
+                raise
+            return b""  # a refusal counts with or without its explanation
+
+    def _failure(self, error: NoAnswer) -> DeliveryFailed:
+        return translate(error, host=self._host, limits=self._limits)

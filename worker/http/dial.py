@@ -68,19 +68,18 @@ class Dialler:
             OSError, UnicodeError: the name cannot be resolved, or the host not be reached.
         """
         addresses = self._allowed(self._lookup.addresses(host, port, exchange.left()))
-        for others in range(len(addresses) - 1, -1, -1):
+        failed = OSError()
+        for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
             seconds = min(exchange.limits.connect, exchange.left() / (others + 1))
             try:
-                return self._connect(addresses[-1 - others], port, seconds)
+                return self._connect(address, port, seconds)
             except OSError as error:
-                if others:
-                    continue
-                if isinstance(error, TimeoutError):
-                    exchange.left()
-                    raise ConnectTimedOut("timed out") from error
-                # Without its number, by which urllib3 takes some for an early answer.
-                raise NotConnected(None, error.strerror) from error
-        raise AssertionError  # the last address was connected to, or raised
+                failed = error
+        exchange.left()
+        if isinstance(failed, TimeoutError):
+            raise ConnectTimedOut("timed out") from failed
+        # Without its number, by which urllib3 takes some for an early answer.
+        raise NotConnected(None, failed.strerror) from failed
 
     def _allowed(self, found: Sequence[str]) -> Sequence[str]:
         if self._reaches is None:
