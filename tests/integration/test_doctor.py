@@ -110,7 +110,7 @@ def test_without_a_worker_a_pool_fails_and_the_rest_is_reported() -> None:
     assert said.exit_code == Exit.ERROR
     assert "FAIL  Workers      there is none\n" in said.stdout
     assert "-> start one: facelift worker\n" in said.stdout
-    assert "SKIP  Worker       no worker is set up here" in said.stdout
+    assert "SKIP  Worker       no worker is configured here" in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 80
 
 

@@ -185,7 +185,7 @@ def test_fit_overwrites_only_when_forced() -> None:
     Path("out.png").write_bytes(b"precious")
     said = facelift("fit", "wide.png", "-o", "out.png")
     assert said.exit_code == 2
-    assert said.stderr == "facelift: out.png is there already; --force overwrites it\n"
+    assert said.stderr == "facelift: out.png exists already; --force overwrites it\n"
     assert Path("out.png").read_bytes() == b"precious"
     assert facelift("fit", "wide.png", "-o", "out.png", "--force").exit_code == 0
     assert Path("out.png").read_bytes() != b"precious"

@@ -1,4 +1,4 @@
-"""What `facelift doctor` checks where workers run: settings, keys, endpoint, image stores."""
+"""Checks of `facelift doctor` on worker hosts: settings, API keys, endpoint, image stores."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from facelift.cli.checks.findings import Finding
     from worker.settings.model import Settings
 
-_NOWHERE = "facelift-doctor/there-is-no-such-picture.png"
+_NOWHERE = "facelift-doctor/there-is-no-such-image.png"
 
 
 def checks() -> Iterator[Finding]:
-    """Check all that a worker with this environment needs but Redis."""
+    """Check what a worker with this environment needs, except Redis."""
     if not accounts_with_key(os.environ) and not os.environ.get("FACELIFT_IMAGE_STORES"):
         yield skip(
             "Worker",
-            "no worker is set up here: there are neither API keys nor image stores",
+            "no worker is configured here: there are neither API keys nor image stores",
             "run it with a worker's environment to check endpoint and stores too",
         )
         return
@@ -39,7 +39,7 @@ def checks() -> Iterator[Finding]:
         for problem in invalid.problems:
             yield fail("Settings", problem, "correct the variable; see facelift worker --settings")
         return
-    yield ok("Settings", f"valid; keys of {', '.join(sorted(settings.api_keys))}")
+    yield ok("Settings", f"valid; API keys of {', '.join(sorted(settings.api_keys))}")
     for warning in unknown_variables(os.environ):
         yield warn("Settings", warning, "remove it, or correct its name")
     yield _endpoint(settings)
@@ -66,11 +66,11 @@ def _endpoint(settings: Settings) -> Finding:
     finally:
         client.close()
     took = time.monotonic() - began
-    return ok("Endpoint", f"{settings.endpoint_url} takes connections, in {1000 * took:.0f} ms")
+    return ok("Endpoint", f"{settings.endpoint_url} accepts connections, in {1000 * took:.0f} ms")
 
 
 def _store(name: str, url: str, timeout: float) -> Finding:
-    """Ask it for a picture that is not there: who says so can be read."""
+    """Read an image that does not exist: a store that says so can be read."""
     check = f"Store {name}"
     advice = "see docs/stores.md"
     try:
@@ -82,6 +82,6 @@ def _store(name: str, url: str, timeout: float) -> Finding:
         return fail(check, failure.sentence, advice)
     except ImageRejected as rejected:
         if rejected.code is not OutcomeCode.IMAGE_NOT_FOUND:
-            told = f"answers, but of a picture that is not there: {rejected.sentence}"
-            return warn(check, told, f"well if it may not be listed; else {advice}")
+            answer = f"answers, but for an image that does not exist: {rejected.sentence}"
+            return warn(check, answer, f"fine if the store may not be listed; else {advice}")
     return ok(check, "can be read")

@@ -1,8 +1,7 @@
-"""`facelift worker`: worker processes with our defaults, kept running."""
+"""`facelift worker`: worker processes with our defaults, kept running by a supervisor."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -13,14 +12,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facelift.cli.draw.console import print_json
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
+from worker.monitoring.collectors import PoolCollector, SupervisorCollector
+from worker.monitoring.health import HealthCheck
+from worker.monitoring.logs import configure_logging
+from worker.monitoring.processes import ProcessMetrics
+from worker.monitoring.server import serving
+from worker.runtime.supervisor import Supervisor
+from worker.settings.load import catalogue, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.settings.model import Settings
+
+# A process releases its last jobs 5 s after the time limit of a request; later it is killed.
+_PATIENCE = 15
+_REDIS_SECONDS = 1.0  # that a probe or a scrape waits for Redis
 
 
 @click.command()
@@ -29,7 +40,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Worker processes; one a core is plenty.",
+    help="Worker processes; at most one a core.",
 )
 @click.option(
     "--concurrency",
@@ -54,53 +65,46 @@ def worker(
 ) -> None:
     """Run worker processes until stopped.
 
-    Settings come from the environment; the least is an API key and where images lie:
+    Settings come from the environment. At least an API key and an image store are needed:
 
     \b
       FACELIFT_API_KEY_FILE=/run/secrets/chatbase \\
       FACELIFT_IMAGE_STORES=media=file:///srv/media facelift worker
 
     To scale, start more workers, here or on other machines, against the same Redis.
-    SIGTERM or Ctrl-C finishes what is in flight; a second one hands it back at once.
+    SIGTERM or Ctrl-C lets running jobs end; a second one releases them at once.
     """  # noqa: D301 - click wants the escape, not the backslash
-    # Heavy, and not needed for --help.
-    from worker.monitoring.logs import configure_logging  # noqa: PLC0415
-    from worker.settings.load import catalogue, load  # noqa: PLC0415
-
-    if show_settings and as_json:
-        click.echo(json.dumps([asdict(doc) for doc in catalogue()]))
-        return
     if show_settings:
-        for doc in catalogue():
-            default = "" if doc.default is None else f" [{doc.default}]"
-            click.echo(f"{doc.name}{default}\n    {doc.meaning}")
+        _list_settings(as_json=as_json)
         return
     if concurrency:
         os.environ["FACELIFT_CONCURRENCY"] = str(concurrency)
     settings = load(os.environ)
     configure_logging(log_level.upper(), settings.log_format)
-    # -P: a folder named `worker` or `tasks` where we are started is not ours.
+    # -P: a `tasks.py` or `worker/` in the current folder is somebody else's.
     exit_code = _supervise(settings, (sys.executable, "-P", "-m", "worker", log_level), processes)
-    # Python lets go of its handlers while it ends; a signal then would decide the exit code.
+    # While Python exits, its own handlers are gone, and a signal would decide the exit code.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(exit_code)
 
 
-def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:
-    from worker.runtime.supervisor import Supervisor  # noqa: PLC0415 - as above
+def _list_settings(*, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(doc) for doc in catalogue()])
+        return
+    for doc in catalogue():
+        default = "" if doc.default is None else f" [{doc.default}]"
+        click.echo(f"{doc.name}{default}\n    {doc.meaning}")
 
+
+def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:
     patience = settings.request_timeout + _PATIENCE
     if settings.metrics_port is None:
         return Supervisor(command, processes, patience).run()
-
-    from worker.monitoring.collectors import PoolCollector, SupervisorCollector  # noqa: PLC0415 - the same
-    from worker.monitoring.health import HealthCheck  # noqa: PLC0415 - the same
-    from worker.monitoring.processes import ProcessMetrics  # noqa: PLC0415 - the same
-    from worker.monitoring.server import serving  # noqa: PLC0415 - the same
-
+    url = settings.redis_url.get_secret_value()
     with (
-        connect(settings.redis_url.get_secret_value(), retries=0, patience=_PROBE) as redis,
+        connect(url, retries=0, patience=_REDIS_SECONDS) as redis,
         ProcessMetrics() as process_metrics,
     ):
         store = JobStore(redis, keys=Keys(settings.key_prefix))
@@ -124,8 +128,3 @@ def _supervise(settings: Settings, command: Sequence[str], processes: int) -> in
         health = HealthCheck(store, socket.gethostname(), lambda: supervisor.running, processes)
         with serving(settings.metrics_host, settings.metrics_port, collectors, health):
             return supervisor.run()
-
-
-# A process hands back what is left 5 s after a request's limit; then it is killed.
-_PATIENCE = 15
-_PROBE = 1.0  # seconds that a probe or a scrape waits for Redis
