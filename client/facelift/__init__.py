@@ -1,13 +1,19 @@
-"""What a producer imports: the contract and the ledger of Facelift.
+"""Enqueue uploads of chatbot profile pictures, and read their outcomes.
 
-`UploadClient` enqueues and asks; `JobRecord` is what it answers of a job, and
-`PoolStatus` of breaker, pauses and accounts. Nothing here reads an image or
-speaks to the endpoint: that is the `worker` package.
+    from facelift import UploadClient
+
+    client = UploadClient.from_env()  # FACELIFT_REDIS_URL
+    job = client.enqueue("5QHA6VB-DIAbBhxwqxfdi", "media:bots/42.png")
+    record = client.wait(job.id, timeout=60)
+
+`AsyncUploadClient` does the same for asyncio. Everything else here is what they take, return
+or raise.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.batch import BatchStatus
@@ -25,22 +31,31 @@ from facelift.job import UploadJob
 from facelift.operations.batches import BatchCancellation, BatchTimeout
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
+from facelift.queries import Outcome, Page
 from facelift.record import JobRecord
-from facelift.status.pool import PoolStatus
+from facelift.status.pool import AccountStatus, BreakerState, Event, EventKind, Pause, PoolStatus
+from facelift.status.server import ServerStatus
+from facelift.status.worker import WorkerStatus
 
 if TYPE_CHECKING:
+    from facelift.aio import AsyncUploadClient
     from facelift.client import UploadClient
 
 __all__ = [
+    "AccountStatus",
+    "AsyncUploadClient",
     "Attempt",
     "BatchCancellation",
     "BatchNotFound",
     "BatchStatus",
     "BatchTimeout",
+    "BreakerState",
     "Cancellation",
     "Decision",
     "EnqueueInterrupted",
     "Enqueued",
+    "Event",
+    "EventKind",
     "FaceliftError",
     "IdempotencyConflict",
     "InvalidJob",
@@ -50,19 +65,25 @@ __all__ = [
     "JobState",
     "LedgerRefused",
     "LedgerUnavailable",
+    "Outcome",
     "OutcomeCode",
+    "Page",
+    "Pause",
     "PoolStatus",
+    "ServerStatus",
     "UploadClient",
     "UploadJob",
     "WaitReason",
     "WaitTimeout",
+    "WorkerStatus",
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
-    """Import `UploadClient` at its first use: `facelift --help` needs no Redis client."""
-    if name != "UploadClient":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from facelift.client import UploadClient  # noqa: PLC0415 - see above
+if not TYPE_CHECKING:  # to a type checker it would say that every name exists
 
-    return UploadClient
+    def __getattr__(name: str) -> object:
+        """Import a client, and with it redis, at its first use: `facelift --help` needs none."""
+        if name not in {"UploadClient", "AsyncUploadClient"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module("facelift.client" if name == "UploadClient" else "facelift.aio")
+        return getattr(module, name)

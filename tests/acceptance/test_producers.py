@@ -87,8 +87,8 @@ def test_page_is_in_the_index() -> None:
 
 def test_python_page(tmp_path: Path, environ: dict[str, str], endpoint: EndpointProcess) -> None:
     write_files("producers/python.md", tmp_path)
-    told = run(tmp_path, environ, sys.executable, "producer.py")
-    assert told.startswith("succeeded delivered Delivered: ")
+    printed = run(tmp_path, environ, sys.executable, "producer.py")
+    assert printed.startswith("succeeded delivered Delivered: ")
     assert endpoint.image(CHATBOT)
     assert run(tmp_path, environ, sys.executable, "many.py") == "20 delivered\n"
     assert " delivered\n" in run(tmp_path, environ, sys.executable, "outcomes.py")
@@ -134,10 +134,10 @@ print(json.dumps(record))
 def test_django_page(tmp_path: Path, environ: dict[str, str], client: UploadClient) -> None:
     write_files("producers/django.md", tmp_path)
     job = str(uuid.uuid4())
-    told = json.loads(run(tmp_path, environ, sys.executable, "-c", DJANGO, job))
+    printed = json.loads(run(tmp_path, environ, sys.executable, "-c", DJANGO, job))
     record = client.status(job)
     assert record.chatbot_id == "bot-django"
-    assert told == {"state": "succeeded", "outcome": "delivered", "message": record.message}
+    assert printed == {"state": "succeeded", "outcome": "delivered", "message": record.message}
 
 
 FASTAPI = """
@@ -160,17 +160,17 @@ with TestClient(app) as client:
 
 def test_fastapi_page(tmp_path: Path, environ: dict[str, str]) -> None:
     write_files("producers/fastapi.md", tmp_path)
-    told = json.loads(run(tmp_path, environ, sys.executable, "-W", "error", "-c", FASTAPI))
-    assert (told["state"], told["outcome"]) == ("succeeded", "delivered")
+    printed = json.loads(run(tmp_path, environ, sys.executable, "-W", "error", "-c", FASTAPI))
+    assert (printed["state"], printed["outcome"]) == ("succeeded", "delivered")
 
 
 def test_redis_cli_page(tmp_path: Path, environ: dict[str, str], endpoint: EndpointProcess) -> None:
     need("bash", "redis-cli", "base64")
-    told = run_shell("producers/redis-cli.md", tmp_path, environ)
+    printed = run_shell("producers/redis-cli.md", tmp_path, environ)
     assert endpoint.image(CHATBOT)
-    assert "\nsucceeded\ndelivered\nDelivered: " in told  # HMGET
-    assert told.count("finished_at\n") >= 3  # HGETALL, XREAD, XREADGROUP
-    assert told.endswith("\n1\n")  # XACK
+    assert "\nsucceeded\ndelivered\nDelivered: " in printed  # HMGET
+    assert printed.count("finished_at\n") >= 3  # HGETALL, XREAD, XREADGROUP
+    assert printed.endswith("\n1\n")  # XACK
 
 
 def test_node_page_shows_the_example() -> None:
@@ -194,8 +194,8 @@ def test_node_page(
     )
     if done.returncode:
         pytest.skip(f"npm ci failed: {done.stderr[-500:]}")
-    told = run(tmp_path, environ, "node", "enqueue.js", CHATBOT, "media:bots/42.png")
-    job, _, rest = told.partition(" ")
+    printed = run(tmp_path, environ, "node", "enqueue.js", CHATBOT, "media:bots/42.png")
+    job, _, rest = printed.partition(" ")
     assert rest.startswith("succeeded delivered: Delivered: ")
     assert client.status(job).chatbot_id == CHATBOT
     assert endpoint.image(CHATBOT)
@@ -241,9 +241,9 @@ def test_http_page(
     tmp_path: Path, environ: dict[str, str], flower: dict[str, str], client: UploadClient
 ) -> None:
     need("bash", "curl")
-    told = run_shell("producers/http.md", tmp_path, environ | flower)
-    assert told.startswith('{"task-id": "profile-42-1"')
-    assert '"state": "SUCCESS"' in told
+    printed = run_shell("producers/http.md", tmp_path, environ | flower)
+    assert printed.startswith('{"task-id": "profile-42-1"')
+    assert '"state": "SUCCESS"' in printed
     record = client.wait("profile-42-1")
     assert (record.chatbot_id, record.outcome) == (CHATBOT, "delivered")
 

@@ -147,7 +147,7 @@ def main() -> None:
         fill(ledger)
         message = _celerys_message(server.url, redis)
         ids = [key.rpartition(":")[2] for key in redis.scan_iter(ledger.store.keys.job("*"))]
-        told = {
+        recorded = {
             "release": version("facelift-client"),
             "at": ledger.now,
             "keys": dump(redis),
@@ -155,8 +155,10 @@ def main() -> None:
             "enqueue_message": message,
         }
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{told['release']}.json"
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    path = FOLDER / f"{recorded['release']}.json"
+    path.write_text(
+        json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_added_field_is_left_where_it_is(ledger: Ledger) -> None:
     assert fields(ledger, job)["pose"] == "profile"
 
 
-def test_added_words_are_told_as_they_stand_there(ledger: Ledger) -> None:
+def test_unknown_codes_are_shown_as_they_are(ledger: Ledger) -> None:
     job = ledger.enqueue()
     attempt = {
         "started_at": ledger.now,
@@ -65,7 +65,7 @@ def test_added_words_are_told_as_they_stand_there(ledger: Ledger) -> None:
     assert (printed["wait_reason"], printed["attempts"][0]["decision"]) == ("approval", "ask")
 
 
-def test_added_events_outcomes_and_reasons_are_told_in_summaries(ledger: Ledger) -> None:
+def test_unknown_events_outcomes_and_reasons_appear_in_summaries(ledger: Ledger) -> None:
     event = {"at": ledger.now, "what": "moon_rose", "reason": "", "by": "facelift"}
     keys = ledger.store.keys
     ledger.redis.lpush(keys.events, json.dumps(event))
@@ -78,8 +78,8 @@ def test_added_events_outcomes_and_reasons_are_told_in_summaries(ledger: Ledger)
     assert client.batch("spring").codes == {"delivered": 1, "image_blurred": 1}
     entry = {**ledger.redis.xrange(keys.outcomes)[0][1], "outcome": "image_blurred"}
     ledger.redis.xadd(keys.outcomes, entry)
-    told = [each.outcome for each in client.outcomes("0", timeout=0)]
-    assert told == ["delivered", "image_blurred"]
+    outcomes = [each.outcome for each in client.outcomes("0", timeout=0)]
+    assert outcomes == ["delivered", "image_blurred"]
 
 
 def test_record_of_a_newer_form_is_not_read(ledger: Ledger) -> None:

@@ -40,9 +40,9 @@ def test_there_are_recordings() -> None:
 
 
 def test_every_record_is_read_as_it_was(restored: Ledger, recorded: dict[str, Any]) -> None:
-    for job, told in recorded["records"].items():
+    for job, expected in recorded["records"].items():
         read = as_printed(restored.get(job))
-        assert {name: read[name] for name in told} == told
+        assert {name: read[name] for name in expected} == expected
 
 
 def test_job_in_any_state_is_carried_on_with(restored: Ledger, recorded: dict[str, Any]) -> None:

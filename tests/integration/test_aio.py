@@ -89,7 +89,7 @@ def test_many_wait_without_a_thread_each(run: Callable[..., Any]) -> None:
     assert states == ["cancelled"] * 40
 
 
-def test_watching_tells_each_state_the_job_comes_into(run: Callable[..., Any]) -> None:
+def test_watch_yields_each_state(run: Callable[..., Any]) -> None:
     async def body(client: AsyncUploadClient, worker: Ledger) -> list[str]:
         job = (await client.enqueue("bot", "media:a.png")).id
         records: AsyncIterator[Any] = client.watch(job, SOON)
@@ -128,7 +128,7 @@ def test_task_that_is_cancelled_while_it_waits_gives_back_its_connection(
         named = job if what == "wait" else "logos"
         for _ in range(10):
             waiting = asyncio.create_task(getattr(client, what)(named, 600))
-            # As early as can be: the Redis client has not always heard of it then.
+            # As early as can be: the Redis client has not always noticed by then.
             await until_listened_to(worker, channel, pause=0)
             waiting.cancel()
             await asyncio.wait({waiting}, timeout=SOON / 2)
@@ -139,7 +139,7 @@ def test_task_that_is_cancelled_while_it_waits_gives_back_its_connection(
     assert run(body) == (0, "queued")
 
 
-def test_waiting_in_vain_ends_on_time_and_gives_back_its_connection(
+def test_wait_timeout_gives_back_the_connection(
     run: Callable[..., Any],
 ) -> None:
     async def body(client: AsyncUploadClient, _: Ledger) -> int:
@@ -153,7 +153,7 @@ def test_waiting_in_vain_ends_on_time_and_gives_back_its_connection(
     assert run(body) == 0
 
 
-def test_job_that_nobody_enqueued_is_not_waited_for(run: Callable[..., Any]) -> None:
+def test_wait_for_an_unknown_job_raises(run: Callable[..., Any]) -> None:
     async def body(client: AsyncUploadClient, _: Ledger) -> None:
         with pytest.raises(JobNotFound):
             await client.wait("nobody")
@@ -161,7 +161,7 @@ def test_job_that_nobody_enqueued_is_not_waited_for(run: Callable[..., Any]) -> 
     run(body)
 
 
-def test_redis_that_is_gone_is_told_as_such() -> None:
+def test_unreachable_redis_raises() -> None:
     async def body() -> None:
         async with AsyncUploadClient("redis://127.0.0.1:1") as client:
             with pytest.raises(LedgerUnavailable):

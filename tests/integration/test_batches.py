@@ -36,7 +36,7 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
-def test_a_job_tells_its_batch(client: UploadClient, jobs: list[str]) -> None:
+def test_record_names_its_batch(client: UploadClient, jobs: list[str]) -> None:
     assert client.status(jobs[0]).batch == "logos"
     assert client.enqueue("bot", "media:a.png").batch is None
 
@@ -55,7 +55,7 @@ def test_what_can_be_no_name_of_a_batch_is_refused(client: UploadClient, name: s
             refused()
 
 
-def test_a_batch_that_nobody_began_is_not_found(client: UploadClient) -> None:
+def test_unknown_batch_is_not_found(client: UploadClient) -> None:
     for asked in (client.batch, client.wait_batch, client.cancel_batch):
         with pytest.raises(BatchNotFound, match="no batch 'nope'"):
             asked("nope")
@@ -75,7 +75,7 @@ def test_waiting_for_a_batch_ends_with_its_last_job(
     assert redis.pubsub_numsub(client.ledger.keys.batch_changes("logos"))[0][1] == 0
 
 
-def test_watching_a_batch_tells_how_far_it_is(
+def test_watch_batch_yields_its_progress(
     client: UploadClient, worker: Ledger, jobs: list[str]
 ) -> None:
     found = client.watch_batch("logos", SOON, every=0)
@@ -87,7 +87,7 @@ def test_watching_a_batch_tells_how_far_it_is(
     assert list(found) == []
 
 
-def test_many_jobs_that_end_at_once_are_looked_at_as_one(
+def test_jobs_that_end_together_are_read_as_one_change(
     client: UploadClient, worker: Ledger, jobs: list[str]
 ) -> None:
     found = client.watch_batch("logos", SOON, every=0)
@@ -99,7 +99,7 @@ def test_many_jobs_that_end_at_once_are_looked_at_as_one(
     assert [status.pending for status in found] == [0]
 
 
-def test_what_was_told_meanwhile_wakes_once(client: UploadClient, redis: Any) -> None:
+def test_notifications_that_came_meanwhile_count_as_one(client: UploadClient, redis: Any) -> None:
     with client.ledger.notifications.listen("channel") as wait:
         for _ in range(3):
             redis.publish("channel", "succeeded")
@@ -110,13 +110,13 @@ def test_what_was_told_meanwhile_wakes_once(client: UploadClient, redis: Any) ->
         assert time.monotonic() - begun > 0.1
 
 
-def test_waiting_in_vain_tells_how_the_batch_stands(client: UploadClient, jobs: list[str]) -> None:
+def test_batch_timeout_has_the_status(client: UploadClient, jobs: list[str]) -> None:
     client.cancel(jobs[0])
     with pytest.raises(BatchTimeout, match="2 of 3 jobs of batch logos have not ended after 0 s"):
         client.wait_batch("logos", 0)
 
 
-def test_the_rest_of_a_batch_is_cancelled_and_what_runs_is_told(
+def test_cancel_batch_counts_cancelled_and_running_jobs(
     client: UploadClient, worker: Ledger, jobs: list[str]
 ) -> None:
     worker.acquire_with_permit(jobs[0])
@@ -140,8 +140,8 @@ def test_commands_show_a_batch(
     ]
     assert lines[4].startswith("Started   2")
     assert lines[5:] == ["See them  facelift list --batch logos --state failed"]
-    told = json.loads(facelift("batch", "show", "logos", "--json").stdout)
-    assert told == json.loads(json.dumps(client.batch("logos").as_dict()))
+    shown = json.loads(facelift("batch", "show", "logos", "--json").stdout)
+    assert shown == json.loads(json.dumps(client.batch("logos").as_dict()))
     assert "Batch     logos\n" in facelift("status", jobs[0]).stdout
 
 
@@ -157,8 +157,8 @@ def test_command_lists_batches(
         ["1", "0", "0", "x" * 64],
         ["3", "1", "1", "logos"],
     ]
-    told = json.loads(facelift("batch", "list", "--limit", "1", "--json").stdout)
-    assert len(told) == 1
+    shown = json.loads(facelift("batch", "list", "--limit", "1", "--json").stdout)
+    assert len(shown) == 1
 
 
 def test_command_says_that_there_is_no_batch(facelift: Callable[..., Result]) -> None:
@@ -203,7 +203,7 @@ def test_command_watches_a_batch_and_exits_as_its_worst_job(
     assert lines[6].startswith("Ended     2")
 
 
-def test_command_that_watches_in_vain_says_how_far_it_was(
+def test_batch_watch_shows_the_progress_at_its_timeout(
     client: UploadClient, jobs: list[str], facelift: Callable[..., Result]
 ) -> None:
     client.cancel(jobs[0])
@@ -229,7 +229,7 @@ def test_command_cancels_the_rest_of_a_batch(
     assert (done.exit_code, done.stdout) == (0, "0 cancelled.\n")
 
 
-def test_commands_know_no_batch_that_nobody_began(facelift: Callable[..., Result]) -> None:
+def test_batch_commands_exit_with_4_for_an_unknown_batch(facelift: Callable[..., Result]) -> None:
     for command in ("show", "watch", "cancel"):
         done = facelift("batch", command, "nope")
         assert (done.exit_code, done.stdout) == (4, "")

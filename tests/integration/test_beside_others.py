@@ -43,7 +43,11 @@ def run(code: str, *arguments: str) -> str:
 
 
 def test_importing_the_client_imports_no_celery() -> None:
-    code = "import json, sys, facelift, facelift.cli.group; print(json.dumps(list(sys.modules)))"
+    code = (
+        "import json, sys, facelift.cli.group\n"
+        "from facelift import AsyncUploadClient, UploadClient\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
     loaded = {name.partition(".")[0] for name in json.loads(run(code))}
     assert loaded & {"celery", "kombu", "requests", "PIL", "pydantic", "aiohttp"} == set()
 
@@ -165,11 +169,11 @@ def test_types_are_there_for_whoever_uses_the_package(
         text=True,
         check=False,
     )
-    told = [line.partition(": ")[2] for line in done.stdout.splitlines()]
-    assert [line for line in told if line.startswith("note: Revealed")] == [
+    notes = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    assert [line for line in notes if line.startswith("note: Revealed")] == [
         'note: Revealed type is "facelift.codes.OutcomeCode | None"',
         'note: Revealed type is "list[facelift.record.JobRecord]"',
     ]
-    errors = [line for line in told if line.startswith("error:")]
+    errors = [line for line in notes if line.startswith("error:")]
     assert all("[call-arg]" in line and "enqueue" in line for line in errors), errors
     assert errors

@@ -60,9 +60,7 @@ def test_scheduled_job_is_cancelled_at_once(client: UploadClient, worker: Ledger
     assert client.cancel(job) is Cancellation.CANCELLED
 
 
-def test_running_job_is_asked_to_stop_and_may_still_be_delivered(
-    client: UploadClient, worker: Ledger
-) -> None:
+def test_cancel_of_a_running_job_is_requested(client: UploadClient, worker: Ledger) -> None:
     job = enqueue(client)
     lease = worker.acquire_with_permit(job)
     assert client.cancel(job) is Cancellation.REQUESTED
@@ -77,7 +75,7 @@ def test_ended_job_is_not_cancelled(client: UploadClient, worker: Ledger) -> Non
     assert client.status(job).state == "succeeded"
 
 
-def test_cancelling_what_nobody_knows_is_an_error(client: UploadClient) -> None:
+def test_cancel_of_an_unknown_job_raises(client: UploadClient) -> None:
     with pytest.raises(JobNotFound):
         client.cancel("nobody")
     with pytest.raises(InvalidJob, match="job_id"):
@@ -152,7 +150,7 @@ def test_what_never_could_be_carried_out_is_not_replayed(client: UploadClient) -
         client.replay("bad")
 
 
-def test_replaying_what_nobody_knows_is_an_error(client: UploadClient) -> None:
+def test_replay_of_an_unknown_job_raises(client: UploadClient) -> None:
     with pytest.raises(JobNotFound):
         client.replay("nobody")
 
@@ -177,7 +175,7 @@ def test_command_cancels_and_exits_with_0(
     )
 
 
-def test_command_tells_that_a_running_job_may_still_be_delivered_and_exits_with_6(
+def test_cancel_command_exits_with_6_for_a_running_job(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     done = facelift("cancel", running(client, worker))
@@ -185,7 +183,7 @@ def test_command_tells_that_a_running_job_may_still_be_delivered_and_exits_with_
     assert "may still be delivered" in done.output
 
 
-def test_command_tells_that_it_is_too_late_and_exits_with_1(
+def test_cancel_command_exits_with_1_for_an_ended_job(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     done = facelift("cancel", delivered(client, worker))
@@ -196,7 +194,7 @@ def test_command_tells_that_it_is_too_late_and_exits_with_1(
 
 
 @pytest.mark.parametrize("command", ["cancel", "replay"])
-def test_commands_exit_with_4_for_what_nobody_knows(
+def test_commands_exit_with_4_for_an_unknown_job(
     facelift: Callable[..., Result], command: str
 ) -> None:
     done = facelift(command, "nobody")

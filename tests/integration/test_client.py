@@ -107,7 +107,7 @@ def test_an_idempotency_key_is_forgotten_after_its_window(redis: Any) -> None:
     assert client.enqueue("bot", "media:a.png", idempotency_key="k").id != first.id
 
 
-def test_a_job_that_nobody_enqueued_is_not_found(client: UploadClient) -> None:
+def test_unknown_job_is_not_found(client: UploadClient) -> None:
     with pytest.raises(JobNotFound, match="no job 'nobody'"):
         client.status("nobody")
     with pytest.raises(JobNotFound):
@@ -139,7 +139,7 @@ def test_a_foreign_value_under_our_key_is_refused_and_left_alone(
 
 
 @pytest.mark.parametrize("spoil", [{"state": "dreaming"}, {"created_at": "yesterday"}])
-def test_a_record_that_cannot_be_read_is_told_as_such(
+def test_unreadable_record_is_refused(
     client: UploadClient, redis: Any, spoil: dict[str, str]
 ) -> None:
     job = client.enqueue("bot", "media:a.png").id

@@ -1,4 +1,4 @@
-"""Asking after jobs, and being told of them, on the fake Redis and on the real one."""
+"""Reading jobs, waiting for them and searching them, on the fake Redis and on the real one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_waiting_ends_with_the_job(client: UploadClient, worker: Ledger, redis: 
     assert listeners(redis, channel) == 0
 
 
-def test_waiting_is_woken_and_does_not_ask_again_and_again(
+def test_wait_is_notified_and_does_not_poll(
     client: UploadClient, worker: Ledger, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = client.enqueue("bot", "media:a.png").id
@@ -92,9 +92,7 @@ def test_waiting_for_an_ended_job_takes_no_time(client: UploadClient, worker: Le
     assert client.wait(job, 0).state == "failed"
 
 
-def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(
-    client: UploadClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wait_timeout_has_the_record(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> None:
     job = client.enqueue("bot", "media:a.png").id
     clock = Clock(0.4)
     monkeypatch.setattr(client.ledger.notifications, "now", clock)
@@ -105,13 +103,13 @@ def test_waiting_in_vain_ends_on_time_and_tells_where_the_job_stands(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_waiting_for_no_time_asks_once(client: UploadClient, timeout: float) -> None:
+def test_wait_without_time_reads_once(client: UploadClient, timeout: float) -> None:
     job = client.enqueue("bot", "media:a.png").id
     with pytest.raises(WaitTimeout):
         client.wait(job, timeout)
 
 
-def test_what_was_not_told_is_found_out_all_the_same(
+def test_change_without_a_notification_is_noticed(
     client: UploadClient, worker: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("facelift.ledger.notifications._LONGEST_SILENCE", 0.05)
@@ -126,12 +124,12 @@ def test_what_was_not_told_is_found_out_all_the_same(
     assert [record.state for record in records] == ["succeeded"]
 
 
-def test_a_job_that_nobody_enqueued_is_not_waited_for(client: UploadClient) -> None:
+def test_wait_for_an_unknown_job_raises(client: UploadClient) -> None:
     with pytest.raises(JobNotFound):
         client.wait("nobody")
 
 
-def test_watching_tells_each_state_the_job_comes_into(client: UploadClient, worker: Ledger) -> None:
+def test_watch_yields_each_state(client: UploadClient, worker: Ledger) -> None:
     job = client.enqueue("bot", "media:a.png").id
     records = client.watch(job, SOON)
     seen = [next(records).state]
@@ -163,14 +161,14 @@ def test_the_history_of_a_chatbot_is_its_jobs_the_newest_first(client: UploadCli
         ({"cursor": "x"}, "cursor: must be that of a page"),
     ],
 )
-def test_what_cannot_be_looked_for_is_refused(
+def test_invalid_search_is_refused(
     client: UploadClient, asked: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(InvalidJob, match=problem):
         client.find(**asked)
 
 
-def test_outcomes_are_told_as_they_come(client: UploadClient, worker: Ledger) -> None:
+def test_outcomes_are_yielded_as_jobs_end(client: UploadClient, worker: Ledger) -> None:
     before = client.enqueue("bot-0", "media:a.png").id
     client.cancel(before)
     outcomes = client.outcomes(after="0", timeout=SOON)
@@ -178,9 +176,9 @@ def test_outcomes_are_told_as_they_come(client: UploadClient, worker: Ledger) ->
     jobs = [client.enqueue(f"bot-{number}", "media:a.png").id for number in range(3)]
     for job in jobs:
         worker.deliver(worker.acquire_with_permit(job))
-    told = [next(outcomes) for _ in jobs]
-    assert [outcome.job_id for outcome in told] == jobs
-    assert [each.job_id for each in client.outcomes(told[1].entry, timeout=0)] == jobs[2:]
+    read = [next(outcomes) for _ in jobs]
+    assert [outcome.job_id for outcome in read] == jobs
+    assert [each.job_id for each in client.outcomes(read[1].entry, timeout=0)] == jobs[2:]
 
 
 def test_outcomes_from_now_on_leave_out_the_past(client: UploadClient) -> None:

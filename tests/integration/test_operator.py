@@ -19,8 +19,10 @@ ME = f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
-    told = [Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts]
-    client.ledger.pool.register(BreakerPolicy(), told)
+    registrations = [
+        Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts
+    ]
+    client.ledger.pool.register(BreakerPolicy(), registrations)
 
 
 def reason_to_wait(redis: Any, client: UploadClient, account: str) -> WaitReason | None:
@@ -54,7 +56,7 @@ def test_a_pause_of_everything_holds_every_account(client: UploadClient, redis: 
     assert reason_to_wait(redis, client, "shop") is None
 
 
-def test_who_when_why_and_until_when_are_told(client: UploadClient) -> None:
+def test_pause_has_author_reason_and_times(client: UploadClient) -> None:
     before = client.pool().at
     client.pause("shop", by="ana", reason="New key on its way.", until=before + 3600)
     found = client.pool().account("shop")
@@ -75,7 +77,7 @@ def test_this_user_at_this_host_pauses_if_nobody_is_named(client: UploadClient) 
     ]
 
 
-def test_a_user_without_a_name_is_told_by_number(
+def test_user_without_a_name_is_named_by_number(
     client: UploadClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
@@ -112,7 +114,7 @@ def test_a_pause_may_end_by_itself(client: UploadClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "fields", "told"),
+    ("account", "fields", "problem"),
     [
         ("", {}, "account: must not be blank"),
         ("Shop", {}, "account: must be 1 to 40"),
@@ -128,10 +130,10 @@ def test_a_pause_may_end_by_itself(client: UploadClient) -> None:
         ("shop", {"until": "soon"}, "until: must be Unix seconds, not str"),
     ],
 )
-def test_what_cannot_be_is_named_and_nothing_is_paused(
-    client: UploadClient, redis: Any, account: str, fields: dict[str, Any], told: str
+def test_invalid_pause_is_refused_and_changes_nothing(
+    client: UploadClient, redis: Any, account: str, fields: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(InvalidJob, match=told):
+    with pytest.raises(InvalidJob, match=problem):
         client.pause(account, **fields)
     assert redis.keys("*") == []
 
@@ -143,7 +145,7 @@ def test_a_blank_account_does_not_resume_everything(client: UploadClient) -> Non
     assert client.pool().pause is not None
 
 
-def test_as_many_events_are_told_as_asked_for_the_newest_first(client: UploadClient) -> None:
+def test_events_are_limited_and_newest_first(client: UploadClient) -> None:
     for _ in range(3):
         client.pause()
         client.resume()

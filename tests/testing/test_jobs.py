@@ -138,7 +138,9 @@ def test_outcome_of_a_run_comes_before_the_script_and_ends_with_it(
     assert [each.outcome for each in facelift_jobs.run()] == ["bad_request"]
 
 
-def test_run_can_stop_between_two_tries(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+def test_run_can_stop_between_two_attempts(
+    facelift_jobs: FaceliftJobs, client: UploadClient
+) -> None:
     job = client.enqueue("bot", "media:a.png")
     assert facelift_jobs.run("connection_failed", attempts=1) == []
     record = client.status(job.id)
@@ -146,7 +148,7 @@ def test_run_can_stop_between_two_tries(facelift_jobs: FaceliftJobs, client: Upl
     assert facelift_jobs.run()[0].outcome == "delivered"
 
 
-def test_only_what_was_tried_counts_as_a_try(
+def test_job_that_has_ended_has_no_attempt(
     facelift_jobs: FaceliftJobs, client: UploadClient
 ) -> None:
     cancelled = client.enqueue("bot-1", "media:a.png")
@@ -155,7 +157,7 @@ def test_only_what_was_tried_counts_as_a_try(
     assert [each.chatbot_id for each in facelift_jobs.run(attempts=1)] == ["bot-2"]
 
 
-def test_newer_picture_supersedes_the_older(
+def test_newer_image_supersedes_the_older(
     facelift_jobs: FaceliftJobs, client: UploadClient
 ) -> None:
     older = client.enqueue("bot", "media:old.png")
@@ -240,7 +242,9 @@ def test_watching_code_sees_each_change(facelift_jobs: FaceliftJobs, client: Upl
     ]
 
 
-def test_outcomes_and_history_are_told(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+def test_outcomes_and_history_have_the_job(
+    facelift_jobs: FaceliftJobs, client: UploadClient
+) -> None:
     job = client.enqueue("bot", "media:a.png")
     facelift_jobs.run("image_truncated")
     (outcome,) = client.outcomes("0", timeout=0)
@@ -270,7 +274,7 @@ def test_paused_account_keeps_its_jobs_from_running(
     assert facelift_jobs.run()[0].outcome == "delivered"
 
 
-def test_cancelled_job_is_not_tried(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+def test_cancelled_job_is_not_attempted(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
     job = client.enqueue("bot", "media:a.png")
     client.cancel(job.id)
     assert facelift_jobs.run() == []
@@ -331,7 +335,7 @@ def test_failed_expectation_says_that_nothing_was_enqueued(facelift_jobs: Faceli
     assert failure(facelift_jobs.assert_enqueued) == "No job was enqueued.\nNothing was enqueued."
 
 
-def test_failed_count_tells_both_numbers(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+def test_wrong_count_shows_both_numbers(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
     client.enqueue("bot", "media:a.png")
     assert failure(facelift_jobs.assert_enqueued, times=2, chatbot_id="bot").startswith(
         "1 job was enqueued with chatbot_id='bot', not 2.\n1 job was enqueued:"
@@ -343,11 +347,11 @@ def test_long_list_of_what_was_enqueued_is_cut(
 ) -> None:
     for number in range(25):
         client.enqueue(f"bot-{number}", "media:a.png")
-    told = failure(facelift_jobs.assert_enqueued, chatbot_id="other")
-    assert told.endswith("  ... and 5 more")
+    message = failure(facelift_jobs.assert_enqueued, chatbot_id="other")
+    assert message.endswith("  ... and 5 more")
 
 
-def test_unexpected_job_is_told(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
+def test_unexpected_job_is_shown(facelift_jobs: FaceliftJobs, client: UploadClient) -> None:
     client.enqueue("bot", "media:a.png")
     facelift_jobs.assert_nothing_enqueued(chatbot_id="other")
     assert failure(facelift_jobs.assert_nothing_enqueued) == (

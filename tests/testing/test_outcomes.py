@@ -40,7 +40,7 @@ def test_final_outcome_ends_the_job(facelift_jobs: FaceliftJobs) -> None:
     assert {each.state for each in ended} == {"succeeded", "failed"}
 
 
-def test_passing_outcome_is_tried_again(facelift_jobs: FaceliftJobs) -> None:
+def test_retryable_outcome_is_attempted_again(facelift_jobs: FaceliftJobs) -> None:
     codes = sorted(TRIED_AGAIN)
     for code in codes:
         facelift_jobs.script(code, "delivered", chatbot_id=code)
@@ -98,7 +98,7 @@ def test_http_status_means_what_it_means_to_a_worker() -> None:
         (999, "999 is no HTTP status"),
     ],
 )
-def test_what_is_no_outcome_is_told(like: str | int, problem: str) -> None:
+def test_unknown_outcome_is_refused(like: str | int, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         Outcome.of(like)
 

@@ -84,7 +84,7 @@ def test_a_deadline_means_the_same_to_producers_and_workers(
         ("REDIS_URL", "redis://localhost?foo=1"),
     ],
 )
-def test_a_wrong_value_is_told_in_the_same_words_to_producers_and_workers(
+def test_producers_and_workers_word_a_wrong_value_alike(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
     (problem,) = problems(monkeypatch, **{name: text})

@@ -179,7 +179,7 @@ def test_a_job_must_not_expire_before_it_may_start() -> None:
 
 
 @pytest.mark.parametrize("fit", ["strict", "crop", "pad"])
-def test_a_job_says_what_may_be_done_to_its_picture(fit: str) -> None:
+def test_job_says_how_its_image_may_be_fitted(fit: str) -> None:
     assert job(fit=fit).fit == fit
 
 
@@ -203,7 +203,7 @@ def test_a_field_that_is_missing_is_named(field: str) -> None:
         UploadJob.from_fields(given)
 
 
-def test_a_field_that_nobody_knows_is_named_and_told_which_there_are() -> None:
+def test_unknown_field_is_named_beside_the_known_ones() -> None:
     with pytest.raises(
         InvalidJob, match=r"^'priority': is not a field of a job: chatbot_id, image"
     ):
@@ -251,7 +251,7 @@ def test_a_job_id_is_kept_as_it_is(job_id: str) -> None:
 @pytest.mark.parametrize(
     "job_id", ["", "-a", "_a", "a b", "a\n", "a:b", "{a}", "é", "a" * 65, None, 7, b"a", ["a"]]
 )
-def test_what_cannot_be_a_job_id_is_refused(job_id: object) -> None:
+def test_invalid_job_id_is_refused(job_id: object) -> None:
     with pytest.raises(InvalidJob) as caught:
         check_job_id(job_id)
     assert caught.value.field == "job_id"

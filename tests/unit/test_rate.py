@@ -45,7 +45,7 @@ def test_what_people_write_is_read(text: str, requests: int, seconds: float) -> 
         ("100/2d", "a window from 100ms to 1d"),
     ],
 )
-def test_what_is_no_rate_is_told_what_would_be_right(text: str, right: str) -> None:
+def test_invalid_rate_names_a_valid_one(text: str, right: str) -> None:
     with pytest.raises(ValueError, match=right):
         Rate.parse(text)
 

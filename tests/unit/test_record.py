@@ -69,12 +69,12 @@ def test_what_the_record_says_of_the_last_attempt_is_not_said_twice(
         "message": message,
         "http_status": str(attempt.http_status or ""),
     }
-    told = attempt.encode_last(outcome, message)
-    assert Attempt.decode(attempt.number, told, record) == attempt
-    assert "started_at" not in json.loads(told)
+    text = attempt.encode_last(outcome, message)
+    assert Attempt.decode(attempt.number, text, record) == attempt
+    assert "started_at" not in json.loads(text)
 
 
-def test_an_earlier_attempt_is_not_told_by_the_records_end() -> None:
+def test_earlier_attempt_does_not_take_the_records_outcome() -> None:
     earlier = replace(ATTEMPT, http_status=None)
     record = {"outcome": "delivered", "message": "Done.", "http_status": "200"}
     assert Attempt.decode(1, earlier.encode(), record) == earlier
@@ -99,7 +99,7 @@ def test_a_record_has_little_when_it_is_new() -> None:
     assert (record.attempts, record.attempts_used, record.lost_leases) == ((), 0, 0)
 
 
-def test_a_record_tells_all_that_is_stored() -> None:
+def test_record_has_all_that_is_stored() -> None:
     stored = ENQUEUED | {
         "state": "waiting",
         "outcome": "",
@@ -146,7 +146,7 @@ def test_fields_of_a_later_release_are_left_alone() -> None:
 
 def test_a_record_is_ready_for_json() -> None:
     stored = ENQUEUED | {"attempt:1": ATTEMPT.encode()}
-    told = json.loads(json.dumps(JobRecord.decode("job-1", stored).as_dict()))
-    assert (told["id"], told["state"], told["outcome"]) == ("job-1", "queued", None)
-    assert told["attempts"][0]["code"] == "server_error"
-    assert told.keys() == set(JobRecord.__dataclass_fields__)
+    shown = json.loads(json.dumps(JobRecord.decode("job-1", stored).as_dict()))
+    assert (shown["id"], shown["state"], shown["outcome"]) == ("job-1", "queued", None)
+    assert shown["attempts"][0]["code"] == "server_error"
+    assert shown.keys() == set(JobRecord.__dataclass_fields__)
