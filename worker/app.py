@@ -81,7 +81,6 @@ class Worker:
             redis_url,
             retries=_LEDGER_RETRIES,
             connections=settings.concurrency + 20,
-            thread_bound=True,
         )
         store = JobStore(redis, keys=keys)
         self.leases = LeaseKeeper(store, settings.lease)

@@ -50,9 +50,6 @@ def operator(server: RedisServer) -> Iterator[Any]:
         yield client
 
 
-bound_or_lent = pytest.mark.parametrize("thread_bound", [False, True], ids=["lent", "bound"])
-
-
 def enqueue(url: str) -> None:
     with UploadClient(url) as client:
         client.enqueue("bot", "media:a.png", job_id="job-1")
@@ -122,11 +119,8 @@ def test_a_database_that_there_is_not_is_refused(server: RedisServer) -> None:
         status(server.url.replace("/0", "/99"))
 
 
-@bound_or_lent
-def test_a_cut_connection_is_not_noticed(
-    server: RedisServer, operator: Any, thread_bound: object
-) -> None:
-    with connect(server.url, thread_bound=bool(thread_bound)) as redis:
+def test_a_cut_connection_is_not_noticed(server: RedisServer, operator: Any) -> None:
+    with connect(server.url) as redis:
         client = UploadClient(redis=redis)
         client.enqueue("bot", "media:a.png", job_id="job-1")
         operator.client_kill_filter(_type="normal", skipme=True)
@@ -135,39 +129,14 @@ def test_a_cut_connection_is_not_noticed(
         client.enqueue("bot", "media:a.png", job_id="job-2")
 
 
-@bound_or_lent
-def test_a_restart_of_redis_is_not_noticed(server: RedisServer, thread_bound: object) -> None:
-    with connect(server.url, thread_bound=bool(thread_bound)) as redis:
+def test_a_restart_of_redis_is_not_noticed(server: RedisServer) -> None:
+    with connect(server.url) as redis:
         client = UploadClient(redis=redis)
         client.enqueue("bot", "media:a.png", job_id="job-1")
         server.kill()
         server.start()
         assert client.status("job-1").state == "queued"
         client.enqueue("bot", "media:a.png", job_id="job-2")  # its script is unknown there
-
-
-def test_a_bound_threads_connection_is_its_own_until_it_ends(
-    server: RedisServer, operator: Any
-) -> None:
-    met, leave = threading.Barrier(3), threading.Event()
-    numbers: list[int] = []
-
-    def work() -> None:
-        numbers.extend(redis.client_id() for _ in range(3))
-        met.wait(timeout=10)
-        leave.wait(timeout=10)
-
-    with connect(server.url, thread_bound=True) as redis:
-        threads = [threading.Thread(target=work) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        met.wait(timeout=10)
-        assert sorted(map(numbers.count, set(numbers))) == [3, 3]
-        leave.set()
-        for thread in threads:
-            thread.join()
-        assert redis.client_id() in numbers  # the main thread's is one that was left
-    assert {int(each["id"]) for each in operator.client_list()}.isdisjoint(numbers)
 
 
 @pytest.mark.parametrize("call", [enqueue, status])

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facelift.ledger.key_types import (
-    account_types,
-    batch_types,
-    chatbot_types,
-    shared_types,
-)
+from facelift.ledger.key_types import member_types, shared_types
 from facelift.status.server import WrongType
 from facelift.units import Rate
 
@@ -41,9 +36,9 @@ def test_every_key_of_a_wrong_type_is_found(ledger: Ledger) -> None:
     fill(ledger)
     keys = ledger.store.keys
     of_members = {
-        **account_types(keys, "default"),
-        **batch_types(keys, "logos"),
-        **chatbot_types(keys, "bot"),
+        **member_types(keys, "default", "account", "account_queue", "rate_window"),
+        **member_types(keys, "logos", "batch", "batch_pending"),
+        **member_types(keys, "bot", "chatbot_queue", "chatbot_lock"),
         keys.job("job-1"): "hash",
     }
     for key, expected in (shared_types(keys) | of_members).items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from facelift.ledger.connection import translated
+from facelift.ledger.keys import Keys, MemberKey, SharedKey
 from facelift.status.server import WrongType
 
 if TYPE_CHECKING:
@@ -16,47 +17,17 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from facelift.ledger.keys import Keys
-
 
 def shared_types(keys: Keys) -> dict[str, str]:
     """The Redis type of each key that the ledger has once."""
-    return {
-        keys.queue: "list",
-        keys.schedule: "zset",
-        keys.generation: "string",
-        keys.accounts: "set",
-        keys.endpoint: "hash",
-        keys.config: "hash",
-        keys.breaker_results: "hash",
-        keys.events: "list",
-        keys.unlogged_events: "list",
-        keys.workers: "zset",
-        keys.counts: "hash",
-        keys.jobs: "stream",
-        keys.outcomes: "stream",
-        keys.webhooks: "zset",
-        keys.batches: "zset",
-    }
+    shared = [each for each in vars(Keys).values() if isinstance(each, SharedKey)]
+    return {keys.queue: "list"} | {keys.base + each.name: each.redis_type for each in shared}
 
 
-def account_types(keys: Keys, name: str) -> dict[str, str]:
-    """The Redis type of each key of an account."""
-    return {
-        keys.account(name): "hash",
-        keys.account_queue(name): "zset",
-        keys.rate_window(name): "zset",
-    }
-
-
-def batch_types(keys: Keys, name: str) -> dict[str, str]:
-    """The Redis type of each key of a batch."""
-    return {keys.batch(name): "hash", keys.batch_pending(name): "set"}
-
-
-def chatbot_types(keys: Keys, chatbot_id: str) -> dict[str, str]:
-    """The Redis type of each key of a chatbot."""
-    return {keys.chatbot_queue(chatbot_id): "zset", keys.chatbot_lock(chatbot_id): "string"}
+def member_types(keys: Keys, member: str, *names: str) -> dict[str, str]:
+    """The Redis type of some keys of a job, an account, ..., such as `account_queue`."""
+    families: list[MemberKey] = [vars(Keys)[name] for name in names]
+    return {f"{keys.base}{each.name}:{member}": each.redis_type for each in families}
 
 
 def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
@@ -82,20 +53,22 @@ def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
 
         expected: dict[str, str] = {}
         for account in members(keys.accounts):
-            expected |= account_types(keys, account)
+            expected |= member_types(keys, account, "account", "account_queue", "rate_window")
         for worker in members(keys.workers):
-            expected[keys.worker(worker)] = "hash"
+            expected |= member_types(keys, worker, "worker")
         for batch in members(keys.batches):
-            expected |= batch_types(keys, batch)
+            expected |= member_types(keys, batch, "batch", "batch_pending")
         pending = [each for each in members(keys.schedule) if not each.startswith("account:")]
-        expected |= {keys.job(job_id): "hash" for job_id in pending}
+        for job_id in pending:
+            expected |= member_types(keys, job_id, "job")
         wrong += (found := _compare(redis, expected))
-        unreadable |= {each.key for each in found}
+        unreadable = {each.key for each in found}
         records = [key for key in map(keys.job, pending) if key not in unreadable]
-        chatbots = _pipelined(redis, [("HGET", key, "chatbot_id") for key in records])
-        for chatbot_id in sorted(set(filter(None, chatbots))):
-            wrong += _compare(redis, chatbot_types(keys, chatbot_id))
-    return wrong
+        of_chatbots: dict[str, str] = {}
+        for chatbot_id in _pipelined(redis, [("HGET", key, "chatbot_id") for key in records]):
+            if chatbot_id:
+                of_chatbots |= member_types(keys, chatbot_id, "chatbot_queue", "chatbot_lock")
+        return wrong + _compare(redis, of_chatbots)
 
 
 def _compare(redis: Redis, expected: Mapping[str, str]) -> list[WrongType]:

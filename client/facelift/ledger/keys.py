@@ -1,13 +1,17 @@
-"""Every Redis key of the ledger, by function.
+"""Every Redis key of the ledger, with its Redis type.
 
-All share one prefix and one hash tag. `lua/_ledger.lua` names the same keys for
-the scripts; a test holds the two against each other.
+All but the Celery queue share one prefix and one hash tag. The scripts in `lua/` name the same
+keys; a test compares the two.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_PREFIX = "facelift"
 
@@ -15,6 +19,33 @@ _PREFIX = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
+class SharedKey:
+    """A key that a ledger has once; as an attribute of `Keys`, its name.
+
+    Attributes:
+        name: what follows the prefix.
+        redis_type: as Redis' `TYPE` replies it; empty for none.
+    """
+
+    name: str
+    redis_type: str
+
+    def __get__(self, keys: Keys, owner: object = None) -> str:
+        return keys.base + self.name
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKey:
+    """A key that there is for each job, account, ...; as an attribute of `Keys`, a function."""
+
+    name: str
+    redis_type: str
+
+    def __get__(self, keys: Keys, owner: object = None) -> Callable[[str], str]:
+        return lambda member: f"{keys.base}{self.name}:{member}"
+
+
+@dataclass(frozen=True)
 class Keys:
     """The keys of one ledger.
 
@@ -27,6 +58,62 @@ class Keys:
 
     prefix: str = DEFAULT_PREFIX
 
+    schedule = SharedKey("schedule", "zset")
+    """Job id, or `account:<name>`, by the Unix time at which it is due."""
+    generation = SharedKey("generation", "string")
+    """Counter: the order in which jobs became eligible, over all chatbots."""
+    counts = SharedKey("counts", "hash")
+    """Jobs by state, those that wait by their reason; all that ever ended, by outcome."""
+    jobs = SharedKey("jobs", "stream")
+    """The ids of all jobs, in the order in which they were enqueued."""
+    outcomes = SharedKey("outcomes", "stream")
+    """The outcomes of the last jobs that ended."""
+    webhooks = SharedKey("webhooks", "zset")
+    """Ended jobs whose webhook is still to be sent, by the Unix time of the next attempt."""
+    batches = SharedKey("batches", "zset")
+    """The names of all batches, by the Unix time at which they began."""
+    accounts = SharedKey("accounts", "set")
+    """The names of all accounts that a worker, a job or an operator ever named."""
+    config = SharedKey("config", "hash")
+    """The settings that workers registered: retention, circuit breaker, webhooks."""
+    endpoint = SharedKey("endpoint", "hash")
+    """The circuit breaker, and a pause of everything."""
+    breaker_results = SharedKey("breaker_results", "hash")
+    """The endpoint's answers and failures by time, for the breaker."""
+    events = SharedKey("events", "list")
+    """Changes of breaker, pauses and limits, newest first."""
+    unlogged_events = SharedKey("unlogged_events", "list")
+    """Those among the events that no worker has logged yet."""
+    workers = SharedKey("workers", "zset")
+    """The workers, by the Unix time at which they are forgotten."""
+    probe = SharedKey("probe", "string")
+    """Expires at once: whether Redis takes writes."""
+
+    job = MemberKey("job", "hash")
+    """The record of a job, by its id."""
+    idempotency = MemberKey("idempotency", "string")
+    """The job that was enqueued under an idempotency key; expires with its window."""
+    chatbot_queue = MemberKey("chatbot_queue", "zset")
+    """The pending jobs of a chatbot by generation."""
+    chatbot_lock = MemberKey("chatbot_lock", "string")
+    """The one running job of a chatbot."""
+    account = MemberKey("account", "hash")
+    """An account's rate, and what paused it."""
+    account_queue = MemberKey("account_queue", "zset")
+    """The jobs that wait for an account, in order."""
+    rate_window = MemberKey("rate_window", "zset")
+    """What uses an account's rate: permits of jobs, and requests; expires when idle."""
+    batch = MemberKey("batch", "hash")
+    """The jobs of a batch by state and outcome; expires as their records do."""
+    batch_pending = MemberKey("batch_pending", "set")
+    """The ids of a batch's jobs that have not ended."""
+    worker = MemberKey("worker", "hash")
+    """A worker's last heartbeat; expires soon after."""
+    changes = MemberKey("changes", "")
+    """Channel, not a key: the state that a job came into, at each change."""
+    batch_changes = MemberKey("batch_changes", "")
+    """Channel, not a key: the state in which a job of the batch ended."""
+
     def __post_init__(self) -> None:
         if not _PREFIX.fullmatch(self.prefix):
             raise ValueError("must be 1 to 32 of a-z, 0-9, _ and -")
@@ -38,128 +125,5 @@ class Keys:
 
     @property
     def queue(self) -> str:
-        """List: the Celery queue, newest message first. Named by Celery, hence no hash tag."""
+        """List: the Celery queue, newest message first. Celery names it, hence no hash tag."""
         return self.prefix
-
-    @property
-    def schedule(self) -> str:
-        """Sorted set: job id, or `account:<name>`, by the Unix time of the next look at it."""
-        return self.base + "schedule"
-
-    @property
-    def generation(self) -> str:
-        """Counter: the order in which jobs became eligible, over all chatbots."""
-        return self.base + "generation"
-
-    @property
-    def probe(self) -> str:
-        """String, gone at once: whether Redis takes writes."""
-        return self.base + "probe"
-
-    @property
-    def accounts(self) -> str:
-        """Set: the names of all accounts that were heard of."""
-        return self.base + "accounts"
-
-    @property
-    def endpoint(self) -> str:
-        """Hash: the breaker, and a pause of everything."""
-        return self.base + "endpoint"
-
-    @property
-    def config(self) -> str:
-        """Hash: the settings that workers registered: retention, breaker, webhooks."""
-        return self.base + "config"
-
-    @property
-    def breaker_results(self) -> str:
-        """Hash: the endpoint's answers and failures by time, for the breaker."""
-        return self.base + "breaker_results"
-
-    @property
-    def events(self) -> str:
-        """List: changes of breaker and pauses, newest first."""
-        return self.base + "events"
-
-    @property
-    def unlogged_events(self) -> str:
-        """List: those among the events that no worker has logged yet."""
-        return self.base + "unlogged_events"
-
-    @property
-    def workers(self) -> str:
-        """Sorted set: the workers that are there, by the Unix time at which they are forgotten."""
-        return self.base + "workers"
-
-    @property
-    def counts(self) -> str:
-        """Hash: jobs by state, those that wait by their reason; all that ever ended, by outcome."""
-        return self.base + "counts"
-
-    @property
-    def jobs(self) -> str:
-        """Stream: the ids of all jobs, in the order in which they were enqueued."""
-        return self.base + "jobs"
-
-    @property
-    def outcomes(self) -> str:
-        """Stream: what became of the last jobs that ended."""
-        return self.base + "outcomes"
-
-    @property
-    def webhooks(self) -> str:
-        """Sorted set: ended jobs still to be told by HTTP, by the Unix time of the next try."""
-        return self.base + "webhooks"
-
-    def worker(self, name: str) -> str:
-        """Hash: what a worker last told of itself; expires soon after."""
-        return f"{self.base}worker:{name}"
-
-    @property
-    def batches(self) -> str:
-        """Sorted set: the names of all batches, by the Unix time at which they began."""
-        return self.base + "batches"
-
-    def batch(self, name: str) -> str:
-        """Hash: how many jobs of a batch are where; expires as their records do."""
-        return f"{self.base}batch:{name}"
-
-    def batch_pending(self, name: str) -> str:
-        """Set: the ids of a batch's jobs that have not ended; gone when empty."""
-        return f"{self.base}batch_pending:{name}"
-
-    def batch_changes(self, name: str) -> str:
-        """Channel, not a key: told the state in which a job of the batch ended."""
-        return f"{self.base}batch_changes:{name}"
-
-    def account(self, name: str) -> str:
-        """Hash: an account's rate, and what paused it."""
-        return f"{self.base}account:{name}"
-
-    def account_queue(self, account: str) -> str:
-        """Sorted set: the jobs that wait for the turn of an account, by place."""
-        return f"{self.base}account_queue:{account}"
-
-    def rate_window(self, account: str) -> str:
-        """Sorted set: what an account uses of queue and rate; expires when idle."""
-        return f"{self.base}rate_window:{account}"
-
-    def job(self, job_id: str) -> str:
-        """Hash: the record of one job."""
-        return f"{self.base}job:{job_id}"
-
-    def chatbot_queue(self, chatbot_id: str) -> str:
-        """Sorted set: the pending jobs of one chatbot by generation; gone when empty."""
-        return f"{self.base}chatbot_queue:{chatbot_id}"
-
-    def chatbot_lock(self, chatbot_id: str) -> str:
-        """String: the one running job of a chatbot; gone when there is none."""
-        return f"{self.base}chatbot_lock:{chatbot_id}"
-
-    def changes(self, job_id: str) -> str:
-        """Channel, not a key: told the state that the job came into, at each change."""
-        return f"{self.base}changes:{job_id}"
-
-    def idempotency(self, key: str) -> str:
-        """String: what was enqueued under an idempotency key; expires with its window."""
-        return f"{self.base}idempotency:{key}"
