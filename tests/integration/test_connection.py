@@ -14,7 +14,6 @@ from facelift.client import UploadClient
 from facelift.errors import JobNotFound, LedgerRefused, LedgerUnavailable
 from facelift.ledger.connection import connect
 from facelift.ledger.store import JobStore
-from sandbox import redis_binary as binaries
 from sandbox.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -24,17 +23,11 @@ if TYPE_CHECKING:
 PASSWORD = "p@ss/word"
 
 
-@pytest.fixture(params=["this machine's", "the oldest"])
-def server(
-    request: pytest.FixtureRequest, redis_binary: Path, tmp_path: Path
-) -> Iterator[RedisServer]:
-    """A server to mistreat: errors within scripts read differently before Redis 7."""
-    if request.param == "the oldest":
-        bundled = binaries._find_bundled()
-        if bundled is None or bundled == redis_binary:
-            pytest.skip("there is one server only")
-        redis_binary = bundled
-    with RedisServer(tmp_path / "redis", binary=redis_binary) as server:
+@pytest.fixture(params=["redis_binary", "valkey_binary"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    """A server to mistreat; Redis and Valkey word some errors differently."""
+    binary = request.getfixturevalue(request.param)
+    with RedisServer(tmp_path / "redis", binary=binary) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""A ledger under a hand-moved clock, on the fake Redis and on the real one."""
+"""A ledger under a hand-moved clock: on the fake Redis, on a real one and on a Valkey."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import FAKE, REAL, VALKEY
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def decode_responses() -> bool:
     return True
+
+
+@pytest.fixture(params=[FAKE, REAL, VALKEY])
+def redis_client(request: pytest.FixtureRequest) -> Redis:
+    client: Redis = request.getfixturevalue(request.param)
+    return client
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Debian:
         monkeypatch.setattr(find_programs, "_DEBIAN", folder / "debian_version")
         monkeypatch.setattr(find_programs, "_POLICY", self.policy)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(redis_binary, "_find_bundled", lambda: None)
+        monkeypatch.setattr(redis_binary, "find_bundled_redis_server", lambda: None)
         monkeypatch.setenv("PATH", str(folder / "bin"))
         monkeypatch.delenv("FACELIFT_REDIS_SERVER", raising=False)
         monkeypatch.delenv("CI", raising=False)

@@ -33,7 +33,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv("FACELIFT_REDIS_SERVER", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}/venv/bin:{tmp_path}/local:{tmp_path}/usr")
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "venv"))
-    monkeypatch.setattr(redis_binary, "_find_bundled", lambda: None)
+    monkeypatch.setattr(redis_binary, "find_bundled_redis_server", lambda: None)
     return tmp_path
 
 
