@@ -145,7 +145,7 @@ def test_images_of_a_folder_are_enqueued(
         (folder / name).touch()
     done = facelift("images", "--store", "media", "--prefix", "bots/", "--batch", "logos")
     assert done.exit_code == 0
-    assert "Jobs      2 enqueued\nSkipped   1 whose names are no image's\n" in done.stdout
+    assert "Jobs      2 enqueued\nSkipped   1 without the suffix of an image\n" in done.stdout
     found = [(each.chatbot_id, each.image) for each in client.find(batch="logos").records]
     assert found == [("b", "media:bots/b.PNG"), ("a", "media:bots/a.jpg")]
 

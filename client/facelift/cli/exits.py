@@ -32,7 +32,7 @@ class Exit(IntEnum):
     OK = 0, "delivered, or done"
     ERROR = 1, "an error of another kind"
     USAGE = 2, "bad usage or bad input"
-    FAILED = 3, "the job, or one of the batch, failed or expired; or a picture is refused"
+    FAILED = 3, "the job, or one of the batch, failed or expired; or an image is refused"
     NOT_FOUND = 4, "no such job or batch"
     NO_REDIS = 5, "Redis cannot be reached, or refuses"
     PENDING = 6, "the job, or one of the batch, has not ended yet"

@@ -228,7 +228,7 @@ def _summary(result: dict[str, Any]) -> Iterator[Paragraph]:
         where = f", written to {result['rejects']}" if result["rejects"] else ""
         yield fact("Bad lines", f"{result['bad']}{where}")
     if result["left_alone"]:
-        yield fact("Skipped", f"{result['left_alone']} whose names are no image's")
+        yield fact("Skipped", f"{result['left_alone']} without the suffix of an image")
     jobs = result["enqueued"] + result["known"]
     if jobs and not result["dry_run"]:
         rate = jobs / max(result["seconds"], 0.001)
