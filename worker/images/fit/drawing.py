@@ -70,7 +70,7 @@ def _decode(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> I
 
 
 def _open(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Image.Image:
-    """The part of the image that is kept. A function of its own, so that the rest is freed."""
+    """The part of the image that is kept. Its own function, so that the rest is freed."""
     with _OPENERS[image_format](BytesIO(file)) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
@@ -97,8 +97,8 @@ def _centre(size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _plain(image: Image.Image, *, has_16_bits: bool) -> Image.Image:
-    """The image in one of the modes L, LA, RGB, RGBA and CMYK."""
-    clear = image.info.get("transparency")  # the colour or the palette's entries that are
+    """The image in mode L, LA, RGB, RGBA or CMYK."""
+    clear = image.info.get("transparency")  # the transparent colour or palette entries
     if image.mode.startswith("I"):
         return _plain_from_16_bits(image.convert("I"), clear)
     if has_16_bits and isinstance(clear, tuple):
@@ -110,7 +110,7 @@ def _plain(image: Image.Image, *, has_16_bits: bool) -> Image.Image:
 
 
 def _plain_from_16_bits(grey: Image.Image, clear: int | None) -> Image.Image:
-    """By hand: Pillow would make anything but black of it white."""
+    """Convert by hand: Pillow would make everything but black white."""
     values = range(1 << 16)
     plain = grey.point([value >> 8 for value in values], "L")
     if clear is not None:
@@ -132,7 +132,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
             colour = _convert(colour, profile)
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001, S110 - damaged, or of other inks: as none, to browsers too
+        except Exception:  # noqa: BLE001, S110 - a damaged or unfitting profile is ignored, as in browsers
             pass
     if colour.mode == "CMYK":
         colour = colour.convert("RGB")
@@ -145,13 +145,13 @@ def _convert(colour: Image.Image, profile: bytes) -> Image.Image:
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     converted = ImageCms.profileToProfile(colour, source, target, outputMode="RGB")
-    assert converted is not None  # noqa: S101 - it is only when told to work in place
+    assert converted is not None  # noqa: S101 - it is None only in place
     converted.info = {}
     return converted
 
 
 def _pad(image: Image.Image) -> Image.Image:
-    """On a ground that is transparent if something in the image is, else white."""
+    """Pad on a transparent background if something in the image is transparent, else on white."""
     width, height = image.size
     side = max(image.size)
     if width == height:

@@ -1,9 +1,8 @@
-"""From a square image to the best file for it that is under the limit.
+"""Encode a square image as the best file under the limit.
 
-What was a JPEG stays one; anything else becomes a PNG, without any loss, if that is small enough,
-and a JPEG if not. What is transparent stays so: it becomes a PNG, of fewer pixels if need be. WebP
-and GIF, of which nobody knows that the endpoint takes them, are made only if the settings allow
-neither PNG nor JPEG.
+A JPEG stays one; anything else becomes a PNG, without any loss, if that is small enough, and a
+JPEG if not. A transparent image becomes a PNG, of fewer pixels if need be. WebP and GIF are made
+only if the settings allow neither PNG nor JPEG, because the endpoint may not accept them.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
     from worker.images.validate import ImageLimits
 
-_QUALITIES = range(75, 96)  # less is seen; more is only larger
-_ALL_COLOURS = 90  # from this quality on, a JPEG's colours are as fine as its brightness
-_SMALLER = 0.9  # from one side that is tried to the next
-_SMALLEST_SIDE = 64  # pixels; what does not fit even so is refused
+_QUALITIES = range(75, 96)  # below, the loss is visible; above, files only get larger
+_ALL_COLOURS = 90  # from this quality on, a JPEG's colours have its full resolution
+_SMALLER = 0.9  # each next side to attempt, as a share of the one before
+_SMALLEST_SIDE = 64  # pixels; an image that does not fit even so is refused
 _PALETTE = 256
 
 
@@ -69,8 +68,7 @@ def encode(square: Image.Image, source: ImageFormat, limits: ImageLimits) -> Enc
         data = _save(square, ImageFormat.PNG, limits.byte_limit)
         if data:
             return Encoded(data, ImageFormat.PNG, None, flattened)
-    search = _search_quality if image_format in _LOSSY else _search_side
-    found = search(square, image_format, sides, limits.byte_limit)
+    found = _search(square, image_format, sides, limits.byte_limit)
     if found is None:
         raise ImageRejected(
             OutcomeCode.IMAGE_TOO_LARGE,
@@ -86,23 +84,17 @@ _OPAQUE = (ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.PNG, ImageFormat.GIF)
 _LOSSY = {ImageFormat.JPEG, ImageFormat.WEBP}
 
 
-def _search_side(
+def _search(
     square: Image.Image, image_format: ImageFormat, sides: Sequence[int], limit: int
-) -> tuple[bytes, None] | None:
-    found = _largest(sides, lambda side: _save(_resize(square, side), image_format, limit))
-    return (found[1], None) if found else None
-
-
-def _search_quality(
-    square: Image.Image, image_format: ImageFormat, sides: Sequence[int], limit: int
-) -> tuple[bytes, int] | None:
-    lowest, best = _QUALITIES[0], _QUALITIES[-1]
-    data = _save(square, image_format, limit, best)
-    if data:
+) -> tuple[bytes, int | None] | None:
+    """The file and its quality; None if even the smallest is too large."""
+    lossy = image_format in _LOSSY
+    lowest, best = (_QUALITIES[0], _QUALITIES[-1]) if lossy else (None, None)
+    if lossy and (data := _save(square, image_format, limit, best)):
         return data, best
     fits = _largest(sides, lambda side: _save(_resize(square, side), image_format, limit, lowest))
-    if fits is None:
-        return None
+    if fits is None or not lossy:
+        return fits and (fits[1], None)
     smaller = _resize(square, fits[0])
     found = _largest(_QUALITIES, lambda quality: _save(smaller, image_format, limit, quality))
     return (found[1], found[0]) if found else (fits[1], lowest)
@@ -127,7 +119,7 @@ def _largest(
 
 
 def _sides(own: int) -> list[int]:
-    """Ascending: what to reduce an image to, up to its own side."""
+    """The sides to reduce an image to, ascending, up to its own."""
     sides = [own]
     while (smaller := int(sides[-1] * _SMALLER)) >= _SMALLEST_SIDE:
         sides.append(smaller)
@@ -191,6 +183,6 @@ def _in_palette(image: Image.Image) -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette(b"".join(bytes(cast("tuple[int, ...]", colour)) for _, colour in colours))
     quantised = image.quantize(palette=palette, dither=Image.Dither.NONE)
-    # Pillow takes colours that are very close for one.
+    # Pillow merges colours that are very close.
     is_same = ImageChops.difference(quantised.convert("RGB"), image).getbbox() is None
     return quantised if is_same else image

@@ -1,4 +1,4 @@
-"""Which format a file is in, by its first bytes."""
+"""Recognise a file's format by its first bytes."""
 
 from __future__ import annotations
 

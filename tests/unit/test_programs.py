@@ -1,4 +1,4 @@
-"""What `scripts/find_programs.py` installs and prints, on a Debian made of small programs."""
+"""What `tests/programs.py` installs and reports, on a Debian made of small programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import redis_binary
-from scripts import find_programs
+from tests import programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ class Debian:
         self.calls = folder / "calls"
         (folder / "bin").mkdir()
         (folder / "debian_version").touch()
-        monkeypatch.setattr(find_programs, "_DEBIAN", folder / "debian_version")
-        monkeypatch.setattr(find_programs, "_POLICY", self.policy)
+        monkeypatch.setattr(programs, "_DEBIAN", folder / "debian_version")
+        monkeypatch.setattr(programs, "_POLICY", self.policy)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setattr(redis_binary, "find_bundled_redis_server", lambda: None)
         monkeypatch.setenv("PATH", str(folder / "bin"))
@@ -59,12 +59,12 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
     return Debian(tmp_path, monkeypatch)
 
 
-def test_an_installed_server_is_printed_and_nothing_installed(
+def test_an_installed_server_is_reported_and_nothing_installed(
     debian: Debian, capsys: pytest.CaptureFixture[str]
 ) -> None:
     debian.has_redis()
     debian.has_apt_get("exit 1")
-    assert find_programs.main() == 0
+    assert programs.main() == 0
     assert f"run on {debian.folder}/bin/redis-server (version 7.0.15)" in capsys.readouterr().out
     assert not debian.calls.exists()
 
@@ -76,28 +76,28 @@ def test_the_package_is_installed_and_its_service_not_started(
     debian.has_redis()
     redis.rename(debian.folder / "packed")
     debian.has_apt_get(f"mv {debian.folder}/packed {redis}")
-    assert find_programs.main() == 0
+    assert programs.main() == 0
     assert f"run on {redis}" in capsys.readouterr().out
     assert debian.calls.read_text().split() == ["update", "install"]
     assert not debian.policy.exists()
 
 
-def test_a_policy_that_was_there_is_left_alone(debian: Debian) -> None:
+def test_an_existing_policy_stays_as_it_is(debian: Debian) -> None:
     debian.policy.write_text("#!/bin/sh\nexit 101\n")
     debian.policy.chmod(0o755)
     debian.has_apt_get("exit 1")
-    find_programs.main()
+    programs.main()
     assert debian.policy.exists()
 
 
-def test_a_failed_installation_is_no_error_outside_ci(
+def test_a_failed_installation_is_reported_and_is_no_error_outside_ci(
     debian: Debian, capsys: pytest.CaptureFixture[str]
 ) -> None:
     debian.has_apt_get("echo 'E: Unable to fetch some archives'; exit 100")
-    assert find_programs.main() == 0
-    output = capsys.readouterr().out
-    assert "could not install it:\nE: Unable to fetch" in output
-    assert "will be skipped: no redis-server 6.2 or newer found" in output
+    assert programs.main() == 0
+    printed = capsys.readouterr().out
+    assert "could not install it:\nE: Unable to fetch" in printed
+    assert "will be skipped: no redis-server 6.2 or newer found" in printed
     assert not debian.policy.exists()
 
 
@@ -106,7 +106,7 @@ def test_a_missing_server_is_an_error_in_ci(
 ) -> None:
     debian.has_apt_get("exit 1")
     monkeypatch.setenv("CI", "true")
-    assert find_programs.main() == 1
+    assert programs.main() == 1
     assert "cannot run" in capsys.readouterr().out
 
 
@@ -115,7 +115,7 @@ def test_nothing_is_installed_where_we_are_not_root(
 ) -> None:
     debian.has_apt_get("exit 1")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert find_programs.main() == 0
+    assert programs.main() == 0
     assert not debian.calls.exists()
 
 
@@ -126,7 +126,7 @@ def test_prometheus_is_installed_in_the_same_way(
     promtool = debian.folder / "bin" / "promtool"
     promtool.rename(debian.folder / "packed")
     debian.has_apt_get(f'test "$4" = prometheus || exit 1; mv {debian.folder}/packed {promtool}')
-    assert find_programs.main() == 0
+    assert programs.main() == 0
     assert f"run on {debian.folder}/bin/prometheus" in capsys.readouterr().out
     assert debian.calls.read_text().split() == ["update", "install"]
 
@@ -143,7 +143,7 @@ def test_a_missing_prometheus_is_an_error_in_ci_alone(
     debian.has_apt_get("exit 1")
     (debian.folder / "bin" / "prometheus").unlink()
     monkeypatch.setenv("CI", "true" if is_ci else "")
-    assert find_programs.main() == is_ci
+    assert programs.main() == is_ci
     fate = "cannot run" if is_ci else "will be skipped"
-    output = capsys.readouterr().out
-    assert f"prometheus: the tests of deploy/ {fate}: there is no prometheus" in output
+    printed = capsys.readouterr().out
+    assert f"prometheus: the tests of deploy/ {fate}: there is no prometheus" in printed
