@@ -33,9 +33,13 @@ class ChildProcess:
         self._descendants: set[psutil.Process] = set()
 
     def poll(self) -> int | None:
-        """Its exit code, or None while it runs; notes the processes that it has started."""
-        with suppress(psutil.NoSuchProcess):
-            self._descendants |= set(psutil.Process(self.pid).children(recursive=True))
+        """Its exit code, or None while it runs.
+
+        Notes its descendants when it first has any, for `kill`: once it has ended, nothing
+        leads to them.
+        """
+        if not self._descendants:
+            self._note_descendants()
         return self.popen.poll()
 
     def stop(self, grace: float, *, requests: int = 1) -> None:
@@ -45,7 +49,7 @@ class ChildProcess:
             grace: seconds to wait after each request.
             requests: how often to send SIGTERM.
         """
-        self.poll()
+        self._note_descendants()
         try:
             for _ in range(requests):
                 self.popen.terminate()
@@ -63,3 +67,7 @@ class ChildProcess:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         psutil.wait_procs(self._descendants)
+
+    def _note_descendants(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self._descendants |= set(psutil.Process(self.pid).children(recursive=True))

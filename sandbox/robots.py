@@ -22,20 +22,12 @@ class Eyes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Robot:
-    """What distinguishes a robot. Colours are `#rrggbb`.
+    """What distinguishes a robot. Colours are `#rrggbb`."""
 
-    Attributes:
-        sky: of the background's top.
-        ground: of the background's bottom.
-        shell: of head and shoulders.
-        glow: of face and antenna.
-        eyes: their shape.
-    """
-
-    sky: str
-    ground: str
-    shell: str
-    glow: str
+    sky: str  # the background's top
+    ground: str  # the background's bottom
+    shell: str  # head and shoulders
+    glow: str  # face and antenna
     eyes: Eyes = Eyes.ROUND
 
 

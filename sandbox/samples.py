@@ -30,17 +30,11 @@ _SLATE = Robot("#8fa6b8", "#2c3e50", "#f2f6fa", "#ff6b6b", Eyes.VISOR)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image file.
-
-    Attributes:
-        name: of the file.
-        about: what it is.
-        expected: how its job ends while the endpoint has no fault.
-    """
+    """An image file."""
 
     name: str
     about: str
-    expected: OutcomeCode
+    expected: OutcomeCode  # of its job, while the endpoint has no fault
 
 
 def write_samples(folder: Path) -> list[Sample]:

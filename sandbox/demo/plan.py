@@ -30,27 +30,16 @@ RULES: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """An image for a chatbot.
-
-    Attributes:
-        image: the sample.
-        chatbot_id: the chatbot.
-        outcome: how the job must end.
-        statuses: what each of its requests must be answered; None for no response.
-    """
+    """An image for a chatbot, and what must come of it."""
 
     image: Sample
     chatbot_id: str
     outcome: OutcomeCode
-    statuses: tuple[int | None, ...] = ()
+    statuses: tuple[int | None, ...] = ()  # of the responses to its requests; None for none
 
 
 def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
-    """The jobs, in the order in which they are enqueued, before a worker runs.
-
-    Args:
-        samples: at least six good ones and a bad one; all of them are used.
-    """
+    """The jobs in the order of enqueueing, before a worker runs; uses all samples."""
     delivered, superseded = OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED
     good = [each for each in samples if each.expected is delivered]
     bad = [each for each in samples if each.expected is not delivered]
@@ -85,11 +74,7 @@ def deviations(
 ) -> Iterator[str]:
     """What is not as planned, by the ledger and by the endpoint's own log, a sentence each.
 
-    Args:
-        jobs: the plan.
-        records: the ended jobs, in the same order.
-        endpoint: the sandbox endpoint.
-        images: the folder of the samples.
+    `records` are the ended jobs in the order of `jobs`, `images` the folder of the samples.
     """
     for job, record in zip(jobs, records, strict=True):
         if record.outcome is not job.outcome:

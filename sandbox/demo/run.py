@@ -33,10 +33,7 @@ _POLL_SECONDS = 0.05
 
 
 def run(*, as_json: bool) -> int:
-    """Run the demo.
-
-    Args:
-        as_json: print the records to stdout, and everything else to stderr.
+    """Run the demo; with `as_json`, stdout has the records and stderr everything else.
 
     Returns:
         The exit code: 0 if all came as planned, 1 if not, 128 and more after a signal.

@@ -11,7 +11,7 @@ import os
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -182,25 +182,14 @@ def endpoint(
     *,
     host: str,
     port: int,
-    api_keys: tuple[str, ...],
     rules: tuple[Rule, ...],
     first_rules: list[Rule] | None,
-    known_chatbots: tuple[str, ...],
-    latency: float,
-    rate: Rate | None,
-    log_size: int,
     quiet: bool,
     as_json: bool,
+    **others: Any,  # noqa: ANN401 - the fields of EndpointSettings, as click has read them
 ) -> None:
     """Run the server; see `_HELP`."""
-    settings = EndpointSettings(
-        api_keys=api_keys,
-        rules=[*(first_rules or []), *rules],
-        known_chatbots=frozenset(known_chatbots),
-        latency=latency,
-        rate=rate,
-        log_size=log_size,
-    )
+    settings = EndpointSettings(rules=[*(first_rules or []), *rules], **others)
     try:
         RuleQueue().add(settings.rules)
     except InvalidRules as error:
@@ -239,3 +228,7 @@ def _log_line(arrival: Arrival) -> None:
     if arrival.reason:
         words.append(arrival.reason)
     log.info("  ".join(words))
+
+
+if __name__ == "__main__":
+    endpoint(prog_name="facelift endpoint")

@@ -56,7 +56,7 @@ class EndpointProcess:
         self.url = ""
         self.api_key = api_keys[0]
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
-        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint", "--json", *options]
+        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint.cli", "--json", *options]
         self._command += ["--quiet"] if quiet else []
         self._port = port
         self._process: ChildProcess | None = None

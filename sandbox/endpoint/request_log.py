@@ -116,11 +116,8 @@ class RequestLog:
     def identify(self, arrival: Arrival, chatbot_id: str, is_closed: Callable[[], bool]) -> None:
         """Record a request's chatbot.
 
-        Args:
-            arrival: the request.
-            chatbot_id: the chatbot.
-            is_closed: whether the request's connection is closed. Its handler learns
-                this a moment later, when the client may already have come back.
+        `is_closed` says whether the request's connection is closed: its handler learns
+        this a moment later, when the client may already have come back.
         """
         arrival.chatbot_id = chatbot_id
         chatbot = self._chatbots.setdefault(chatbot_id, _Chatbot())

@@ -43,12 +43,8 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight are then cut off.
 
-    Args:
-        settings: what the endpoint is like.
-        host: to listen on.
-        port: to listen on; 0 for any free one.
-        on_ready: called with the base URL once it listens.
-        on_end: called with each request that has ended.
+    Port 0 means any free one. `on_ready` is called with the base URL once the server
+    listens, `on_end` with each request that has ended.
 
     Raises:
         OSError: it cannot listen there.

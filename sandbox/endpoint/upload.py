@@ -65,13 +65,9 @@ def image_problem(data: bytes, content_type: str) -> str | None:
 
 
 class Upload:
-    """An upload in flight.
+    """An upload in flight; fills in its entry in the log.
 
-    Args:
-        request: the request.
-        arrival: its entry in the log, filled in here.
-        log: the log.
-        take_rule: returns the rule for a chatbot; called once the chatbot is known.
+    `take_rule` returns the rule for a chatbot; it is called once the chatbot is known.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "sandbox.endpoint"]
+COMMAND = [sys.executable, "-m", "sandbox.endpoint.cli"]
 
 
 @contextmanager
