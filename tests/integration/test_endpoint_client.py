@@ -94,7 +94,7 @@ def test_the_image_arrives_as_it_is(
         (422, OutcomeCode.IMAGE_REFUSED),
     ],
 )
-def test_a_final_no_is_a_refusal(
+def test_a_final_status_is_a_refusal(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt], status: int, code: OutcomeCode
 ) -> None:
     endpoint.add_rule("bot-1", "status", status=status)
@@ -152,7 +152,7 @@ def test_a_wrong_key_is_refused_in_the_endpoints_words(
         ({}, None),
     ],
 )
-def test_a_429_tells_how_long_to_wait(
+def test_a_429_says_how_long_to_wait(
     endpoint: EndpointProcess,
     deliver: Callable[[], Receipt],
     options: dict[str, Any],
@@ -202,7 +202,7 @@ def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
     assert all(quota and 0 < (quota.reset_after or 0) <= 62 for quota in quotas)
 
 
-def test_an_html_page_is_told_by_its_status(
+def test_an_html_page_is_judged_by_its_status(
     endpoint: EndpointProcess, deliver: Callable[[], Receipt]
 ) -> None:
     endpoint.add_rule("bot-1", "html")

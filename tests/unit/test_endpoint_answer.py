@@ -165,7 +165,7 @@ def test_a_quota_is_read_from_the_headers(
 
 
 @pytest.mark.parametrize("status", [100, 200, 204, 302, 400, 401, 408, 429, 500, 700])
-def test_every_answer_tells_of_its_quota(status: int) -> None:
+def test_every_answer_carries_its_quota(status: int) -> None:
     headers = {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0"}
     for body in (b"", b'{"message":"Done."}'):
         assert judged(status, body, headers).quota == Quota(50, 0, None)
@@ -242,9 +242,7 @@ def test_a_key_is_redacted_however_it_is_spelled(spelling: str) -> None:
         "KEY",
     ],
 )
-def test_whatever_form_an_answer_has_it_gives_no_key_away(
-    status: int, spelling: str, body: str
-) -> None:
+def test_an_answer_of_any_form_reveals_no_key(status: int, spelling: str, body: str) -> None:
     said = sentence(status, body.replace("KEY", spelling).encode(), Location=f"/?{spelling}")
     assert str(status) in said or said.startswith("Delivered")
     assert spelling.rstrip("=")[:-2] not in said
@@ -256,5 +254,5 @@ def test_a_key_at_the_edge_of_what_is_kept_is_redacted_whole() -> None:
 
 
 @given(st.text(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-def test_no_text_and_no_key_break_the_wording(text: str, key: str) -> None:
+def test_any_text_can_be_redacted_of_any_key(text: str, key: str) -> None:
     assert len(presentable(text, key)) <= 200

@@ -123,7 +123,7 @@ def test_what_an_exception_wraps_is_narrower_than_itself(
     assert code_of(of_urllib3.ProtocolError("lost", middle)) is code
 
 
-def test_what_was_handled_elsewhere_has_no_say() -> None:
+def test_an_exception_handled_elsewhere_does_not_count() -> None:
     error = of_urllib3.ProtocolError("lost")
     error.__context__ = TimeoutError("of the caller's caller")
     assert code_of(error) is OutcomeCode.CONNECTION_LOST

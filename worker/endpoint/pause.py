@@ -1,4 +1,4 @@
-"""What headers say of the rate limit [V2]: what is left of it, how long a 429 asks to wait."""
+"""Reads rate-limit headers [V2]: what is left of the limit, how long a 429 asks to wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
-    """What the `X-RateLimit-*` headers say; None if there are none that make sense.
+    """What the `X-RateLimit-*` headers say; None if none of them is valid.
 
     Args:
         headers: of any response.
@@ -27,7 +27,7 @@ def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
     """
     reset_after = _reset(headers.get("X-RateLimit-Reset", "").strip(), now)
     quota = Quota(
-        # A limit of nothing at all would be believed for ever.
+        # A limit of 0 would stop the account for good.
         limit=_count(headers.get("X-RateLimit-Limit", "")) or None,
         remaining=_count(headers.get("X-RateLimit-Remaining", "")),
         reset_after=None if reset_after is None or reset_after < 0 else min(reset_after, _DAY),
@@ -36,7 +36,7 @@ def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
 
 
 def requested_pause(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, a day at most; None if the headers do not say, or make no sense.
+    """Seconds to wait, a day at most; None if no header says so validly.
 
     `Retry-After` comes first: seconds, or an HTTP date. Then `X-RateLimit-Reset`: Unix
     seconds, or milliseconds; the vendor's documents disagree.

@@ -1,4 +1,4 @@
-"""Other people's text, made fit to be kept and shown."""
+"""Makes foreign text fit to be kept and shown: no key, one line, bounded."""
 
 from __future__ import annotations
 

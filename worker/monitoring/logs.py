@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _LEVELS = {
     "celery.app.trace": "ERROR",  # repeats what our line on each attempt says better
     "celery.worker.strategy": "WARNING",
-    "urllib3.connection": "ERROR",  # shows paths and queries, which may hold a secret
-    "urllib3.connectionpool": "INFO",  # at DEBUG it shows them too
     "py.warnings": "ERROR",  # at each lost connection, what Celery 6 will do
 }
 _PLAIN = re.compile(r"[\w.:/@%+,-]+")

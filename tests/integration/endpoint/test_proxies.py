@@ -162,7 +162,7 @@ def test_a_delivery_goes_through_a_tunnel_and_again_through_another_when_that_is
     assert not any("Bearer" in head for head in proxy.heads)
 
 
-def test_what_is_wrong_with_a_proxy_is_told_of_the_proxy(
+def test_an_unreachable_proxy_is_named_as_the_cause(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

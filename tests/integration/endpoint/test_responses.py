@@ -83,7 +83,7 @@ def test_nothing_at_all_is_a_lost_connection(serve: Serve, connect: Connect) -> 
 @pytest.mark.parametrize(
     "body", [b"Content-Length: 99\r\n\r\ncut", b"Transfer-Encoding: chunked\r\n\r\nzz\r\nno"]
 )
-def test_a_no_without_its_whole_body_is_still_what_its_status_says(
+def test_a_refusal_cut_short_is_still_what_its_status_says(
     serve: Serve,
     connect: Connect,
     *,
@@ -104,7 +104,7 @@ def test_a_no_without_its_whole_body_is_still_what_its_status_says(
     assert server.connections == 2
 
 
-def test_a_yes_without_its_whole_body_is_a_lost_connection(serve: Serve, connect: Connect) -> None:
+def test_a_success_cut_short_is_a_lost_connection(serve: Serve, connect: Connect) -> None:
     server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + BODY))
     error = failure(connect(server.url))
     assert error.code is OutcomeCode.CONNECTION_LOST

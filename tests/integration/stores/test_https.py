@@ -75,9 +75,7 @@ def test_a_name_that_leads_to_no_public_address_is_refused(
     assert server.connections == 0
 
 
-def test_a_name_that_changes_its_mind_is_checked_at_each_connection(
-    serve: Serve, tls: ssl.SSLContext
-) -> None:
+def test_a_rebound_name_is_checked_at_each_connection(serve: Serve, tls: ssl.SSLContext) -> None:
     server = serve(answering(WHOLE), tls)  # hangs up, so that the next read connects anew
     store = named(server, ["127.0.0.1"], ["169.254.169.254"])
     assert store.read("42.png", LIMIT) == IMAGE

@@ -140,7 +140,7 @@ def test_a_url_that_names_no_bucket_is_a_problem(url: str, why: str) -> None:
     assert problem(url).startswith(why)
 
 
-def test_what_else_botocore_dislikes_is_told_by_its_kind(
+def test_other_errors_of_botocore_are_named_by_their_type(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "aws config").write_text(f"{SECRET}\n")

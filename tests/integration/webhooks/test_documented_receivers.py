@@ -65,7 +65,7 @@ def send(port: int, at: float, *secrets: str) -> int:
     pytest.fail("it does not start")
 
 
-def test_the_receiver_believes_what_is_signed_and_nothing_else(port: int) -> None:
+def test_the_documented_server_accepts_signed_webhooks_only(port: int) -> None:
     now = time.time()
     assert send(port, now, SECRET) == 204
     assert send(port, now, OTHER, SECRET) == 204

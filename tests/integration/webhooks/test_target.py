@@ -43,7 +43,7 @@ def problem(to: WebhookTarget) -> str:
     return str(caught.value)
 
 
-def test_what_is_sent_is_believed_by_the_reference_implementation(
+def test_what_is_sent_is_verified_by_the_reference_implementation(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies = []

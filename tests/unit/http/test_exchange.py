@@ -159,7 +159,7 @@ def test_the_timeout_that_a_library_sets_changes_nothing(ends: Ends) -> None:
         assert ends[0].recv(1) == b"x"
 
 
-def test_a_request_that_is_over_has_no_say_in_its_connections_next_one(
+def test_an_ended_request_does_not_cut_off_its_connections_next_one(
     clock: Clock, ends: Ends
 ) -> None:
     with Exchange(LIMITS, lose_lease, clock=clock):

@@ -84,7 +84,7 @@ def test_a_url_that_cannot_be_opened_is_a_problem(url: str, why: str) -> None:
     assert problem(url).startswith(why)
 
 
-def test_every_problem_is_told_at_once_and_no_password() -> None:
+def test_all_problems_are_reported_together_without_a_password() -> None:
     with pytest.raises(ValueError, match="photos: ") as caught:
         open_stores(
             {

@@ -54,7 +54,7 @@ def record(**stored: str) -> JobRecord:
     return JobRecord.decode("job-1", STORED | stored)
 
 
-def test_a_receiver_is_told_of_the_outcome_and_of_the_job() -> None:
+def test_the_body_holds_the_outcome_and_the_job() -> None:
     assert json.loads(encode(record())) == SAID
 
 
@@ -64,7 +64,7 @@ def test_the_document_shows_what_is_sent() -> None:
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "superseded", "cancelled", "expired"])
-def test_the_type_tells_the_state(state: str) -> None:
+def test_the_type_holds_the_state(state: str) -> None:
     assert json.loads(encode(record(state=state)))["type"] == f"job.{state}"
 
 
@@ -72,6 +72,6 @@ def test_every_try_sends_the_same_bytes() -> None:
     assert encode(record(webhook_tries="1")) == encode(record(webhook_tries="7"))
 
 
-def test_whatever_a_record_holds_can_be_told() -> None:
+def test_any_text_of_a_record_can_be_sent() -> None:
     event = json.loads(encode(record(message="\u2028 ä \x00", outcome=OutcomeCode.INVALID_JOB)))
     assert event["data"]["message"] == "\u2028 ä \x00"
