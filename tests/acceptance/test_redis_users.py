@@ -186,7 +186,7 @@ def test_user_may_call_all_that_the_scripts_call(guarded: Guarded, name: str) ->
 
 
 def test_producer_can_write_the_ledger_by_a_script_of_its_own(guarded: Guarded) -> None:
-    """Told in docs/redis.md: Redis cannot tell our scripts from others."""
+    """As docs/redis.md says: Redis cannot tell our scripts from others."""
     script = "return redis.call('HSET', ARGV[1], 'state', 'succeeded')"
     assert guarded.do("producer", "EVAL", script, "0", "{facelift}:job:forged") == 1
 
