@@ -5,9 +5,10 @@ from __future__ import annotations
 from facelift.codes import OutcomeCode, WaitReason
 
 _NOTHING = "nothing"
-_RETRIED = "nothing; if it lasts, look at the endpoint"
+_RETRIED = "nothing; if it lasts, check the endpoint"
 _KEY = (
-    "check the account's API key and plan; a changed key or `facelift resume ACCOUNT` lets it go on"
+    "check the account's API key and plan; "
+    "a changed key or `facelift resume ACCOUNT` ends the pause"
 )
 _SETTINGS = "check the workers' settings with `facelift doctor`"
 _ENDPOINT_URL = "check `FACELIFT_ENDPOINT_URL`"
@@ -22,13 +23,13 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.FORBIDDEN: _KEY,
     OutcomeCode.CHATBOT_NOT_FOUND: _CHATBOT,
     OutcomeCode.ENDPOINT_GONE: _ENDPOINT_URL,
-    OutcomeCode.IMAGE_REFUSED: "look at the picture; the endpoint is stricter than we know",
+    OutcomeCode.IMAGE_REFUSED: "check the image; the endpoint is stricter than its documentation",
     OutcomeCode.UNEXPECTED_REDIRECT: _ENDPOINT_URL,
     OutcomeCode.REJECTED: _MESSAGE,
     OutcomeCode.IMAGE_NOT_FOUND: "check the path",
     OutcomeCode.IMAGE_UNREADABLE: "check the file, see stores",
     OutcomeCode.IMAGE_OUTSIDE_STORE: "name a path inside, without `..`",
-    OutcomeCode.IMAGE_CHANGED: "enqueue again, with the SHA-256 of the picture that is there now",
+    OutcomeCode.IMAGE_CHANGED: "enqueue again, with the SHA-256 of the present image",
     OutcomeCode.IMAGE_EMPTY: "store it again",
     OutcomeCode.IMAGE_NOT_AN_IMAGE: "store a PNG or JPEG",
     OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED: (
@@ -44,23 +45,23 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.UNKNOWN_ACCOUNT: _SETTINGS,
     OutcomeCode.UNKNOWN_STORE: _SETTINGS,
     OutcomeCode.INVALID_JOB: _MESSAGE,
-    OutcomeCode.RETRIES_EXHAUSTED: "look at the endpoint",
-    OutcomeCode.CRASH_LOOP: "look at the image and the workers' logs",
-    OutcomeCode.EXPIRED: "see its attempts for what held it up",
+    OutcomeCode.RETRIES_EXHAUSTED: "check the endpoint",
+    OutcomeCode.CRASH_LOOP: "check the image and the workers' logs",
+    OutcomeCode.EXPIRED: "its attempts say what delayed it",
     OutcomeCode.SUPERSEDED: _NOTHING,
     OutcomeCode.CANCELLED: _NOTHING,
     OutcomeCode.SERVER_ERROR: _RETRIED,
     OutcomeCode.TIMEOUT: _RETRIED,
     OutcomeCode.TOO_EARLY: _NOTHING,
-    OutcomeCode.CONNECTION_FAILED: "if it lasts, `facelift doctor` says how far it gets",
-    OutcomeCode.DNS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
-    OutcomeCode.TLS_FAILED: "if it lasts, `facelift doctor` says how far it gets",
+    OutcomeCode.CONNECTION_FAILED: "if it lasts, run `facelift doctor` where the workers run",
+    OutcomeCode.DNS_FAILED: "if it lasts, run `facelift doctor` where the workers run",
+    OutcomeCode.TLS_FAILED: "if it lasts, run `facelift doctor` where the workers run",
     OutcomeCode.CONNECTION_LOST: _RETRIED,
     OutcomeCode.MALFORMED_RESPONSE: _RETRIED,
     OutcomeCode.IMAGE_STORE_UNAVAILABLE: "check the store; `facelift doctor` tries it",
-    OutcomeCode.INTERNAL_ERROR: "look at the worker's log, and report it",
+    OutcomeCode.INTERNAL_ERROR: "read the worker's log, and report it",
     OutcomeCode.RATE_LIMITED: _NOTHING,
-    OutcomeCode.WORKER_LOST: "nothing; if it repeats, look at the workers' logs",
+    OutcomeCode.WORKER_LOST: "nothing; if it repeats, read the workers' logs",
 }
 """For the outcome of a job or of an attempt."""
 
@@ -71,7 +72,7 @@ WAITS: dict[WaitReason, str] = {
     WaitReason.RATE_LIMITED: _NOTHING,
     WaitReason.ACCOUNT_PAUSED: _PAUSED,
     WaitReason.ALL_PAUSED: _PAUSED,
-    WaitReason.ENDPOINT_DOWN: "look at the endpoint; the jobs go on by themselves once it is back",
+    WaitReason.ENDPOINT_DOWN: "check the endpoint; the jobs go on by themselves once it is back",
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
 }
