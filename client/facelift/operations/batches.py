@@ -58,11 +58,12 @@ def follow_batch(
 ) -> Following[BatchStatus]:
     """Follow a batch until all of its jobs have ended; see `Batches.watch_batch`."""
     return Following(
-        ledger.notifications,
-        ledger.keys.batch_changes(batch_id),
+        notifications=ledger.notifications,
+        channel=ledger.keys.batch_changes(batch_id),
         has_ended=lambda status: status.is_complete,
         timed_out=BatchTimeout,
         timeout=timeout,
+        deadline=ledger.notifications.now() + timeout,
         every=every,
     )
 

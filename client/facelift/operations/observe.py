@@ -46,11 +46,12 @@ class WaitTimeout(FaceliftError):  # noqa: N818 - names what is wrong
 def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRecord]:
     """Follow a job until it has ended; see `Observer.watch`."""
     return Following(
-        ledger.notifications,
-        ledger.keys.changes(job_id),
+        notifications=ledger.notifications,
+        channel=ledger.keys.changes(job_id),
         has_ended=lambda record: record.state.is_terminal,
         timed_out=WaitTimeout,
         timeout=timeout,
+        deadline=ledger.notifications.now() + timeout,
     )
 
 

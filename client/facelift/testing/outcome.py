@@ -12,18 +12,8 @@ OutcomeLike: TypeAlias = "Outcome | OutcomeCode | str | int"
 """An outcome; or its code, such as `"image_not_square"`; or an HTTP status, such as 503."""
 
 _STATUS = {
-    OutcomeCode.DELIVERED: 200,
-    OutcomeCode.BAD_REQUEST: 400,
-    OutcomeCode.UNAUTHORIZED: 401,
-    OutcomeCode.FORBIDDEN: 403,
-    OutcomeCode.CHATBOT_NOT_FOUND: 404,
-    OutcomeCode.ENDPOINT_GONE: 410,
-    OutcomeCode.IMAGE_REFUSED: 422,
-    OutcomeCode.UNEXPECTED_REDIRECT: 302,
-    OutcomeCode.REJECTED: 409,
-    OutcomeCode.SERVER_ERROR: 500,
-    OutcomeCode.TOO_EARLY: 425,
-    OutcomeCode.RATE_LIMITED: 429,
+    OutcomeCode.of_status(status): status
+    for status in (200, 302, 400, 401, 403, 404, 409, 410, 422, 425, 429, 500)
 }
 _WITHOUT_RESPONSE = {
     OutcomeCode.TIMEOUT,

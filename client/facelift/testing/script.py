@@ -39,10 +39,6 @@ class Rule:
         """Whether the job is one of them."""
         return self.chatbot_id in {None, record.chatbot_id} and self.image in {None, record.image}
 
-    def next(self, job_id: str) -> Outcome:
-        """The outcome of the job's next attempt."""
-        return self.outcomes[min(self.attempts[job_id], len(self.outcomes) - 1)]
-
 
 class Script:
     """The rules; of those that apply to a job, the one that was added last counts."""
@@ -77,8 +73,9 @@ class Script:
 
     def next(self, record: JobRecord) -> Outcome:
         """The outcome of the job's next attempt: delivered, unless a rule says otherwise."""
-        rule = self._rule(record)
-        return rule.next(record.id) if rule else _DELIVERED
+        if (rule := self._rule(record)) is None:
+            return _DELIVERED
+        return rule.outcomes[min(rule.attempts[record.id], len(rule.outcomes) - 1)]
 
     def has_attempted(self, record: JobRecord) -> None:
         """Count that attempt."""

@@ -7,6 +7,7 @@ decides what follows a failure, as it does in a worker.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -70,26 +71,21 @@ class ScriptedWorkers:
     def _conclude(
         self, lease: Lease, record: JobRecord, outcome: Outcome, feedback: Feedback | None
     ) -> None:
-        code, sentence = outcome.code, outcome.sentence
+        code, sentence, store = outcome.code, outcome.sentence, self._ledger.store
         counted = code is not OutcomeCode.RATE_LIMITED
         started_at, now = record.started_at or record.created_at, round(self._ledger.clock, 3)
-
-        def attempt(decision: Decision, reason: str, next_at: float | None = None) -> Attempt:
-            return Attempt(
-                started_at=started_at,
-                duration=round(max(0.0, now - started_at), 4),
-                code=code,
-                http_status=outcome.http_status,
-                decision=decision,
-                reason=reason,
-                next_at=next_at,
-                counted=counted,
-            )
-
-        store = self._ledger.store
+        attempt = Attempt(
+            started_at=started_at,
+            duration=round(max(0.0, now - started_at), 4),
+            code=code,
+            http_status=outcome.http_status,
+            decision=Decision.SUCCEED,
+            reason=sentence,
+            next_at=None,
+            counted=counted,
+        )
         if code is OutcomeCode.DELIVERED:
-            done = attempt(Decision.SUCCEED, sentence)
-            store.complete(lease, JobState.SUCCEEDED, code, sentence, done, feedback=feedback)
+            store.complete(lease, JobState.SUCCEEDED, code, sentence, attempt, feedback=feedback)
             return
         decision = decide(
             self._policy,
@@ -101,12 +97,11 @@ class ScriptedWorkers:
             throttles=feedback.permit.throttles if feedback else 0,
         )
         if isinstance(decision, GiveUp):
-            last = attempt(Decision.FAIL, decision.sentence)
-            store.complete(
-                lease, JobState.FAILED, decision.code, decision.sentence, last, feedback=feedback
-            )
+            code, sentence = decision.code, decision.sentence
+            attempt = replace(attempt, decision=Decision.FAIL, reason=sentence)
+            store.complete(lease, JobState.FAILED, code, sentence, attempt, feedback=feedback)
         else:
             until = round(now + decision.delay, 3)
             reason = WaitReason.RETRY if counted else WaitReason.RATE_LIMITED
-            failed = attempt(Decision.RETRY, sentence, until)
-            store.retry_later(lease, until, reason, sentence, failed, feedback=feedback)
+            attempt = replace(attempt, decision=Decision.RETRY, next_at=until)
+            store.retry_later(lease, until, reason, sentence, attempt, feedback=feedback)
