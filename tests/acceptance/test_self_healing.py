@@ -246,7 +246,7 @@ def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
         assert client.wait(job.id, RECOVERY).outcome == "delivered"
         record = client.wait(held.id, RECOVERY)
         assert (record.outcome, record.lost_leases) == ("delivered", 0)
-        assert "stuck: Redis serves us, but for 1" in process.log
+        assert "stuck: Redis is healthy, but for 1" in process.log
         assert f"another starts child={child.pid} exit_code=75 pause=1.000" in process.log
         assert "Traceback" not in process.log
 
