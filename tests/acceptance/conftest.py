@@ -1,4 +1,4 @@
-"""One Redis, one stand-in and one worker that most acceptance tests share."""
+"""One Redis, one sandbox endpoint and one worker that most acceptance tests share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ledger_redis(
 
 
 @pytest.fixture(scope="session")
-def standin(traced: dict[str, str]) -> Iterator[EndpointProcess]:
+def endpoint_process(traced: dict[str, str]) -> Iterator[EndpointProcess]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in traced.items():
             patch.setenv(name, value)
@@ -51,18 +51,20 @@ def standin(traced: dict[str, str]) -> Iterator[EndpointProcess]:
 
 
 @pytest.fixture
-def endpoint(standin: EndpointProcess) -> EndpointProcess:
-    """The stand-in, as freshly started."""
-    standin.reset()
-    return standin
+def endpoint(endpoint_process: EndpointProcess) -> EndpointProcess:
+    """The sandbox endpoint in its initial state."""
+    endpoint_process.reset()
+    return endpoint_process
 
 
 @pytest.fixture(scope="session")
-def environment(ledger_redis: RedisServer, standin: EndpointProcess, media: Path) -> dict[str, str]:
+def environment(
+    ledger_redis: RedisServer, endpoint_process: EndpointProcess, media: Path
+) -> dict[str, str]:
     """A worker's settings, with short times."""
     return {
         "FACELIFT_REDIS_URL": ledger_redis.url,
-        "FACELIFT_ENDPOINT_URL": standin.url,
+        "FACELIFT_ENDPOINT_URL": endpoint_process.url,
         "FACELIFT_API_KEY": CANARY,
         "FACELIFT_IMAGE_STORES": f"media=file://{media}",
         "FACELIFT_BACKOFF_BASE": "100ms",

@@ -29,7 +29,7 @@ PATIENCE = 30.0
 
 
 class WorkerPool:
-    """Worker processes, their ledger, and the stand-in that they deliver to.
+    """Worker processes, their ledger, and the sandbox endpoint that they deliver to.
 
     Each account's API key is `key-<account>`, unless a test says otherwise.
     """
@@ -70,7 +70,7 @@ class WorkerPool:
         )
 
     def arrivals(self, account: str) -> list[Arrival]:
-        """What came to the stand-in with the account's key."""
+        """What arrived at the endpoint with the account's key."""
         return [
             each for each in self.endpoint.arrivals() if each.key == key_label(f"key-{account}")
         ]

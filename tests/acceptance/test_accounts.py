@@ -47,7 +47,7 @@ def pool(
 
 
 def statuses(pool: WorkerPool, key: str) -> list[int | None]:
-    """How the stand-in answered the requests with this key."""
+    """How the endpoint answered the requests with this key."""
     return [each.status for each in pool.endpoint.arrivals() if each.key == key_label(key)]
 
 

@@ -45,8 +45,8 @@ def pool(
             yield made
 
 
-def behave(pool: WorkerPool, account: str, **options: Any) -> None:
-    """Have the stand-in answer so to the next request with the account's key."""
+def respond_once(pool: WorkerPool, account: str, **options: Any) -> None:
+    """Add a rule for the next request with the account's key."""
     pool.endpoint.add_rule("*", "status", times=1, key=ACCOUNTS.index(account), **options)
 
 
@@ -101,7 +101,7 @@ def test_backlog_of_one_account_does_not_delay_another(pool: WorkerPool) -> None
 def test_429_pauses_the_account_for_all_workers_and_uses_up_no_attempt(
     pool: WorkerPool, account: str, asked: dict[str, Any], at_least: float
 ) -> None:
-    behave(pool, account, status=429, **asked)
+    respond_once(pool, account, status=429, **asked)
     (refused,) = pool.enqueue(account)
     eventually(lambda: pool.records([refused])[0].attempts, "there is no 429")
     others = pool.enqueue(account, 5)
@@ -128,7 +128,7 @@ def test_429_pauses_the_account_for_all_workers_and_uses_up_no_attempt(
 
 
 def test_pause_is_no_longer_than_the_cap(pool: WorkerPool) -> None:
-    behave(pool, "capped", status=429, retry_after=3600)
+    respond_once(pool, "capped", status=429, retry_after=3600)
     assert pool.outcomes(pool.enqueue("capped")) == {"delivered"}
     first, second = pool.arrivals("capped")
     assert first.answered_at is not None
@@ -156,7 +156,7 @@ def test_requests_that_others_made_with_the_key_are_allowed_for(pool: WorkerPool
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(reset),
     }
-    behave(pool, "fewer", status=200, headers=headers)
+    respond_once(pool, "fewer", status=200, headers=headers)
     assert pool.outcomes(pool.enqueue("fewer")) == {"delivered"}
     jobs = pool.enqueue("fewer", 3)
     pool.until_waiting(jobs, "rate_limited", "backlog")

@@ -34,7 +34,7 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture(scope="module")
 def pool(
     environment: dict[str, str],
-    standin: EndpointProcess,
+    endpoint_process: EndpointProcess,
     hook: Hook,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[WorkerPool]:
@@ -45,7 +45,7 @@ def pool(
         "FACELIFT_WEBHOOK_TIMEOUT": "500ms",
     }
     folder = tmp_path_factory.mktemp("webhooks")
-    with worker_pool(folder, settings, standin, processes=1) as made:
+    with worker_pool(folder, settings, endpoint_process, processes=1) as made:
         yield made
 
 

@@ -1,4 +1,4 @@
-"""Real worker processes against a real Redis and the stand-in, for tests to order about."""
+"""Real worker processes against a real Redis and the sandbox endpoint."""
 
 from __future__ import annotations
 
