@@ -73,16 +73,22 @@ class CommandGroup(click.Group):
         return [*known, *sorted(added.keys() - _OWN.keys())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        del ctx
-        target = _OWN.get(cmd_name, "")
-        module, is_own, name = target.partition(":")
+        """Import a command; complain if it is known and what it needs is not installed."""
+        module, is_own, name = _OWN.get(cmd_name, "").partition(":")
         if is_own:
             command: click.Command = getattr(import_module(f"facelift.cli.{module}"), name)
             return command
-        if found := _added().get(cmd_name):
-            return _load(found)
-        return _Missing(cmd_name, target) if target else None
+        added = _added().get(cmd_name)
+        if added is None:
+            if module and not ctx.resilient_parsing:  # as when a shell completes words
+                raise _NotInstalled(cmd_name, module)
+            return None
+        try:
+            command = added.load()
+        except ModuleNotFoundError as error:
+            _explain(added, error)
+            raise
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under their headings, without importing them."""
@@ -107,29 +113,36 @@ class CommandGroup(click.Group):
             problems, code = error.problems, exit_for(error)
         except FaceliftError as error:
             problems, code = [str(error)], exit_for(error)
-        except ModuleNotFoundError as error:
-            needs = _needs(_added().get(ctx.invoked_subcommand or ""), error)
-            if needs is None:
-                raise
-            problems, code = [f"{ctx.invoked_subcommand} needs what `{needs}` adds"], Exit.USAGE
+        except ModuleNotFoundError as error:  # some commands import what is heavy when they run
+            _explain(_added().get(ctx.invoked_subcommand or ""), error)
+            raise
         for problem in problems:
             click.echo(f"facelift: {problem}", err=True)
         return ctx.exit(code)
 
 
-class _Missing(click.Command):
-    """A command that cannot be imported: running it says what to install."""
+class _NotInstalled(click.ClickException):
+    """A command whose distribution, or what it needs, is not installed."""
 
-    def __init__(self, name: str, distribution: str) -> None:
-        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-        super().__init__(name, context_settings=anything, add_help_option=False)
-        self._distribution = distribution
+    exit_code = Exit.USAGE
 
-    def invoke(self, ctx: click.Context) -> None:
-        """Say what to install."""
-        needs = _INSTALL[self._distribution]
-        click.echo(f"facelift: {self.name} needs what `{needs}` adds", err=True)
-        ctx.exit(Exit.USAGE)
+    def __init__(self, command: str, distribution: str) -> None:
+        super().__init__(f"{command} needs what `{_INSTALL[distribution]}` adds")
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401 - click's signature
+        """Print the message as other errors are."""
+        click.echo(f"facelift: {self.message}", file, err=True)
+
+
+def _explain(command: EntryPoint | None, error: ModuleNotFoundError) -> None:
+    """Say what to install if a command lacks a library; not if it lacks a module of ours.
+
+    Raises:
+        _NotInstalled: with the line that installs it.
+    """
+    distribution = command.module.partition(".")[0] if command else ""
+    if command and distribution in _INSTALL and (error.name or "").partition(".")[0] not in _OURS:
+        raise _NotInstalled(command.name, distribution) from error
 
 
 def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
@@ -169,24 +182,3 @@ def _write(formatter: click.HelpFormatter, heading: str, rows: list[tuple[str, s
 
 def _added() -> dict[str, EntryPoint]:
     return {found.name: found for found in entry_points(group="facelift.commands")}
-
-
-def _load(found: EntryPoint) -> click.Command:
-    try:
-        command: click.Command = found.load()
-    except ModuleNotFoundError as error:
-        if _needs(found, error) is None:
-            raise
-        return _Missing(found.name, _distribution(found))
-    return command
-
-
-def _distribution(found: EntryPoint) -> str:
-    return found.module.partition(".")[0]
-
-
-def _needs(found: EntryPoint | None, error: ModuleNotFoundError) -> str | None:
-    """The line that installs what a command misses; None if a module of ours is missing."""
-    if found is None or (error.name or "").partition(".")[0] in _OURS:
-        return None
-    return _INSTALL.get(_distribution(found))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from facelift.cli.values import moment_or_ago
+from facelift.cli.values import read_moment_or_ago, value
 from facelift.client import UploadClient
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
@@ -65,7 +65,7 @@ def timeout_option(default: float | None, goes_on: str = "the job goes on") -> C
 
 def filters(command: _F) -> _F:
     """The options by which `list` and `replay` choose jobs."""
-    when = moment_or_ago()
+    when = value("time", read_moment_or_ago)
     for option in reversed(
         (
             click.option(

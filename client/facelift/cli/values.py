@@ -34,21 +34,16 @@ def value(name: str, read: Callable[[str], _T]) -> Callable[[str], _T]:
     return convert
 
 
-def moment() -> Callable[[str], float]:
-    """A time, as Unix seconds or date and time."""
-    return value("time", read_moment)
+def read_moment_or_ago(text: str) -> float:
+    """Read a time, or a duration before now, as Unix seconds.
 
-
-def moment_or_ago() -> Callable[[str], float]:
-    """A time, or a duration before now."""
-
-    def read(text: str) -> float:
-        ago = None if _is_number(text) else parse_duration(text)
-        if ago is not None:
-            return time.time() - ago
-        return _read_moment(text, "a duration such as 2h, nor Unix seconds,")
-
-    return value("time", read)
+    Raises:
+        ValueError: it is neither, in words that follow the text.
+    """
+    ago = None if _is_number(text) else parse_duration(text)
+    if ago is not None:
+        return time.time() - ago
+    return read_moment(text, "a duration such as 2h, nor Unix seconds,")
 
 
 def duration_within(shortest: float, longest: float) -> Callable[[str], float]:
@@ -66,16 +61,12 @@ def duration_within(shortest: float, longest: float) -> Callable[[str], float]:
     return value("duration", read)
 
 
-def read_moment(text: str) -> float:
+def read_moment(text: str, others: str = "Unix seconds") -> float:
     """Read a time as Unix seconds: a number of them, or date and time in UTC or its own zone.
 
     Raises:
-        ValueError: it is neither, in words that follow the text.
+        ValueError: it is neither; `others` says what else would be.
     """
-    return _read_moment(text, "Unix seconds")
-
-
-def _read_moment(text: str, others: str) -> float:
     if _is_number(text):
         return float(text)
     try:

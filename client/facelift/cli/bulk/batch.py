@@ -16,7 +16,7 @@ from rich.progress import (
     TextColumn,
 )
 
-from facelift.cli.draw.console import console, fact, print_json, say, show, table
+from facelift.cli.draw.console import answer, console, fact, print_json, say, show, table
 from facelift.cli.draw.values import date
 from facelift.cli.exits import Exit, exit_of_batch
 from facelift.cli.options import json_option, timeout_option
@@ -78,10 +78,7 @@ def show_batch(batch_id: str, *, as_json: bool) -> None:
     """Show how many jobs of a batch are in which state."""
     with UploadClient.from_env() as client:
         status = client.batch(batch_id)
-    if as_json:
-        print_json(status.as_dict())
-    else:
-        show(*_facts(status))
+    answer(status.as_dict(), *_facts(status), as_json=as_json)
     sys.exit(exit_of_batch(status))
 
 

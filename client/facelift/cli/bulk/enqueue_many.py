@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from facelift.cli.bulk.lines import Defaults
 from facelift.cli.bulk.source import Source
-from facelift.cli.draw.console import cell, console, fact, print_json, say, show
+from facelift.cli.draw.console import answer, cell, console, fact, say
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
@@ -198,10 +198,7 @@ def enqueue_many(
         "is_finished": problem is None,
         "seconds": round(time.monotonic() - began, 3),
     }
-    if as_json:
-        print_json(result)
-    else:
-        show(*_summary(result))
+    answer(result, *_summary(result), as_json=as_json)
     if problem is not None:
         under = f" with --batch {read.batch}" if source == "-" and batch is None else ""
         say(f"Not finished. Repeat it{under}: no job is enqueued twice.", err=True)

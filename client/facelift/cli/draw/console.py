@@ -74,6 +74,14 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value))
 
 
+def answer(value: object, *drawn: RenderableType, as_json: bool) -> None:
+    """Print a value as JSON, or what is drawn of it."""
+    if as_json:
+        print_json(value)
+    else:
+        show(*drawn)
+
+
 class Paragraph:
     """Text behind a head, wrapped and indented; no word is broken, so that ids can be copied.
 

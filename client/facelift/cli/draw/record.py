@@ -12,6 +12,7 @@ from rich.text import Text
 from facelift.advice import OUTCOMES, WAITS
 from facelift.cli.draw.console import (
     Paragraph,
+    answer,
     cell,
     console,
     fact,
@@ -50,10 +51,7 @@ _COLUMNS = ("JOB", "ENQUEUED", "STATE", "CHATBOT", "ACCOUNT")
 
 def print_record(record: JobRecord, *, as_json: bool) -> None:
     """Print a job's state and advice."""
-    if as_json:
-        print_json(record.as_dict())
-    else:
-        show(*_facts(record))
+    answer(record.as_dict(), *_facts(record), as_json=as_json)
 
 
 def print_new(record: JobRecord, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from facelift.cli.options import (
     json_option,
     timeout_option,
 )
-from facelift.cli.values import moment
+from facelift.cli.values import read_moment, value
 from facelift.client import UploadClient
 from facelift.codes import Cancellation
 
@@ -38,12 +38,12 @@ from facelift.codes import Cancellation
 @fit_option
 @click.option(
     "--not-before",
-    type=moment(),
+    type=value("time", read_moment),
     help="Start no earlier. Unix seconds or ISO 8601 (UTC unless it has a zone).",
 )
 @click.option(
     "--expires-at",
-    type=moment(),
+    type=value("time", read_moment),
     help="The deadline. Unix seconds or ISO 8601 (UTC unless it has a zone).",
 )
 @click.option("--batch", metavar="NAME", help="A name that many jobs share, to follow them.")

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from facelift.cli.draw import console
+from facelift.cli.draw.console import answer
 from facelift.cli.draw.pool import describe_pool
 from facelift.cli.draw.record import advice, describe_in_full, print_record
 from facelift.cli.exits import exit_of
@@ -33,10 +33,7 @@ def status(job_id: str | None, *, as_json: bool) -> None:
     with UploadClient.from_env() as client:
         if job_id is None:
             pool = client.pool()
-            if as_json:
-                console.print_json(pool.as_dict())
-            else:
-                console.show(*describe_pool(pool))
+            answer(pool.as_dict(), *describe_pool(pool), as_json=as_json)
             return
         record = client.status(job_id)
     print_record(record, as_json=as_json)
@@ -57,8 +54,6 @@ def show(job_id: str, *, as_json: bool) -> None:
     """  # noqa: D301 - click wants the escape, not the backslash
     with UploadClient.from_env() as client:
         record = client.status(job_id)
-    if as_json:
-        console.print_json(record.as_dict() | {"advice": advice(record)})
-    else:
-        console.show(*describe_in_full(record, time.time()))
+    value = record.as_dict() | {"advice": advice(record)}
+    answer(value, *describe_in_full(record, time.time()), as_json=as_json)
     sys.exit(exit_of(record))
