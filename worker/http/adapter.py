@@ -10,7 +10,7 @@ import os
 import ssl
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
@@ -45,7 +45,7 @@ class Trust(ssl.SSLContext):
         """Do nothing: see above."""
 
     @classmethod
-    def from_environment(cls) -> Trust:
+    def from_environment(cls) -> Self:
         """The certificates in `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, else certifi's.
 
         Raises:

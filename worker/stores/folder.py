@@ -101,11 +101,7 @@ class FolderStore:
         return _open_below(self._root, *self._resolve(path))
 
     def _check_root(self) -> None:
-        """Raise if the folder itself cannot be read.
-
-        Raises:
-            StoreUnavailable: it is.
-        """
+        """Raise `StoreUnavailable` if the folder itself cannot be read."""
         try:
             os.close(os.open(self._root, _FOLDER))
         except OSError as error:

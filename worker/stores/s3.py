@@ -163,15 +163,11 @@ def _base_url(session: Session, bucket: str, endpoint: str | None, region: str) 
 
 
 def _refuse(answer: Answer, path: str) -> None:
-    """Raise what an answer without an object stands for.
+    """Raise what an answer without an object stands for: the object's failure or the store's.
 
     A code in the body says whether the object is refused or the request: 403 stands for both
     "this object is forbidden" and "the key is unknown". What is not known to be the object's
     own is the store's, and is retried.
-
-    Raises:
-        ImageRejected: the object is the cause.
-        StoreUnavailable: the store is, or the credentials for it.
     """
     found = _CODE.search(answer.read(_ERROR_BYTES))
     code = found[1].decode() if found else None

@@ -135,12 +135,7 @@ class HttpsStore:
 
 
 def _judge(answer: Answer, path: str) -> None:
-    """Return if the answer holds an image.
-
-    Raises:
-        ImageRejected: the image is the cause.
-        StoreUnavailable: the server is.
-    """
+    """Raise unless the answer holds an image."""
     status = answer.status
     if status == HTTPStatus.OK:
         # None was asked for; and what is stored compressed is no image as it is.
