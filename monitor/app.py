@@ -1,6 +1,6 @@
 """The Celery app that Flower starts with: `celery -A monitor.app flower`.
 
-It knows the broker and no task. Settings come from the environment, as for producers.
+It knows the broker and no task. The settings are a producer's, read from the environment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facelift.ledger.keys import DEFAULT_PREFIX
 from facelift.ledger.urls import broker_url
 from monitor.records import Records
 
-# The pages are made in one thread: while one waits for Redis, all others wait too.
+# Flower renders pages in one thread: while one waits for Redis, all others wait too.
 _ANSWER_SECONDS = 0.5
 
 
@@ -30,10 +30,10 @@ def _open_ledger() -> tuple[UploadClient, Celery]:
     celery = Celery("facelift", set_as_current=False)
     celery.conf.update(
         broker_url=broker_url(redis_url),
-        broker_use_ssl=_tls(redis_url),  # Flower's page of queues does not read the URL's
+        broker_use_ssl=_tls(redis_url),  # Flower's page of queues ignores the URL's
         task_default_queue=key_prefix,
         accept_content=["json"],
-        # As the workers have them, for the same reasons.
+        # For the same reasons as in `tasks.config`.
         broker_connection_max_retries=None,
         broker_transport_options={
             "socket_timeout": 5,

@@ -1,8 +1,8 @@
-"""Brings what Flower remembers in line with the ledger.
+"""Corrects the task states in Flower's memory by the ledger.
 
-Celery's events are published and may be lost, and some jobs end without one: superseded,
-cancelled or expired while they waited, given up after their worker died. Flower would show
-such a task as started, or as to be retried, for ever.
+Celery's events may be lost, and some jobs end without one: superseded, cancelled or expired while
+they waited, failed after their worker was lost. Flower would show such a task in STARTED or RETRY
+for ever.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from monitor.records import Records
 
 _EVERY = 5_000  # milliseconds
-_SETTLED = 5.0  # seconds within which an event may still be on its way
-_AT_ONCE = 100  # tasks of each state
+_SETTLED = 5.0  # seconds after which no event is on its way any more
+_BATCH = 100  # tasks of each state in one round
 _UNFINISHED = ("RECEIVED", "STARTED", "RETRY")
 
 _EVENTS = {
@@ -35,10 +35,10 @@ _EVENTS = {
 
 
 class HealedEvents(Events):  # type: ignore[misc] # flower is untyped
-    """Flower's memory of tasks, which looks a few up in the ledger every 5 s, in turn.
+    """Flower's memory of tasks; compares some with the ledger every 5 s, in turn.
 
     Attributes:
-        records: what the ledger knows; set before Flower makes its own.
+        records: read from the ledger; set before Flower makes an instance.
     """
 
     records: Records
@@ -49,7 +49,7 @@ class HealedEvents(Events):  # type: ignore[misc] # flower is untyped
         self._offsets = dict.fromkeys(_UNFINISHED, 0)
 
     def start(self) -> None:
-        """Begin to listen, and to heal."""
+        """Start to receive events, and to heal."""
         super().start()
         self._healer.start()
 
@@ -59,7 +59,7 @@ class HealedEvents(Events):  # type: ignore[misc] # flower is untyped
         super().stop()
 
     async def heal(self) -> None:
-        """Look the next tasks up; those that the ledger knows better are put right."""
+        """Compare the next unfinished tasks with the ledger, and correct their states."""
         suspects = [task for state in _UNFINISHED for task in self._next(state)]
         ids = [task.uuid for task in suspects if time.time() - (task.timestamp or 0) > _SETTLED]
         found = await asyncio.get_running_loop().run_in_executor(
@@ -67,19 +67,19 @@ class HealedEvents(Events):  # type: ignore[misc] # flower is untyped
         )
         for record in found:
             task = self.state.tasks.data.get(record.id)
-            if task is not None and _knows_better(record, task):
+            if task is not None and _is_outdated(record, task):
                 self.state.event(_event(record, task))
 
     def _next(self, state: str) -> list[Any]:
-        page = search_tasks(self, state=state, offset=self._offsets[state], limit=_AT_ONCE)
-        is_last = len(page.task_ids) < _AT_ONCE
-        self._offsets[state] = 0 if is_last else self._offsets[state] + _AT_ONCE
+        page = search_tasks(self, state=state, offset=self._offsets[state], limit=_BATCH)
+        is_last = len(page.task_ids) < _BATCH
+        self._offsets[state] = 0 if is_last else self._offsets[state] + _BATCH
         tasks = self.state.tasks.data
         return [tasks[task_id] for task_id in page.task_ids if task_id in tasks]
 
 
-def _knows_better(record: JobRecord, task: Any) -> bool:  # noqa: ANN401 - celery's
-    """Whether the task can have no event of its own any more, or is shown as what it is not."""
+def _is_outdated(record: JobRecord, task: Any) -> bool:  # noqa: ANN401 - celery's
+    """Whether the task is shown in another state than its job's, with no event on its way."""
     state = state_of(record)
     is_settled = time.time() - (task.timestamp or 0) > _SETTLED
     return is_settled and state in _EVENTS and task.state != state
@@ -87,9 +87,9 @@ def _knows_better(record: JobRecord, task: Any) -> bool:  # noqa: ANN401 - celer
 
 def _event(record: JobRecord, task: Any) -> dict[str, Any]:  # noqa: ANN401 - celery's
     state = state_of(record)
-    said = {"result": outcome_of(record)} if state == "SUCCESS" else {}
+    details = {"result": outcome_of(record)} if state == "SUCCESS" else {}
     if state in {"FAILURE", "RETRY"}:
-        said = {"exception": outcome_of(record)}
+        details = {"exception": outcome_of(record)}
     return {
         "type": _EVENTS[str(state)],
         "uuid": record.id,
@@ -97,5 +97,5 @@ def _event(record: JobRecord, task: Any) -> dict[str, Any]:  # noqa: ANN401 - ce
         "timestamp": record.finished_at or time.time(),
         "local_received": time.time(),
         "clock": (task.clock or 0) + 1,
-        **said,
+        **details,
     }

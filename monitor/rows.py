@@ -1,4 +1,4 @@
-"""How a job looks in Flower: which field of a task's row and page says what of it."""
+"""How a job looks in Flower: what each field of a task's row and page shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitor.records import Records
 
 COLUMNS = {"args": "Chatbot", "kwargs": "Image", "result": "Outcome"}
-"""Flower's columns that show a job, and their headings."""
+"""Flower's columns that show a job, with their headings."""
 
 SHOWN = "uuid,state,args,kwargs,result,received"
 """Flower's `tasks_columns`, in their order."""
@@ -36,17 +36,17 @@ def state_of(record: JobRecord) -> str | None:
 
 
 def outcome_of(record: JobRecord) -> str:
-    """What became of the job, or what it waits for and until when, in one line."""
+    """The job's outcome, or its wait reason and due time, in one line."""
     match record.state:
         case JobState.QUEUED:
             return "queued"
         case JobState.RUNNING:
             return f"running, attempt {record.attempts_used + 1}"
         case JobState.WAITING:
-            until = f" until {_next_look(record, short=True)}" if _next_look(record) else ""
+            until = f" until {_due(record, short=True)}" if _due(record) else ""
             return f"{record.wait_reason}{until}: {record.message}"
         case _:
-            # What was delivered has no more to say than that, unless it was changed to fit.
+            # The message adds nothing to a delivery, unless the image was changed to fit.
             is_plain = record.outcome in {OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED}
             is_answer = record.state in {JobState.SUCCEEDED, JobState.FAILED}
             status = f" ({record.http_status})" if is_answer and record.http_status else ""
@@ -55,7 +55,7 @@ def outcome_of(record: JobRecord) -> str:
 
 
 def formatter(records: Records) -> Callable[[Any], Any]:
-    """Flower's `format_task`: it is given a copy of a task, to show as it likes."""
+    """Flower's `format_task`: changes a copy of a task before it is shown."""
 
     def format_task(task: Any) -> Any:  # noqa: ANN401 - Flower's
         if record := records.get(task.uuid):
@@ -67,7 +67,7 @@ def formatter(records: Records) -> Callable[[Any], Any]:
 
 def _show(task: Any, record: JobRecord) -> None:  # noqa: ANN401 - Flower's
     state = state_of(record)
-    # Flower may have heard that it was received; that it started is then of another time.
+    # A queued job may have been received; if Flower has it as STARTED, that was an earlier run.
     task.state = state or ("RECEIVED" if task.state == "RECEIVED" else "PENDING")
     task.args = record.chatbot_id
     task.kwargs = (
@@ -75,14 +75,14 @@ def _show(task: Any, record: JobRecord) -> None:  # noqa: ANN401 - Flower's
     )
     task.result = outcome_of(record)
     task.retries = max(0, len(record.attempts) - 1)
-    task.eta = _next_look(record)
-    # Of an attempt before, or what the outcome says too; and where in our code tells nobody.
+    task.eta = _due(record)
+    # They repeat the outcome, or belong to an earlier attempt.
     task.exception = task.traceback = None
     task.root_id = task.parent_id = task.root = task.parent = None
 
 
-def _next_look(record: JobRecord, *, short: bool = False) -> str | None:
-    # Until its deadline: then it waits for something to happen.
+def _due(record: JobRecord, *, short: bool = False) -> str | None:
+    # A wait until the deadline is a wait for an event.
     if record.wait_until is None or record.wait_until >= record.expires_at:
         return None
     at = datetime.fromtimestamp(record.wait_until, UTC)

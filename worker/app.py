@@ -1,18 +1,18 @@
-"""Composition root: settings are read here, once, and everything is put together.
+"""Composition root: reads the settings once and puts the worker together.
 
-`celery -A worker.app worker` and `facelift worker` both start from `app`.
+`celery -A worker.app worker` and `facelift worker` both start the Celery app that this module
+configures.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import socket
 import sys
 from importlib.metadata import version
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from celery.apps import worker as celery_worker
@@ -23,9 +23,9 @@ from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
-from facelift.ledger.pool import BreakerPolicy, Retention
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
+from facelift.status.worker import WorkerReport
 from tasks.app import app
 from tasks.config import celery_settings
 from tasks.transport import last_poll
@@ -52,92 +52,60 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.settings.model import Settings
+    from worker.stores import ImageStore
 
 log = logging.getLogger(__name__)
 
-# About 6 s of trying, so that an outcome survives a short absence of Redis.
+# Retries for about 6 s, so that an outcome survives a short outage of Redis.
 _LEDGER_RETRIES = 10
+# Seconds beyond the time limit of a request to record its result.
+_RECORD_SECONDS = 5
 
 
 class Worker:
-    """Everything one worker process is made of.
+    """The parts of one worker process.
 
     Args:
         settings: validated.
         host: where this process runs.
-        pid: its number there.
+        pid: its process id there.
 
     Raises:
-        InvalidSettings: an image store cannot be opened.
+        InvalidSettings: an image store or the webhook's target cannot be opened.
     """
 
     def __init__(self, settings: Settings, host: str, pid: int) -> None:
         self._settings = settings
-        name = f"{host}:{pid}"
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
-        metrics = Metrics(REGISTRY)
         redis = connect(
             redis_url,
             retries=_LEDGER_RETRIES,
             connections=settings.concurrency + 20,
         )
         store = JobStore(redis, keys=keys)
-        self.leases = LeaseKeeper(store, settings.lease)
-        self.accounts = Accounts(
+        metrics = Metrics(REGISTRY)
+        self._leases = LeaseKeeper(store, settings.lease)
+        accounts = Accounts(
             settings.api_keys,
             grace=settings.key_grace,
-            on_change=lambda _: self.registrar.run_once(),
+            on_change=lambda _: registrar.run_once(),
         )
-        self.registrar = Registrar(
-            store.pool,
-            BreakerPolicy(
-                failures=settings.breaker_failures,
-                share=settings.breaker_share,
-                window=settings.breaker_window,
-                pause=settings.breaker_pause,
-            ),
-            self.accounts,
-            settings.rate_for,
-            webhooks=bool(settings.webhook_url),
-            retention=Retention(
-                succeeded=math.ceil(settings.keep_succeeded),
-                failed=math.ceil(settings.keep_failed),
-                superseded=math.ceil(settings.keep_superseded),
-                cancelled=math.ceil(settings.keep_cancelled),
-                expired=math.ceil(settings.keep_expired),
-            ),
-        )
-        self._sender = _open_sender(settings, store, metrics)
-        self.executor = Executor(
+        registrar = Registrar(store.pool, accounts, settings)
+        self._endpoint = _endpoint(settings)
+        self._sender = _webhook_sender(settings, store, metrics)
+        executor = Executor(
             store=store,
-            leases=self.leases,
-            image_stores=_open_stores(settings),
-            accounts=self.accounts,
+            leases=self._leases,
+            image_stores=_image_stores(settings),
+            accounts=accounts,
             image_limits=settings.image_limits(),
-            endpoint=EndpointClient(
-                settings.endpoint_url,
-                RequestLimits(
-                    connect=settings.connect_timeout,
-                    read=settings.read_timeout,
-                    total=settings.request_timeout,
-                ),
-                connections=settings.concurrency,
-            ),
+            endpoint=self._endpoint,
             recorder=Recorder(
-                store=store,
-                policy=RetryPolicy(
-                    base=settings.backoff_base,
-                    factor=settings.backoff_factor,
-                    cap=settings.backoff_cap,
-                    max_attempts=settings.max_attempts,
-                    pause_cap=settings.pause_cap,
-                ),
-                rng=Random(),
-                metrics=metrics,
+                store=store, policy=_retry_policy(settings), rng=Random(), metrics=metrics
             ),
             longest_request=settings.request_timeout,
-            worker=name,
+            worker=f"{host}:{pid}",
         )
         client = UploadClient(
             redis=redis,
@@ -145,47 +113,44 @@ class Worker:
             lifetime=settings.deadline,
             idempotency_window=settings.idempotency_window,
         )
-        app.handlers = MessageHandlers(self.executor, Intake(client, store))
-        # Once a request has had its time, a little more to record what came of it.
-        self.shutdown = GracefulShutdown(store, self.leases, settings.request_timeout + 5)
-        watch = PollWatchdog(
+        self.shutdown = GracefulShutdown(
+            store, self._leases, settings.request_timeout + _RECORD_SECONDS
+        )
+        watchdog = PollWatchdog(
             store,
-            has_room=lambda: self.leases.count < settings.concurrency,
+            has_room=lambda: self._leases.count < settings.concurrency,
             last_poll=last_poll,
             on_stuck=self.shutdown.exit_now,
         )
-        self.heartbeat = Heartbeat(
-            store.pool,
-            metrics,
-            name=name,
-            host=host,
-            pid=pid,
-            version=version("facelift-client"),
-            slots=settings.concurrency,
-            busy=lambda: self.leases.count,
-            last_poll=last_poll,
+        name, slots = f"{host}:{pid}", settings.concurrency
+        process = WorkerReport(
+            name=name, host=host, pid=pid, version=version("facelift-client"), slots=slots
         )
+        self._heartbeat = Heartbeat(
+            store.pool, metrics, process, busy=lambda: self._leases.count, last_poll=last_poll
+        )
+        app.handlers = MessageHandlers(executor, Intake(client, store))
         app.conf.update(celery_settings(redis_url, keys.queue, settings.concurrency))
         self._loops = (
-            Loop("registration", self.registrar.run_once),
-            Loop("key watch", self.accounts.run_once),
+            Loop("registration", registrar.run_once),
+            Loop("API key watch", accounts.run_once),
             Loop("scheduler", Scheduler(store, metrics).run_once),
-            Loop("heartbeat", self.heartbeat.run_once),
+            Loop("heartbeat", self._heartbeat.run_once),
             Loop("janitor", Janitor(store).run_once),
-            Loop("poll watch", watch.run_once),
+            Loop("poll watchdog", watchdog.run_once),
             Loop("events", app.events.run_once),
             *([Loop("webhooks", self._sender.run_once)] if self._sender else ()),
         )
 
     def set_up_logging(self, loglevel: int | str = "INFO", **_: object) -> None:
-        """Log in our way; `loglevel` is Celery's `--loglevel`."""
-        form = self._settings.log_format
-        configure_logging(loglevel, form)
-        if form is LogFormat.JSON:
+        """Configure logging in Celery's place; `loglevel` is Celery's `--loglevel`."""
+        log_format = self._settings.log_format
+        configure_logging(loglevel, log_format)
+        if log_format is LogFormat.JSON:
             celery_worker.safe_say = say_json
 
     def start(self, **_: object) -> None:
-        """Start what runs beside the jobs."""
+        """Start the loops that run beside the jobs."""
         settings = self._settings
         log.info(
             "ready: takes jobs",
@@ -203,18 +168,37 @@ class Worker:
             loop.start()
 
     def stop(self, **_: object) -> None:
-        """Stop that, and close what is open; what was in flight has ended."""
+        """Stop the loops and close connections, after the jobs have ended."""
         self.shutdown.wait()
         for loop in self._loops:
             loop.stop()
         if self._sender:
             self._sender.close()
-        self.heartbeat.sign_off()
-        self.leases.stop()
-        self.executor.endpoint.close()
+        self._heartbeat.sign_off()
+        self._leases.stop()
+        self._endpoint.close()
 
 
-def _open_stores(settings: Settings) -> dict[str, Any]:
+def _endpoint(settings: Settings) -> EndpointClient:
+    limits = RequestLimits(
+        connect=settings.connect_timeout,
+        read=settings.read_timeout,
+        total=settings.request_timeout,
+    )
+    return EndpointClient(settings.endpoint_url, limits, connections=settings.concurrency)
+
+
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        base=settings.backoff_base,
+        factor=settings.backoff_factor,
+        cap=settings.backoff_cap,
+        max_attempts=settings.max_attempts,
+        pause_cap=settings.pause_cap,
+    )
+
+
+def _image_stores(settings: Settings) -> Mapping[str, ImageStore]:
     limits = NetworkLimits(timeout=settings.store_timeout, connections=settings.concurrency)
     try:
         return open_stores(settings.image_stores, limits)
@@ -224,7 +208,7 @@ def _open_stores(settings: Settings) -> dict[str, Any]:
         ) from error
 
 
-def _open_sender(settings: Settings, store: JobStore, metrics: Metrics) -> WebhookSender | None:
+def _webhook_sender(settings: Settings, store: JobStore, metrics: Metrics) -> WebhookSender | None:
     url, timeout = settings.webhook_url.get_secret_value(), settings.webhook_timeout
     if not url:
         return None
@@ -239,18 +223,18 @@ def _open_sender(settings: Settings, store: JobStore, metrics: Metrics) -> Webho
 
 
 def _compose(environ: Mapping[str, str]) -> Worker:
-    settings = load(environ)
-    for warning in unknown_variables(environ):
-        print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
-    return Worker(settings, socket.gethostname(), os.getpid())
+    try:
+        settings = load(environ)
+        for warning in unknown_variables(environ):
+            print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
+        return Worker(settings, socket.gethostname(), os.getpid())
+    except InvalidSettings as invalid:
+        for problem in invalid.problems:
+            print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - no log yet
+        raise SystemExit(2) from None
 
 
-try:
-    _worker = _compose(os.environ)
-except InvalidSettings as invalid:
-    for problem in invalid.problems:
-        print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - no log yet
-    raise SystemExit(2) from None
+_worker = _compose(os.environ)
 
 set_up_logging = _worker.set_up_logging
 setup_logging.connect(set_up_logging)

@@ -1,7 +1,7 @@
 """Flower's configuration: `celery -A monitor.app flower --conf=deploy/flower/flowerconfig.py`.
 
-Flower takes every name in this file that is one of its options, hence the underscores. What
-is set here wins over the variables `FLOWER_…`; of those, `FLOWER_READ_ONLY` is heeded.
+Flower reads every name in this file that is one of its options, hence the underscores. A name
+set here wins over its variable `FLOWER_…`; for `read_only` this file reads the variable itself.
 """
 
 import os as _os
@@ -15,16 +15,16 @@ from monitor import app as _app
 from monitor import healing as _healing
 from monitor import rows as _rows
 
-# Which chatbot, which image, what became of it: read from the ledger by the task's id.
+# Chatbot, image and outcome of a task, read from the ledger by the task's id.
 format_task = _rows.formatter(_app.records)
 tasks_columns = _rows.SHOWN
 _tasks.TASK_COLUMNS.update(_rows.COLUMNS)
 
-# What Flower did not hear of, or will never hear of, is put right.
+# Task states whose events were lost, or never sent, are corrected.
 _healing.HealedEvents.records = _app.records
 _flower.Events = _healing.HealedEvents
 
-# Nobody stops workers or sends tasks through Flower, unless that is asked for.
+# Flower stops no workers and sends no tasks, unless you allow it.
 read_only = _os.environ.get("FLOWER_READ_ONLY", "").strip().lower() not in {
     "0",
     "no",
@@ -32,6 +32,6 @@ read_only = _os.environ.get("FLOWER_READ_ONLY", "").strip().lower() not in {
     "false",
 }
 
-# Flower asks for no password there.
+# Flower leaves these two pages open.
 _access.guard(_pages.Metrics)
 _access.guard(_pages.Healthcheck, is_open_on_loopback=True)

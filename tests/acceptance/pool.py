@@ -78,7 +78,7 @@ class WorkerPool:
     def status(self) -> PoolStatus:
         return self.store.pool.snapshot()
 
-    def told(self, text: str) -> list[str]:
+    def lines(self, text: str) -> list[str]:
         """The lines of all workers' log that hold `text`."""
         return [line for line in self.workers.log.splitlines() if text in line]
 
@@ -87,7 +87,7 @@ class WorkerPool:
 def worker_pool(
     folder: Path, environment: dict[str, str], endpoint: EndpointProcess, processes: int = 2
 ) -> Iterator[WorkerPool]:
-    """A pool whose workers have all told what they were set to."""
+    """A pool whose workers have all registered."""
     keys = Keys(environment["FACELIFT_KEY_PREFIX"])
     command = (*COMMAND, "--processes", str(processes))
     with (
@@ -95,7 +95,7 @@ def worker_pool(
         worker(folder / "log", environment, command) as workers,
     ):
         eventually(lambda: workers.log.count("ready:") == processes, "not all workers are ready")
-        eventually(lambda: redis.exists(keys.accounts), "no worker has told its accounts")
+        eventually(lambda: redis.exists(keys.accounts), "no worker has registered its accounts")
         yield WorkerPool(redis, keys, workers, endpoint)
 
 

@@ -36,10 +36,10 @@ def program(name: str) -> str:
     """Where it is; without it the test is skipped, and fails in CI."""
     if path := shutil.which(name):
         return path
-    told = f"there is no {name}; Debian has it in the package prometheus"
+    message = f"there is no {name}; Debian has it in the package prometheus"
     if os.environ.get("CI"):
-        pytest.fail(told)
-    pytest.skip(told)
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def promtool(*words: str) -> str:

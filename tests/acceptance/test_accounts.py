@@ -99,12 +99,12 @@ def test_account_whose_key_is_refused_three_times_waits_until_that_is_mended(
     assert statuses(pool, f"key-{account}") == [status] * 3
     (record, *_) = pool.records(others)
     assert f"3 times in a row ({code})" in record.message
-    eventually(lambda: pool.told(f"account_paused account={account}"), "its pause is not told")
+    eventually(lambda: pool.lines(f"account_paused account={account}"), "its pause is not logged")
 
     end(pool, account, secrets)
     assert pool.outcomes(others) == {"delivered"}
-    eventually(lambda: pool.told(f"account_resumed account={account}"), "its end is not told")
-    assert len(pool.told(f"account_paused account={account}")) == 1
+    eventually(lambda: pool.lines(f"account_resumed account={account}"), "its end is not logged")
+    assert len(pool.lines(f"account_paused account={account}")) == 1
 
 
 def test_success_between_refusals_keeps_the_account_going(pool: WorkerPool) -> None:
@@ -119,7 +119,7 @@ def test_key_before_is_used_until_the_endpoint_knows_the_new_one(
     old, new = "key-rotated", "new-rotated"
     (secrets / "rotated").write_text(f"{new}\n")
     eventually(
-        lambda: len(pool.told("API keys changed account=rotated")) == 2, "not all saw the change"
+        lambda: len(pool.lines("API keys changed account=rotated")) == 2, "not all saw the change"
     )
     jobs = pool.enqueue("rotated", 6)
     records = pool.wait(jobs)
@@ -133,7 +133,7 @@ def test_key_before_is_used_until_the_endpoint_knows_the_new_one(
     jobs = pool.enqueue("rotated", 6)
     assert pool.outcomes(jobs) == {"delivered"}
     assert statuses(pool, new)[-1] == 200
-    assert not pool.told("account_paused account=rotated")
+    assert not pool.lines("account_paused account=rotated")
 
 
 def test_key_that_changes_before_its_file_was_read_again_costs_no_job(

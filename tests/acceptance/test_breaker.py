@@ -89,7 +89,7 @@ def until_open(pool: WorkerPool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_", "mend", "told"),
+    ("break_", "mend", "expected"),
     [(stop, start, "refused"), (answer_503, behave_well, "503")],
     ids=["refused", "503"],
 )
@@ -97,9 +97,9 @@ def test_jobs_outlast_an_outage_and_the_endpoint_is_left_alone_meanwhile(
     pool: WorkerPool,
     break_: Callable[[EndpointProcess], None],
     mend: Callable[[EndpointProcess], None],
-    told: str,
+    expected: str,
 ) -> None:
-    opened, closed = len(pool.told("breaker_opened")), len(pool.told("breaker_closed"))
+    opened, closed = len(pool.lines("breaker_opened")), len(pool.lines("breaker_closed"))
     break_(pool.endpoint)
     jobs = pool.enqueue("free", 30)
     until_open(pool)
@@ -114,7 +114,7 @@ def test_jobs_outlast_an_outage_and_the_endpoint_is_left_alone_meanwhile(
     time.sleep(OUTAGE)
     assert waiting() >= len(jobs) - 1
     assert sum(record.attempts_used for record in pool.records(jobs)) == used
-    if told == "503":
+    if expected == "503":
         probes = [each.arrived for each in pool.endpoint.arrivals() if each.arrived > since]
         assert 2 <= len(probes) <= OUTAGE / PAUSE + 1
         gaps = [later - earlier for earlier, later in pairwise(probes)]
@@ -125,11 +125,11 @@ def test_jobs_outlast_an_outage_and_the_endpoint_is_left_alone_meanwhile(
     assert {record.outcome for record in records} == {"delivered"}
     assert max(record.attempts_used for record in records) <= ATTEMPTS
     assert pool.status().breaker == "closed"
-    eventually(lambda: len(pool.told("breaker_closed")) > closed, "its closing is not told")
-    (line,) = pool.told("breaker_opened")[opened:]
+    eventually(lambda: len(pool.lines("breaker_closed")) > closed, "its closing is not logged")
+    (line,) = pool.lines("breaker_opened")[opened:]
     assert f"{FAILURES} requests in a row failed" in line
-    assert told in line
-    (line,) = pool.told("breaker_closed")[closed:]
+    assert expected in line
+    (line,) = pool.lines("breaker_closed")[closed:]
     assert "answers again" in line
 
 

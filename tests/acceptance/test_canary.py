@@ -38,7 +38,7 @@ SIGNING_KEY = secrets.token_bytes(32)
 SIGNING_SECRET = b64encode(SIGNING_KEY).decode()  # behind whsec_
 IN_URL = secrets.token_urlsafe(20)
 
-# A defect of ours, in the midst of all that knows the key.
+# A defect of ours, where every part knows the API key.
 DEFECT = """
 import pathlib
 from http.client import HTTPConnection
@@ -173,7 +173,7 @@ def hear(scene: Scene, hook: Hook) -> None:
     hook.reason = f"{SIGNING_SECRET} {IN_URL}"
     headers = {
         "Location": f"/{SIGNING_SECRET}/{IN_URL}",
-        "Echo": f"{SIGNING_SECRET}\r\nno header at all",  # urllib3 tells of it, and of the URL
+        "Echo": f"{SIGNING_SECRET}\r\nno header at all",  # urllib3 logs it, with the URL
     }
     hook.answer("echo", 500, 302, 410, **headers)
     scene.enqueue("echo")
@@ -215,12 +215,12 @@ def test_secrets_are_nowhere_but_in_the_worker(scene: Scene) -> None:
 
 
 def test_every_line_of_the_log_is_an_object_and_a_defect_is_one_of_them(scene: Scene) -> None:
-    told = [json.loads(line) for line in scene.workers.log.splitlines()]
-    assert {"time", "level", "message", "logger", "pid"} <= set.intersection(*map(set, told))
-    (defect,) = (each for each in told if each["message"].startswith("unexpected error"))
+    lines = [json.loads(line) for line in scene.workers.log.splitlines()]
+    assert {"time", "level", "message", "logger", "pid"} <= set.intersection(*map(set, lines))
+    (defect,) = (each for each in lines if each["message"].startswith("unexpected error"))
     assert defect["job"] in scene.jobs
     assert defect["traceback"].endswith("RuntimeError: a defect")
-    attempts = [each for each in told if each["message"] == "attempt"]
+    attempts = [each for each in lines if each["message"] == "attempt"]
     assert {"chatbot", "account", "attempt", "code", "duration", "decision"} <= set(attempts[0])
     assert {each["job"] for each in attempts} == set(scene.jobs)
 

@@ -285,7 +285,7 @@ def test_celery_task_enqueues_under_its_task_id(
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"chatbot_id": " ", "image": "media:a.png"}, "chatbot_id: must not be blank"),
         ({"chatbot_id": "bot-1"}, "image: is missing"),
@@ -295,13 +295,13 @@ def test_celery_task_enqueues_under_its_task_id(
     ],
 )
 def test_celery_task_with_bad_fields_is_recorded_as_invalid(
-    client: UploadClient, stranger: Celery, raw: Any, fields: dict[str, Any], told: str
+    client: UploadClient, stranger: Celery, raw: Any, fields: dict[str, Any], expected: str
 ) -> None:
     task_id = send(stranger, **fields)
     eventually(lambda: raw.exists("{facelift}:job:" + task_id), "nothing was recorded")
     record = client.wait(task_id)
     assert (record.state, record.outcome) == ("failed", "invalid_job")
-    assert told in record.message
+    assert expected in record.message
 
 
 def test_celery_task_with_bad_fields_counts_in_its_batch(

@@ -62,7 +62,7 @@ def client(ledger_redis: RedisServer) -> Iterator[UploadClient]:
 
 
 def shown(flower: Flower, job_id: str, state: str) -> dict[str, Any]:
-    """The job's row, once Flower has heard of that state itself."""
+    """The job's row, once Flower received that state itself."""
     eventually(lambda: flower.state(job_id) == state, f"it is {flower.state(job_id)}")
     return flower.row(job_id)
 
@@ -146,7 +146,7 @@ def test_duplicate_message_leaves_every_state_as_it_is(
     with Redis.from_url(ledger_redis.url) as redis:
         for number, job in enumerate((delivered, waiting, cancelled)):
             redis.lpush(PREFIX, message.replace("@ID@", job).replace("@TAG@", f"again-{number}"))
-    shown(flower, cancelled, "REVOKED")  # taken and told last
+    shown(flower, cancelled, "REVOKED")  # its last event
     assert (flower.state(delivered), flower.state(waiting)) == ("SUCCESS", "RETRY")
 
 
@@ -211,9 +211,9 @@ def test_pages_stay_up_with_plain_rows_while_redis_is_away(
 def tell(app: Celery, flower: Flower, job: str) -> None:
     """Have Flower hear of the job."""
 
-    def heard() -> str | None:
+    def state() -> str | None:
         with app.events.default_dispatcher(hostname="worker") as dispatcher:
             dispatcher.send("task-received", uuid=job, name="facelift.upload", args="()")
         return flower.state(job)
 
-    eventually(heard, "Flower does not hear of it")
+    eventually(state, "Flower does not receive it")

@@ -111,7 +111,7 @@ def test_process_that_takes_the_place_of_another_counts_on(watched: Watched) -> 
     watched.until_counted()
     for child in watched.process.children:
         child.kill()
-    eventually(lambda: not watched.get("/readyz").ok, "that no process runs is not told")
+    eventually(lambda: not watched.get("/readyz").ok, "the missing process is not reported")
     eventually(lambda: watched.value("facelift_worker_restarts_total") >= 2, "not counted")
     eventually(lambda: watched.get("/readyz").ok, "no others come")
     watched.deliver()
@@ -126,8 +126,8 @@ def test_every_metric_is_documented_as_it_is(watched: Watched) -> None:
     for family in text_string_to_metric_families(watched.get("/metrics").text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = sorted({label for each in family.samples for label in each.labels} - {"le"})
-        told = ", ".join(f"`{label}`" for label in labels)
-        shown.append([f"`{name}`", family.type, told, family.documentation])
+        cells = ", ".join(f"`{label}`" for label in labels)
+        shown.append([f"`{name}`", family.type, cells, family.documentation])
     documented = [row for row in rows("monitoring.md") if row[0].startswith("`facelift_")]
     assert sorted(documented) == sorted(shown)
 
@@ -152,8 +152,8 @@ def test_port_that_is_no_port_is_told(environment: dict[str, str], tmp_path: Pat
     settings = os.environ | environment | {"FACELIFT_METRICS_PORT": "0"}
     process = WorkerProcess(COMMAND, settings, tmp_path / "log")
     assert process.process.wait(30) == 2
-    told = "facelift: FACELIFT_METRICS_PORT must be a port from 1 to 65535, or off\n"
-    assert process.log == told
+    expected = "facelift: FACELIFT_METRICS_PORT must be a port from 1 to 65535, or off\n"
+    assert process.log == expected
 
 
 def test_alert_rules_are_sound_and_alert_when_they_should() -> None:

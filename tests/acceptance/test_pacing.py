@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REQUESTS, WINDOW = 20, 2.0
 RATE = f"{REQUESTS}/{WINDOW:g}s"
 CAP = 3.0
-# Requests that remain would tell of a pause too.
+# Requests that remain would cause a pause too.
 NOTHING_ELSE = {"headers": {"X-RateLimit-Remaining": "", "X-RateLimit-Limit": ""}}
 ACCOUNTS = [
     *("steady", "busy", "idle", "seconds", "date", "reset", "milliseconds", "backoff"),
@@ -146,7 +146,7 @@ def test_smaller_limit_that_the_endpoint_tells_is_kept(pool: WorkerPool) -> None
     assert pool.outcomes(pool.enqueue("smaller")) == {"delivered"}
     assert pool.outcomes(pool.enqueue("smaller", 9)) == {"delivered"}
     assert most_within(WINDOW, [each.arrived for each in pool.arrivals("smaller")]) <= 5
-    assert len(pool.told("limit_lowered account=smaller")) == 1
+    assert len(pool.lines("limit_lowered account=smaller")) == 1
 
 
 def test_requests_that_others_made_with_the_key_are_allowed_for(pool: WorkerPool) -> None:

@@ -171,7 +171,7 @@ def put_another_type_in_the_agendas_place(outage: Outage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         (restart, "Connection refused"),
         (drop_every_connection, ""),  # the next command connects again
@@ -186,7 +186,7 @@ def put_another_type_in_the_agendas_place(outage: Outage) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_after_a_fault_of_redis_all_workers_consume_again_and_nothing_is_lost(
-    outage: Outage, fault: Callable[[Outage], None], told: str
+    outage: Outage, fault: Callable[[Outage], None], expected: str
 ) -> None:
     before = {process.pid for process in outage.workers.children}
     in_flight = outage.enqueue(f"flight-{fault.__name__}")
@@ -202,7 +202,7 @@ def test_after_a_fault_of_redis_all_workers_consume_again_and_nothing_is_lost(
     # By themselves: no process was ended for it.
     assert {process.pid for process in outage.workers.children} == before
     # Who was just waiting for a job notices a moment later.
-    eventually(lambda: told in outage.log, f"not told: {told}; {outage.log}", RECOVERY)
+    eventually(lambda: expected in outage.log, f"not logged: {expected}; {outage.log}", RECOVERY)
     assert "Traceback" not in outage.log
     assert len(outage.log.splitlines()) < 250
 
@@ -259,7 +259,7 @@ def test_wrong_password_is_told_and_tried_again_until_it_is_right(
         settings = os.environ | environment | {"FACELIFT_REDIS_URL": wrong}
         process = WorkerProcess(COMMAND, settings, tmp_path / "log")
         try:
-            eventually(lambda: process.log.count("invalid username-password") > 1, "not told")
+            eventually(lambda: process.log.count("invalid username-password") > 1, "not logged")
             assert process.process.poll() is None
             with Redis.from_url(server.url) as redis:
                 redis.config_set("requirepass", "wr0ng-canary")
@@ -291,7 +291,7 @@ def test_sigterm_ends_a_worker_in_time_though_redis_is_frozen(
             server.pause()
             asked = time.monotonic()
             assert process.stop() == 0
-            # The request's limit, 5 s to record what came of it, 2 s to let go of it and 5 s
+            # The request's limit, 5 s to record its result, 2 s to abort it and 5 s
             # to hand it back; it would be killed after 15.5 s.
             assert time.monotonic() - asked < 15.5
             assert "Traceback" not in process.log

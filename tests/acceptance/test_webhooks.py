@@ -91,7 +91,7 @@ def test_a_target_that_fails_twice_gets_the_same_until_it_accepts(
     assert all(map(hook.verify, attempts))
 
     def failed() -> list[str]:
-        return [line for line in pool.told(f"job={job}") if "webhook failed" in line]
+        return [line for line in pool.lines(f"job={job}") if "webhook failed" in line]
 
     eventually(lambda: len(failed()) == 2, "its failures are not logged")
     assert [re.findall("answered ([0-9]+)", line) for line in failed()] == [["500"], ["503"]]
@@ -102,10 +102,10 @@ def test_a_target_that_fails_twice_gets_the_same_until_it_accepts(
 def test_gone_is_given_up_at_once(pool: WorkerPool, hook: Hook) -> None:
     hook.answer("gone", 410)
     job = enqueue(pool, "gone")
-    eventually(lambda: pool.told("webhook given up"), "it is not given up")
+    eventually(lambda: pool.lines("webhook given up"), "it is not given up")
     until_all_are_sent(pool)
     assert len(hook.received("gone")) == 1
-    (line,) = pool.told("webhook given up")
+    (line,) = pool.lines("webhook given up")
     assert f'job={job} attempt=1 reason="the target answered 410"' in line
 
 
@@ -122,7 +122,7 @@ def test_a_target_that_was_down_gets_the_webhook_once_it_is_back(
     until_all_are_sent(pool)
     hook.go_down()
     job = enqueue(pool, "down")
-    eventually(lambda: pool.told("the target is not available"), "no attempt failed")
+    eventually(lambda: pool.lines("the target is not available"), "no attempt failed")
     assert pool.client.wait(job, 30).outcome == "delivered"
     assert pool.status().webhooks == 1
     hook.come_back()

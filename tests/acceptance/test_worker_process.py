@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redis import Redis
@@ -17,8 +18,6 @@ from sandbox.redis_server import RedisServer
 from tests.acceptance.world import CANARY, COMMAND, eventually, worker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sandbox.endpoint.process import EndpointProcess
 
 CELERY = (sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--loglevel=info")
@@ -50,7 +49,21 @@ def test_plain_celery_command_starts_the_same_worker(
     assert endpoint.image("bot-plain")
 
 
-def test_every_wrong_setting_is_told_at_once(tmp_path: Path) -> None:
+def test_modules_in_the_current_folder_are_not_imported(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    for name in ("tasks", "monitor", "sandbox"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a module of the project')")
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "__init__.py").write_text("raise SystemExit('a module of the project')")
+    command = (str(Path(sys.executable).with_name("facelift")), "worker")
+    environment = environment | {"FACELIFT_KEY_PREFIX": "folder"}
+    with worker(tmp_path / "log", environment, command, tmp_path) as process:
+        assert "a module of the project" not in process.log
+        assert process.stop() == 0
+
+
+def test_all_invalid_settings_are_reported_together(tmp_path: Path) -> None:
     for command in (COMMAND, CELERY):
         done = run(
             *command,
@@ -61,8 +74,8 @@ def test_every_wrong_setting_is_told_at_once(tmp_path: Path) -> None:
         assert "FACELIFT_IMAGE_STORES" in done.stderr
         done = run(*command, FACELIFT_MAX_ATTEMPTS="many", FACELIFT_LEASE="1s")
         assert done.returncode == 2
-        told = [line for line in done.stderr.splitlines() if line.startswith("facelift: ")]
-        assert [line.split()[1] for line in told] == [
+        reported = [line for line in done.stderr.splitlines() if line.startswith("facelift: ")]
+        assert [line.split()[1] for line in reported] == [
             "FACELIFT_API_KEY",
             "FACELIFT_IMAGE_STORES",
             "FACELIFT_MAX_ATTEMPTS",
@@ -79,9 +92,9 @@ def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
         (child,) = process.children
         child.kill()
         eventually(lambda: process.log.count("ready:") == 2, "no other process starts")
-    told = [json.loads(line)["message"] for line in process.log.splitlines()]
-    assert "worker process ended; another starts" in told
-    assert "worker: Warm shutdown (MainProcess)" in told
+    messages = [json.loads(line)["message"] for line in process.log.splitlines()]
+    assert "worker process ended; another starts" in messages
+    assert "worker: Warm shutdown (MainProcess)" in messages
 
 
 def test_sigterm_finishes_what_is_in_flight(

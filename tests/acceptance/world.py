@@ -23,11 +23,17 @@ CANARY = "canary-7Zr4key"
 class WorkerProcess:
     """One worker; its log lies in a file."""
 
-    def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        environment: dict[str, str],
+        log: Path,
+        folder: Path | None = None,
+    ) -> None:
         self._log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=output, stderr=subprocess.STDOUT
+                command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT
             )
 
     @property
@@ -61,10 +67,13 @@ class WorkerProcess:
 
 @contextmanager
 def worker(
-    log: Path, environment: dict[str, str], command: tuple[str, ...] = COMMAND
+    log: Path,
+    environment: dict[str, str],
+    command: tuple[str, ...] = COMMAND,
+    folder: Path | None = None,
 ) -> Iterator[WorkerProcess]:
-    """A ready worker, which ends with the block."""
-    started = WorkerProcess(command, os.environ | environment, log)
+    """A ready worker, which ends with the block; `folder` is its current folder."""
+    started = WorkerProcess(command, os.environ | environment, log, folder)
     try:
         started.wait_until_ready()
         yield started

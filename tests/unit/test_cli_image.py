@@ -22,7 +22,7 @@ WIDE = encode(draw(40, 30), "PNG")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where we are: a folder with some pictures."""
+    """Where we are: a folder with some images."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("FACELIFT_"):
@@ -34,18 +34,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def facelift(*arguments: str) -> Result:
-    said = CliRunner().invoke(cli, arguments)
-    assert said.exception is None or isinstance(said.exception, SystemExit), said.exception
-    return said
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
 
 
 # check
 
 
 def test_check_prints_a_table() -> None:
-    said = facelift("check", "good.png", "wide.png", "notes.png", "gone.png")
-    assert said.exit_code == 3
-    assert said.stdout.splitlines() == [
+    result = facelift("check", "good.png", "wide.png", "notes.png", "gone.png")
+    assert result.exit_code == 3
+    assert result.stdout.splitlines() == [
         "IMAGE      FORMAT     PIXELS       SIZE       VERDICT",
         f"good.png   JPEG       48×48        {round(len(BASELINE) / 1000)} kB       ok",  # noqa: RUF001 - as written
         f"wide.png   PNG        40×30        {round(len(WIDE) / 1000)} kB       refused",  # noqa: RUF001 - the same
@@ -63,15 +63,15 @@ def test_check_exits_with_0_if_all_can_be_sent() -> None:
     assert facelift("check", "good.png", "good.png").exit_code == 0
 
 
-def test_check_tells_whether_and_how_a_picture_would_be_mended() -> None:
-    said = facelift("check", "--fit", "crop", "good.png", "wide.png")
-    assert said.exit_code == 0
-    assert "VERDICT\ngood.png" in said.stdout
-    assert "fitted\n  fitted: 40×30 → 30×30, " in said.stdout  # noqa: RUF001 - as written
+def test_check_shows_whether_and_how_an_image_would_be_fitted() -> None:
+    result = facelift("check", "--fit", "crop", "good.png", "wide.png")
+    assert result.exit_code == 0
+    assert "VERDICT\ngood.png" in result.stdout
+    assert "fitted\n  fitted: 40×30 → 30×30, " in result.stdout  # noqa: RUF001 - as written
     assert facelift("check", "--fit", "pad", "notes.png").exit_code == 3
 
 
-def test_check_heeds_the_workers_settings_and_needs_no_others(
+def test_check_uses_the_workers_image_settings_and_needs_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FACELIFT_IMAGE_BYTE_LIMIT", "100")
@@ -79,25 +79,25 @@ def test_check_heeds_the_workers_settings_and_needs_no_others(
     assert "image_too_large" in facelift("check", "good.png").stdout
     assert "must have fewer than 200." in facelift("check", "good.png", "--fit", "crop").stdout
     monkeypatch.setenv("FACELIFT_IMAGE_BYTE_LIMIT", "small")
-    said = facelift("check", "good.png")
-    assert said.exit_code == 2
-    assert said.stderr.startswith("facelift: FACELIFT_IMAGE_BYTE_LIMIT must be a whole number")
+    result = facelift("check", "good.png")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("facelift: FACELIFT_IMAGE_BYTE_LIMIT must be a whole number")
 
 
-def test_check_reads_no_more_than_could_be_a_picture(folder: Path) -> None:
+def test_check_reads_no_more_than_could_be_an_image(folder: Path) -> None:
     with (folder / "huge.png").open("wb") as file:
         file.write(WIDE)
         file.truncate(10**11)
-    said = facelift("check", "huge.png")
-    assert "PNG        40×30        100000.0 MB  refused" in said.stdout  # noqa: RUF001 - as written
+    result = facelift("check", "huge.png")
+    assert "PNG        40×30        100000.0 MB  refused" in result.stdout  # noqa: RUF001 - as written
     assert (
-        "The file has 100,000,000,000 bytes; it must have fewer than\n  1,000,000." in said.stdout
+        "The file has 100,000,000,000 bytes; it must have fewer than\n  1,000,000." in result.stdout
     )
 
 
 def test_check_as_json() -> None:
-    said = facelift("check", "--json", "--fit", "crop", "good.png", "wide.png", "gone.png")
-    good, wide, gone = json.loads(said.stdout)
+    result = facelift("check", "--json", "--fit", "crop", "good.png", "wide.png", "gone.png")
+    good, wide, gone = json.loads(result.stdout)
     assert good == {
         "image": "good.png",
         "ok": True,
@@ -111,12 +111,12 @@ def test_check_as_json() -> None:
     }
     assert wide["fitted"].startswith("fitted: 40×30 → 30×30")  # noqa: RUF001 - as written
     assert (gone["ok"], gone["outcome"], gone["bytes"]) == (False, "image_not_found", None)
-    assert said.exit_code == 3
+    assert result.exit_code == 3
 
 
 @pytest.mark.parametrize("command", ["check", "fit"])
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("gone.png", "image_not_found: There is no such file."),
         ("good.png/x", "image_not_found: There is no such file."),
@@ -126,32 +126,32 @@ def test_check_as_json() -> None:
         ("n" * 300, "image_unreadable: It cannot be read: File name too long."),
     ],
 )
-def test_what_is_no_file_is_told_in_a_line(command: str, name: str, told: str) -> None:
+def test_what_is_no_file_is_reported_in_a_line(command: str, name: str, expected: str) -> None:
     os.mkfifo("pipe")
     Path("loop").symlink_to("loop")
-    said = facelift(command, name)
-    assert said.exit_code == 3
-    assert told in " ".join(said.output.split())
+    result = facelift(command, name)
+    assert result.exit_code == 3
+    assert expected in " ".join(result.output.split())
 
 
 def test_a_table_stays_within_80_columns_whatever_a_file_is_called() -> None:
     name = f"{'n' * 90}\x1b[31m\nx.png"
     Path(name).write_bytes(ANIMATED["animated png"])
-    said = facelift("check", name, "wide.png", "notes.png")
-    assert all(len(line) <= 80 for line in said.stdout.splitlines())
-    assert "\x1b" not in said.stdout
-    assert "..." in said.stdout
+    result = facelift("check", name, "wide.png", "notes.png")
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    assert "\x1b" not in result.stdout
+    assert "..." in result.stdout
 
 
 # fit
 
 
-def test_fit_writes_the_picture_and_shows_before_and_after() -> None:
-    said = facelift("fit", "wide.png")
-    assert said.exit_code == 0, said.output
+def test_fit_writes_the_image_and_shows_before_and_after() -> None:
+    result = facelift("fit", "wide.png")
+    assert result.exit_code == 0, result.output
     made = Path("wide-fitted.png").read_bytes()
     assert validate(made, ImageLimits()).side == 30
-    lines = said.stdout.splitlines()
+    lines = result.stdout.splitlines()
     assert lines[:4] == [
         "         Before        After",
         "Format   PNG           PNG",
@@ -162,46 +162,46 @@ def test_fit_writes_the_picture_and_shows_before_and_after() -> None:
     assert lines[5:] == ["Written  wide-fitted.png"]
 
 
-def test_fit_tells_the_same_as_json() -> None:
-    told = json.loads(facelift("fit", "wide.png", "--json").stdout)
-    assert (told["ok"], told["written"]) == (True, "wide-fitted.png")
-    told = json.loads(facelift("fit", "notes.png", "--json").stdout)
-    assert (told["outcome"], told["written"]) == ("image_not_an_image", None)
+def test_fit_prints_the_same_as_json() -> None:
+    expected = json.loads(facelift("fit", "wide.png", "--json").stdout)
+    assert (expected["ok"], expected["written"]) == (True, "wide-fitted.png")
+    expected = json.loads(facelift("fit", "notes.png", "--json").stdout)
+    assert (expected["outcome"], expected["written"]) == ("image_not_an_image", None)
 
 
-def test_fit_pads_if_told_and_writes_where_it_is_told() -> None:
-    said = facelift("fit", "--pad", "wide.png", "-o", "square.jpg")
+def test_fit_pads_and_writes_as_the_options_say() -> None:
+    result = facelift("fit", "--pad", "wide.png", "-o", "square.jpg")
     assert validate(Path("square.jpg").read_bytes(), ImageLimits()).side == 40
-    assert "Written  square.jpg, which is a PNG, whatever its name says" in said.stdout
+    assert "Written  square.jpg, which is a PNG, whatever its name says" in result.stdout
 
 
 def test_fit_copies_what_can_be_sent_as_it_is() -> None:
-    said = facelift("fit", "good.png")
+    result = facelift("fit", "good.png")
     assert Path("good-fitted.jpg").read_bytes() == BASELINE
-    assert "Changed  nothing: it can be sent as it is" in said.stdout
+    assert "Changed  nothing: it can be sent as it is" in result.stdout
 
 
 def test_fit_overwrites_only_when_forced() -> None:
     Path("out.png").write_bytes(b"precious")
-    said = facelift("fit", "wide.png", "-o", "out.png")
-    assert said.exit_code == 2
-    assert said.stderr == "facelift: out.png exists already; --force overwrites it\n"
+    result = facelift("fit", "wide.png", "-o", "out.png")
+    assert result.exit_code == 2
+    assert result.stderr == "facelift: out.png exists already; --force overwrites it\n"
     assert Path("out.png").read_bytes() == b"precious"
     assert facelift("fit", "wide.png", "-o", "out.png", "--force").exit_code == 0
     assert Path("out.png").read_bytes() != b"precious"
 
 
 @pytest.mark.parametrize("target", ["gone/out.png", "."])
-def test_a_place_that_cannot_be_written_is_told_in_a_line(target: str) -> None:
-    said = facelift("fit", "wide.png", "-o", target, "--force")
-    assert said.exit_code == 2
-    assert said.stderr.startswith(f"facelift: {target} cannot be written: ")
-    assert said.stderr.count("\n") == 1
+def test_unwritable_target_is_reported_in_a_line(target: str) -> None:
+    result = facelift("fit", "wide.png", "-o", target, "--force")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"facelift: {target} cannot be written: ")
+    assert result.stderr.count("\n") == 1
 
 
-def test_fit_says_why_a_picture_cannot_be_mended() -> None:
-    said = facelift("fit", "notes.png")
-    assert said.exit_code == 3
-    assert said.stderr.startswith("facelift: notes.png: image_not_an_image: The file is not a")
-    assert said.stdout == ""
+def test_fit_says_why_an_image_cannot_be_fitted() -> None:
+    result = facelift("fit", "notes.png")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("facelift: notes.png: image_not_an_image: The file is not a")
+    assert result.stdout == ""
     assert not Path("notes-fitted.png").exists()

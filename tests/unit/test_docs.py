@@ -59,8 +59,10 @@ def plain(cell: str) -> str:
     ids=lambda value: value if isinstance(value, StrEnum) else "",
 )
 def test_what_to_do_is_documented_as_the_command_says_it(name: StrEnum, remedy: str) -> None:
-    told = [plain(row[2]) for row in rows("outcomes.md") if f"`{name}`" in row[0] and len(row) == 3]
-    assert remedy in told
+    documented = [
+        plain(row[2]) for row in rows("outcomes.md") if f"`{name}`" in row[0] and len(row) == 3
+    ]
+    assert remedy in documented
 
 
 @pytest.mark.parametrize("name", [*OutcomeCode, *WaitReason])
@@ -84,5 +86,5 @@ def test_exit_code_is_documented_as_it_is(code: Exit) -> None:
 
 @pytest.mark.parametrize("doc", catalogue(), ids=lambda doc: doc.name)
 def test_compose_hands_every_setting_to_the_worker(doc: SettingDoc) -> None:
-    if "<" not in doc.name:  # keys of further accounts are told in compose.md
+    if "<" not in doc.name:  # compose.md describes API keys of further accounts
         assert doc.name in (DOCS.parent / "docker-compose.yml").read_text("utf-8")

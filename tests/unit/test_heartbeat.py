@@ -37,11 +37,7 @@ def make(pool: object) -> Heartbeat:
     return Heartbeat(
         cast("RealPool", pool),
         Metrics(),
-        name="host:7",
-        host="host",
-        pid=7,
-        version="1",
-        slots=10,
+        WorkerReport(name="host:7", host="host", pid=7, version="1", slots=10),
         busy=lambda: 4,
         last_poll=lambda: 1058.0,
         monotonic=lambda: Clock.now,

@@ -143,7 +143,7 @@ def test_a_heartbeat_before_the_claim_does_not_take_the_lease_for_lost(
     keeper: LeaseKeeper, ledger: Leases, clock: Clock
 ) -> None:
     with keeper.hold("job") as held:
-        ledger.lost = [held.lease]  # as the ledger sees what it has not heard of
+        ledger.lost = [held.lease]  # as the ledger answers for an unknown lease
         keeper.run_once()
         assert keeper.is_ours(held)
         ledger.lost = []

@@ -103,11 +103,11 @@ def test_absence_of_redis_needs_no_traceback_of_celery(error: Exception) -> None
     [("celery.worker", ZeroDivisionError("defect")), ("worker.runtime.loop", OSError("disk full"))],
 )
 def test_defect_keeps_its_traceback(logger: str, error: Exception) -> None:
-    told = f"{type(error).__name__}: {error}"
+    expected = f"{type(error).__name__}: {error}"
     first, *rest = text("It failed", logger, error, loop="events").splitlines()
     assert first.endswith(" CRITICAL It failed loop=events")
-    assert rest == [told]
-    assert parsed("It failed", logger, error)["traceback"] == told
+    assert rest == [expected]
+    assert parsed("It failed", logger, error)["traceback"] == expected
 
 
 UNCAUGHT = """
@@ -127,8 +127,8 @@ def test_what_python_itself_would_print_is_an_object_too() -> None:
     done = subprocess.run(
         (sys.executable, "-c", UNCAUGHT), capture_output=True, text=True, check=False
     )
-    told = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [each["traceback"].splitlines()[-1] for each in told] == [
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [each["traceback"].splitlines()[-1] for each in lines] == [
         "ZeroDivisionError: division by zero",
         "KeyError: 'gone'",
     ]

@@ -76,7 +76,7 @@ def test_task_is_shown_with_its_chatbot_image_and_outcome() -> None:
     assert task.exception is None
 
 
-def test_task_that_nobody_knows_stays_as_it_is() -> None:
+def test_unknown_task_stays_as_it_is() -> None:
     task = shown(None)
     assert (task.state, task.args, task.result) == ("STARTED", "()", None)
 
@@ -102,19 +102,19 @@ def test_outcome_is_one_line(stored: dict[str, str], text: str) -> None:
     assert outcome_of(record(**stored)) == text
 
 
-def test_next_time_is_short_when_it_is_today() -> None:
+def test_due_time_is_short_when_it_is_today() -> None:
     now = time.time()
     text = outcome_of(record(**WAITING, wait_until=f"{now}", expires_at=f"{now + 1}"))
     assert re.fullmatch(r"retry until \d\d:\d\d:\d\d UTC: The endpoint answered 500\.", text)
 
 
-def test_next_time_is_told_unless_it_is_the_deadline() -> None:
+def test_due_time_is_shown_unless_it_is_the_deadline() -> None:
     assert shown(record(**WAITING, wait_until="1764000060")).eta == "2025-11-24 16:01:00 UTC"
     assert shown(record(**WAITING, wait_until="1764086400")).eta is None
 
 
 @pytest.mark.parametrize(
-    ("state", "heard", "shows"),
+    ("state", "received", "shows"),
     [
         ("queued", "RECEIVED", "RECEIVED"),
         ("queued", "STARTED", "PENDING"),  # its worker died
@@ -125,9 +125,9 @@ def test_next_time_is_told_unless_it_is_the_deadline() -> None:
     ],
 )
 def test_state_is_that_of_the_ledger_whatever_flower_heard_last(
-    state: str, heard: str, shows: str
+    state: str, received: str, shows: str
 ) -> None:
-    assert shown(record(state=state), heard).state == shows
+    assert shown(record(state=state), received).state == shows
 
 
 def test_ended_job_is_asked_for_once_and_others_each_time() -> None:
@@ -141,7 +141,7 @@ def test_ended_job_is_asked_for_once_and_others_each_time() -> None:
 
 def test_no_more_ended_jobs_are_remembered_than_allowed() -> None:
     ledger = Ledger(*(record(name, **FAILED) for name in "abc"))
-    records = Records(ledger.status, kept=2)
+    records = Records(ledger.status, cached=2)
     for name in "abcbca":
         records.get(name)
     assert ledger.asked == ["a", "b", "c", "a"]
@@ -164,12 +164,12 @@ def test_redis_that_is_away_is_asked_again_only_after_a_while() -> None:
 # The memory of Flower, and what the ledger knows better.
 
 
-def heal(known: JobRecord, *heard: str, ago: float = 60) -> Any:
-    """The task after a round, of which Flower heard these events so long ago."""
+def heal(known: JobRecord, *received: str, ago: float = 60) -> Any:
+    """The task after a round, of which Flower received these events so long ago."""
     HealedEvents.records = Records(Ledger(known).status)
     app = Celery("test", broker="memory://", set_as_current=False)
     events = HealedEvents(app, io_loop=None, max_tasks_in_memory=1_000)
-    for clock, kind in enumerate(heard):
+    for clock, kind in enumerate(received):
         at = time.time() - ago
         events.state.event(
             {
@@ -187,7 +187,7 @@ def heal(known: JobRecord, *heard: str, ago: float = 60) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("stored", "heard", "state"),
+    ("stored", "received", "state"),
     [
         ({"state": "superseded", "outcome": "superseded"}, ("received", "retried"), "REVOKED"),
         ({"state": "expired", "outcome": "expired"}, ("received", "started"), "FAILURE"),
@@ -197,9 +197,9 @@ def heal(known: JobRecord, *heard: str, ago: float = 60) -> Any:
     ],
 )
 def test_task_whose_last_event_was_lost_is_put_right(
-    stored: dict[str, str], heard: tuple[str, ...], state: str
+    stored: dict[str, str], received: tuple[str, ...], state: str
 ) -> None:
-    assert heal(record(**stored), *heard).state == state
+    assert heal(record(**stored), *received).state == state
 
 
 def test_task_whose_event_may_be_on_its_way_is_left_alone() -> None:

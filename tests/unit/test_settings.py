@@ -117,7 +117,7 @@ def test_durations_are_read(variable: str, text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "5m", "1h30min", "-1", "nan", "inf", "31d", "999ms"])
-def test_a_wrong_duration_is_told_what_would_be_right(text: str) -> None:
+def test_a_wrong_duration_is_answered_with_what_would_be_valid(text: str) -> None:
     assert problems_with(DEADLINE=text) == [
         "FACELIFT_DEADLINE must be a duration from 1s to 30d, such as 24h"
     ]
@@ -144,7 +144,7 @@ def test_a_wrong_duration_is_told_what_would_be_right(text: str) -> None:
         ("KEY_PREFIX", "x" * 33, "1 to 32 of a-z, 0-9, _ and -"),
     ],
 )
-def test_a_value_out_of_bounds_is_told_the_bounds(variable: str, text: str, right: str) -> None:
+def test_value_out_of_bounds_is_answered_with_them(variable: str, text: str, right: str) -> None:
     assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
 
 
@@ -223,7 +223,7 @@ def test_other_redis_urls_are_refused(url: str) -> None:
     assert problem.startswith("FACELIFT_REDIS_URL must be redis://host:port/database")
 
 
-def test_a_sentinel_is_told_that_it_is_not_supported_yet() -> None:
+def test_sentinel_urls_are_refused_as_not_supported_yet() -> None:
     (problem,) = problems_with(REDIS_URL="sentinel://localhost:26379")
     assert problem.startswith("FACELIFT_REDIS_URL cannot be a Sentinel's yet")
 
@@ -316,7 +316,7 @@ def test_formats_are_a_list_of_known_names() -> None:
     assert problem == "FACELIFT_IMAGE_FORMATS must be one or more of png,jpeg,webp,gif"
 
 
-def test_svg_is_told_why_never() -> None:
+def test_svg_is_refused_with_the_reason() -> None:
     (problem,) = problems_with(IMAGE_FORMATS="png,svg")
     assert problem.startswith("FACELIFT_IMAGE_FORMATS can never have svg: an SVG may carry scripts")
 
@@ -337,7 +337,7 @@ def test_metrics_have_a_port_or_none(text: str, port: int | None) -> None:
         ("LOG_FORMAT", "logfmt", "text or json"),
     ],
 )
-def test_wrong_way_to_be_observed_is_told_what_would_be_right(
+def test_invalid_metrics_port_or_host_is_answered_with_what_would_be_valid(
     variable: str, text: str, right: str
 ) -> None:
     assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
@@ -393,7 +393,7 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
         ("schlüssel".encode(), "must hold the bare key: printable ASCII"),
     ],
 )
-def test_a_useless_key_file_is_a_problem(tmp_path: Path, content: bytes | None, why: str) -> None:
+def test_invalid_key_file_is_a_problem(tmp_path: Path, content: bytes | None, why: str) -> None:
     path = tmp_path / "key"
     if content is not None:
         path.write_bytes(content)

@@ -56,9 +56,9 @@ def test_worker_that_does_not_poll_is_ended_when_patience_is_over(
     assert scene.ended_with == []
     scene.pass_time(1)
     assert scene.ended_with == [EX_STUCK]
-    (told,) = caplog.records
-    assert told.levelname == "CRITICAL"
-    assert "for 16 s no poll of the queue succeeded" in told.getMessage()
+    (line,) = caplog.records
+    assert line.levelname == "CRITICAL"
+    assert "for 16 s no poll of the queue succeeded" in line.getMessage()
 
 
 def test_full_worker_is_excused_and_has_its_time_once_it_has_room(scene: Scene) -> None:

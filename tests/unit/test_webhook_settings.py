@@ -82,12 +82,14 @@ def test_a_file_that_cannot_be_read_is_told() -> None:
         f"{secret()} canary",
     ],
 )
-def test_what_is_no_secret_is_told_what_would_be_right_and_not_repeated(wrong: str) -> None:
-    (told,) = problems(SECRET=wrong, URL="https://hooks.example.com/")
-    assert told.startswith(
+def test_invalid_secret_is_answered_with_what_is_valid_and_not_repeated(
+    wrong: str,
+) -> None:
+    (problem,) = problems(SECRET=wrong, URL="https://hooks.example.com/")
+    assert problem.startswith(
         "FACELIFT_WEBHOOK_SECRET must be whsec_ and the base64 of 24 to 64 random bytes"
     )
-    assert wrong not in told
+    assert wrong not in problem
 
 
 def test_neither_url_nor_secret_is_shown_by_the_settings() -> None:

@@ -120,38 +120,32 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
 
 
 def _accounts(status: PoolStatus) -> Iterator[Metric]:
-    accounts = status.accounts
-    label = ["account"]
-    yield _family(
-        "pool_account_paused",
-        "Whether an account is paused, by an operator or because its API key was refused.",
-        label,
-        (((each.name,), each.pause is not None) for each in accounts),
-    )
-    yield _family(
-        "pool_account_throttled",
-        "Whether the endpoint asked for a pause of an account (429).",
-        label,
-        (((each.name,), each.quiet_until is not None) for each in accounts),
-    )
-    yield _family(
-        "pool_account_requests_used",
-        "Requests of an account in its current rate window.",
-        label,
-        (((each.name,), each.used) for each in accounts),
-    )
-    yield _family(
-        "pool_account_requests_limit",
-        "Requests that an account may make in a rate window; absent without a limit.",
-        label,
-        (((each.name,), each.limit) for each in accounts if each.limit is not None),
-    )
-    yield _family(
-        "pool_account_waiting_jobs",
-        "Jobs in an account queue.",
-        label,
-        (((each.name,), each.waiting) for each in accounts),
-    )
+    for name, meaning, value in (
+        (
+            "paused",
+            "Whether an account is paused, by an operator or because its API key was refused.",
+            lambda account: account.pause is not None,
+        ),
+        (
+            "throttled",
+            "Whether the endpoint asked for a pause of an account (429).",
+            lambda account: account.quiet_until is not None,
+        ),
+        (
+            "requests_used",
+            "Requests of an account in its current rate window.",
+            lambda account: account.used,
+        ),
+        (
+            "requests_limit",
+            "Requests that an account may make in a rate window; absent without a limit.",
+            lambda account: account.limit,
+        ),
+        ("waiting_jobs", "Jobs in an account queue.", lambda account: account.waiting),
+    ):
+        values = [((each.name,), value(each)) for each in status.accounts]
+        samples = [(label, each) for label, each in values if each is not None]
+        yield _family(f"pool_account_{name}", meaning, ["account"], samples)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

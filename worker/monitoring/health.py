@@ -17,24 +17,14 @@ _GRACE = 60.0
 
 
 class Child(NamedTuple):
-    """A running worker process.
-
-    Attributes:
-        pid: its process id.
-        age: seconds since its start.
-    """
+    """A running worker process; its age is in seconds."""
 
     pid: int
     age: float
 
 
 class Health(NamedTuple):
-    """The answer of a probe.
-
-    Attributes:
-        is_healthy: the verdict.
-        sentence: its reason, for a person.
-    """
+    """The answer of a probe: the verdict, and its reason for a person."""
 
     is_healthy: bool
     sentence: str
@@ -71,11 +61,10 @@ class HealthCheck:
         try:
             status = self._snapshot()
         except FaceliftError as error:
-            return Health(is_healthy=False, sentence=str(error))
+            return Health(False, str(error))
         children = self._children()
         if len(children) < self._wanted:
-            sentence = f"{len(children)} of {self._wanted} processes run"
-            return Health(is_healthy=False, sentence=sentence)
+            return Health(False, f"{len(children)} of {self._wanted} processes run")
         return self._judge(children, status)
 
     def live(self) -> Health:
@@ -87,9 +76,9 @@ class HealthCheck:
             status = self._snapshot()
         except FaceliftError as error:
             self._excused_at = self._monotonic()
-            return Health(is_healthy=True, sentence=f"a restart would not help: {error}")
+            return Health(True, f"a restart would not help: {error}")
         if self._monotonic() - self._excused_at < _GRACE:
-            return Health(is_healthy=True, sentence="within the first minute")
+            return Health(True, "within the first minute")
         return self._judge([child for child in self._children() if child.age >= _GRACE], status)
 
     def _snapshot(self) -> PoolStatus:
@@ -102,5 +91,5 @@ class HealthCheck:
             worker = reports.get(child.pid)
             trouble = worker.trouble(status.at) if worker else "no heartbeat"
             if trouble:
-                return Health(is_healthy=False, sentence=f"process {child.pid}: {trouble}")
-        return Health(is_healthy=True, sentence="consuming")
+                return Health(False, f"process {child.pid}: {trouble}")
+        return Health(True, "consuming")

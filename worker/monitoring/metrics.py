@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client import CollectorRegistry
 
     from facelift.attempt import Attempt
@@ -21,76 +23,60 @@ _LONG = (*_SECONDS, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
 
 class Metrics:
-    """The metrics of one worker process; any number of threads may use it.
+    """The metrics of one worker process, safe to share among threads.
 
     Args:
         registry: where to register them; None for nowhere.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self._attempts = Counter(
-            "facelift_attempts",
+        def counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
+            return Counter(f"facelift_{name}", meaning, labels, registry=registry)
+
+        def histogram(name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+            return Histogram(f"facelift_{name}", meaning, buckets=buckets, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(
+                f"facelift_{name}", meaning, multiprocess_mode="livesum", registry=registry
+            )
+
+        self._attempts = counter(
+            "attempts",
             "Attempts, by outcome code and by the status of the response, if there was one.",
             ["code", "status"],
-            registry=registry,
         )
-        self._rejections = Counter(
-            "facelift_image_rejections",
-            "Images refused before any request, by outcome code.",
-            ["code"],
-            registry=registry,
+        self._rejections = counter(
+            "image_rejections", "Images refused before any request, by outcome code.", ["code"]
         )
-        self._delivery = Histogram(
-            "facelift_delivery_seconds",
+        self._delivery = histogram(
+            "delivery_seconds",
             "Time of attempts that delivered, from the lease to the response.",
-            buckets=_SECONDS,
-            registry=registry,
+            _SECONDS,
         )
-        self._enqueue_to_delivery = Histogram(
-            "facelift_enqueue_to_delivery_seconds",
+        self._enqueue_to_delivery = histogram(
+            "enqueue_to_delivery_seconds",
             "Time of jobs from their enqueue, or from their not_before, to delivery.",
-            buckets=_LONG,
-            registry=registry,
+            _LONG,
         )
-        self._lease_losses = Counter(
-            "facelift_lease_losses",
-            "Leases that this worker lost, so that another worker runs the job.",
-            registry=registry,
+        self._lease_losses = counter(
+            "lease_losses", "Leases that this worker lost, so that another worker runs the job."
         )
-        self._rescues = Counter(
-            "facelift_rescues",
-            "Jobs recovered from lost workers.",
-            registry=registry,
+        self._rescues = counter("rescues", "Jobs recovered from lost workers.")
+        self._crash_loops = counter(
+            "crash_loops", "Jobs that failed as crash_loop because they lost too many workers."
         )
-        self._crash_loops = Counter(
-            "facelift_crash_loops",
-            "Jobs that failed as crash_loop because they lost too many workers.",
-            registry=registry,
-        )
-        self._resent = Counter(
-            "facelift_resent_messages",
-            "Lost wake-up messages that were sent again.",
-            registry=registry,
-        )
-        self._webhooks = Counter(
-            "facelift_webhook_attempts",
+        self._resent = counter("resent_messages", "Lost wake-up messages that were sent again.")
+        self._webhooks = counter(
+            "webhook_attempts",
             "Attempts to send a webhook, by result: sent, failed, given_up.",
             ["result"],
-            registry=registry,
         )
         for result in ("sent", "failed", "given_up"):  # a rate needs a 0 to start from
             self._webhooks.labels(result)
-        self._slots = Gauge(
-            "facelift_worker_slots",
-            "Slots of this worker: jobs that it can run at once.",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._busy = Gauge(
-            "facelift_worker_busy_slots",
-            "Slots of this worker that are busy; updated every 5 s.",
-            multiprocess_mode="livesum",
-            registry=registry,
+        self._slots = gauge("worker_slots", "Slots of this worker: jobs that it can run at once.")
+        self._busy = gauge(
+            "worker_busy_slots", "Slots of this worker that are busy; updated every 5 s."
         )
 
     def attempt(self, attempt: Attempt) -> None:
@@ -102,12 +88,7 @@ class Metrics:
         self._rejections.labels(code).inc()
 
     def delivered(self, duration: float, since_eligible: float) -> None:
-        """An image was delivered.
-
-        Args:
-            duration: seconds since the lease was acquired.
-            since_eligible: seconds since the job could first have been delivered.
-        """
+        """An image was delivered, so many seconds after its lease and after it was due."""
         self._delivery.observe(duration)
         self._enqueue_to_delivery.observe(since_eligible)
 

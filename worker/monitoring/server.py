@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TEXT = "text/plain; charset=utf-8"
-
 
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request; a subclass sets the attributes."""
@@ -39,18 +37,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request."""
         path = self.path.partition("?")[0]
+        status, content_type = HTTPStatus.OK, "text/plain; charset=utf-8"
         if path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(HTTPStatus.OK, content_type, encode(self.registry))
+            body = encode(self.registry)
         elif probe := self.probes.get(path):
             health = probe()
             status = HTTPStatus.OK if health.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE
-            self._answer(status, _TEXT, f"{health.sentence}\n".encode())
+            body = f"{health.sentence}\n".encode()
         else:
-            known = ", ".join(("/metrics", *self.probes))
-            self._answer(HTTPStatus.NOT_FOUND, _TEXT, f"There are {known}.\n".encode())
-
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+            status = HTTPStatus.NOT_FOUND
+            body = f"There are {', '.join(('/metrics', *self.probes))}.\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -84,13 +81,7 @@ class _Server(ThreadingHTTPServer):
 def serving(
     host: str, port: int, collectors: Iterable[Collector], health: HealthCheck
 ) -> Iterator[None]:
-    """Serve, in a thread, while the block runs.
-
-    Args:
-        host: address to bind to.
-        port: the port there.
-        collectors: of the metrics, asked at each scrape.
-        health: asked by the two probes.
+    """Serve the collectors' metrics and the probes, in a thread, while the block runs.
 
     Raises:
         InvalidSettings: the port is not available.
@@ -98,11 +89,8 @@ def serving(
     registry = CollectorRegistry()
     for collector in collectors:
         registry.register(collector)
-    handler = type(
-        "Handler",
-        (_Handler,),
-        {"registry": registry, "probes": {"/livez": health.live, "/readyz": health.ready}},
-    )
+    probes = {"/livez": health.live, "/readyz": health.ready}
+    handler = type("Handler", (_Handler,), {"registry": registry, "probes": probes})
     try:
         server = _Server(host, port, handler)
     except OSError as error:
@@ -110,8 +98,7 @@ def serving(
             [f"FACELIFT_METRICS_PORT {port} cannot be listened on at {host}: {error.strerror}"]
         ) from error
     with server:
-        thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-        thread.start()
+        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
         try:
             yield
         finally:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
+from facelift.status.worker import HEARTBEAT_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facelift.ledger.pool import Pool
+    from facelift.status.worker import WorkerReport
     from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,7 @@ class Heartbeat:
     Attributes:
         pool: where to report.
         metrics: has gauges of the slots too.
-        name: this process, as in records and logs.
-        host: where it runs.
-        pid: its process id there.
-        version: of Facelift.
-        slots: the jobs it can run at once.
+        process: the parts of the report that never change.
         busy: the jobs it runs.
         last_poll: monotonic time of the last successful poll of the queue.
         monotonic: seconds that never go back.
@@ -41,11 +38,7 @@ class Heartbeat:
 
     pool: Pool
     metrics: Metrics
-    name: str
-    host: str
-    pid: int
-    version: str
-    slots: int
+    process: WorkerReport
     busy: Callable[[], int]
     last_poll: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic
@@ -57,16 +50,12 @@ class Heartbeat:
     def run_once(self) -> float:
         """Report; returns the seconds until the next report."""
         now, busy = self.monotonic(), self.busy()
-        self.metrics.slots(self.slots, busy)
+        self.metrics.slots(self.process.slots, busy)
         self.pool.heartbeat(
-            WorkerReport(
-                name=self.name,
-                host=self.host,
-                pid=self.pid,
-                version=self.version,
+            replace(
+                self.process,
                 age=round(now - self._started_at, 3),
                 poll_age=round(now - self.last_poll(), 3),
-                slots=self.slots,
                 busy=busy,
             )
         )
@@ -81,6 +70,6 @@ class Heartbeat:
 
     def _sign_off(self) -> None:
         try:
-            self.pool.leave(self.name)
+            self.pool.leave(self.process.name)
         except FaceliftError as error:
             log.info("could not sign off from the pool: %s", error)

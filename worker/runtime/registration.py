@@ -1,59 +1,59 @@
-"""Tells the pool what this worker was set to: rates, breaker, which keys it has."""
+"""Registers the settings that belong to the pool: rates, breaker, retention, webhooks."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from facelift.ledger.pool import Registration
+from facelift.ledger.pool import BreakerPolicy, Registration, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.ledger.pool import BreakerPolicy, Pool, Retention
-    from facelift.units import Rate
+    from facelift.ledger.pool import Pool
     from worker.runtime.accounts import Accounts
+    from worker.settings.model import Settings
 
-_AGAIN = 60.0  # a Redis that failed over may have forgotten it
+_INTERVAL = 60.0  # again, because a Redis that failed over may have lost the registration
 
 
 class Registrar:
-    """Registers this worker's accounts, at its start and when a key changes.
+    """Registers this worker's settings and the fingerprints of its API keys.
+
+    It does so at the start, every minute, and when an API key changes.
 
     Args:
-        pool: where.
-        breaker: when the endpoint counts as down.
-        accounts: whose keys it has.
-        rate_for: the rate of an account.
-        webhooks: whether it sends webhooks.
-        retention: how long records of ended jobs are kept.
+        pool: where to register.
+        accounts: of this worker, with their API keys.
+        settings: of this worker.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        breaker: BreakerPolicy,
-        accounts: Accounts,
-        rate_for: Callable[[str], Rate | None],
-        *,
-        webhooks: bool = False,
-        retention: Retention | None = None,
-    ) -> None:
+    def __init__(self, pool: Pool, accounts: Accounts, settings: Settings) -> None:
         self._pool = pool
-        self._breaker = breaker
         self._accounts = accounts
-        self._rate_for = rate_for
-        self._webhooks = webhooks
-        self._retention = retention
+        self._rate_for = settings.rate_for
+        self._has_webhooks = bool(settings.webhook_url)
+        self._breaker = BreakerPolicy(
+            failures=settings.breaker_failures,
+            share=settings.breaker_share,
+            window=settings.breaker_window,
+            pause=settings.breaker_pause,
+        )
+        self._retention = Retention(
+            succeeded=math.ceil(settings.keep_succeeded),
+            failed=math.ceil(settings.keep_failed),
+            superseded=math.ceil(settings.keep_superseded),
+            cancelled=math.ceil(settings.keep_cancelled),
+            expired=math.ceil(settings.keep_expired),
+        )
 
     def run_once(self) -> float:
-        """Tell; returns the seconds until the next time."""
+        """Register; returns the seconds until the next registration."""
         self._pool.register(
             self._breaker,
             [
                 Registration(name, self._rate_for(name), self._accounts.fingerprint(name))
                 for name in self._accounts.names
             ],
-            webhooks=self._webhooks,
+            webhooks=self._has_webhooks,
             retention=self._retention,
         )
-        return _AGAIN
+        return _INTERVAL

@@ -35,7 +35,7 @@ class Scheduler:
         store: the ledger.
         metrics: counts what was found.
         batch: jobs in one round trip.
-        longest_pause: seconds; the longest delay of a job that becomes due unexpectedly.
+        longest_pause: seconds between rounds; a job that becomes due early waits no longer.
     """
 
     def __init__(
@@ -73,9 +73,6 @@ class Janitor:
     """Removes jobs from the ledger's indexes once their records have expired.
 
     Every worker runs one; any number of them share the work safely.
-
-    Args:
-        store: the ledger.
     """
 
     def __init__(self, store: JobStore) -> None:

@@ -35,10 +35,10 @@ class WorkerReport:
     host: str
     pid: int
     version: str
-    age: float
-    poll_age: float
     slots: int
-    busy: int
+    age: float = 0.0
+    poll_age: float = 0.0
+    busy: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
