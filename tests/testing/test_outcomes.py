@@ -108,3 +108,11 @@ def test_details_must_go_with_the_code() -> None:
         Outcome(OutcomeCode.DELIVERED, http_status=500)
     with pytest.raises(ValueError, match="retry_after goes with rate_limited only"):
         Outcome(OutcomeCode.SERVER_ERROR, retry_after=1)
+
+
+def test_failures_of_many_jobs_do_not_open_the_breaker(facelift_jobs: FaceliftJobs) -> None:
+    for number in range(30):
+        facelift_jobs.client.enqueue(f"bot-{number}", "media:a.png")
+    ended = facelift_jobs.run(503, 503, "delivered")
+    assert {each.attempts_used for each in ended} == {3}
+    assert facelift_jobs.client.pool().breaker == "closed"
