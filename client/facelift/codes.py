@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 
-class Growing(StrEnum):
+class OpenEnum(StrEnum):
     """An enumeration to which later releases may add."""
 
     @classmethod
@@ -43,7 +43,7 @@ class JobState(StrEnum):
         return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
 
 
-class OutcomeCode(Growing):
+class OutcomeCode(OpenEnum):
     """Why a job ended, or why an attempt did not succeed. Stable: scripts may rely on it."""
 
     DELIVERED = "delivered"
@@ -144,7 +144,7 @@ _RETRYABLE = {
 }
 
 
-class WaitReason(Growing):
+class WaitReason(OpenEnum):
     """Why a job waits."""
 
     SCHEDULED = "scheduled"
@@ -178,7 +178,7 @@ class WaitReason(Growing):
         }
 
 
-class Decision(Growing):
+class Decision(OpenEnum):
     """What follows an attempt."""
 
     SUCCEED = "succeed"

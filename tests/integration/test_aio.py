@@ -11,6 +11,7 @@ import pytest
 from facelift.aio import AsyncUploadClient
 from facelift.errors import InvalidSettings, JobNotFound, LedgerUnavailable
 from facelift.job import UploadJob
+from facelift.ledger.store import JobStore
 from facelift.operations.batches import BatchTimeout
 from facelift.operations.observe import WaitTimeout
 from tests.ledger.driver import Ledger
@@ -31,9 +32,9 @@ def worker(real_redis: Redis) -> Ledger:
 
 
 @pytest.fixture
-def run(redis_server: RedisServer, worker: Ledger) -> Callable[..., Any]:
+def run(redis_server: RedisServer, real_redis: Redis, worker: Ledger) -> Callable[..., Any]:
     """Runs what is given with a client and the worker's side of the ledger."""
-    worker.store._scripts._now = None  # Redis' own clock, as the client's
+    worker.store = JobStore(real_redis)  # by the clock of Redis, as the client
 
     async def with_client(body: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         async with AsyncUploadClient(redis_server.url) as client:

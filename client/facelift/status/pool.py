@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from facelift.codes import Growing, JobState, OutcomeCode, WaitReason
+from facelift.codes import JobState, OpenEnum, OutcomeCode, WaitReason
 from facelift.job import account_key
 from facelift.status.worker import WorkerStatus
 
@@ -25,7 +25,7 @@ class BreakerState(StrEnum):
     """A probe is in flight, to see whether the endpoint is back."""
 
 
-class EventKind(Growing):
+class EventKind(OpenEnum):
     """The kinds of events."""
 
     BREAKER_OPENED = "breaker_opened"
