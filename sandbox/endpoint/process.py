@@ -38,7 +38,6 @@ class EndpointProcess:
         api_keys: the keys that it accepts at first.
         port: to listen on; 0 for one that is free at the first start.
         options: further options of `facelift endpoint`, such as `("--latency", "50ms")`.
-        quiet: whether to leave out its line for each request on stderr.
 
     Attributes:
         url: its base URL, once started.
@@ -51,13 +50,12 @@ class EndpointProcess:
         api_keys: Sequence[str] = ("sandbox-key",),
         port: int = 0,
         options: Sequence[str] = (),
-        quiet: bool = True,
     ) -> None:
         self.url = ""
         self.api_key = api_keys[0]
         self._environment = {**os.environ, "FACELIFT_API_KEY": " ".join(api_keys)}
-        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint.cli", "--json", *options]
-        self._command += ["--quiet"] if quiet else []
+        self._command = [sys.executable, "-P", "-m", "sandbox.endpoint.cli", "--json", "--quiet"]
+        self._command += options
         self._port = port
         self._process: ChildProcess | None = None
 

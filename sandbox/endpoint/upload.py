@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from aiohttp import BodyPartReader, web
+from aiohttp import (
+    BodyPartReader,
+    content_disposition_filename,
+    parse_content_disposition,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -40,6 +46,9 @@ _READERS: dict[bytes, tuple[str, type[PngImageFile | JpegImageFile]]] = {
     b"\x89PNG\r\n\x1a\n": ("image/png", PngImageFile),
     b"\xff\xd8\xff": ("image/jpeg", JpegImageFile),
 }
+
+# Parsing it takes as long as all else in a small upload, and clients repeat it.
+_parse_disposition = lru_cache(maxsize=1_000)(parse_content_disposition)
 
 
 def image_problem(data: bytes, content_type: str) -> str | None:
@@ -105,12 +114,14 @@ class Upload:
         return (400, self._image_problem) if self._image_problem else None
 
     async def _read_part(self, part: BodyPartReader) -> None:
-        if part.name == "chatbotId" and self._arrival.chatbot_id is None:
+        _, parameters = _parse_disposition(part.headers.get("Content-Disposition"))
+        name = content_disposition_filename(parameters, "name")
+        if name == "chatbotId" and self._arrival.chatbot_id is None:
             part.chunk_size = _CHATBOT_ID_CHUNK
             chatbot_id = (await part.read()).decode()
             if chatbot_id.strip() and len(chatbot_id) <= _CHATBOT_ID_LIMIT:
                 await self._identify(chatbot_id)
-        elif part.name == "profilePictureFile":
+        elif name == "profilePictureFile":
             part.chunk_size = _IMAGE_CHUNK
             if isinstance(self._rule, Reset):
                 await part.read_chunk()
@@ -120,7 +131,7 @@ class Upload:
             self._image = StoredImage(content_type, hashlib.sha256(data).hexdigest(), data)
             self._arrival.sha256, self._arrival.size = self._image.sha256, len(data)
             self._image_problem = "profilePictureFile is not a file: it has no file name"
-            if part.filename:
+            if content_disposition_filename(parameters):
                 self._image_problem = image_problem(data, content_type)
 
     async def _identify(self, chatbot_id: str) -> None:
