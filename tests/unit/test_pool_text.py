@@ -190,7 +190,7 @@ def test_event_of_a_newer_release_is_reported_by_its_name() -> None:
 def test_what_happens_by_itself_names_nobody() -> None:
     event = Event(NOW - DAY, EventKind.BREAKER_OPENED, "Ten failed.", "facelift", None)
     assert lines(replace(POOL, events=(event,)))[-2:] == [
-        "Recent events",
+        "Recent                   Event",
         "2025-11-23 16:00:00 UTC  breaker opened: Ten failed.",
     ]
 

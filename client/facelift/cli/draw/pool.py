@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NO_ACCOUNT = "No worker has registered an account yet."
 NO_WORKER = "No worker is running."
+NO_EVENT = "No recent events."
 _EVENTS = {
     EventKind.BREAKER_OPENED: "breaker opened",
     EventKind.BREAKER_CLOSED: "breaker closed",
@@ -46,9 +47,7 @@ def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
     yield table_of_workers(pool.workers, pool.at) if pool.workers else NO_WORKER
     if pool.events:
         yield ""
-        yield Text("Recent events", "bold")
-        for event in pool.events:
-            yield Paragraph(f"{moment(event.at, pool.at)}  ", describe_event(event))
+        yield table_of_events(pool.events, pool.at)
 
 
 def describe_flow(pool: PoolStatus, most: int | None = None) -> Iterator[Paragraph]:
@@ -87,14 +86,6 @@ def describe_pause(pause: Pause, now: float) -> str:
     return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
 
 
-def describe_event(event: Event) -> str:
-    """What happened, by whom and why."""
-    what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
-    by = "" if event.by == "facelift" else f" by {event.by}"
-    why = f": {event.reason}" if event.reason else ""
-    return f"{what}{by}{why}"
-
-
 def table_of_accounts(
     accounts: Iterable[AccountStatus], now: float, *, one_line: bool = False
 ) -> Table:
@@ -110,6 +101,12 @@ def table_of_workers(
     """Each worker's busy slots, and whether it consumes."""
     rows = [(w.name, f"{w.busy} of {w.slots}", _poll(w, now)) for w in workers]
     return table(("Worker", "Busy", "Last poll"), rows, one_line=one_line)
+
+
+def table_of_events(events: Iterable[Event], now: float, *, one_line: bool = False) -> Table:
+    """What happened when, by whom and why."""
+    rows = [(moment(event.at, now), _event(event)) for event in events]
+    return table(("Recent", "Event"), rows, one_line=one_line)
 
 
 def _poll(worker: WorkerStatus, now: float) -> str | Text:
@@ -135,3 +132,10 @@ def _account(account: AccountStatus, now: float) -> str | Text:
     if account.quiet_until:
         states.append(f"the endpoint asked for a pause until {moment(account.quiet_until, now)}")
     return cell("; ".join(states), "yellow") if states else "ok"
+
+
+def _event(event: Event) -> str:
+    what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
+    by = "" if event.by == "facelift" else f" by {event.by}"
+    why = f": {event.reason}" if event.reason else ""
+    return f"{what}{by}{why}"

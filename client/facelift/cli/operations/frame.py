@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.text import Text
 
-from facelift.cli.draw.console import cell, fact, table
+from facelift.cli.draw.console import cell, fact
 from facelift.cli.draw.pool import (
     NO_ACCOUNT,
+    NO_EVENT,
     NO_WORKER,
-    describe_event,
     describe_flow,
     table_of_accounts,
+    table_of_events,
     table_of_workers,
 )
-from facelift.cli.draw.values import clock, counted, date, moment, span
+from facelift.cli.draw.values import clock, counted, date, span
 from facelift.cli.operations.figures import SPAN, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.table import Table
 
     from facelift.cli.draw.console import Paragraph
     from facelift.cli.operations.figures import Figures
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 _BESIDE_LINE = 43  # columns of a sparkline's label, value and note
 _SHORTEST_LINE, _LONGEST_LINE = 10, 100
-_QUIET = "No recent events."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,6 @@ class View:
     pool: PoolStatus | None
     figures: Figures
     trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A table that may be cut short.
-
-    Attributes:
-        rows: how many it has.
-        draw: draws the first so many of them.
-        if_empty: what to say instead of a table without rows.
-    """
-
-    rows: int
-    draw: Callable[[int], RenderableType]
-    if_empty: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +70,20 @@ class Frame:
         if pool is None:
             return
         sections = _sections(pool)
-        shown = [section.rows for section in sections]
+        shown = [len(items) for items, _, _ in sections]
         if options.height is not None:
             used = len(console.render_lines(head, options.update(height=None)))
             # A section takes a blank line, and a line for its head.
             shown = _share_out(shown, options.height - used - 2 * len(sections))
-        for section, rows in zip(sections, shown, strict=True):
+        for (items, draw, if_empty), rows in zip(sections, shown, strict=True):
             yield ""
-            if not section.rows:
-                yield Text(section.if_empty)
-                continue
-            is_cut = 0 < rows < section.rows
-            yield section.draw(rows - 1 if is_cut else rows)
+            is_cut = 0 < rows < len(items)
+            if not items:
+                yield if_empty
+            else:
+                yield draw(items[: rows - is_cut], pool.at, one_line=True)
             if is_cut:
-                yield Text(f"and {section.rows - rows + 1} more", "dim")
+                yield Text(f"and {len(items) - rows + 1} more", "dim")
 
     def _head(self, options: ConsoleOptions) -> Iterator[RenderableType]:
         view, pool = self.view, self.view.pool
@@ -135,31 +121,18 @@ class Frame:
             yield line("Latency", span(summary.median), latencies, slow)
 
 
-def _sections(pool: PoolStatus) -> tuple[_Section, ...]:
-    """Accounts, workers and events; what needs a look comes first."""
+def _sections(pool: PoolStatus) -> tuple[tuple[Sequence[Any], Callable[..., Table], str], ...]:
+    """Accounts, workers and events: what needs a look first, how to draw it, what if it is empty."""
     accounts = sorted(
         pool.accounts, key=lambda each: (each.pause is None, -each.waiting, -each.used, each.name)
     )
     workers = sorted(
         pool.workers, key=lambda each: (each.trouble(pool.at) is None, -each.busy, each.name)
     )
-    events = [(moment(each.at, pool.at), describe_event(each)) for each in pool.events]
     return (
-        _Section(
-            len(accounts),
-            lambda rows: table_of_accounts(accounts[:rows], pool.at, one_line=True),
-            NO_ACCOUNT,
-        ),
-        _Section(
-            len(workers),
-            lambda rows: table_of_workers(workers[:rows], pool.at, one_line=True),
-            NO_WORKER,
-        ),
-        _Section(
-            len(events),
-            lambda rows: table(("Recent", "Event"), events[:rows], one_line=True),
-            _QUIET,
-        ),
+        (accounts, table_of_accounts, NO_ACCOUNT),
+        (workers, table_of_workers, NO_WORKER),
+        (pool.events, table_of_events, NO_EVENT),
     )
 
 
