@@ -114,7 +114,7 @@ def _of_others() -> Iterator[Finding]:
         yield skip(
             name.capitalize(),
             "what it needs is not installed here",
-            "run it on a worker host, or install it here: pip install ./client .",
+            "run it on a worker host, or pip install ./client .",
         )
 
 

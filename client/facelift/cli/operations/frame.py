@@ -122,7 +122,7 @@ class Frame:
 
 
 def _sections(pool: PoolStatus) -> tuple[tuple[Sequence[Any], Callable[..., Table], str], ...]:
-    """Accounts, workers and events: what needs a look first, how to draw it, what if it is empty."""
+    """Accounts, workers and events, problems first; what draws them; what to say without any."""
     accounts = sorted(
         pool.accounts, key=lambda each: (each.pause is None, -each.waiting, -each.used, each.name)
     )
