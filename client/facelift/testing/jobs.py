@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from facelift.client import UploadClient
@@ -153,9 +153,11 @@ class FaceliftJobs:
         if not outcomes and (chatbot_id is not None or image is not None):
             raise ValueError("say what the attempts end in, such as 'delivered'")
         pending = {record.id for record in self.enqueued if not record.state.is_terminal}
-        rule = self._script.with_rule(outcomes, chatbot_id, image) if outcomes else nullcontext()
         left = math.inf if attempts is None else attempts
-        with self._lock, rule:
+        with self._lock, ExitStack() as stack:
+            if outcomes:
+                rule = self._script.add(outcomes, chatbot_id, image)
+                stack.callback(self._script.remove, rule)
             while left > 0:
                 if self._attempt_one():
                     left -= 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from facelift.codes import OutcomeCode
 from facelift.testing.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from facelift.record import JobRecord
     from facelift.testing.outcome import OutcomeLike
@@ -60,16 +59,9 @@ class Script:
         self._rules.append(rule)
         return rule
 
-    @contextmanager
-    def with_rule(
-        self, outcomes: Sequence[OutcomeLike], chatbot_id: str | None, image: str | None
-    ) -> Iterator[None]:
-        """Have a rule for the length of a block."""
-        rule = self.add(outcomes, chatbot_id, image)
-        try:
-            yield
-        finally:
-            self._rules = [each for each in self._rules if each is not rule]
+    def remove(self, rule: Rule) -> None:
+        """Forget a rule."""
+        self._rules = [each for each in self._rules if each is not rule]
 
     def next(self, record: JobRecord) -> Outcome:
         """The outcome of the job's next attempt: delivered, unless a rule says otherwise."""
