@@ -16,17 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs to find; None matches any.
-
-    Attributes:
-        state: their state.
-        account: whose API key they use.
-        chatbot_id: their chatbot.
-        code: their outcome.
-        since: Unix seconds; enqueued then or later.
-        before: Unix seconds; enqueued earlier.
-        batch: the batch that they belong to.
-    """
+    """Which jobs to find, by the arguments of `UploadClient.find`; None matches any."""
 
     state: JobState | None = None
     account: str | None = None

@@ -72,12 +72,9 @@ class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """Records jobs and sends their wake-up messages; each job in one atomic step.
+    """Records jobs and sends their wake-up messages, each job in one atomic step.
 
-    Attributes:
-        source: of the ledger.
-        lifetime: seconds until a job expires, if it does not say.
-        idempotency_window: seconds for which an idempotency key is remembered.
+    `UploadClient` describes the attributes.
     """
 
     source: LedgerSource

@@ -21,14 +21,10 @@ class WorkerReport:
     """What a worker process reports with a heartbeat.
 
     Attributes:
-        name: of this process, as records and logs have it.
-        host: where it runs.
-        pid: its process there.
-        version: of Facelift.
         age: seconds since it started.
         poll_age: seconds since the queue was last asked for a job.
-        slots: jobs that it can run at once.
-        busy: jobs that it runs.
+
+    The others are those of `WorkerStatus`.
     """
 
     name: str

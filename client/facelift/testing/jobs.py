@@ -196,12 +196,7 @@ class FaceliftJobs:
 
 
 class _Meanwhile(Notifications):
-    """Notifications of the ledger in memory: while code waits, the workers go on, in no time.
-
-    Args:
-        now: the ledger's clock.
-        go_on: has the workers go on, for so many seconds of that clock at most.
-    """
+    """Notifications of the ledger in memory: while code waits, the workers go on, in no time."""
 
     def __init__(self, now: Callable[[], float], go_on: Callable[[float], None]) -> None:
         self._now = now

@@ -22,13 +22,7 @@ _AT_ONCE = 1_000
 class MemoryLedger:
     """A ledger in memory; it remembers all jobs.
 
-    Time passes as usual, plus what the clock was moved forward by.
-
-    Args:
-        notifications: what code waits by.
-
-    Attributes:
-        store: the ledger that clients work on.
+    Time passes as usual, plus what the clock was moved forward by. Clients work on `store`.
     """
 
     def __init__(self, notifications: Notifications) -> None:

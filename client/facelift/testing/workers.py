@@ -28,12 +28,7 @@ _LONGEST_REQUEST = 30.0
 
 
 class ScriptedWorkers:
-    """Attempts jobs, one after the other.
-
-    Args:
-        ledger: where the jobs are.
-        script: the outcomes.
-    """
+    """Attempts jobs, one after the other."""
 
     def __init__(self, ledger: MemoryLedger, script: Script) -> None:
         self._ledger = ledger
