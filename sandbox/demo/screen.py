@@ -17,7 +17,7 @@ from rich.text import Text
 from facelift import JobState, WaitReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console, RenderableType
 
@@ -51,17 +51,11 @@ _NEXT_STEPS = """\
 
 
 class Progress:
-    """Shows jobs on their way: a live table on a terminal, else a line for each change.
+    """Shows jobs on their way: a live table on a terminal, else a line for each change."""
 
-    Args:
-        console: to draw on.
-        now: Unix seconds.
-    """
-
-    def __init__(self, console: Console, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._now = now
-        self._start = now()
+        self._start = time.time()
         self._spinner = Spinner("dots", style="cyan")
         self._step = ""
         self._records: Sequence[JobRecord] = ()
@@ -96,16 +90,16 @@ class Progress:
                 self._shown[each.id] = change
                 cells = zip(_columns(each), widths, strict=True)
                 line = "  ".join(cell.ljust(width) for cell, width in cells)
-                self._print(f"{line}  {_why(each, self._now())}")
+                self._print(f"{line}  {_why(each)}")
 
     def _print(self, line: str) -> None:
-        self._console.print(f"{self._now() - self._start:5.1f} s  {line}", soft_wrap=True)
+        self._console.print(f"{time.time() - self._start:5.1f} s  {line}", soft_wrap=True)
 
     def _render(self) -> RenderableType:
-        now, records = self._now(), self._records
+        records = self._records
         ended = sum(each.state.is_terminal for each in records)
         count = f"{ended} of {len(records)} jobs have ended, " if records else ""
-        self._spinner.update(text=Text(f"{self._step}: {count}{now - self._start:.0f} s"))
+        self._spinner.update(text=Text(f"{self._step}: {count}{time.time() - self._start:.0f} s"))
         if not records:
             return self._spinner
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -114,7 +108,7 @@ class Progress:
         for each in records:
             image, chatbot, state = _columns(each)
             cells = (image, chatbot, Text(state, _STYLES.get(each.state, "")))
-            table.add_row(*cells, str(len(each.attempts) or ""), _why(each, now))
+            table.add_row(*cells, str(len(each.attempts) or ""), _why(each))
         return Group(self._spinner, "", table)
 
 
@@ -183,12 +177,12 @@ def _attempts(record: JobRecord) -> str:
     return f"{len(record.attempts)} ({results})"
 
 
-def _why(record: JobRecord, now: float) -> str:
+def _why(record: JobRecord) -> str:
     """Why a job is in its state."""
     if record.wait_reason in _WAITS_FOR_IMAGE:
         return _WAITS_FOR_IMAGE[record.wait_reason]
     if record.state is JobState.WAITING:
-        left = max(0.0, (record.wait_until or now) - now)
+        left = max(0.0, (record.wait_until or 0.0) - time.time())
         cause = _results(record)[-1] if record.attempts else record.wait_reason
         return f"{cause}; again in {left:.1f} s"
     if record.state is JobState.SUCCEEDED and len(record.attempts) > 1:
