@@ -110,13 +110,9 @@ class Executor:
             log.exception(
                 "unexpected error; a defect, or this machine", extra=fields(job=run.record.id)
             )
-            return self.recorder.failure(
-                run,
-                RetryableFailure(
-                    OutcomeCode.INTERNAL_ERROR,
-                    f"The worker failed with {type(error).__name__}; its log says more.",
-                ),
-            )
+            sentence = f"The worker failed with {type(error).__name__}; its log says more."
+            defect = RetryableFailure(OutcomeCode.INTERNAL_ERROR, sentence)
+            return self.recorder.failure(run, defect)
         if isinstance(result, Report):
             return result
         sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
@@ -198,9 +194,8 @@ class Executor:
                 raise LeaseLost
 
     def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: Permit) -> Receipt:
-        result: Receipt | Failure | None = None
         try:
-            result = self.endpoint.deliver(
+            receipt = self.endpoint.deliver(
                 image,
                 chatbot_id=run.record.chatbot_id,
                 file_name=run.image_ref.path,
@@ -208,12 +203,10 @@ class Executor:
                 may_send=lambda: self.leases.is_ours(run.held),
             )
         except Failure as failure:
-            result = failure
+            run.feedback = self._feedback(run, permit, failure)
             raise
-        finally:
-            if result is not None:
-                run.feedback = self._feedback(run, permit, result)
-        return result
+        run.feedback = self._feedback(run, permit, receipt)
+        return receipt
 
     def _feedback(self, run: Run, permit: Permit, result: Receipt | Failure) -> Feedback:
         quota = result.quota or Quota()
