@@ -82,7 +82,7 @@ def change_the_key(pool: WorkerPool, account: str, secrets: Path) -> None:
         ("renewed_403", 403, change_the_key),
     ],
 )
-def test_account_whose_key_is_refused_three_times_waits_until_that_is_mended(
+def test_account_whose_key_is_refused_three_times_waits_for_a_new_key(
     pool: WorkerPool,
     secrets: Path,
     account: str,

@@ -47,7 +47,7 @@ def test_picture_arrives_byte_for_byte(
     assert endpoint.image("bot-1") == (media / "good.png").read_bytes()
 
 
-def test_two_500s_then_200_are_three_attempts_told_in_full(
+def test_two_500s_then_200_are_three_recorded_attempts(
     client: UploadClient, endpoint: EndpointProcess
 ) -> None:
     endpoint.add_rule("bot-1", "status", status=500, times=2)

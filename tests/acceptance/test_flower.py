@@ -120,7 +120,7 @@ def test_wait_shows_as_a_retry_with_its_reason_and_next_time(
     assert row["exception"] is None
 
 
-def test_cancelled_job_shows_as_revoked_though_no_event_tells_of_it(
+def test_cancelled_job_shows_as_revoked_without_an_event(
     flower: Flower, client: UploadClient, endpoint: EndpointProcess
 ) -> None:
     job = paused_job(client, endpoint, "cancelled")

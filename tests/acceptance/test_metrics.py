@@ -148,7 +148,7 @@ def test_no_file_is_left_when_it_ends(environment: dict[str, str], tmp_path: Pat
     assert not os.path.exists(folder)  # noqa: PTH110 - the same
 
 
-def test_port_that_is_no_port_is_told(environment: dict[str, str], tmp_path: Path) -> None:
+def test_invalid_port_is_reported(environment: dict[str, str], tmp_path: Path) -> None:
     settings = os.environ | environment | {"FACELIFT_METRICS_PORT": "0"}
     process = WorkerProcess(COMMAND, settings, tmp_path / "log")
     assert process.process.wait(30) == 2

@@ -135,7 +135,7 @@ def test_pause_is_no_longer_than_the_cap(pool: WorkerPool) -> None:
     assert CAP - 0.05 <= second.headers_at - first.answered_at < CAP + 1.5
 
 
-def test_smaller_limit_that_the_endpoint_tells_is_kept(pool: WorkerPool) -> None:
+def test_smaller_limit_that_the_endpoint_reports_is_kept(pool: WorkerPool) -> None:
     pool.endpoint.add_rule(
         "*",
         "status",

@@ -251,7 +251,7 @@ def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
         assert "Traceback" not in process.log
 
 
-def test_wrong_password_is_told_and_tried_again_until_it_is_right(
+def test_wrong_password_is_logged_and_retried_until_it_is_right(
     redis_binary: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     with RedisServer(binary=redis_binary, password="right") as server:

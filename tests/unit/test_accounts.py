@@ -197,7 +197,7 @@ def test_a_link_that_is_swapped_as_kubernetes_does_is_a_change(tmp_path: Path) -
     assert accounts.keys("default") == ("K2", "K1")
 
 
-def test_a_refresh_sees_a_change_at_once_and_a_round_tells_of_it(world: World) -> None:
+def test_refresh_reads_a_change_at_once_and_the_next_round_notifies(world: World) -> None:
     world.write("K2")
     assert world.accounts.refresh("SHOP") is True
     assert world.keys() == ("K2", "K1")
@@ -207,22 +207,12 @@ def test_a_refresh_sees_a_change_at_once_and_a_round_tells_of_it(world: World) -
     assert world.reported == ["shop"]
 
 
-def test_a_refresh_does_not_read_a_file_that_was_not_touched(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.accounts.refresh("shop")
-    monkeypatch.setattr("worker.runtime.accounts.read_key_file", lambda _: pytest.fail("was read"))
-    assert world.accounts.refresh("shop") is False
-
-
 @pytest.mark.parametrize("account", ["default", "nobody"])
 def test_an_account_without_a_file_cannot_be_refreshed(world: World, account: str) -> None:
     assert world.accounts.refresh(account) is False
 
 
-def test_whoever_is_reported_and_fails_is_reported_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_notification_is_repeated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
         raise ConnectionError
 

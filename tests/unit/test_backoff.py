@@ -136,7 +136,7 @@ def test_retryable_failure_is_tried_again_until_attempts_run_out(failure: Failur
     )
 
 
-def test_a_single_attempt_is_told_in_the_singular() -> None:
+def test_single_attempt_is_named_in_the_singular() -> None:
     end = decide(RetryPolicy(max_attempts=1), BROKEN, 1, Random())
     assert isinstance(end, GiveUp)
     assert end.sentence.startswith("Gave up after 1 attempt;")

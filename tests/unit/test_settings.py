@@ -513,7 +513,7 @@ def test_no_error_shows_a_key_of_the_wrong_type() -> None:
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_variable_nobody_reads_is_named_with_what_was_meant() -> None:
+def test_unknown_variable_is_named_with_the_likely_one() -> None:
     assert unknown_variables(ENOUGH | {"FACELIFT_MAX_ATTEMPT": "3", "FACELIFT_COLOUR": "red"}) == [
         "FACELIFT_COLOUR is not a setting",
         "FACELIFT_MAX_ATTEMPT is not a setting; did you mean FACELIFT_MAX_ATTEMPTS?",

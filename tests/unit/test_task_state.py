@@ -32,7 +32,7 @@ def test_wait_is_a_retry_with_its_reason_and_next_time() -> None:
     )
 
 
-def test_wait_for_something_to_happen_tells_no_time() -> None:
+def test_wait_for_an_event_shows_no_time() -> None:
     report = waits(WaitReason.NEWER_UPLOAD, "A newer image goes first.", 1_800_000_000)
     assert shown(report) == ("RETRY", "A newer image goes first.")
 

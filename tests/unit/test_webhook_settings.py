@@ -64,7 +64,7 @@ def test_a_secret_has_one_place() -> None:
     ]
 
 
-def test_a_file_that_cannot_be_read_is_told() -> None:
+def test_unreadable_secret_file_is_reported() -> None:
     assert problems(SECRET_FILE="/does/not/exist") == [
         "FACELIFT_WEBHOOK_SECRET_FILE must name a readable file: No such file or directory"
     ]

@@ -82,13 +82,13 @@ class Accounts:
                 found.refuse(key, self._monotonic())
 
     def refresh(self, account: str) -> bool:
-        """Read the account's secret file now, if it may have changed.
+        """Read the account's secret file now.
 
         Returns:
             Whether this call changed the keys; another thread may have done so before.
         """
         name = account_key(account)
-        return name in self._accounts and self._read(name, if_touched=True)
+        return name in self._accounts and self._read(name)
 
     def fingerprint(self, account: str) -> str:
         """12 hex digits that change with the newest key; empty if there is no such account.
@@ -127,23 +127,18 @@ class Accounts:
                 self._changed.add(account)
             raise
 
-    def _read(self, name: str, *, if_touched: bool = False) -> bool:
+    def _read(self, name: str) -> bool:
         account = self._accounts[name]
         if account.file is None:
             return False
         with account.reading:  # not the other lock: reading may hang
-            version = _file_version(account.file)
-            if if_touched and version is not None and version == account.version:
-                return False
             try:
                 keys = read_key_file(account.file)
             except ValueError as problem:
-                account.version = None
                 if not account.broken:
                     log.warning("%s %s; its last good key stays in use", account.variable, problem)
                 account.broken = True
                 return False
-            account.version = version
             if account.broken:
                 log.info("%s is valid again", account.variable)
             account.broken = False
@@ -164,7 +159,6 @@ class _Account:
         file: the secret file, if they come from one.
         keys: the newest, then perhaps the previous one.
         fingerprint: of the newest.
-        version: of the file, when it was last read.
         broken: whether the file could not be read, or held no key, at the last attempt.
         reading: held by the thread that reads the file.
     """
@@ -174,7 +168,6 @@ class _Account:
         self.file: Path | None = given.file
         self.keys = given.keys
         self.fingerprint = _fingerprint(self.keys[0])
-        self.version: tuple[int, ...] | None = None
         self.broken = False
         self.reading = threading.Lock()
         self._grace = grace
@@ -219,12 +212,3 @@ class _Account:
 def _fingerprint(key: SecretStr) -> str:
     digest = hashlib.sha256(_FINGERPRINT + key.get_secret_value().encode())
     return digest.hexdigest()[:_DIGITS]
-
-
-def _file_version(path: Path) -> tuple[int, ...] | None:
-    """A value that changes with the file; None if there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
