@@ -13,12 +13,7 @@ from worker.images.formats.signature import ImageFormat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CRITICAL = {
-    b"IHDR",
-    b"PLTE",
-    b"IDAT",
-    b"IEND",
-}  # others with a capital forbid display
+_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # others with a capital forbid display
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _INDEXED = 3
