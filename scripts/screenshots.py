@@ -112,7 +112,7 @@ def photograph(name: str, path: str, size: str) -> None:
             timeout=60,
         )
     with Image.open(target) as taken:  # a third of the size, without a visible difference
-        few = taken.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE)
+        few = taken.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
     few.save(target, optimize=True)
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
 
