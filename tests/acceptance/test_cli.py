@@ -277,6 +277,15 @@ def test_status_shows_a_person_what_a_job_waits_for(facelift: Facelift, worker: 
     assert "State     waiting (scheduled, until " in said.out
 
 
+def test_a_letter_that_the_terminal_lacks_does_not_fail_the_command(
+    process: Facelift, environment: pytest.MonkeyPatch, worker: Ledger
+) -> None:
+    environment.setenv("PYTHONIOENCODING", "ascii")
+    said = process("status", worker.enqueue(image="media:ü.png"))
+    assert said.code == Exit.PENDING
+    assert "Image     media:?.png\n" in said.out
+
+
 @pytest.mark.parametrize(
     ("situation", "state", "code"),
     [

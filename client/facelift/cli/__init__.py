@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from io import TextIOWrapper
 
 _NEEDED = ("click", "rich")
 
@@ -30,6 +31,9 @@ def main() -> None:
             f"facelift: the command needs {' and '.join(missing)}: pip install './client[cli]'\n"
         )
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that it lacks is no reason to fail
+            stream.reconfigure(errors="replace")
     from facelift.cli.group import cli  # noqa: PLC0415 - it needs click
 
     cli(prog_name="facelift")

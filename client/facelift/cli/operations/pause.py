@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.draw.console import Paragraph, print_json, say, show, warn
+from facelift.cli.draw.console import Paragraph, answer, warn
 from facelift.cli.draw.pool import describe_pause
 from facelift.cli.options import complete_account, json_option
 from facelift.cli.values import duration_within
@@ -70,12 +70,12 @@ def pause(
             until=None if duration is None else before.at + duration,
         )
         after = client.pool()
-    if as_json:
-        _print_json(after, account, paused_before=not is_new)
-    else:
-        show(Paragraph("", _sentence(after, account)))
-        if not is_new:
-            say("It replaces an earlier pause.")
+    answer(
+        _as_dict(after, account, paused_before=not is_new),
+        Paragraph("", _sentence(after, account)),
+        *([] if is_new else ["It replaces an earlier pause."]),
+        as_json=as_json,
+    )
     if account is not None:
         found = before.account(account)
         if found is None or not found.is_registered:
@@ -108,10 +108,11 @@ def resume(account: str | None, *, everything: bool, by: str | None, as_json: bo
             raise click.UsageError(f"no account {account!r} is known{_hint(account, before)}")
         was_paused = client.resume(account, by=by)
         after = client.pool()
-    if as_json:
-        _print_json(after, account, paused_before=was_paused)
-    else:
-        say(f"{_subject(account)} is resumed." if was_paused else "There was no pause to end.")
+    answer(
+        _as_dict(after, account, paused_before=was_paused),
+        f"{_subject(account)} is resumed." if was_paused else "There was no pause to end.",
+        as_json=as_json,
+    )
     if account is not None and after.pause:
         warn(_sentence(after, None))
     if account is None and (paused := [each.name for each in after.accounts if each.pause]):
@@ -124,16 +125,14 @@ def _target(account: str | None, *, everything: bool) -> str | None:
     return account
 
 
-def _print_json(pool: PoolStatus, account: str | None, *, paused_before: bool) -> None:
-    pause = _pause(pool, account)
-    print_json(
-        {"account": account, "paused_before": paused_before, "pause": pause and asdict(pause)}
-    )
-
-
 def _pause(pool: PoolStatus, account: str | None) -> Pause | None:
     found = pool if account is None else pool.account(account)
     return found.pause if found else None
+
+
+def _as_dict(pool: PoolStatus, account: str | None, *, paused_before: bool) -> dict[str, object]:
+    pause = _pause(pool, account)
+    return {"account": account, "paused_before": paused_before, "pause": pause and asdict(pause)}
 
 
 def _subject(account: str | None) -> str:
@@ -143,9 +142,8 @@ def _subject(account: str | None) -> str:
 def _sentence(pool: PoolStatus, account: str | None) -> str:
     """Whether it is paused, by whom and why."""
     pause = _pause(pool, account)
-    if pause is None:  # resumed since, by another
-        return f"{_subject(account)} is not paused."
-    return f"{_subject(account)} is {describe_pause(pause, pool.at)}"
+    state = describe_pause(pause, pool.at) if pause else "not paused."  # resumed since, by another
+    return f"{_subject(account)} is {state}"
 
 
 def _hint(account: str, pool: PoolStatus) -> str:
