@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from facelift.cli.operations.figures import Figures
-from facelift.cli.operations.frame import Frame, View
+from facelift.cli.operations.frame import Frame
 from facelift.status.pool import Event, EventKind, Pause
 from facelift.status.worker import WorkerStatus
 from tests.drawing import drawn
@@ -35,20 +35,20 @@ CHATBOT_LOCK = replace(
 )
 
 
-def frame(view: View, width: int = 80, height: int | None = 24) -> list[str]:
-    return drawn(Frame(view), width=width, height=height)
+def frame(view: Frame, width: int = 80, height: int | None = 24) -> list[str]:
+    return drawn(view, width=width, height=height)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
     for pool in (CHATBOT_LOCK, replace(DOWN, accounts=CHATBOT_LOCK.accounts)):
-        lines = frame(View(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
+        lines = frame(Frame(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
 
 
 def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missing() -> None:
-    lines = frame(View(CHATBOT_LOCK, Figures()), height=28)
+    lines = frame(Frame(CHATBOT_LOCK, Figures()), height=28)
     assert len(lines) == 28
     assert sum(line.startswith("account_") for line in lines) == 3
     assert sum(line.startswith("host:") for line in lines) == 3
@@ -60,7 +60,7 @@ def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missin
 
 
 def test_the_account_with_most_to_do_comes_first() -> None:
-    lines = frame(View(CHATBOT_LOCK, Figures()), height=None)
+    lines = frame(Frame(CHATBOT_LOCK, Figures()), height=None)
     rows = [line.split()[0] for line in lines if line.startswith("account_")]
     assert rows[:2] == ["account_29", "account_28"]
     assert len(rows) == 30
@@ -68,7 +68,7 @@ def test_the_account_with_most_to_do_comes_first() -> None:
 
 def test_a_worker_that_does_not_consume_comes_first() -> None:
     ill = replace(WORKER, name="host:9", last_poll_at=NOW - 100)
-    lines = frame(View(replace(POOL, workers=(WORKER, ill)), Figures()))
+    lines = frame(Frame(replace(POOL, workers=(WORKER, ill)), Figures()))
     rows = [line for line in lines if line.startswith("host:")]
     assert rows == [
         "host:9  3 of 100  has room, but asked for no job for 99 s",
@@ -77,7 +77,7 @@ def test_a_worker_that_does_not_consume_comes_first() -> None:
 
 
 def test_a_pool_that_is_quiet_says_so() -> None:
-    lines = frame(View(replace(POOL, accounts=(), workers=()), Figures()))
+    lines = frame(Frame(replace(POOL, accounts=(), workers=()), Figures()))
     assert lines[-5:] == [
         "No worker has registered an account yet.",
         "",
@@ -88,7 +88,7 @@ def test_a_pool_that_is_quiet_says_so() -> None:
 
 
 def test_a_redis_that_is_away_is_reported_above_the_last_figures() -> None:
-    lines = frame(View(POOL, Figures(), "Redis cannot be reached: Timeout."))
+    lines = frame(Frame(POOL, Figures(), "Redis cannot be reached: Timeout."))
     assert lines[1:4] == [
         "Redis     cannot be reached: Timeout.",
         "          trying again; the figures are of 16:00:00",
@@ -97,7 +97,7 @@ def test_a_redis_that_is_away_is_reported_above_the_last_figures() -> None:
 
 
 def test_a_redis_that_was_never_there_is_reported() -> None:
-    assert frame(View(None, Figures(), "Redis cannot be reached: No.")) == [
+    assert frame(Frame(None, Figures(), "Redis cannot be reached: No.")) == [
         "facelift top",
         "Redis     cannot be reached: No.",
         "          trying again",

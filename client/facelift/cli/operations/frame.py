@@ -36,37 +36,26 @@ _SHORTEST_LINE, _LONGEST_LINE = 10, 100
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What there is to draw.
+class Frame:
+    """The pool, drawn in the columns that there are, and in the lines if they are limited.
 
     Attributes:
         pool: as it was when Redis last answered; None before.
         figures: of the same time.
         trouble: why Redis has not answered since, for a person; None if it has.
+        note: what to say beside the time.
     """
 
     pool: PoolStatus | None
     figures: Figures
     trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A view, drawn in the columns that there are, and in the lines if they are limited.
-
-    Attributes:
-        view: what is drawn.
-        note: what to say beside the time.
-    """
-
-    view: View
     note: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it; see rich's console protocol."""
         head = Group(*self._head(options))
         yield head
-        pool = self.view.pool
+        pool = self.pool
         if pool is None:
             return
         sections = _sections(pool)
@@ -86,11 +75,11 @@ class Frame:
                 yield Text(f"and {len(items) - rows + 1} more", "dim")
 
     def _head(self, options: ConsoleOptions) -> Iterator[RenderableType]:
-        view, pool = self.view, self.view.pool
+        pool = self.pool
         at = f"  {date(pool.at)}" if pool else ""
         yield Text.assemble(("facelift top", "bold"), at, self.note, no_wrap=True)
-        if view.trouble:
-            trouble = cell(view.trouble.removeprefix("Redis "), "red")
+        if self.trouble:
+            trouble = cell(self.trouble.removeprefix("Redis "), "red")
             yield fact("Redis", trouble, most=1)
             since = f"; the figures are of {clock(pool.at)}" if pool else ""
             yield fact("", f"trying again{since}", most=1)
@@ -100,7 +89,7 @@ class Frame:
         yield from self._figures(pool.at, options)
 
     def _figures(self, now: float, options: ConsoleOptions) -> Iterator[Paragraph]:
-        figures = self.view.figures
+        figures = self.figures
         summary = figures.summary(now)
         ended = f"{counted(summary.ended, 'job')} in {SPAN / 60:.0f} min"
         yield fact("Ended", f"{ended}, {summary.delivered} delivered", most=1)

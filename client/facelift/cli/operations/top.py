@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -16,7 +16,7 @@ from rich.live import Live
 
 from facelift.cli.draw.console import console, print_json, show
 from facelift.cli.operations.figures import SPAN, Figures
-from facelift.cli.operations.frame import Frame, View
+from facelift.cli.operations.frame import Frame
 from facelift.cli.options import json_option
 from facelift.cli.values import duration_within
 from facelift.client import UploadClient
@@ -65,7 +65,7 @@ def top(*, every: float, once: bool, as_json: bool) -> None:
         if as_json:
             print_json(_as_dict(watcher.read()))
         elif once or not _is_live():
-            show(Frame(watcher.read()))
+            show(watcher.read())
         else:
             _run(watcher)
 
@@ -83,7 +83,7 @@ class _Watcher(threading.Thread):
         self.every = every
         self._client = client
         self._figures = Figures()
-        self.view = View(None, self._figures)
+        self.frame = Frame(None, self._figures)
         self._after: str | None = None
         self._over = threading.Event()
 
@@ -91,9 +91,9 @@ class _Watcher(threading.Thread):
         """Read until `stop` is called."""
         while True:
             try:
-                self.view = self.read()
+                self.frame = self.read()
             except FaceliftError as error:
-                self.view = View(self.view.pool, self._figures, str(error))
+                self.frame = Frame(self.frame.pool, self._figures, str(error))
             if self._over.wait(self.every):
                 return
 
@@ -101,7 +101,7 @@ class _Watcher(threading.Thread):
         """End the thread after its present read."""
         self._over.set()
 
-    def read(self) -> View:
+    def read(self) -> Frame:
         """Read the pool and what ended since the last read.
 
         Raises:
@@ -114,22 +114,22 @@ class _Watcher(threading.Thread):
         if outcomes:
             self._after = outcomes[-1].entry
         self._figures = self._figures.with_more(outcomes, pool.at)
-        return View(pool, self._figures)
+        return Frame(pool, self._figures)
 
 
 def _run(watcher: _Watcher) -> None:
     note = f"  every {show_duration(watcher.every)}  q quits"
     screen = console()
-    drawn: tuple[View, os.terminal_size] | None = None
+    drawn: tuple[Frame, os.terminal_size] | None = None
     with _keys() as key, Live(console=screen, screen=True, auto_refresh=False) as live:
         watcher.start()
         try:
             while key(_KEY_SECONDS) not in _QUIT:
                 # Not rich's, which keeps to COLUMNS however the terminal grows.
-                now = (watcher.view, os.get_terminal_size(sys.stdout.fileno()))
+                now = (watcher.frame, os.get_terminal_size(sys.stdout.fileno()))
                 if now != drawn:
                     drawn, screen.size = now, now[1]
-                    live.update(Frame(now[0], note), refresh=True)
+                    live.update(replace(now[0], note=note), refresh=True)
         except KeyboardInterrupt:
             pass
         finally:
@@ -174,11 +174,11 @@ def _is_live() -> bool:
     return has_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _as_dict(view: View) -> dict[str, object]:
-    assert view.pool is not None  # noqa: S101 - or `read` had raised
-    at, figures = view.pool.at, view.figures
+def _as_dict(frame: Frame) -> dict[str, object]:
+    assert frame.pool is not None  # noqa: S101 - or `read` had raised
+    at, figures = frame.pool.at, frame.figures
     return {
-        "pool": view.pool.as_dict(),
+        "pool": frame.pool.as_dict(),
         "span": SPAN,
         **asdict(figures.summary(at)),
         "throughput": figures.throughput(at, _COLUMNS),
