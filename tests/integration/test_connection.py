@@ -54,7 +54,7 @@ def status(url: str) -> None:
 
 
 @pytest.mark.parametrize("call", [enqueue, status])
-def test_a_wrong_password_is_refused_at_the_first_try(
+def test_a_wrong_password_is_refused_at_the_first_attempt(
     guarded: RedisServer, call: Callable[[str], None]
 ) -> None:
     wrong = guarded.url.replace("p%40ss%2Fword", "canary")
@@ -70,7 +70,7 @@ def test_a_missing_password_is_refused_in_plain_words(guarded: RedisServer) -> N
         status(f"redis://127.0.0.1:{guarded.port}/0")
 
 
-def test_the_right_password_is_let_in(guarded: RedisServer) -> None:
+def test_the_right_password_is_accepted(guarded: RedisServer) -> None:
     enqueue(guarded.url)
     status(guarded.url)
 
@@ -107,7 +107,7 @@ def test_a_primary_without_its_replicas_is_not_available(
         enqueue(server.url)
 
 
-def test_a_database_that_there_is_not_is_refused(server: RedisServer) -> None:
+def test_a_missing_database_is_refused(server: RedisServer) -> None:
     with pytest.raises(LedgerRefused, match="out of range"):
         status(server.url.replace("/0", "/99"))
 
@@ -133,7 +133,7 @@ def test_a_restart_of_redis_is_not_noticed(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("call", [enqueue, status])
-def test_a_closed_port_is_told_within_seconds(call: Callable[[str], None]) -> None:
+def test_a_closed_port_is_an_error_within_seconds(call: Callable[[str], None]) -> None:
     with socket.socket() as bound:  # bound and not listening: nobody else can take it
         bound.bind(("127.0.0.1", 0))
         began = time.monotonic()
@@ -142,7 +142,7 @@ def test_a_closed_port_is_told_within_seconds(call: Callable[[str], None]) -> No
         assert time.monotonic() - began < 5
 
 
-def test_a_server_that_never_answers_costs_one_answers_time_a_try() -> None:
+def test_a_server_that_never_answers_costs_one_timeout_an_attempt() -> None:
     accepted: list[socket.socket] = []
 
     def accept(listener: socket.socket) -> None:

@@ -76,8 +76,8 @@ class Ledger:
 
     def acquire(self, job_id: str) -> Lease:
         lease = self.lease(job_id)
-        claim = self.store.acquire(lease, LEASE, "worker-1")
-        assert isinstance(claim, Acquired), claim
+        reply = self.store.acquire(lease, LEASE, "worker-1")
+        assert isinstance(reply, Acquired), reply
         return lease
 
     def acquire_with_permit(self, job_id: str) -> Lease:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.ledger.driver import LEASE
 
-RESEND, RESEND_LATEST, IN_FLIGHT, CRASHES = 10, 120, 5, 3
+RESEND, RESEND_LATEST, IN_FLIGHT, MOST_LOST_LEASES = 10, 120, 5, 3
 PENDING = {"queued", "running", "waiting"}
 TURN = {"newer_upload", "chatbot_busy"}
 
@@ -88,7 +88,7 @@ class Model:
             self._advance(job.chatbot)
             return "waiting"
         job.lease_until = job.due = self.now + LEASE
-        return "go"
+        return "permit"
 
     def finish(self, job_id: str, token: str, state: str) -> bool:
         job = self.jobs[job_id]
@@ -162,7 +162,7 @@ class Model:
             return
         job.lost_leases += 1
         job.token = None
-        if job.lost_leases >= CRASHES and not job.cancel_requested:
+        if job.lost_leases >= MOST_LOST_LEASES and not job.cancel_requested:
             self._end(job, "failed")
         else:
             self._requeue(job)
@@ -171,7 +171,7 @@ class Model:
         if job.cancel_requested:
             self._end(job, "cancelled")
         else:
-            job.state = ""  # lets go of its chatbot
+            job.state = ""  # releases its chatbot
             self._route(job)
             self._advance(job.chatbot)
 

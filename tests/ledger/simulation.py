@@ -22,9 +22,9 @@ _LONGEST_PAUSE = 0.5  # a dispatcher looks at least so often
 
 @dataclass(frozen=True)
 class Request:
-    """When it was admitted, and by when the endpoint had surely counted it."""
+    """When it got its permit, and when the endpoint had surely counted it."""
 
-    admitted: float
+    permitted: float
     counted: float
 
 
@@ -83,9 +83,9 @@ class Simulation:
         if not isinstance(self.ledger.store.acquire(lease, LEASE, "w"), Acquired):
             return
         if isinstance(self.ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit):
-            admitted = self.ledger.now
-            answer = admitted + self.rng.uniform(0, self.latency)
-            self.requests.append(Request(admitted, self.rng.uniform(admitted, answer)))
+            permitted = self.ledger.now
+            answer = permitted + self.rng.uniform(0, self.latency)
+            self.requests.append(Request(permitted, self.rng.uniform(permitted, answer)))
             self._at(answer, partial(self._end, lease))
 
     def _end(self, lease: Lease) -> None:

@@ -24,7 +24,7 @@ def ttl(ledger: Ledger, batch: str = "logos") -> int:
     return int(ledger.redis.ttl(ledger.store.keys.batch(batch)))
 
 
-def test_a_batch_tells_where_its_jobs_stand(ledger: Ledger) -> None:
+def test_a_batch_counts_its_jobs_by_state(ledger: Ledger) -> None:
     begun = ledger.now
     jobs = [ledger.enqueue(f"bot-{number}", batch="logos") for number in range(4)]
     ledger.enqueue("bot-9", batch="other")
@@ -60,7 +60,7 @@ def test_a_batch_is_complete_when_its_last_job_has_ended(ledger: Ledger) -> None
     }
 
 
-def test_a_picture_that_was_superseded_has_ended(ledger: Ledger) -> None:
+def test_a_superseded_image_has_ended(ledger: Ledger) -> None:
     ledger.enqueue("bot", batch="logos")
     ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("bot")))
     assert ledger.store.records.batch("logos").is_complete
@@ -85,7 +85,7 @@ def test_a_job_stays_in_the_batch_in_which_it_was_enqueued_first(ledger: Ledger)
         ledger.store.records.batch("other")
 
 
-def test_a_retry_changes_only_where_the_job_stands(ledger: Ledger) -> None:
+def test_a_retry_changes_only_the_count_by_state(ledger: Ledger) -> None:
     job = ledger.enqueue(batch="logos")
     for _ in range(2):
         ledger.retry_later(ledger.acquire_with_permit(job))
@@ -95,9 +95,9 @@ def test_a_retry_changes_only_where_the_job_stands(ledger: Ledger) -> None:
     assert ledger.store.records.batch("logos").total == 1
 
 
-def test_a_job_that_could_not_be_made_counts_as_failed(ledger: Ledger) -> None:
-    told = {"chatbot_id": "bot", "image": "?", "account": "default", "batch": "logos"}
-    ledger.store.refuse("job", OutcomeCode.INVALID_JOB, "No.", told)
+def test_a_refused_job_counts_as_failed(ledger: Ledger) -> None:
+    fields = {"chatbot_id": "bot", "image": "?", "account": "default", "batch": "logos"}
+    ledger.store.refuse("job", OutcomeCode.INVALID_JOB, "No.", fields)
     status = ledger.store.records.batch("logos")
     assert (status.total, status.is_complete) == (1, True)
     assert (status.states, status.codes) == ({"failed": 1}, {"invalid_job": 1})
@@ -124,15 +124,15 @@ def test_a_complete_batch_goes_on_with_another_job(ledger: Ledger) -> None:
     assert ttl(ledger) == 120 * DAY
 
 
-def test_each_job_that_ends_is_told_on_the_channel_of_its_batch(ledger: Ledger) -> None:
+def test_each_ended_job_is_published_on_its_batchs_channel(ledger: Ledger) -> None:
     jobs = [ledger.enqueue(f"bot-{number}", batch="logos") for number in range(2)]
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(ledger.store.keys.batch_changes("logos"))
         channel.get_message(timeout=1)
         ledger.deliver(ledger.acquire_with_permit(jobs[0]))
         ledger.store.cancel(jobs[1])
-        told = [channel.get_message(timeout=1)["data"] for _ in range(2)]
-    assert told == ["succeeded", "cancelled"]
+        published = [channel.get_message(timeout=1)["data"] for _ in range(2)]
+    assert published == ["succeeded", "cancelled"]
 
 
 def test_the_rest_of_a_batch_is_cancelled(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_batches_are_listed_those_that_began_last_first(ledger: Ledger) -> None:
     assert [status.id for status in ledger.store.records.batches(2)] == ["three", "two"]
 
 
-def test_a_batch_that_expired_is_struck_from_the_list(ledger: Ledger) -> None:
+def test_an_expired_batch_is_pruned_from_the_list(ledger: Ledger) -> None:
     for name in ("gone", "kept"):
         ledger.enqueue(batch=name)
     ledger.redis.delete(ledger.store.keys.batch("gone"))
@@ -187,7 +187,7 @@ def test_a_key_of_another_type_refuses_the_job_before_anything_is_written(
     assert ledger.redis.keys("*") == [taken]
 
 
-def test_a_batch_that_cannot_be_read_is_told_as_such(ledger: Ledger) -> None:
+def test_a_batch_that_cannot_be_read_is_refused(ledger: Ledger) -> None:
     ledger.redis.hset(ledger.store.keys.batch("logos"), "total", "many")
     with pytest.raises(LedgerRefused, match="the batch logos cannot be read"):
         ledger.store.records.batch("logos")

@@ -44,7 +44,7 @@ def open_breaker(ledger: Ledger, bystanders: int = 0) -> list[str]:
 
 
 def look_early(ledger: Ledger) -> None:
-    """Claim what is on the queue, and be turned away at the gate."""
+    """Acquire what is on the queue, and get no permit."""
     while ledger.messages():
         lease = ledger.lease(ledger.take_message())
         ledger.store.acquire(lease, LEASE, "w")
@@ -107,7 +107,7 @@ def test_a_failure_after_it_opened_uses_up_no_attempt(ledger: Ledger) -> None:
     assert (record.attempts_used, record.wait_reason) == (0, WaitReason.ENDPOINT_DOWN)
 
 
-def test_one_probe_goes_and_the_others_wait(ledger: Ledger) -> None:
+def test_one_probe_is_sent_and_the_others_wait(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=4)
     ledger.run_once(4.9)
     assert ledger.messages() == 0
@@ -119,7 +119,7 @@ def test_one_probe_goes_and_the_others_wait(ledger: Ledger) -> None:
     assert ledger.messages() == 0
 
 
-def test_a_probe_that_fails_leaves_its_turn_to_another(ledger: Ledger) -> None:
+def test_after_a_failed_probe_another_job_is_the_probe(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=3)
     probes = []
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_a_refusal_is_an_answer(ledger: Ledger) -> None:
     assert breaker(ledger) is BreakerState.CLOSED
 
 
-def test_a_probe_that_never_asked_leaves_its_turn_at_once(ledger: Ledger) -> None:
+def test_a_probe_without_a_request_is_replaced_at_once(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=2)
     ledger.run_once(5.1)
     ledger.fail(ledger.acquire(ledger.take_message()), OutcomeCode.IMAGE_NOT_SQUARE)
@@ -158,21 +158,21 @@ def test_a_probe_that_never_asked_leaves_its_turn_at_once(ledger: Ledger) -> Non
     assert breaker(ledger) is BreakerState.OPEN
 
 
-@pytest.mark.parametrize("admitted", [False, True])
+@pytest.mark.parametrize("has_permit", [False, True])
 def test_a_probe_whose_worker_died_is_followed_by_another(
-    ledger: Ledger, *, admitted: bool
+    ledger: Ledger, *, has_permit: bool
 ) -> None:
     open_breaker(ledger, bystanders=2)
     ledger.run_once(5.1)
     first = ledger.take_message()
     lease = ledger.acquire(first)
-    if admitted:
+    if has_permit:
         ledger.store.acquire_permit(lease, LEASE, REQUEST)
     ledger.run_once(LEASE + 1)
     assert ledger.messages() == 1
 
 
-def test_after_a_recovery_a_backlog_comes_one_at_a_time(ledger: Ledger) -> None:
+def test_after_a_recovery_a_backlog_is_spaced(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=40)
     ledger.run_once(5.1)
     ledger.deliver(ledger.acquire_with_permit(ledger.take_message()), feedback=ANSWERED)
@@ -183,7 +183,7 @@ def test_after_a_recovery_a_backlog_comes_one_at_a_time(ledger: Ledger) -> None:
         while ledger.messages():
             lease = ledger.acquire_with_permit(ledger.take_message())
             ledger.deliver(lease, feedback=ANSWERED)
-    assert max(sent) <= 6  # of 40: a slot each 0.1 s, and no more than five made up for
+    assert max(sent) <= 6  # of 40: a permit each 0.1 s, and at most five to catch up
     assert sum(sent) <= 16
 
 
@@ -196,22 +196,22 @@ def test_a_late_answer_to_an_old_request_does_not_close_it(ledger: Ledger) -> No
     assert breaker(ledger) is BreakerState.OPEN
 
 
-def test_each_change_is_told_once_with_its_reason(ledger: Ledger) -> None:
+def test_each_change_is_one_event_with_its_reason(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=1)
-    told = list(ledger.run_once().events)
+    events = list(ledger.run_once().events)
     ledger.run_once(5.1)
     ledger.deliver(ledger.acquire_with_permit(ledger.take_message()), feedback=ANSWERED)
-    told += ledger.run_once().events
+    events += ledger.run_once().events
     assert ledger.run_once().events == ()
-    assert [(each.kind, each.by, each.account) for each in told] == [
+    assert [(each.kind, each.by, each.account) for each in events] == [
         ("breaker_opened", "facelift", None),
         ("breaker_closed", "facelift", None),
     ]
-    assert "3 requests in a row failed; the last: It broke." in told[0].reason
-    assert ledger.store.pool.snapshot().events == tuple(reversed(told))
+    assert "3 requests in a row failed; the last: It broke." in events[0].reason
+    assert ledger.store.pool.snapshot().events == tuple(reversed(events))
 
 
-def test_a_waiting_job_is_gated_also_without_a_rate(ledger: Ledger) -> None:
+def test_an_open_breaker_holds_jobs_without_a_rate_too(ledger: Ledger) -> None:
     open_breaker(ledger)
     ledger.register(None, "free", breaker=POLICY)
     job = ledger.enqueue("bot", account="free")
@@ -220,7 +220,7 @@ def test_a_waiting_job_is_gated_also_without_a_rate(ledger: Ledger) -> None:
     assert ledger.get(job).wait_reason == WaitReason.ENDPOINT_DOWN
 
 
-def test_what_opened_it_stays_told_while_probes_fail(ledger: Ledger) -> None:
+def test_failed_probes_keep_the_reason_that_opened_it(ledger: Ledger) -> None:
     open_breaker(ledger, bystanders=1)
     ledger.run_once(5.1)
     break_down(ledger, ledger.acquire_with_permit(ledger.take_message()))

@@ -1,4 +1,4 @@
-"""Among the pictures of one chatbot the latest wins, and two are never in flight."""
+"""Among the images of one chatbot the latest wins, and two are never in flight."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def waits(ledger: Ledger, job: str) -> WaitReason | None:
-    claim = ledger.store.acquire(Lease(job, "probe"), LEASE, "w")
-    assert isinstance(claim, Waiting)
-    return claim.reason
+    reply = ledger.store.acquire(Lease(job, "probe"), LEASE, "w")
+    assert isinstance(reply, Waiting)
+    return reply.reason
 
 
 def test_older_job_waits_for_the_newer_and_is_superseded_by_it(ledger: Ledger) -> None:
@@ -69,13 +69,13 @@ def test_newer_job_waits_while_the_older_is_in_flight(ledger: Ledger) -> None:
     ledger.acquire_with_permit(newer)
 
 
-def test_older_job_steps_back_at_the_gate_when_a_newer_came_in(ledger: Ledger) -> None:
+def test_older_job_gets_no_permit_once_a_newer_is_pending(ledger: Ledger) -> None:
     older = ledger.enqueue()
     lease = ledger.acquire(older)
     newer = ledger.enqueue()
-    gate = ledger.store.acquire_permit(lease, LEASE, REQUEST)
-    assert isinstance(gate, Waiting)
-    assert gate.reason is WaitReason.NEWER_UPLOAD
+    reply = ledger.store.acquire_permit(lease, LEASE, REQUEST)
+    assert isinstance(reply, Waiting)
+    assert reply.reason is WaitReason.NEWER_UPLOAD
     ledger.deliver(ledger.acquire_with_permit(newer))
     assert ledger.state(older) == "superseded"
 
@@ -128,6 +128,6 @@ def test_scheduled_job_counts_from_the_time_it_is_due(ledger: Ledger) -> None:
     assert ledger.state(before) == "succeeded"
 
 
-def test_pointer_to_a_job_that_does_not_run_does_not_block_the_chatbot(ledger: Ledger) -> None:
+def test_lock_of_a_job_that_does_not_run_is_ignored(ledger: Ledger) -> None:
     ledger.redis.set(ledger.store.keys.chatbot_lock("bot"), "ghost")
     ledger.acquire_with_permit(ledger.enqueue())

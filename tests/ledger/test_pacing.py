@@ -68,7 +68,7 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
     assert waiting[4].wait_until == pytest.approx(ledger.now + 10 + 4 * 10 / 3, abs=0.1)
 
 
-def test_a_slot_is_free_again_a_window_after_its_request_was_answered(ledger: Ledger) -> None:
+def test_a_permit_is_free_one_window_after_its_answer(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     fill(ledger, 2)
     lease = ledger.acquire_with_permit(ledger.take_message())
@@ -94,11 +94,11 @@ def test_a_request_of_a_lost_worker_counts_as_well(ledger: Ledger) -> None:
     assert deliver_all_queued(ledger) == 1
 
 
-def test_a_job_that_ends_before_its_request_gives_its_slot_to_the_next(ledger: Ledger) -> None:
+def test_a_job_that_ends_before_its_request_frees_its_permit(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     first, second = fill(ledger, 2)
     assert {ledger.take_message(), ledger.take_message()} == {first, second}
-    ledger.acquire(second)  # looked at early, without a slot
+    ledger.acquire(second)  # acquired early, without a permit
     ledger.fail(ledger.acquire(first), OutcomeCode.IMAGE_NOT_SQUARE)
     assert ledger.store.pool.snapshot().accounts[0].used == 0
 
@@ -114,7 +114,7 @@ def test_first_come_first_served(ledger: Ledger) -> None:
     assert ended == jobs
 
 
-def test_a_newer_picture_takes_the_place_of_the_one_that_waits(ledger: Ledger) -> None:
+def test_a_newer_image_takes_the_queue_position_of_the_older(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     first, second, third = fill(ledger, 3)
     deliver_all_queued(ledger)
@@ -139,7 +139,7 @@ def test_a_busy_account_leaves_the_queue_to_others(ledger: Ledger) -> None:
     assert ledger.state(other) is JobState.QUEUED
 
 
-def test_a_bad_picture_is_told_at_once_while_the_queue_is_short(ledger: Ledger) -> None:
+def test_a_bad_image_fails_at_once_while_the_queue_is_short(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     fill(ledger, 1)
     deliver_all_queued(ledger)
@@ -148,7 +148,7 @@ def test_a_bad_picture_is_told_at_once_while_the_queue_is_short(ledger: Ledger) 
     assert ledger.state(bad) is JobState.FAILED
 
 
-def test_a_picture_is_looked_at_early_only_once(ledger: Ledger) -> None:
+def test_an_image_is_checked_early_only_once(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
     fill(ledger, 1)
     deliver_all_queued(ledger)
@@ -161,14 +161,14 @@ def test_a_picture_is_looked_at_early_only_once(ledger: Ledger) -> None:
     assert ledger.take_message() == job
 
 
-def test_admission_repeated_after_a_lost_reply_takes_no_second_slot(ledger: Ledger) -> None:
+def test_permit_asked_for_again_after_a_lost_reply_is_the_same(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
     lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
     assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit)
     assert ledger.store.pool.snapshot().accounts[0].used == 1
 
 
-def test_a_second_request_under_one_lease_takes_a_slot_of_its_own(ledger: Ledger) -> None:
+def test_a_second_request_under_one_lease_needs_its_own_permit(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
     lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
     assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST, request=2), Permit)
@@ -187,7 +187,7 @@ def test_without_a_rate_nothing_waits(ledger: Ledger) -> None:
     assert deliver_all_queued(ledger) == 3 * SHARE
 
 
-def test_slots_of_jobs_that_somebody_deleted_are_taken_back(ledger: Ledger) -> None:
+def test_permits_of_deleted_jobs_are_removed(ledger: Ledger) -> None:
     jobs = fill(ledger, SHARE + 1)
     for job in jobs[:-1]:
         ledger.redis.delete(ledger.store.keys.job(job))

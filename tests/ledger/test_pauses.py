@@ -15,48 +15,48 @@ if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
 
-def heard(gate: object = None, *, key: str = "key-1", **quota: float) -> Feedback:
+def feedback_of(permit: object = None, *, key: str = "key-1", **quota: float) -> Feedback:
     return Feedback(
-        permit=gate if isinstance(gate, Permit) else Permit(),
+        permit=permit if isinstance(permit, Permit) else Permit(),
         answered=True,
         fingerprint=key,
         quota=Quota(**quota),  # type: ignore[arg-type] # numbers, as the headers have them
     )
 
 
-def admit(ledger: Ledger, job: str) -> tuple[Lease, Permit]:
+def acquire_permit_for(ledger: Ledger, job: str) -> tuple[Lease, Permit]:
     lease = ledger.acquire(job)
-    gate = ledger.store.acquire_permit(lease, LEASE, REQUEST)
-    assert isinstance(gate, Permit), gate
-    return lease, gate
+    permit = ledger.store.acquire_permit(lease, LEASE, REQUEST)
+    assert isinstance(permit, Permit), permit
+    return lease, permit
 
 
-def throttle(ledger: Ledger, lease: Lease, pause: float, gate: Permit | None = None) -> None:
+def throttle(ledger: Ledger, lease: Lease, pause: float, permit: Permit | None = None) -> None:
     """The endpoint answers 429."""
     attempt = ledger.attempt(OutcomeCode.RATE_LIMITED, 429, Decision.RETRY, counted=False)
     until = ledger.now + pause
     ledger.store.retry_later(
-        lease, until, WaitReason.RATE_LIMITED, "Slow down.", attempt, feedback=heard(gate)
+        lease, until, WaitReason.RATE_LIMITED, "Slow down.", attempt, feedback=feedback_of(permit)
     )
 
 
 def turned_away(ledger: Ledger, job: str) -> WaitReason:
-    """What the gate says to the next look at a job."""
+    """The wait reason of a job that asks for a permit."""
     assert ledger.take_message() == job
-    gate = ledger.store.acquire_permit(ledger.acquire(job), LEASE, REQUEST)
-    assert isinstance(gate, Waiting)
-    return gate.reason
+    permit = ledger.store.acquire_permit(ledger.acquire(job), LEASE, REQUEST)
+    assert isinstance(permit, Waiting)
+    return permit.reason
 
 
 def test_429_pauses_the_account_and_no_other(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    lease, _ = admit(ledger, ledger.enqueue("bot-1"))
+    lease, _ = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
     ledger.lose_messages()
     throttle(ledger, lease, 30)
     other = ledger.enqueue("bot-2")
     assert turned_away(ledger, other) == WaitReason.RATE_LIMITED
     elsewhere = ledger.enqueue("bot-3", account="elsewhere")
-    ledger.deliver(admit(ledger, elsewhere)[0])
+    ledger.deliver(acquire_permit_for(ledger, elsewhere)[0])
     ledger.lose_messages()
     ledger.run_once(29.9)
     assert ledger.messages() == 0
@@ -67,7 +67,7 @@ def test_429_pauses_the_account_and_no_other(ledger: Ledger) -> None:
 
 def test_a_shorter_pause_does_not_cut_a_longer_one(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    leases = [admit(ledger, ledger.enqueue(f"bot-{n}"))[0] for n in range(2)]
+    leases = [acquire_permit_for(ledger, ledger.enqueue(f"bot-{n}"))[0] for n in range(2)]
     ledger.lose_messages()
     throttle(ledger, leases[0], 30)
     throttle(ledger, leases[1], 5)
@@ -75,41 +75,41 @@ def test_a_shorter_pause_does_not_cut_a_longer_one(ledger: Ledger) -> None:
     assert ledger.messages() == 0
 
 
-def test_pauses_in_a_row_are_counted_but_not_those_told_at_the_same_time(ledger: Ledger) -> None:
+def test_pauses_in_a_row_count_but_simultaneous_ones_count_once(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    admitted = [admit(ledger, ledger.enqueue(f"bot-{n}")) for n in range(3)]
+    permitted = [acquire_permit_for(ledger, ledger.enqueue(f"bot-{n}")) for n in range(3)]
     ledger.lose_messages()
-    for lease, gate in admitted:
-        throttle(ledger, lease, 2, gate)
+    for lease, permit in permitted:
+        throttle(ledger, lease, 2, permit)
     ledger.run_once(2.1)
-    lease, gate = admit(ledger, ledger.take_message())
-    assert gate.throttles == 1
-    throttle(ledger, lease, 2, gate)
+    lease, permit = acquire_permit_for(ledger, ledger.take_message())
+    assert permit.throttles == 1
+    throttle(ledger, lease, 2, permit)
     ledger.run_once(2.1)
-    lease, gate = admit(ledger, ledger.take_message())
-    assert gate.throttles == 2
-    ledger.deliver(lease, feedback=heard(gate))
+    lease, permit = acquire_permit_for(ledger, ledger.take_message())
+    assert permit.throttles == 2
+    ledger.deliver(lease, feedback=feedback_of(permit))
     ledger.run_once(1)
-    assert admit(ledger, ledger.take_message())[1].throttles == 0
+    assert acquire_permit_for(ledger, ledger.take_message())[1].throttles == 0
 
 
 def test_a_smaller_limit_is_believed(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    lease, gate = admit(ledger, ledger.enqueue("bot-1"))
-    ledger.deliver(lease, feedback=heard(gate, limit=5, remaining=4))
+    lease, permit = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
+    ledger.deliver(lease, feedback=feedback_of(permit, limit=5, remaining=4))
     assert ledger.store.pool.snapshot().accounts[0].limit == 5
     (event,) = ledger.run_once().events
     assert (event.kind, event.account) == ("limit_lowered", "default")
-    lease, gate = admit(ledger, ledger.enqueue("bot-2"))
-    ledger.deliver(lease, feedback=heard(gate, limit=100, remaining=98))
+    lease, permit = acquire_permit_for(ledger, ledger.enqueue("bot-2"))
+    ledger.deliver(lease, feedback=feedback_of(permit, limit=100, remaining=98))
     assert ledger.store.pool.snapshot().accounts[0].limit == 100
 
 
-def test_slots_that_others_use_are_not_used(ledger: Ledger) -> None:
+def test_permits_that_others_use_are_left_to_them(ledger: Ledger) -> None:
     ledger.register(Rate(10, 10))
-    lease, gate = admit(ledger, ledger.enqueue("bot-1"))
-    ledger.deliver(lease, feedback=heard(gate, limit=10, remaining=1, reset_after=4))
-    admit(ledger, ledger.enqueue("bot-2"))
+    lease, permit = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
+    ledger.deliver(lease, feedback=feedback_of(permit, limit=10, remaining=1, reset_after=4))
+    acquire_permit_for(ledger, ledger.enqueue("bot-2"))
     ledger.lose_messages()
     third = ledger.enqueue("bot-3")
     assert turned_away(ledger, third) == WaitReason.RATE_LIMITED
@@ -119,20 +119,20 @@ def test_slots_that_others_use_are_not_used(ledger: Ledger) -> None:
     assert ledger.take_message() == third
 
 
-def test_our_own_requests_under_way_are_not_taken_for_others(ledger: Ledger) -> None:
+def test_own_requests_in_flight_are_not_taken_for_others(ledger: Ledger) -> None:
     ledger.register(Rate(10, 10))
-    first, gate = admit(ledger, ledger.enqueue("bot-1"))
+    first, permit = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
     for number in range(2, 6):
-        admit(ledger, ledger.enqueue(f"bot-{number}"))
-    ledger.deliver(first, feedback=heard(gate, limit=10, remaining=5, reset_after=9))
+        acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))
+    ledger.deliver(first, feedback=feedback_of(permit, limit=10, remaining=5, reset_after=9))
     assert ledger.store.pool.snapshot().accounts[0].used == 5
 
 
 def test_without_a_rate_of_ours_the_endpoint_says_when_it_has_none_left(ledger: Ledger) -> None:
     ledger.register(None)
-    lease, gate = admit(ledger, ledger.enqueue("bot-1"))
+    lease, permit = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
     ledger.lose_messages()
-    ledger.deliver(lease, feedback=heard(gate, limit=60, remaining=0, reset_after=20))
+    ledger.deliver(lease, feedback=feedback_of(permit, limit=60, remaining=0, reset_after=20))
     job = ledger.enqueue("bot-2")
     assert turned_away(ledger, job) == WaitReason.RATE_LIMITED
     ledger.run_once(20.1)
@@ -144,7 +144,11 @@ def test_three_refusals_in_a_row_pause_the_account(ledger: Ledger, code: Outcome
     ledger.register(Rate(100, 10))
     for number in range(3):
         assert ledger.store.pool.snapshot().accounts[0].pause is None
-        ledger.fail(admit(ledger, ledger.enqueue(f"bot-{number}"))[0], code, feedback=heard())
+        ledger.fail(
+            acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0],
+            code,
+            feedback=feedback_of(),
+        )
     pause = ledger.store.pool.snapshot().accounts[0].pause
     assert pause is not None
     assert (pause.code, pause.by, pause.until) == (code, "facelift", None)
@@ -155,11 +159,11 @@ def test_three_refusals_in_a_row_pause_the_account(ledger: Ledger, code: Outcome
 def test_a_delivery_between_refusals_keeps_the_account_going(ledger: Ledger) -> None:
     ledger.register(None)
     for number in range(6):
-        lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
+        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
         if number == 2:
-            ledger.deliver(lease, feedback=heard())
+            ledger.deliver(lease, feedback=feedback_of())
         elif number < 5:
-            ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback=heard())
+            ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback=feedback_of())
     assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
@@ -167,8 +171,8 @@ def refuse_key(ledger: Ledger) -> str:
     """The account is paused for its key; returns a job that waits."""
     ledger.register(Rate(100, 10))
     for number in range(3):
-        lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=heard())
+        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
+        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=feedback_of())
     ledger.lose_messages()
     job = ledger.enqueue("bot")
     assert turned_away(ledger, job) == WaitReason.ACCOUNT_PAUSED
@@ -193,8 +197,8 @@ def test_another_key_resumes_the_account(ledger: Ledger) -> None:
 def test_refusals_of_the_key_before_do_not_pause_again(ledger: Ledger) -> None:
     ledger.register(None, key="key-2")
     for number in range(5):
-        lease = admit(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=heard(key="key-1"))
+        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
+        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=feedback_of(key="key-1"))
     assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
@@ -205,7 +209,7 @@ def test_refusals_of_the_key_before_do_not_pause_again(ledger: Ledger) -> None:
 def test_an_operator_pauses_and_resumes(
     ledger: Ledger, account: str | None, reason: WaitReason
 ) -> None:
-    running = admit(ledger, ledger.enqueue("bot-1", account="acme-eu"))[0]
+    running = acquire_permit_for(ledger, ledger.enqueue("bot-1", account="acme-eu"))[0]
     ledger.lose_messages()
     pool = ledger.store.pool
     assert pool.pause(account, by="ana", reason="a new plan", until=None)
@@ -225,13 +229,13 @@ def test_an_operator_pauses_and_resumes(
     ]
 
 
-def test_an_operators_pause_takes_the_place_of_any(ledger: Ledger) -> None:
+def test_an_operators_pause_replaces_any_other(ledger: Ledger) -> None:
     job = refuse_key(ledger)
-    assert not ledger.store.pool.pause("default", by="ana", reason="I look at it", until=None)
+    assert not ledger.store.pool.pause("default", by="ana", reason="I check it", until=None)
     ledger.register(Rate(100, 10), key="key-2")
     ledger.run_once(1)
     assert ledger.messages() == 0
-    assert ledger.get(job).message.endswith("by ana: I look at it")
+    assert ledger.get(job).message.endswith("by ana: I check it")
 
 
 def test_a_mistyped_account_is_forgotten_when_it_is_resumed(ledger: Ledger) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facelift.record import JobRecord
 
 REPLIES = {Acquired: "acquired", Ended: "ended", Leased: "leased", Waiting: "waiting"}
-GATES = {Permit: "go", Ended: "ended", Leased: "lost", Waiting: "waiting"}
+PERMIT_REPLIES = {Permit: "permit", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
 chatbots = st.sampled_from(["ann", "bob"])
 batches = st.sampled_from([None, "one", "two"])
@@ -146,7 +146,7 @@ class Promises(RuleBasedStateMachine):
 
     def acquire_permit(self, lease: Lease) -> None:
         reply = self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
-        assert GATES[type(reply)] == self.model.acquire_permit(*lease)
+        assert PERMIT_REPLIES[type(reply)] == self.model.acquire_permit(*lease)
 
     def succeed(self, lease: Lease) -> None:
         job = self.model.jobs[lease.job_id]
@@ -247,7 +247,7 @@ class Promises(RuleBasedStateMachine):
         assert len(running) == len(set(running))
 
     @invariant()
-    def pictures_never_go_backwards(self) -> None:
+    def images_never_go_backwards(self) -> None:
         for generations in self.delivered.values():
             assert generations == sorted(generations)
 
@@ -274,9 +274,13 @@ class Promises(RuleBasedStateMachine):
     def each_job_is_listed_once_and_its_outcome_told_once(self) -> None:
         keys = self.ledger.store.keys
         listed = [fields["job"] for _, fields in self.redis.xrange(keys.jobs)]
-        told = [(fields["job"], fields["state"]) for _, fields in self.redis.xrange(keys.outcomes)]
+        announced = [
+            (fields["job"], fields["state"]) for _, fields in self.redis.xrange(keys.outcomes)
+        ]
         assert listed == list(self.model.jobs)
-        assert sorted(told) == sorted((job.id, str(job.state)) for job in self.model.jobs.values())
+        assert sorted(announced) == sorted(
+            (job.id, str(job.state)) for job in self.model.jobs.values()
+        )
 
 
 @pytest.mark.no_cover  # it takes twice as long otherwise; each script has tests of its own

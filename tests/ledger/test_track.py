@@ -61,7 +61,7 @@ def test_jobs_that_match_are_found_behind_many_that_do_not(
     assert found(ledger, JobFilter(chatbot_id="ann")) == [first]
 
 
-def test_a_job_whose_record_expired_is_struck_from_the_index(ledger: Ledger) -> None:
+def test_a_job_whose_record_expired_is_pruned_from_the_index(ledger: Ledger) -> None:
     gone, kept = ledger.enqueue("ann"), ledger.enqueue("bob")
     ledger.redis.delete(ledger.store.keys.job(gone))
     assert found(ledger) == [kept]
@@ -73,7 +73,7 @@ def test_a_job_whose_record_expired_is_struck_from_the_index(ledger: Ledger) -> 
     assert found(ledger) == [kept]
 
 
-def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
+def test_outcomes_are_published_as_jobs_end(ledger: Ledger) -> None:
     delivered = ledger.enqueue("ann", account="acme-eu")
     ledger.deliver(ledger.acquire_with_permit(delivered))
     cancelled = ledger.enqueue("bob")
@@ -88,14 +88,14 @@ def test_outcomes_are_told_as_jobs_end(ledger: Ledger) -> None:
     assert ledger.store.records.outcomes(second.entry, 10, 0.01) == []
 
 
-def test_picture_that_was_superseded_is_told_too(ledger: Ledger) -> None:
+def test_superseded_job_is_published_too(ledger: Ledger) -> None:
     older, newer = ledger.enqueue("ann"), ledger.enqueue("ann")
     ledger.deliver(ledger.acquire_with_permit(newer))
-    told = {each.job_id: each.state for each in ledger.store.records.outcomes("0", 10, 0.01)}
-    assert told == {older: "superseded", newer: "succeeded"}
+    published = {each.job_id: each.state for each in ledger.store.records.outcomes("0", 10, 0.01)}
+    assert published == {older: "superseded", newer: "succeeded"}
 
 
-def test_each_change_of_a_job_is_told_on_its_channel(ledger: Ledger) -> None:
+def test_each_change_of_a_job_is_published_on_its_channel(ledger: Ledger) -> None:
     job = ledger.enqueue("ann")
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(ledger.store.keys.changes(job))
@@ -103,8 +103,8 @@ def test_each_change_of_a_job_is_told_on_its_channel(ledger: Ledger) -> None:
         ledger.retry_later(ledger.acquire_with_permit(job), 5)
         ledger.run_once(6)
         ledger.deliver(ledger.acquire_with_permit(job))
-        told = [channel.get_message(timeout=1)["data"] for _ in range(5)]
-    assert told == ["running", "waiting", "queued", "running", "succeeded"]
+        published = [channel.get_message(timeout=1)["data"] for _ in range(5)]
+    assert published == ["running", "waiting", "queued", "running", "succeeded"]
 
 
 def test_the_pool_counts_what_runs_and_what_waits_by_reason(ledger: Ledger) -> None:
@@ -140,7 +140,7 @@ def test_the_oldest_job_is_the_one_that_only_waits_for_its_turn(ledger: Ledger) 
         ledger.now += 1
     assert ledger.store.pool.snapshot().oldest_at == begun
     ledger.lose_messages()
-    assert ledger.store.pool.snapshot().oldest_at == begun + 8  # the first in the lane
+    assert ledger.store.pool.snapshot().oldest_at == begun + 8  # the first in the account's queue
 
 
 def test_every_end_is_counted_for_ever_by_its_outcome(ledger: Ledger) -> None:

@@ -37,7 +37,7 @@ def test_same_idempotency_key_gives_the_same_job(ledger: Ledger) -> None:
     assert ledger.enqueue(idempotency_key="other") != first
 
 
-def test_claim_takes_the_lease_and_a_second_claim_is_refused(ledger: Ledger) -> None:
+def test_acquire_takes_the_lease_and_a_second_one_is_refused(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.acquire(job)
     record = ledger.get(job)
@@ -45,14 +45,14 @@ def test_claim_takes_the_lease_and_a_second_claim_is_refused(ledger: Ledger) -> 
     assert ledger.store.acquire(Lease(job, "other"), LEASE, "worker-2") == Leased()
 
 
-def test_claim_repeated_after_a_lost_reply_is_the_same_claim(ledger: Ledger) -> None:
+def test_acquire_repeated_after_a_lost_reply_is_the_same_lease(ledger: Ledger) -> None:
     job = ledger.enqueue()
     lease = ledger.acquire(job)
     again = ledger.store.acquire(lease, LEASE, "worker-1")
     assert not isinstance(again, Leased | Ended | Waiting | Unknown)
 
 
-def test_claim_of_an_unknown_job_changes_nothing(ledger: Ledger) -> None:
+def test_acquire_of_an_unknown_job_changes_nothing(ledger: Ledger) -> None:
     assert ledger.store.acquire(Lease("nobody", "t"), LEASE, "w") == Unknown()
     with pytest.raises(JobNotFound):
         ledger.get("nobody")
@@ -76,7 +76,7 @@ def test_ended_records_expire_and_failed_ones_last_longest(ledger: Ledger) -> No
     assert 0 < ledger.redis.ttl(keys.job(good)) < ledger.redis.ttl(keys.job(bad))
 
 
-def test_postponed_job_waits_in_redis_until_its_time(ledger: Ledger) -> None:
+def test_job_to_retry_waits_in_redis_until_its_time(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.retry_later(ledger.acquire_with_permit(job), delay=5)
     ledger.lose_messages()
@@ -92,9 +92,9 @@ def test_postponed_job_waits_in_redis_until_its_time(ledger: Ledger) -> None:
 def test_a_message_that_comes_while_the_job_waits_changes_nothing(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.retry_later(ledger.acquire_with_permit(job))
-    claim = ledger.store.acquire(Lease(job, "t"), LEASE, "w")
-    assert isinstance(claim, Waiting)
-    assert claim.reason is WaitReason.RETRY
+    reply = ledger.store.acquire(Lease(job, "t"), LEASE, "w")
+    assert isinstance(reply, Waiting)
+    assert reply.reason is WaitReason.RETRY
 
 
 def test_attempts_are_kept_with_all_that_was_decided(ledger: Ledger) -> None:
@@ -139,7 +139,7 @@ def test_worker_that_lost_its_lease_writes_nothing(ledger: Ledger) -> None:
     assert ledger.deliver(owner)
 
 
-def test_rescued_but_unclaimed_job_is_not_the_lost_workers_either(ledger: Ledger) -> None:
+def test_recovered_but_not_acquired_job_is_not_the_lost_workers_either(ledger: Ledger) -> None:
     job = ledger.enqueue()
     zombie = ledger.acquire_with_permit(job)
     ledger.run_once(LEASE + 1)
@@ -154,7 +154,7 @@ def test_outcome_after_the_lease_ran_out_counts_if_nobody_took_over(ledger: Ledg
     assert ledger.deliver(lease)
 
 
-def test_heartbeat_keeps_a_long_job_from_being_rescued(ledger: Ledger) -> None:
+def test_heartbeat_keeps_a_long_job_from_being_recovered(ledger: Ledger) -> None:
     job = ledger.enqueue()
     lease = ledger.acquire(job)
     for _ in range(4):
@@ -164,7 +164,7 @@ def test_heartbeat_keeps_a_long_job_from_being_rescued(ledger: Ledger) -> None:
     assert ledger.state(job) == "running"
 
 
-def test_rescue_is_told_in_the_history(ledger: Ledger) -> None:
+def test_lost_lease_is_recorded_as_an_attempt(ledger: Ledger) -> None:
     job = ledger.enqueue()
     ledger.acquire(job)
     ledger.run_once(LEASE + 1)
@@ -175,7 +175,7 @@ def test_rescue_is_told_in_the_history(ledger: Ledger) -> None:
     assert "worker-1" in attempt.reason
 
 
-def test_job_that_lost_three_workers_is_set_aside(ledger: Ledger) -> None:
+def test_job_that_lost_three_workers_fails(ledger: Ledger) -> None:
     job = ledger.enqueue()
     for _ in range(3):
         ledger.acquire(job)
@@ -215,7 +215,7 @@ def test_lost_message_is_found_behind_a_backlog(ledger: Ledger) -> None:
     assert newest["headers"]["id"] == lost
 
 
-def test_handed_back_job_goes_to_another_worker_at_once(ledger: Ledger) -> None:
+def test_released_job_goes_to_another_worker_at_once(ledger: Ledger) -> None:
     job = ledger.enqueue()
     lease = ledger.acquire(job)
     ledger.lose_messages()
@@ -246,15 +246,15 @@ def test_job_past_its_deadline_expires_wherever_it_waits(ledger: Ledger) -> None
     queued = ledger.enqueue("bot-1", expires_at=deadline)
     waiting = ledger.enqueue("bot-2", expires_at=deadline)
     ledger.retry_later(ledger.acquire_with_permit(waiting), delay=300)
-    claimed_late = ledger.enqueue("bot-3", expires_at=deadline)
+    acquired_late = ledger.enqueue("bot-3", expires_at=deadline)
     ledger.now += 31
-    assert ledger.store.acquire(Lease(claimed_late, "t"), LEASE, "w") == Ended(JobState.EXPIRED)
+    assert ledger.store.acquire(Lease(acquired_late, "t"), LEASE, "w") == Ended(JobState.EXPIRED)
     assert ledger.run_once().expired == 2
-    assert {ledger.state(job) for job in (queued, waiting, claimed_late)} == {"expired"}
+    assert {ledger.state(job) for job in (queued, waiting, acquired_late)} == {"expired"}
     assert ledger.leftovers() == set()
 
 
-def test_job_past_its_deadline_is_not_admitted(ledger: Ledger) -> None:
+def test_job_past_its_deadline_gets_no_permit(ledger: Ledger) -> None:
     job = ledger.enqueue(expires_at=ledger.now + 10)
     lease = ledger.acquire(job)
     ledger.now += 11
@@ -269,7 +269,7 @@ def test_cancel_ends_a_queued_and_a_waiting_job_at_once(ledger: Ledger) -> None:
     assert ledger.store.cancel(queued) == "ended"
 
 
-def test_cancel_of_a_running_job_stops_it_at_the_next_gate(ledger: Ledger) -> None:
+def test_cancel_of_a_running_job_stops_it_at_its_next_check(ledger: Ledger) -> None:
     job = ledger.enqueue()
     lease = ledger.acquire(job)
     assert ledger.store.cancel(job) == "requested"

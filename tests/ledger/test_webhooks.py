@@ -1,4 +1,4 @@
-"""Who wants webhooks is told of every job that ended, and of none twice without need."""
+"""Every job that ended has one webhook, sent again only if it may not have arrived."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def take(ledger: Ledger, limit: int = 10) -> list[DueWebhook]:
 
 
 def due(ledger: Ledger) -> dict[str, str]:
-    """The states that jobs are told to have ended in, by job."""
+    """The states that the due webhooks report, by job."""
     return {each.job_id: str(each.record and each.record.state) for each in take(ledger)}
 
 
@@ -65,9 +65,9 @@ def refuse(ledger: Ledger, job: str) -> None:
         (lose_workers, "failed"),
         (refuse, "failed"),
     ],
-    ids=["delivered", "failed", "cancelled by its producer", "expired", "set aside", "refused"],
+    ids=["delivered", "failed", "cancelled by its producer", "expired", "crash loop", "refused"],
 )
-def test_a_job_that_ends_is_to_be_told(
+def test_a_job_that_ends_has_a_webhook(
     wanted: Ledger, end: Callable[[Ledger, str], object], state: str
 ) -> None:
     job = wanted.enqueue("ann")
@@ -76,7 +76,7 @@ def test_a_job_that_ends_is_to_be_told(
     assert due(wanted) == {job: state}
 
 
-def test_a_superseded_picture_is_to_be_told_too(wanted: Ledger) -> None:
+def test_a_superseded_job_has_a_webhook_too(wanted: Ledger) -> None:
     older, newer = wanted.enqueue("ann"), wanted.enqueue("ann")
     wanted.deliver(wanted.acquire_with_permit(newer))
     assert due(wanted) == {older: "superseded", newer: "succeeded"}
@@ -93,7 +93,7 @@ def test_without_webhooks_nothing_of_them_is_in_redis(ledger: Ledger) -> None:
     assert ledger.get(job).outcome == "delivered"
 
 
-def test_what_is_pending_outlives_switching_webhooks_off_and_nothing_is_added(
+def test_pending_webhooks_stay_when_webhooks_are_switched_off(
     wanted: Ledger,
 ) -> None:
     before = ended(wanted)
@@ -102,10 +102,10 @@ def test_what_is_pending_outlives_switching_webhooks_off_and_nothing_is_added(
     assert list(due(wanted)) == [before]
 
 
-# Until it was told
+# Until it is delivered
 
 
-def test_a_webhook_that_arrived_leaves_nothing(wanted: Ledger) -> None:
+def test_a_delivered_webhook_leaves_nothing(wanted: Ledger) -> None:
     job = ended(wanted)
     (webhook,) = take(wanted)
     wanted.store.webhooks.complete(webhook)
@@ -126,7 +126,7 @@ def test_a_webhook_whose_worker_is_lost_is_due_again(wanted: Ledger) -> None:
     assert second.at == first.at + TRY
 
 
-def test_a_postponed_webhook_is_due_after_its_delay(wanted: Ledger) -> None:
+def test_a_webhook_to_retry_is_due_after_its_delay(wanted: Ledger) -> None:
     ended(wanted)
     (webhook,) = take(wanted)
     assert wanted.store.webhooks.retry_later(webhook, 3600)
@@ -136,7 +136,7 @@ def test_a_postponed_webhook_is_due_after_its_delay(wanted: Ledger) -> None:
     assert [each.attempts for each in take(wanted)] == [2]
 
 
-def test_a_worker_that_was_frozen_does_not_put_off_another_ones_try(wanted: Ledger) -> None:
+def test_a_frozen_worker_does_not_delay_anothers_attempt(wanted: Ledger) -> None:
     ended(wanted)
     (first,) = take(wanted)
     wanted.now += TRY
@@ -159,7 +159,7 @@ def test_what_an_operator_forgets_stays_forgotten(wanted: Ledger) -> None:
     assert take(wanted) == []
 
 
-def test_the_longest_overdue_are_taken_first_and_no_more_than_asked_for(wanted: Ledger) -> None:
+def test_the_longest_overdue_come_first_up_to_the_limit(wanted: Ledger) -> None:
     jobs = []
     for chatbot in ("ann", "bob", "cid"):
         jobs.append(ended(wanted, chatbot))
@@ -169,18 +169,18 @@ def test_the_longest_overdue_are_taken_first_and_no_more_than_asked_for(wanted: 
 
 
 @pytest.mark.parametrize("kind", ["expired", "something else"])
-def test_a_webhook_whose_record_is_gone_is_told_once(wanted: Ledger, kind: str) -> None:
+def test_a_webhook_whose_record_is_gone_is_returned_once(wanted: Ledger, kind: str) -> None:
     gone, other = ended(wanted), ended(wanted, "bob")
     wanted.redis.delete(wanted.store.keys.job(gone))
     if kind == "something else":
         wanted.redis.set(wanted.store.keys.job(gone), "not ours")
-    told = {each.job_id: (each.attempts, each.record is None) for each in take(wanted)}
-    assert told == {gone: (0, True), other: (1, False)}
+    found = {each.job_id: (each.attempts, each.record is None) for each in take(wanted)}
+    assert found == {gone: (0, True), other: (1, False)}
     wanted.now += TRY
     assert list(due(wanted)) == [other]
 
 
-def test_a_new_job_under_the_id_of_one_long_gone_is_not_told_as_ended(wanted: Ledger) -> None:
+def test_a_new_job_with_the_id_of_an_expired_one_has_no_webhook(wanted: Ledger) -> None:
     job = ended(wanted)
     wanted.redis.delete(wanted.store.keys.job(job))
     wanted.enqueue("ann", job_id=job)
@@ -189,7 +189,7 @@ def test_a_new_job_under_the_id_of_one_long_gone_is_not_told_as_ended(wanted: Le
     assert due(wanted) == {job: "succeeded"}
 
 
-def test_a_record_of_an_unknown_schema_is_left_to_a_later_try(wanted: Ledger) -> None:
+def test_a_record_of_an_unknown_schema_is_left_for_later(wanted: Ledger) -> None:
     job = ended(wanted)
     wanted.redis.hset(wanted.store.keys.job(job), "state", "novel")
     (webhook,) = take(wanted)
@@ -199,7 +199,7 @@ def test_a_record_of_an_unknown_schema_is_left_to_a_later_try(wanted: Ledger) ->
     assert due(wanted) == {job: "succeeded"}
 
 
-def test_the_pool_tells_how_many_are_still_to_be_told(wanted: Ledger) -> None:
+def test_the_snapshot_counts_pending_webhooks(wanted: Ledger) -> None:
     assert wanted.store.pool.snapshot().webhooks == 0
     ended(wanted)
     ended(wanted, "bob")

@@ -1,4 +1,4 @@
-"""Workers tell that they are there; those that stopped telling are forgotten."""
+"""Workers send heartbeats; those without one are forgotten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(ledger: Ledger) -> list[str]:
     return [worker.name for worker in ledger.store.pool.snapshot().workers]
 
 
-def test_a_worker_is_known_as_it_told(ledger: Ledger) -> None:
+def test_a_worker_is_known_by_its_heartbeat(ledger: Ledger) -> None:
     ledger.store.pool.heartbeat(FIRST)
     ledger.now += 2
     (worker,) = ledger.store.pool.snapshot().workers
@@ -47,7 +47,7 @@ def test_a_worker_is_known_as_it_told(ledger: Ledger) -> None:
     )
 
 
-def test_the_last_beat_is_believed(ledger: Ledger) -> None:
+def test_the_last_heartbeat_wins(ledger: Ledger) -> None:
     ledger.store.pool.heartbeat(FIRST)
     ledger.now += HEARTBEAT_INTERVAL
     ledger.store.pool.heartbeat(replace(FIRST, age=65.0, poll_age=0.1, busy=100))
@@ -59,7 +59,7 @@ def test_the_last_beat_is_believed(ledger: Ledger) -> None:
     )
 
 
-def test_a_worker_that_stopped_telling_is_forgotten(ledger: Ledger) -> None:
+def test_a_worker_without_heartbeats_is_forgotten(ledger: Ledger) -> None:
     ledger.store.pool.heartbeat(FIRST)
     ledger.now += REMEMBERED - 1
     ledger.store.pool.heartbeat(SECOND)
@@ -77,7 +77,7 @@ def test_a_worker_that_leaves_is_forgotten_at_once(ledger: Ledger) -> None:
     assert ledger.leftovers() == set()
 
 
-def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
+def test_every_key_of_workers_expires(ledger: Ledger) -> None:
     keys = ledger.store.keys
     ledger.store.pool.heartbeat(FIRST)
     ledger.store.pool.heartbeat(SECOND)
@@ -98,7 +98,7 @@ def test_nothing_of_workers_stays_for_ever(ledger: Ledger) -> None:
         (100, 0.5, 21, "without a heartbeat for 21 s"),
     ],
 )
-def test_a_worker_consumes_if_it_polls_or_is_full_and_is_heard_of(
+def test_a_worker_consumes_if_it_sends_heartbeats_and_polls_or_is_full(
     ledger: Ledger, busy: int, poll_age: float, silent: float, trouble: str | None
 ) -> None:
     ledger.store.pool.heartbeat(replace(FIRST, busy=busy, poll_age=poll_age))

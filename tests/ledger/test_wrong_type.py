@@ -88,7 +88,7 @@ def test_outcome_is_refused_and_can_be_repeated(ledger: Ledger, name: str, end: 
 
 
 @pytest.mark.parametrize("name", ["schedule", "chatbot_queue", "chatbot_lock"])
-def test_refusal_of_what_can_be_no_job_is_refused_as_a_whole(ledger: Ledger, name: str) -> None:
+def test_recording_a_refused_job_is_all_or_nothing(ledger: Ledger, name: str) -> None:
     def refuse() -> bool:
         stored = {"chatbot_id": "bot"}
         return ledger.store.refuse("bad", OutcomeCode.INVALID_JOB, "No image.", stored)
@@ -148,7 +148,7 @@ def test_lease_whose_record_is_none_is_lost_and_the_others_are_kept(ledger: Ledg
         assert ledger.store.renew(leases, LEASE) == [leases[1]]
 
 
-def test_job_is_sent_again_once_the_queue_is_one(ledger: Ledger) -> None:
+def test_job_is_sent_again_once_the_queue_is_a_list(ledger: Ledger) -> None:
     queue = ledger.store.keys.queue
     ledger.redis.sadd(queue, "not ours")
     with pytest.raises(LedgerRefused, match="WRONGTYPE"):

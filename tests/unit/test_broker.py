@@ -95,7 +95,7 @@ def test_every_message_has_a_delivery_tag_of_its_own(
     assert take(celery).delivery_tag != take(celery).delivery_tag
 
 
-def test_the_message_tells_nothing_of_the_job_but_its_id(
+def test_the_message_holds_nothing_of_the_job_but_its_id(
     real_redis: Redis, redis_server: RedisServer
 ) -> None:
     with UploadClient(redis_server.url) as client:

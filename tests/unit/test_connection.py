@@ -36,7 +36,7 @@ class Calls:
     "error",
     [exceptions.ConnectionError("cut"), exceptions.TimeoutError("silent"), TimeoutError("silent")],
 )
-def test_a_cut_connection_is_tried_again(error: Exception) -> None:
+def test_a_cut_connection_is_retried(error: Exception) -> None:
     calls = Calls(error)
     with pytest.raises(type(error)):
         _Retry(NoBackoff(), 3).call_with_retry(calls.do, calls.fail)
@@ -46,14 +46,14 @@ def test_a_cut_connection_is_tried_again(error: Exception) -> None:
 @pytest.mark.parametrize(
     "error", [exceptions.AuthenticationError("no"), exceptions.AuthorizationError("no")]
 )
-def test_refused_credentials_are_not_tried_again(error: Exception) -> None:
+def test_refused_credentials_are_not_retried(error: Exception) -> None:
     calls = Calls(error)
     with pytest.raises(type(error)):
         _Retry(NoBackoff(), 3).call_with_retry(calls.do, calls.fail)
     assert (calls.made, calls.cleaned_up) == (1, 1)
 
 
-def test_tries_within_a_try_do_not_multiply() -> None:
+def test_nested_retries_do_not_multiply() -> None:
     calls = Calls(exceptions.ConnectionError("gone"))
     retry = _Retry(NoBackoff(), 3)
 
@@ -79,7 +79,7 @@ def test_tries_within_a_try_do_not_multiply() -> None:
     ],
 )
 @pytest.mark.parametrize("make", [connect, UploadClient])
-def test_a_wrong_url_is_told_and_never_shown(make: Callable[[str], object], url: str) -> None:
+def test_a_wrong_url_is_refused_and_never_shown(make: Callable[[str], object], url: str) -> None:
     with pytest.raises(InvalidSettings, match=r"^FACELIFT_REDIS_URL (must be|has)") as caught:
         make(url)
     assert CANARY not in repr(caught.value)

@@ -33,7 +33,7 @@ def test_options_that_every_client_reads_alike_are_accepted(url: str) -> None:
         ("rediss://h?ssl_cert_reqs=CERT_MAYBE", "rediss:// takes ssl_ca_certs, ssl_certfile"),
     ],
 )
-def test_any_other_option_is_refused_and_told_what_there_is(url: str, takes: str) -> None:
+def test_another_option_is_refused_with_the_list_of_options(url: str, takes: str) -> None:
     with pytest.raises(ValueError, match=f"wrong option after its question mark; {takes}"):
         check_redis_url(url)
 

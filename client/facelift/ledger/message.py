@@ -1,9 +1,8 @@
-"""The Celery message of a job, as it lies in the queue.
+"""The wake-up message of a job on the Celery queue.
 
-The ledger's scripts put it there in the same step that records the job, so a
-job without a message, or a message without a job, cannot come about. Its form
-is Celery's message protocol 2 in kombu's Redis envelope; a test holds it
-against what Celery itself sends. It carries the job id and nothing else.
+The scripts push it in the step that queues the job, so there is no job without a message, and no
+message without a job. It has the format of Celery's message protocol 2 in kombu's Redis envelope;
+a test compares it with what Celery sends. It carries the job id and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _NO_ARGUMENTS = json.dumps(
 
 
 def envelope(queue: str) -> str:
-    """The message of `facelift.upload` on `queue`, with marks where a script fills in.
+    """The message of `facelift.upload` on `queue`, with marks that a script replaces.
 
     `@ID@` is the job id, `@TAG@` a delivery tag that no other message has, and
     `@SENT@` the Unix time at which it is sent.

@@ -60,8 +60,8 @@ def _parts(name: str, included: set[str]) -> Iterator[str]:
 class Scripts:
     """The ledger's scripts on one Redis, called by their hashes.
 
-    Redis forgets scripts when it restarts, fails over or is told to. One is then sent along
-    with the call: between loading and calling, Redis may forget it again.
+    Redis forgets scripts when it restarts, fails over or flushes its cache. A
+    script is then sent with the call: between loading and calling, Redis may forget it again.
 
     Args:
         redis: a client made with `decode_responses=True`; safe to share among threads.

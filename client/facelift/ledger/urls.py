@@ -1,4 +1,4 @@
-"""Which URLs name a Redis. No error repeats a URL: it may hold a password."""
+"""Validate Redis URLs. No error repeats a URL: it may hold a password."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS: dict[str, dict[str, str]] = {
 
 
 def split_url(url: str) -> SplitResult | None:
-    """The parts of a URL; None if it is none (`urlsplit`'s own errors would quote it)."""
+    """The parts of a URL; None if it is malformed (`urlsplit`'s own errors would quote it)."""
     try:
         parts = urlsplit(url)
         valid = url.isascii() and url.isprintable() and " " not in url and parts.port != 0
@@ -33,7 +33,7 @@ def check_redis_url(url: str) -> str:
     """Return `url` if it names a Redis.
 
     Raises:
-        ValueError: it does not; the message says what would be right.
+        ValueError: it does not; the message says what is valid.
     """
     parts = split_url(url)
     if parts and "sentinel" in parts.scheme:
@@ -54,9 +54,9 @@ def check_redis_url(url: str) -> str:
 
 
 def broker_url(redis_url: str) -> str:
-    """The same Redis in kombu's words."""
+    """The same Redis as kombu names it."""
     parts = urlsplit(redis_url)
-    if parts.scheme == "unix":  # what kombu calls a socket's address, and its database
+    if parts.scheme == "unix":  # kombu has another form for sockets
         address, _, database = redis_url.removeprefix("unix").partition("?db=")
         return f"redis+socket{address}?virtual_host={database or 0}"
     if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
