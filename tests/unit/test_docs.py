@@ -54,19 +54,19 @@ def plain(cell: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"),
+    ("name", "advice"),
     [*OUTCOMES.items(), *WAITS.items()],
     ids=lambda value: value if isinstance(value, StrEnum) else "",
 )
-def test_what_to_do_is_documented_as_the_command_says_it(name: StrEnum, remedy: str) -> None:
+def test_what_to_do_is_documented_as_the_command_says_it(name: StrEnum, advice: str) -> None:
     documented = [
         plain(row[2]) for row in rows("outcomes.md") if f"`{name}`" in row[0] and len(row) == 3
     ]
-    assert remedy in documented
+    assert advice in documented
 
 
 @pytest.mark.parametrize("name", [*OutcomeCode, *WaitReason])
-def test_every_outcome_and_wait_has_a_remedy(name: OutcomeCode | WaitReason) -> None:
+def test_every_outcome_and_wait_has_advice(name: OutcomeCode | WaitReason) -> None:
     assert name in (WAITS if isinstance(name, WaitReason) else OUTCOMES)
 
 
