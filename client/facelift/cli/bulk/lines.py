@@ -92,20 +92,22 @@ class JobFile:
     """
 
     def __init__(self, stream: BinaryIO, defaults: Defaults) -> None:
-        self._lines = _numbered(stream)
+        self._lines: Iterator[tuple[str, bytes]] = _numbered(stream)
         self._defaults = defaults
         self._names: list[str] = []
         self._separator = ","
         self.header = b""
-        for place, raw in self._lines:
-            start = raw.lstrip()
-            if start.startswith(b"["):
-                raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
-            if start.startswith(b"{"):
-                self._lines = chain([(place, raw)], self._lines)
-            else:
-                self._read_header(place, raw)
-            break
+        first = next(self._lines, None)
+        if first is None:
+            return
+        place, raw = first
+        start = raw.lstrip()
+        if start.startswith(b"["):
+            raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
+        if start.startswith(b"{"):
+            self._lines = chain([first], self._lines)
+        else:
+            self._read_header(place, raw)
 
     def __iter__(self) -> Iterator[Line]:
         for place, raw in self._lines:
