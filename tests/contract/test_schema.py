@@ -81,7 +81,7 @@ def test_record_has_the_words_of_a_record() -> None:
 def test_outcome_has_the_fields_and_words_of_an_ended_job() -> None:
     outcome = schema("outcome")
     properties = outcome["properties"]
-    # As an entry of the stream it is told by its place, and the job is just `job`.
+    # In the stream, the entry is its position, and the job is just `job`.
     assert set(outcome["required"]) == set(properties)
     assert set(properties) == (names(Outcome) - {"entry", "job_id"}) | {"job"}
     assert properties["state"]["enum"] == words(s for s in JobState if s.is_terminal)

@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def is_answer(self) -> bool:
-        """Whether the endpoint answers as a working one does, be it with a refusal."""
+        """Whether the endpoint answers as a working one does, even if it refuses."""
         is_failure = self.code.is_retryable and self.code is not OutcomeCode.RATE_LIMITED
         return self.http_status is not None and not is_failure
 
