@@ -26,7 +26,7 @@ REQUESTS, WINDOW = 40, 4.0
 
 
 @pytest.fixture(scope="module")
-def endpoint_process() -> Iterator[EndpointProcess]:
+def own_endpoint() -> Iterator[EndpointProcess]:
     keys = [f"key-{account}" for account in ACCOUNTS]
     with EndpointProcess(api_keys=keys, port=port_of_its_own()) as endpoint:
         yield endpoint
@@ -43,12 +43,12 @@ def port_of_its_own() -> int:
 @pytest.fixture(scope="module")
 def workers(
     environment: dict[str, str],
-    endpoint_process: EndpointProcess,
+    own_endpoint: EndpointProcess,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[WorkerPool]:
     settings = environment | {
         "FACELIFT_KEY_PREFIX": "breaker",
-        "FACELIFT_ENDPOINT_URL": endpoint_process.url,
+        "FACELIFT_ENDPOINT_URL": own_endpoint.url,
         "FACELIFT_RATE_LIMIT": "off",
         "FACELIFT_RATE_LIMIT_PACED": f"{REQUESTS}/{WINDOW:g}s",
         "FACELIFT_BREAKER_FAILURES": str(FAILURES),
@@ -56,7 +56,7 @@ def workers(
         "FACELIFT_MAX_ATTEMPTS": str(ATTEMPTS),
         **api_keys(*ACCOUNTS),
     }
-    with worker_pool(tmp_path_factory.mktemp("breaker"), settings, endpoint_process) as made:
+    with worker_pool(tmp_path_factory.mktemp("breaker"), settings, own_endpoint) as made:
         yield made
 
 
@@ -147,7 +147,7 @@ def test_backlog_of_an_outage_drains_at_the_paced_rate_and_not_as_a_herd(pool: W
     assert most_within(WINDOW / 10, times) <= 16
 
 
-def test_picture_that_always_breaks_the_endpoint_does_not_hold_up_the_others(
+def test_image_that_always_breaks_the_endpoint_does_not_delay_the_others(
     pool: WorkerPool,
 ) -> None:
     answer_503(pool.endpoint)

@@ -1,4 +1,4 @@
-"""The main job, end to end: what becomes of an enqueued picture."""
+"""The main job, end to end: the outcome of an enqueued image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def raw(ledger_redis: RedisServer) -> Iterator[Any]:
         yield redis
 
 
-def test_picture_arrives_byte_for_byte(
+def test_image_arrives_byte_for_byte(
     client: UploadClient, endpoint: EndpointProcess, media: Path
 ) -> None:
     record = deliver(client, "bot-1")
@@ -140,7 +140,7 @@ def test_slow_endpoint_ends_in_a_timeout_and_another_attempt(
 def test_bad_image_is_refused_before_any_request(
     client: UploadClient, endpoint: EndpointProcess, media: Path
 ) -> None:
-    (media / "text.png").write_text("not a picture")
+    (media / "text.png").write_text("not an image")
     record = deliver(client, "bot-1", "media:text.png")
     assert (record.state, record.outcome) == ("failed", "image_not_an_image")
     assert endpoint.arrivals() == []
@@ -169,7 +169,7 @@ def test_changed_image_is_not_sent(client: UploadClient) -> None:
     assert deliver(client, "bot-1", sha256="0" * 64).outcome == "image_changed"
 
 
-def test_newest_of_many_quick_pictures_is_the_one_that_stays(
+def test_newest_of_many_quick_uploads_is_the_one_that_stays(
     client: UploadClient, endpoint: EndpointProcess, media: Path
 ) -> None:
     endpoint.add_rule("bot-1", "delay", seconds=0.3)
