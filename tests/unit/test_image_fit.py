@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -178,6 +179,15 @@ def test_an_image_is_turned_as_its_exif_says(image_format: str, orientation: int
     else:
         expected = ImageOps.pad(upright, (40, 40), color="white")
     assert distance(made, expected) <= (3 if image_format == "JPEG" else 0)
+
+
+def test_exif_counts_only_in_a_webp_that_announces_it() -> None:
+    plain, turned = encode(WIDE, "WEBP"), encode(WIDE, "WEBP", exif=exif(6))
+    metadata = turned[turned.index(b"EXIF") :]
+    size = struct.pack("<I", len(plain) - 8 + len(metadata))
+    smuggled = plain[:4] + size + plain[8:] + metadata
+    upright, made = (decode(fit(data, LIMITS, Fit.CROP)) for data in (plain, smuggled))
+    assert is_same(made, upright)
 
 
 @pytest.mark.parametrize("how", BOTH)
