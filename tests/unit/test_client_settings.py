@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
+from facelift.aio import AsyncUploadClient
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.operations.settings import settings_from_env
@@ -109,3 +112,18 @@ def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_prefix_given_by_hand_is_checked_too() -> None:
     with pytest.raises(InvalidSettings, match=r"^FACELIFT_KEY_PREFIX must be 1 to 32"):
         UploadClient(key_prefix="{x}")
+
+
+@pytest.mark.parametrize("kind", [UploadClient, AsyncUploadClient])
+def test_every_method_has_a_docstring_and_its_own_signature(kind: type) -> None:
+    methods = {
+        name: method
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+    assert {"enqueue", "wait", "watch_batch", "cancel"} <= methods.keys()
+    for name, method in methods.items():
+        assert inspect.getdoc(method), name
+        parameters = inspect.signature(method).parameters
+        assert next(iter(parameters)) == "self", name
+        assert "args" not in parameters, name
