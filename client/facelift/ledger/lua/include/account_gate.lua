@@ -1,5 +1,5 @@
 -- include: breaker, paused_until, rate
--- What keeps an account's jobs from the endpoint: pauses, the endpoint's wish, the breaker.
+-- What keeps an account's jobs from the endpoint: pauses, the endpoint's requests to wait, the breaker.
 
 local function pause_message(hash, what)
   local reason = hash.pause_reason or ''
@@ -8,7 +8,8 @@ end
 
 local function breaker_block()
   return 'endpoint_down',
-         'The endpoint is down; it is tried every few seconds. ' .. (endpoint().breaker_reason or ''),
+         'The endpoint is down; it is tried every few seconds. '
+         .. (endpoint().breaker_reason or ''),
          tonumber(endpoint().breaker_until)
 end
 

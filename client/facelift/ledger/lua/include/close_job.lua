@@ -15,12 +15,15 @@ local function close_job(id, job, state, outcome, message, status)
   redis.call('EXPIRE', key, retention(state))
   redis.call('ZREM', '{facelift}:schedule', id)
   redis.call('ZREM', '{facelift}:chatbot_queue:' .. job.chatbot_id, id)
-  redis.call('ZREM', '{facelift}:account_queue:' .. account_of(job), id)
+  if job.state == 'waiting' then
+    redis.call('ZREM', '{facelift}:account_queue:' .. account_of(job), id)
+  end
   release_lock_and_permit(id, job)
   change_state(id, job, state)
   redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
   if job.batch then
-    local batch, pending = '{facelift}:batch:' .. job.batch, '{facelift}:batch_pending:' .. job.batch
+    local batch = '{facelift}:batch:' .. job.batch
+    local pending = '{facelift}:batch_pending:' .. job.batch
     redis.call('HINCRBY', batch, 'code:' .. outcome, '1')
     redis.call('SREM', pending, id)
     if redis.call('EXISTS', pending) == 0 then

@@ -67,9 +67,9 @@ local function apply_quota(name, answer)
     local others = answer.left - ours_since - answer.remaining
     if others > 0 then
       local until_at = now + (answer.reset_after or tonumber(it.window))
-      update(key, { foreign = others, foreign_until = timestamp(until_at) })
+      update(key, { used_elsewhere = others, used_elsewhere_until = timestamp(until_at) })
     else
-      update(key, { foreign = '', foreign_until = '' })
+      update(key, { used_elsewhere = '', used_elsewhere_until = '' })
     end
   end
 end

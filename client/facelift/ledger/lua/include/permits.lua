@@ -17,11 +17,11 @@ local function next_permit_at(name)
     local member = redis.call('ZRANGE', '{facelift}:rate_window:' .. name, leaves, leaves,
                               'WITHSCORES')
     local at = math.min(tonumber(member[2] or math.huge), now + window)
-    return used_elsewhere(name) > 0 and math.min(at, tonumber(it.foreign_until)) or at
+    return used_elsewhere(name) > 0 and math.min(at, tonumber(it.used_elsewhere_until)) or at
   end
   -- Permits are spaced soon after a recovery, and once half of them are used: a backlog does not
   -- come in bursts.
-  local at = tonumber(it.next_at or 0)
+  local at = tonumber(it.next_permit_at or 0)
   local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(endpoint().recovered_at or 0))
   local is_spaced = used * 2 >= limit or now < recovered + window
   if now < at and is_spaced and redis.call('ZCARD', '{facelift}:account_queue:' .. name) > 0 then
@@ -39,8 +39,8 @@ local function reserve_permit(id, name, score)
   if limit then
     -- One that is late may catch up by five permits.
     local spacing = window / limit
-    local from = math.max(tonumber(account(name).next_at or 0), now - 5 * spacing)
-    update('{facelift}:account:' .. name, { next_at = timestamp(from + spacing) })
+    local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
+    update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })
   end
   if not is_closed() then start_probe(id, 5) end
 end

@@ -17,5 +17,6 @@ end
 -- Requests that others make with the same key, as the endpoint's headers showed.
 local function used_elsewhere(name)
   local it = account(name)
-  return it.foreign and tonumber(it.foreign_until) > now and tonumber(it.foreign) or 0
+  local is_known = it.used_elsewhere and tonumber(it.used_elsewhere_until) > now
+  return is_known and tonumber(it.used_elsewhere) or 0
 end

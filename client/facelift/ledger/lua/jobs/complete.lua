@@ -5,7 +5,8 @@
 --       attempts it used up (0 or 1), feedback (see apply_feedback)
 -- Replies: 1 recorded (or was before), 0 the lease is somebody else's
 
-local id, token, state, outcome, message, status = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local id, token = ARGV[2], ARGV[3]
+local state, outcome, message, status = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local job = load_job(id)
 if not job then return 0 end
 if gave_up_lease(job, token) then return 1 end

@@ -9,5 +9,6 @@ local key = name == '' and '{facelift}:endpoint' or '{facelift}:account:' .. nam
 local was_paused = paused_until(pool_hash(key))
 if name ~= '' then add_account(name) end
 pause(key, 'operator', reason, by, until_at)
-record_event(name == '' and 'all_paused' or 'account_paused', reason, by, name ~= '' and name or nil)
+local kind = name == '' and 'all_paused' or 'account_paused'
+record_event(kind, reason, by, name ~= '' and name or nil)
 return was_paused and 0 or 1

@@ -17,7 +17,8 @@ end
 for i = first_account, #ARGV, 4 do
   local name, fingerprint = ARGV[i], ARGV[i + 3]
   local key, it = '{facelift}:account:' .. name, account(name)
-  if (it.paused == 'unauthorized' or it.paused == 'forbidden') and it.refused_key ~= fingerprint then
+  local was_refused = it.paused == 'unauthorized' or it.paused == 'forbidden'
+  if was_refused and it.refused_key ~= fingerprint then
     resume(key)
     record_event('account_resumed', 'Its API key was changed.', 'facelift', name)
   end
