@@ -1,4 +1,4 @@
-"""Which ledger a client works on: its own, or the one that stands in for it in tests."""
+"""Which ledger a client works on: its own, or the one that replaces it in tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from facelift.ledger.store import JobStore
 
-_stand_ins: list[JobStore] = []
+_overrides: list[JobStore] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class LedgerSource:
 
     Attributes:
         own: the client's ledger.
-        is_fixed: whether nothing may stand in for it.
+        is_fixed: whether no override replaces it.
     """
 
     own: JobStore
@@ -29,18 +29,18 @@ class LedgerSource:
     @property
     def ledger(self) -> JobStore:
         """The ledger to work on now."""
-        return self.own if self.is_fixed or not _stand_ins else _stand_ins[-1]
+        return self.own if self.is_fixed or not _overrides else _overrides[-1]
 
 
 @contextmanager
-def stand_in(ledger: JobStore) -> Iterator[None]:
+def override_ledger(ledger: JobStore) -> Iterator[None]:
     """Inside the block, have all clients of this process work on `ledger`.
 
     Clients that were made before the block too: services keep one in a module. A client that
     was made with `ledger=` keeps that one. Blocks nest; the innermost counts.
     """
-    _stand_ins.append(ledger)
+    _overrides.append(ledger)
     try:
         yield
     finally:
-        _stand_ins.remove(ledger)
+        _overrides.remove(ledger)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from facelift.client import UploadClient
 from facelift.codes import WaitReason
 from facelift.ledger.notifications import Notifications
-from facelift.operations.source import stand_in
+from facelift.operations.source import override_ledger
 from facelift.testing.ledger import MemoryLedger
 from facelift.testing.matching import Expected
 from facelift.testing.script import Script
@@ -51,7 +51,7 @@ class FaceliftJobs:
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(stand_in(self._ledger.store))
+        self._block.enter_context(override_ledger(self._ledger.store))
         return self
 
     def __exit__(self, *_: object) -> None:
