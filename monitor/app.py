@@ -5,7 +5,6 @@ It knows the broker and no task. The settings are a producer's, read from the en
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,9 +13,9 @@ from celery import Celery
 
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
-from facelift.ledger.connection import DEFAULT_REDIS_URL, connect
-from facelift.ledger.keys import DEFAULT_PREFIX
+from facelift.ledger.connection import connect
 from facelift.ledger.urls import broker_url
+from facelift.operations.settings import settings_from_env
 from monitor.records import Records
 
 # Flower renders pages in one thread: while one waits for Redis, all others wait too.
@@ -24,8 +23,8 @@ _ANSWER_SECONDS = 0.5
 
 
 def _open_ledger() -> tuple[UploadClient, Celery]:
-    redis_url = os.environ.get("FACELIFT_REDIS_URL", "").strip() or DEFAULT_REDIS_URL
-    key_prefix = os.environ.get("FACELIFT_KEY_PREFIX", "").strip() or DEFAULT_PREFIX
+    settings = settings_from_env()
+    redis_url, key_prefix = settings["redis_url"], settings["key_prefix"]
     redis = connect(redis_url, retries=0, patience=_ANSWER_SECONDS)
     celery = Celery("facelift", set_as_current=False)
     celery.conf.update(

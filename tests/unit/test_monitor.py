@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 import time
 from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -241,3 +244,15 @@ def test_guarded_page_asks_for_the_password(address: str, is_open: bool) -> None
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_page_for_health_checks_is_open_from_within(address: str) -> None:
     assert ask(address, is_open=True, user=nobody) == "OK"
+
+
+def test_invalid_settings_are_named_at_the_start() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import monitor.app"],
+        env=os.environ | {"FACELIFT_KEY_PREFIX": "a b"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "facelift: FACELIFT_KEY_PREFIX must be 1 to 32 of a-z, 0-9, _ and -\n"

@@ -99,10 +99,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         description="the image stores: name=url,name=url, such as media=file:///srv/images",
     )
     store_timeout: Duration = _setting(
-        "10s",
-        "time limit for reading an image from a store on the network",
-        low="1s",
-        high="1min",
+        "10s", "time limit for reading an image from a store on the network", low="1s", high="1min"
     )
     image_byte_limit: int = _setting(
         "1000000", "size in bytes that an image must stay under", low=1, high=100_000_000
@@ -120,8 +117,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         high=100_000_000,
     )
     image_fit_formats: ImageFormats = _setting(
-        "png,jpeg,webp,gif",
-        "formats accepted in addition if the job allows fitting",
+        "png,jpeg,webp,gif", "formats accepted in addition if the job allows fitting"
     )
     backoff_base: Duration = _setting(
         "1s", "longest wait after the first failure", low="1ms", high="1h"
@@ -134,8 +130,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     max_attempts: int = _setting("8", "attempts of a job", low=1, high=100)
     rate_limit: RateLimit = _setting(
-        "100/10s",
-        "requests of each account in any such time, all workers together; or off",
+        "100/10s", "requests of each account in any such time, all workers together; or off"
     )
     pause_cap: Duration = _setting("1h", "longest pause that a 429 can cause", low="1s", high="1d")
     breaker_failures: int = _setting(
