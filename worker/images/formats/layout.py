@@ -65,7 +65,8 @@ class Layout(NamedTuple):
     def size(self) -> tuple[int, int]:
         """Width and height in pixels as shown: after EXIF orientation."""
         width, height = self.stored_size
-        return (height, width) if self.orientation in _ON_ITS_SIDE else (width, height)
+        on_its_side = self.exif and self.orientation in _ON_ITS_SIDE
+        return (height, width) if on_its_side else (width, height)
 
 
 def bounded(parts: Iterable[_T]) -> Iterator[_T]:
