@@ -6,26 +6,17 @@ import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import repeat
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageDraw, ImageOps
 
 from facelift.codes import OutcomeCode
-from sandbox.robots import Eyes, Robot, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_IRIS = Robot("#7f7fd5", "#3b2f8f", "#f4f1ff", "#7df9ff")
-_PEACH = Robot("#ffd89b", "#e2725b", "#fff6e9", "#ffe066", Eyes.HAPPY)
-_MINT = Robot("#43cea2", "#185a9d", "#eafff6", "#9dffb0", Eyes.WINK)
-_ROSE = Robot("#ff9a9e", "#a0306b", "#fff0f3", "#ff8fd0", Eyes.HAPPY)
-_SKY = Robot("#56ccf2", "#1f4fa8", "#ffffff", "#ffb347", Eyes.VISOR)
-_FERN = Robot("#c6e48b", "#2f7d4f", "#f7ffe8", "#c8ff5a")
-_DUSK = Robot("#f6a6c1", "#41295a", "#fbeeff", "#ffd166", Eyes.WINK)
-_SLATE = Robot("#8fa6b8", "#2c3e50", "#f2f6fa", "#ff6b6b", Eyes.VISOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +39,38 @@ def write_samples(folder: Path) -> list[Sample]:
 
 def _samples() -> Iterator[tuple[str, str, OutcomeCode, bytes]]:
     good = OutcomeCode.DELIVERED
-    yield "iris.png", "PNG, 256 pixels", good, _encode(draw(_IRIS, 256), "PNG")
-    yield "peach.png", "PNG, 512 pixels", good, _encode(draw(_PEACH, 512), "PNG")
-    rose = _encode(draw(_ROSE, 512), "JPEG")
+    yield "iris.png", "PNG, 256 pixels", good, _encode(_face("slateblue", 256), "PNG")
+    yield "peach.png", "PNG, 512 pixels", good, _encode(_face("coral", 512), "PNG")
+    rose = _encode(_face("crimson", 512), "JPEG")
     yield "rose.jpg", "JPEG, 512 pixels", good, rose
-    lying = draw(_MINT, 800).transpose(Image.Transpose.ROTATE_90)
+    lying = _face("seagreen", 800).transpose(Image.Transpose.ROTATE_90)
     upright = Image.Exif()
     upright[ExifTags.Base.Orientation] = 6  # show it a quarter turn clockwise
     yield "mint.jpg", "JPEG, turned by EXIF", good, _encode(lying, "JPEG", exif=upright)
-    sky = _encode(draw(_SKY, 512), "JPEG", progressive=True)
+    sky = _encode(_face("steelblue", 512), "JPEG", progressive=True)
     yield "sky.jpg", "JPEG, progressive", good, sky
-    fern = _encode(draw(_FERN, 384), "JPEG")
-    yield "fern.png", "JPEG named .png", good, fern
+    yield "fern.png", "JPEG named .png", good, _encode(_face("olivedrab", 384), "JPEG")
 
-    portrait = _encode(draw(_DUSK, 800).crop((100, 0, 700, 800)), "JPEG")
+    portrait = _encode(_face("indigo", 800).crop((100, 0, 700, 800)), "JPEG")
     yield "portrait.jpg", "600 by 800 pixels", OutcomeCode.IMAGE_NOT_SQUARE, portrait
-    yield "grainy.png", "over 1.2 MB", OutcomeCode.IMAGE_TOO_LARGE, _grainy(draw(_SLATE, 800))
+    yield "grainy.png", "over 1.2 MB", OutcomeCode.IMAGE_TOO_LARGE, _grainy(_face("slategray", 800))
     yield "cut-off.jpg", "half a JPEG", OutcomeCode.IMAGE_TRUNCATED, rose[: len(rose) // 2]
     yield "notes.png", "text", OutcomeCode.IMAGE_NOT_AN_IMAGE, b"Remember to choose an image.\n"
     yield "empty.png", "no bytes", OutcomeCode.IMAGE_EMPTY, b""
     yield "bomb.png", "900 megapixels in 0.1 MB", OutcomeCode.IMAGE_TOO_MANY_PIXELS, _bomb(30_000)
-    yield "dancing.png", "animated PNG", OutcomeCode.IMAGE_ANIMATED, _moving(_PEACH, "PNG")
-    waving = _moving(_SKY, "GIF")
-    yield "waving.png", "GIF named .png", OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED, waving
+    yield "dancing.png", "animated PNG", OutcomeCode.IMAGE_ANIMATED, _moving("PNG")
+    yield "waving.png", "GIF named .png", OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED, _moving("GIF")
+
+
+def _face(colour: str, side: int) -> Image.Image:
+    """A smile on a gradient, drawn large so that its edges are smooth."""
+    image = ImageOps.colorize(Image.linear_gradient("L"), "white", colour).resize((1000, 1000))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((150, 150, 850, 850), "white")
+    for x in (380, 620):
+        pen.ellipse((x - 45, 330, x + 45, 470), colour)
+    pen.arc((320, 380, 680, 700), 20, 160, colour, 40)
+    return image.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _encode(image: Image.Image, image_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
@@ -86,32 +86,18 @@ def _grainy(image: Image.Image) -> bytes:
     return _encode(Image.blend(image, grain, 0.25), "PNG", compress_level=1)
 
 
-def _moving(robot: Robot, image_format: str) -> bytes:
-    frames = [
-        draw(Robot(robot.sky, robot.ground, robot.shell, robot.glow, eyes), 192)
-        for eyes in (Eyes.ROUND, Eyes.WINK, Eyes.HAPPY)
-    ]
-    return _encode(
-        frames[0], image_format, save_all=True, append_images=frames[1:], duration=400, loop=0
-    )
+def _moving(image_format: str) -> bytes:
+    first, *others = [_face(colour, 192) for colour in ("coral", "crimson", "indigo")]
+    return _encode(first, image_format, save_all=True, append_images=others, duration=400, loop=0)
 
 
 def _bomb(side: int) -> bytes:
-    """A valid black PNG with 1 bit a pixel, of one compressed block of zeros many times."""
-    length = side * (1 + -(-side // 8))
-    block = 1 << 20
-    packer = zlib.compressobj(9)
-    packed = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)
-    head, body = packed[:2], packed[2:]  # the stream's header comes once
-    rest = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    tail = rest.compress(bytes(length % block)) + rest.flush()
-    checksum = struct.pack(">HH", length % 65521, 1)  # Adler-32 of that many zeros
+    """A valid black PNG with 1 bit a pixel."""
+    packer = zlib.compressobj()
+    row = bytes(1 + -(-side // 8))
+    rows = b"".join(map(packer.compress, repeat(row, side))) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in (
-            (b"IHDR", header),
-            (b"IDAT", head + body * (length // block) + tail + checksum),
-            (b"IEND", b""),
-        )
+        for kind, data in ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
     )
