@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from facelift.cli.values import value
 from facelift.units import Rate, parse_duration
 from sandbox.endpoint.rules import InvalidRules, Rule, RuleQueue, parse_rules
 from sandbox.endpoint.server import serve
@@ -67,50 +68,36 @@ While it runs, /_sandbox/ has rules, keys, arrivals, stats, image and reset:
 """
 
 
-def _read_duration(text: str) -> float:
+def _read_latency(text: str) -> float:
     seconds = parse_duration(text) if text[-1:].isalpha() else None  # a unit is required
     if seconds is None:
-        raise click.BadParameter(f"{text!r} is not a duration; write 100ms, 2s or 1min.")
+        raise ValueError("is not a duration; write 100ms, 2s or 1min.")
     return seconds
-
-
-def _read_rate(text: str) -> Rate:
-    try:
-        return Rate.parse(text)
-    except ValueError as problem:
-        raise click.BadParameter(f"{text!r} {problem}.") from problem
 
 
 def _read_file(path: str) -> list[Rule]:
     try:
         return parse_rules(Path(path).read_bytes())
     except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}.") from error
-    except InvalidRules as error:
-        raise click.BadParameter("\n  ".join([f"{path}:", *error.problems])) from error
+        raise ValueError(f"cannot be read: {error.strerror}.") from error
 
 
 def _read_rule(text: str) -> Rule:
     """`bot-42 status status=500 times=2`, or `bot-42 500 times=2` for short."""
     try:
         chatbot_id, fault, *options = shlex.split(text)
-        rule = dict(option.split("=", 1) for option in options)
         fields = {
-            name: json.loads(value) if value.startswith(("{", "[")) else value
-            for name, value in rule.items()
+            name: json.loads(option) if option.startswith(("{", "[")) else option
+            for name, option in (each.split("=", 1) for each in options)
         }
     except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is not a rule; write 'CHATBOT FAULT [OPTION=VALUE]...', "
-            "such as 'bot-42 500 times=2'."
+        raise ValueError(
+            "is not a rule; write 'CHATBOT FAULT [OPTION=VALUE]...', such as 'bot-42 500 times=2'."
         ) from error
     if fault.isdecimal():
         fields["status"], fault = fault, "status"
     fields |= {"chatbot_id": chatbot_id, "fault": fault}
-    try:
-        return parse_rules({"rules": [fields]})[0]
-    except InvalidRules as error:
-        raise click.BadParameter(f"{text!r}: {error}") from error
+    return parse_rules(json.dumps({"rules": [fields]}))[0]
 
 
 @click.command(help=_HELP, context_settings={"show_default": True})
@@ -135,7 +122,7 @@ def _read_rule(text: str) -> Rule:
 @click.option(
     "--fault",
     "rules",
-    type=_read_rule,
+    type=value("rule", _read_rule),
     multiple=True,
     metavar="RULE",
     help="Add a rule: 'CHATBOT FAULT [OPTION=VALUE]...', with * for every chatbot and a "
@@ -144,7 +131,7 @@ def _read_rule(text: str) -> Rule:
 @click.option(
     "--rules",
     "first_rules",
-    type=_read_file,
+    type=value("file", _read_file),
     metavar="FILE",
     help='Add the rules of a JSON file, {"rules": [...]}; applied before --fault.',
 )
@@ -157,7 +144,7 @@ def _read_rule(text: str) -> Rule:
 )
 @click.option(
     "--latency",
-    type=_read_duration,
+    type=value("duration", _read_latency),
     default="0ms",
     metavar="TIME",
     help="How long every response without a rule takes, such as 100ms.",
@@ -165,7 +152,7 @@ def _read_rule(text: str) -> Rule:
 @click.option(
     "--rate-limit",
     "rate",
-    type=_read_rate,
+    type=value("rate", Rate.parse),
     metavar="N/TIME",
     help="Respond with 429 to a key's requests beyond this, such as 100/10s. [default: no limit]",
 )
@@ -191,7 +178,7 @@ def endpoint(
     """Run the server; see `_HELP`."""
     settings = EndpointSettings(rules=[*(first_rules or []), *rules], **others)
     try:
-        RuleQueue().add(settings.rules)
+        RuleQueue(settings.rules)
     except InvalidRules as error:
         raise click.UsageError(f"The rules of --rules and then --fault: {error}.") from error
 
@@ -211,8 +198,6 @@ def endpoint(
 
 
 def _log_line(arrival: Arrival) -> None:
-    if not log.isEnabledFor(logging.INFO):
-        return
     duration = (arrival.ended_at or arrival.headers_at) - arrival.headers_at
     words = [
         time.strftime("%H:%M:%S", time.localtime(arrival.arrived)),

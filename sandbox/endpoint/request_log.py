@@ -6,6 +6,7 @@ new `RequestLog`; requests in flight end in the old one.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -36,8 +37,8 @@ class Arrival:
     method: str
     path: str
     key: str | None
-    arrived: float
-    headers_at: float
+    arrived: float = field(default_factory=time.time)
+    headers_at: float = field(default_factory=time.monotonic)
     chatbot_id: str | None = None
     fault: str | None = None
     status: int | None = None
@@ -72,7 +73,6 @@ class StoredImage:
 class _Chatbot:
     in_flight: list[tuple[Arrival, Callable[[], bool]]] = field(default_factory=list)
     last_answered: Arrival | None = None
-    image: StoredImage | None = None
 
 
 class RequestLog:
@@ -80,38 +80,32 @@ class RequestLog:
 
     Args:
         size: how many arrivals are kept.
-        now: monotonic seconds.
-        wall: Unix seconds.
         image_memory: bytes of images kept; beyond, the oldest are dropped.
+
+    Attributes:
+        images: the last image of each chatbot that has one.
     """
 
-    def __init__(
-        self,
-        size: int,
-        *,
-        now: Callable[[], float],
-        wall: Callable[[], float],
-        image_memory: int = _IMAGE_MEMORY,
-    ) -> None:
-        self._now = now
-        self._wall = wall
+    def __init__(self, size: int, image_memory: int = _IMAGE_MEMORY) -> None:
+        self.images: dict[str, StoredImage] = {}
         self._log: deque[Arrival] = deque(maxlen=size)
         self._chatbots: dict[str, _Chatbot] = {}
         self._image_sizes: dict[str, int] = {}  # by chatbot, the oldest image first
         self._image_bytes = 0
         self._image_memory = image_memory
         self._statuses: Counter[str] = Counter()
-        self._arrived = self._stored = self._overlapped = 0
-        self._in_flight = self._max_in_flight = 0
+        self._counts = dict.fromkeys(
+            ("requests", "stored", "overlapped", "in_flight", "max_in_flight"), 0
+        )
 
     def begin(self, method: str, path: str, key: str | None) -> Arrival:
         """Record a request whose headers have arrived."""
-        self._arrived += 1
-        self._in_flight += 1
-        self._max_in_flight = max(self._max_in_flight, self._in_flight)
-        arrival = Arrival(self._arrived, method, path, key, self._wall(), self._now())
-        self._log.append(arrival)
-        return arrival
+        counts = self._counts
+        counts["requests"] += 1
+        counts["in_flight"] += 1
+        counts["max_in_flight"] = max(counts["max_in_flight"], counts["in_flight"])
+        self._log.append(Arrival(counts["requests"], method, path, key))
+        return self._log[-1]
 
     def identify(self, arrival: Arrival, chatbot_id: str, is_closed: Callable[[], bool]) -> None:
         """Record a request's chatbot.
@@ -126,22 +120,14 @@ class RequestLog:
         if last and last.answered_at and last.answered_at > arrival.headers_at:
             others.append(last)
         for each in [*others, arrival] if others else []:
-            self._overlapped += not each.overlapped
+            self._counts["overlapped"] += not each.overlapped
             each.overlapped = True
         chatbot.in_flight.append((arrival, is_closed))
 
-    def complete_body(self, arrival: Arrival) -> None:
-        """Record that a request's body has arrived in full."""
-        arrival.body_at = self._now()
-
-    def answer(self, arrival: Arrival) -> None:
-        """Record that a request's response was sent in full."""
-        arrival.answered_at = self._now()
-
     def end(self, arrival: Arrival) -> None:
         """Record that a request is no longer in flight."""
-        arrival.ended_at = arrival.answered_at or self._now()
-        self._in_flight -= 1
+        arrival.ended_at = arrival.answered_at or time.monotonic()
+        self._counts["in_flight"] -= 1
         self._statuses[str(arrival.status or "none")] += 1
         if arrival.chatbot_id is not None:
             chatbot = self._chatbots[arrival.chatbot_id]
@@ -154,20 +140,14 @@ class RequestLog:
         if arrival.chatbot_id is None or image.data is None:
             raise ValueError("an image without a chatbot, or without bytes")
         arrival.stored = True
-        self._stored += 1
-        self._chatbots[arrival.chatbot_id].image = image
+        self._counts["stored"] += 1
+        self.images[arrival.chatbot_id] = image
         self._image_bytes += len(image.data) - self._image_sizes.pop(arrival.chatbot_id, 0)
         self._image_sizes[arrival.chatbot_id] = len(image.data)
         while self._image_bytes > self._image_memory:
             oldest = next(iter(self._image_sizes))
             self._image_bytes -= self._image_sizes.pop(oldest)
-            if dropped := self._chatbots[oldest].image:
-                self._chatbots[oldest].image = replace(dropped, data=None)
-
-    def image(self, chatbot_id: str) -> StoredImage | None:
-        """The image that a chatbot has; None if it has none."""
-        chatbot = self._chatbots.get(chatbot_id)
-        return chatbot.image if chatbot else None
+            self.images[oldest] = replace(self.images[oldest], data=None)
 
     def arrivals(self, since: int, limit: int) -> list[Arrival]:
         """At most `limit` arrivals after number `since`, oldest first."""
@@ -177,13 +157,8 @@ class RequestLog:
 
     def stats(self) -> dict[str, Any]:
         """Counts since the start or the last reset."""
-        return {
-            "requests": self._arrived,
-            "statuses": dict(self._statuses),
-            "stored": self._stored,
-            "overlapped": self._overlapped,
-            "in_flight": self._in_flight,
-            "max_in_flight": self._max_in_flight,
+        return self._counts | {
+            "statuses": self._statuses,
             "chatbots": len(self._chatbots),
             "first_in_log": self._log[0].number if self._log else None,
         }

@@ -12,7 +12,6 @@ of the response. `upload` and `responses` carry them out.
 from __future__ import annotations
 
 import reprlib
-from collections import deque
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -154,29 +153,22 @@ class _Rules(BaseModel):
 
 
 class InvalidRules(ValueError):  # noqa: N818 - says what is wrong, as the project's errors do
-    """Rules that are not valid.
+    """Rules that are not valid; `args` has a sentence for each problem."""
 
-    Attributes:
-        problems: one sentence for each problem, with the rule's index and field.
-    """
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+    def __str__(self) -> str:
+        return "; ".join(self.args)
 
 
-def parse_rules(document: bytes | dict[str, Any]) -> list[Rule]:
-    """The rules in `{"rules": [...]}`, as JSON or parsed.
+def parse_rules(document: str | bytes) -> list[Rule]:
+    """The rules in the JSON document `{"rules": [...]}`.
 
     Raises:
         InvalidRules: it is not JSON, or not valid.
     """
     try:
-        if isinstance(document, dict):
-            return _Rules.model_validate(document).rules
         return _Rules.model_validate_json(document).rules
     except ValidationError as error:
-        raise InvalidRules(problems_of(error)) from error
+        raise InvalidRules(*problems_of(error)) from error
 
 
 def problems_of(error: ValidationError) -> list[str]:
@@ -189,60 +181,59 @@ def problems_of(error: ValidationError) -> list[str]:
 
 
 class RuleQueue:
-    """The rules that still apply.
+    """The rules that still apply, each with the times that are left.
 
     An upload uses the first rule for its chatbot, or else the first for "*"; in both
     cases one for its key comes before one for every key.
+
+    Raises:
+        InvalidRules: as `add` does.
     """
 
-    def __init__(self) -> None:
-        # By chatbot and number of the key; each rule with the times that are left.
-        self._left: dict[tuple[str, int | None], deque[tuple[Rule, int | None]]] = {}
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self._rules: list[Rule] = []
+        self.add(rules)
 
     def add(self, rules: Sequence[Rule]) -> None:
-        """Queue rules, each behind those of the same chatbot and key: all of them, or none.
+        """Queue rules behind the present ones: all of them, or none.
 
         Raises:
             InvalidRules: a rule would never apply, as one before it applies without end.
         """
-        endless = {scope for scope, left in self._left.items() if left[-1][1] is None}
+        endless = {(each.chatbot_id, each.key) for each in self._rules if each.times is None}
         problems = []
         for index, rule in enumerate(rules):
-            scope = rule.chatbot_id, rule.key
-            if scope in endless:
+            if (rule.chatbot_id, rule.key) in endless:
                 problems.append(
                     f"rules.{index}: would never apply, as a rule of {rule.chatbot_id!r} "
                     f"before it has no `times`"
                 )
             elif rule.times is None:
-                endless.add(scope)
+                endless.add((rule.chatbot_id, rule.key))
         if problems:
-            raise InvalidRules(problems)
-        for rule in rules:
-            self._left.setdefault((rule.chatbot_id, rule.key), deque()).append((rule, rule.times))
+            raise InvalidRules(*problems)
+        self._rules += rules
 
     def take(self, chatbot_id: str, key: int | None = None) -> Rule | None:
         """The rule for an upload of this chatbot with this key; uses it up once."""
         for scope in product((chatbot_id, _EVERY_CHATBOT), dict.fromkeys((key, None))):
-            if left := self._left.get(scope):
-                rule, times = left.popleft()
-                if times is None or times > 1:
-                    left.appendleft((rule, times and times - 1))
-                elif not left:
-                    del self._left[scope]
-                return rule
+            for index, rule in enumerate(self._rules):
+                if (rule.chatbot_id, rule.key) == scope:
+                    if rule.times == 1:
+                        del self._rules[index]
+                    elif rule.times:
+                        self._rules[index] = rule.model_copy(update={"times": rule.times - 1})
+                    return rule
         return None
 
     def clear(self, chatbot_id: str | None = None) -> None:
         """Forget the rules of one chatbot, or all of them."""
-        self._left = {
-            scope: left for scope, left in self._left.items() if chatbot_id not in {None, scope[0]}
-        }
+        self._rules = [each for each in self._rules if chatbot_id not in {None, each.chatbot_id}]
 
     def left(self) -> list[dict[str, Any]]:
-        """The rules that still apply, with the times that are left, ready for JSON."""
+        """The rules that still apply, ready for JSON."""
         return [
-            rule.model_dump(exclude_unset=True) | {"times": times, "chatbot_id": rule.chatbot_id}
-            for left in self._left.values()
-            for rule, times in left
+            each.model_dump(exclude_unset=True)
+            | {"times": each.times, "chatbot_id": each.chatbot_id}
+            for each in self._rules
         ]

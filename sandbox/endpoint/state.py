@@ -54,10 +54,9 @@ class EndpointState:
     def reset(self) -> None:
         """Return to the state of the start."""
         settings = self.settings
-        self.rules = RuleQueue()
-        self.rules.add(settings.rules)
+        self.rules = RuleQueue(settings.rules)
         self.keys = dict.fromkeys(settings.api_keys, True)
-        self.log = RequestLog(settings.log_size, now=time.monotonic, wall=time.time)
+        self.log = RequestLog(settings.log_size)
         self.limit = RateLimit(settings.rate, time.monotonic) if settings.rate else None
 
     def stats(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from io import BytesIO
 
 from hypothesis import given
@@ -31,12 +32,8 @@ def arrive(log: RequestLog, chatbot_id: str = "bot") -> Arrival:
 
 
 def end(log: RequestLog, arrival: Arrival) -> None:
-    log.answer(arrival)
+    arrival.answered_at = time.monotonic()
     log.end(arrival)
-
-
-def log_with(clock: Clock, image_memory: int = 1_000) -> RequestLog:
-    return RequestLog(10, now=clock, wall=clock, image_memory=image_memory)
 
 
 def store(log: RequestLog, chatbot_id: str, data: bytes) -> None:
@@ -113,7 +110,7 @@ def test_each_key_has_its_own_limit() -> None:
 
 
 def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
-    log = log_with(Clock())
+    log = RequestLog(10)
     closed = log.begin("POST", "/", None)
     log.identify(closed, "bot", lambda: True)
 
@@ -122,11 +119,9 @@ def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
 
 
 def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> None:
-    clock = Clock()
-    log = log_with(clock)
+    log = RequestLog(10)
     first = arrive(log)
     second = log.begin("POST", "/", None)
-    clock.now += 1
     end(log, first)
     log.identify(second, "bot", lambda: False)
 
@@ -135,37 +130,32 @@ def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> No
 
 
 def test_an_upload_after_another_does_not_overlap() -> None:
-    clock = Clock()
-    log = log_with(clock)
+    log = RequestLog(10)
     end(log, arrive(log))
 
     assert not arrive(log).overlapped
 
 
 def test_the_oldest_images_are_dropped_when_memory_is_full() -> None:
-    log = log_with(Clock(), image_memory=10)
+    log = RequestLog(10, image_memory=10)
     for chatbot_id in ("a", "b", "a", "c"):
         store(log, chatbot_id, b"1234")
 
-    kept = {name: log.image(name) for name in "abc"}
-    assert {name: stored and stored.data for name, stored in kept.items()} == {
+    assert {name: log.images[name].data for name in "abc"} == {
         "a": b"1234",
         "b": None,
         "c": b"1234",
     }
-    assert kept["b"]
-    assert kept["b"].sha256 == b"1234".hex()
+    assert log.images["b"].sha256 == b"1234".hex()
 
 
 def test_an_image_that_replaces_another_takes_its_memory() -> None:
-    log = log_with(Clock(), image_memory=10)
+    log = RequestLog(10, image_memory=10)
     store(log, "other", b"12")
     for _ in range(100):
         store(log, "bot", b"12345678")
 
-    other = log.image("other")
-    assert other
-    assert other.data == b"12"
+    assert log.images["other"].data == b"12"
 
 
 def test_a_square_with_an_orientation_is_square() -> None:
