@@ -1,10 +1,4 @@
-"""`facelift demo`: all of Facelift on one machine, with nothing to configure.
-
-run         from start to end: order, signals, exit codes
-├── plan    which image goes to which chatbot, what must come of it, whether it has
-├── stage   a temporary folder with Redis, sandbox endpoint and worker
-└── screen  the live table, the outcomes, the summary
-"""
+"""`facelift demo`: all of Facelift on one machine, with nothing to configure."""
 
 from __future__ import annotations
 

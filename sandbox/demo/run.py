@@ -1,25 +1,32 @@
-"""The demo from start to end."""
+"""The demo from start to end: a folder, a Redis, the sandbox endpoint, a worker, the jobs."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from sandbox.demo.plan import deviations
+from facelift import FaceliftError, UploadClient
+from sandbox.child import ChildProcess
+from sandbox.demo.plan import RULES, UNKNOWN_CHATBOT, deviations, plan
 from sandbox.demo.screen import Progress, print_outcomes, print_summary
-from sandbox.demo.stage import Stage
+from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_binary import find_redis_server
+from sandbox.redis_server import RedisServer
+from sandbox.samples import write_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from facelift import JobRecord
 
@@ -30,6 +37,12 @@ faults on purpose; and half of the images are bad.
 """
 _LONGEST_SECONDS = 40.0
 _POLL_SECONDS = 0.05
+_STOP_SECONDS = 2.0
+_LOG_LINES = 15
+
+
+class WorkerFailed(FaceliftError):  # noqa: N818 - says what happened, as RedisServerFailed does
+    """The worker ended too early; the message holds the end of its log."""
 
 
 def run(*, as_json: bool) -> int:
@@ -52,14 +65,9 @@ def run(*, as_json: bool) -> int:
     )
     console.print(_INTRODUCTION)
     try:
-        with noted_signals() as check, Progress(console) as progress, Stage() as stage:
+        with noted_signals() as check, Progress(console) as progress, ExitStack() as stack:
             try:
-                records = _play(stage, progress, check)
-                stats = stage.endpoint.stats()
-                jobs = list(stage.jobs.values())
-                found = list(deviations(jobs, records, stage.endpoint, stage.images))
-                if found:
-                    found.append(f"the worker may know why; {stage.worker_log()}")
+                records, stats, found = _play(stack, progress, check)
             finally:
                 progress.step("Stopping everything")
     except Stopped as stopped:
@@ -75,28 +83,102 @@ def run(*, as_json: bool) -> int:
     return 1 if found else 0
 
 
-def _play(stage: Stage, progress: Progress, check: Callable[[], None]) -> list[JobRecord]:
-    """The jobs' records, in the plan's order, once all have ended or the time is up.
+def _play(
+    stack: ExitStack, progress: Progress, check: Callable[[], None]
+) -> tuple[list[JobRecord], dict[str, Any], list[str]]:
+    """Start everything and deliver the jobs of the plan; `stack` stops and removes it all.
+
+    Returns:
+        The jobs' records, the endpoint's counts, and what did not come as planned.
 
     Raises:
         Stopped: a signal asked the demo to stop.
         WorkerFailed: the worker ended too early.
     """
-    for step in stage.build():
+
+    def step(sentence: str) -> None:
         check()
-        progress.step(step)
-    progress.step("Delivering")
+        progress.step(sentence)
+
+    step("Drawing images")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facelift-demo-")))
+    images = folder / "images"
+    images.mkdir()
+    jobs = plan(write_samples(images))
+    step("Starting a Redis")
+    redis = stack.enter_context(RedisServer(folder / "redis"))
+    client = stack.enter_context(UploadClient(redis.url))
+    step("Starting a sandbox of Chatbase's endpoint")
+    known = {each.chatbot_id for each in jobs} - {UNKNOWN_CHATBOT}
+    options = ["--latency=400ms", *(f"--known-chatbot={each}" for each in sorted(known))]
+    endpoint = stack.enter_context(EndpointProcess(options=options))
+    for rule in RULES:
+        endpoint.add_rule(**rule)
+    step(f"Enqueueing {len(jobs)} jobs, and starting a worker")
+    # In this order, so that which image is the newest does not depend on timing.
+    ids = [client.enqueue(each.chatbot_id, f"media:{each.image.name}").id for each in jobs]
+    worker = _Worker(redis, endpoint, images, folder / "worker.log")
+    # Asked a second time, the worker gives up the uploads in flight.
+    stack.callback(worker.process.stop, _STOP_SECONDS, requests=2)
+    step("Delivering")
+    for records in _watch(client, ids):
+        progress.show(records)
+        check()
+        worker.check()
+    found = list(deviations(jobs, records, endpoint, images))
+    if found:
+        found.append(f"the worker may know why; {worker.end_of_log()}")
+    return records, endpoint.stats(), found
+
+
+def _watch(client: UploadClient, ids: Sequence[str]) -> Iterator[list[JobRecord]]:
+    """The jobs' records again and again, until all have ended or the time is up."""
     deadline = time.monotonic() + _LONGEST_SECONDS
-    records = {job_id: stage.client.status(job_id) for job_id in stage.jobs}
+    records = {each: client.status(each) for each in ids}
     while True:
-        progress.show(list(records.values()))
+        yield list(records.values())
         pending = [each.id for each in records.values() if not each.state.is_terminal]
         if not pending or time.monotonic() > deadline:
-            return list(records.values())
-        check()
-        stage.check_worker()
+            return
         time.sleep(_POLL_SECONDS)
-        records |= {job_id: stage.client.status(job_id) for job_id in pending}
+        records |= {each: client.status(each) for each in pending}
+
+
+class _Worker:
+    """A worker that runs, with its log in a file."""
+
+    def __init__(
+        self, redis: RedisServer, endpoint: EndpointProcess, images: Path, log: Path
+    ) -> None:
+        # Without this machine's own settings of Facelift, which may name a real API key.
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")
+        } | {
+            "FACELIFT_REDIS_URL": redis.url,
+            "FACELIFT_ENDPOINT_URL": endpoint.url,
+            "FACELIFT_API_KEY": endpoint.api_key,
+            "FACELIFT_IMAGE_STORES": f"media={images.as_uri()}",
+            "FACELIFT_BACKOFF_BASE": "1s",
+            "FACELIFT_BACKOFF_CAP": "2s",
+            "FACELIFT_CONCURRENCY": "3",
+            # A proxy of this machine leads to other machines.
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
+        command = [sys.executable, "-P", "-m", "facelift.cli", "worker"]
+        self._log = log
+        with log.open("wb") as output:
+            self.process = ChildProcess(command, env=environment, stdout=output, stderr=output)
+
+    def check(self) -> None:
+        """Raise WorkerFailed if it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise WorkerFailed(f"the worker ended with exit code {code}; {self.end_of_log()}")
+
+    def end_of_log(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        return "\n  ".join(["the end of its log:", *(lines or ["(empty)"])])
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error

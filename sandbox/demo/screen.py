@@ -17,7 +17,7 @@ from rich.text import Text
 from facelift import JobState, WaitReason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -83,14 +83,11 @@ class Progress:
         self._records = records
         if self._console.is_interactive:
             return
-        widths = [max(map(len, column)) for column in zip(*map(_columns, records), strict=True)]
-        for each in records:
+        for each, cells in zip(records, _padded(map(_columns, records)), strict=True):
             change = (each.state, each.wait_reason, len(each.attempts))
             if self._shown.setdefault(each.id, change) != change:
                 self._shown[each.id] = change
-                cells = zip(_columns(each), widths, strict=True)
-                line = "  ".join(cell.ljust(width) for cell, width in cells)
-                self._print(f"{line}  {_why(each)}")
+                self._print("  ".join([*cells, _why(each)]))
 
     def _print(self, line: str) -> None:
         self._console.print(f"{time.time() - self._start:5.1f} s  {line}", soft_wrap=True)
@@ -114,21 +111,14 @@ class Progress:
 
 def print_outcomes(console: Console, records: Sequence[JobRecord]) -> None:
     """Print a line for each job, with its sentence below, which needs the whole width."""
-    heading = ("Image", "Chatbot", "Outcome", "Attempts")
     rows = [
         (*_columns(each)[:2], str(each.outcome or each.state), _attempts(each)) for each in records
     ]
-    widths = [max(map(len, column)) + 2 for column in zip(heading, *rows, strict=True)]
-
-    def line(cells: Sequence[str], *styles: str) -> Text:
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        text = Text.assemble(*zip(padded, styles, strict=True))
-        text.rstrip()
-        return text
-
-    console.print(line(heading, *("bold",) * 4), Rule(style="dim"))
-    for record, row in zip(records, rows, strict=True):
-        console.print(line(row, "", "", _STYLES.get(record.state, ""), ""))
+    heading, *lines = _padded([("Image", "Chatbot", "Outcome", "Attempts"), *rows])
+    console.print(Text("  ".join(heading), "bold"), Rule(style="dim"))
+    for record, (image, chatbot, outcome, attempts) in zip(records, lines, strict=True):
+        style = _STYLES.get(record.state, "")
+        console.print(Text.assemble(f"{image}  {chatbot}  ", (outcome, style), f"  {attempts}"))
         console.print(Padding(Text(record.message, "dim"), (0, 0, 0, 4), expand=False))
     console.print(Rule(style="dim"))
 
@@ -149,6 +139,13 @@ def print_summary(
     console.print(f"The endpoint's own {log}.\n")
     console.print(Text("Next steps", "bold"))
     console.print(_NEXT_STEPS)
+
+
+def _padded(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """The rows with cells as wide as their column."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table]
 
 
 def _columns(record: JobRecord) -> tuple[str, str, str]:
