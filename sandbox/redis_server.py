@@ -6,6 +6,7 @@ FaceliftError
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import tempfile
@@ -13,11 +14,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
-
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from facelift.errors import FaceliftError
 from sandbox.child import ChildProcess
@@ -31,6 +27,7 @@ _PORT_ATTEMPTS = 5
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.005
+_READY = "Ready to accept connections"
 
 
 class RedisServerFailed(FaceliftError):  # noqa: N818 - says what happened, as JobNotFound does
@@ -116,14 +113,13 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in reversed(range(_PORT_ATTEMPTS)):
             port = self.port or free_port()
-            log_size = self.log.stat().st_size if self.log.exists() else 0
-            if self._launch(port):
+            logged = self._launch(port)
+            if _READY in logged:
                 self.port = port
                 return
-            logged = self.log.read_bytes()[log_size:].decode(errors="replace").strip()
             # Another program may have taken the port since it was free.
             if not left or "Address already in use" not in logged:
-                raise RedisServerFailed(f"{self._binary} did not start:\n{logged}")
+                raise RedisServerFailed(f"{self._binary} did not start:\n{logged.strip()}")
 
     def stop(self) -> None:
         """Let it finish its writes and wait until it has ended; does nothing if it has."""
@@ -150,42 +146,29 @@ class RedisServer:
             raise RuntimeError("the Redis server is not running")
         return self._process
 
-    def _launch(self, port: int) -> bool:
-        """Whether it started; if not, nothing of it is left."""
+    def _launch(self, port: int) -> str:
+        """What it logs until it is ready; if it does not get ready, nothing of it is left."""
         options = ["--bind", _HOST, "--port", str(port), "--appendonly", "yes", "--save", ""]
-        options += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
+        options += ["--maxmemory-policy", "noeviction", "--loglevel", "notice"]
         options += ["--daemonize", "no"]
         if self._password:
             options += ["--requirepass", self._password]
         command = [str(self._binary), *options, *self._arguments]
-        with self.log.open("ab") as log:
-            self._process = ChildProcess(command, cwd=self.folder, stdout=log, stderr=log)
-        ready = False
-        try:
-            ready = self._wait_until_ready(self._process, port)
-        finally:
-            if not ready:
-                self.kill()
-        return ready
-
-    def _wait_until_ready(self, process: ChildProcess, port: int) -> bool:
-        deadline = time.monotonic() + _START_SECONDS
-        with Redis(
-            host=_HOST,
-            port=port,
-            password=self._password,
-            socket_timeout=0.2,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            while process.popen.poll() is None and time.monotonic() < deadline:
-                try:
-                    # Another server may answer on this port while ours is about to end.
-                    if client.info("server")["process_id"] == process.pid:
-                        return True
-                except RedisError:
-                    pass  # not listening yet, or still loading
-                time.sleep(_POLL_SECONDS)
-        return False
+        with self.log.open("ab") as output, self.log.open("rb") as log:
+            log.seek(0, os.SEEK_END)  # past what it logged before
+            self._process = ChildProcess(command, cwd=self.folder, stdout=output, stderr=output)
+            logged = ""
+            deadline = time.monotonic() + _START_SECONDS
+            try:
+                while self._process.popen.poll() is None and time.monotonic() < deadline:
+                    logged += log.read().decode(errors="replace")
+                    if _READY in logged:
+                        return logged
+                    time.sleep(_POLL_SECONDS)
+                return logged + log.read().decode(errors="replace")
+            finally:
+                if _READY not in logged:
+                    self.kill()
 
 
 def free_port() -> int:
