@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import inspect
 import json
 import logging
 import os
 import shlex
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -188,13 +188,15 @@ def endpoint(
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING if quiet else logging.INFO)
     try:
-        asyncio.run(serve(settings, host=host, port=port, on_ready=on_ready, on_end=_log_line))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             problem = f"Port {port} on {host} is in use; choose another with --port (0: any free)."
         else:
             problem = f"Cannot listen on {host}, port {port}: {error.strerror}."
         raise click.ClickException(problem) from error
+    serve(settings, listener, on_ready=on_ready, on_end=_log_line)
 
 
 def _log_line(arrival: Arrival) -> None:

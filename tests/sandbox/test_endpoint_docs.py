@@ -9,9 +9,9 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, get_args
 
-from sandbox.endpoint.control import ROUTES
 from sandbox.endpoint.request_log import Arrival
 from sandbox.endpoint.rules import Rule
+from sandbox.endpoint.server import CONTROL_ROUTES
 from sandbox.endpoint.state import EndpointSettings, EndpointState
 from tests.documents import DOCS, write_files
 
@@ -37,7 +37,7 @@ def test_every_fault_and_option_is_documented() -> None:
 
 
 def test_every_control_path_is_documented_and_no_other() -> None:
-    paths = {f"{each.method} {each.path}" for each in ROUTES if each.method != "*"}
+    paths = {f"{each.method} {each.path}" for each in CONTROL_ROUTES if each.method != "*"}
     assert {name for name in names_of(ROWS) if "/" in name} == paths
 
 
