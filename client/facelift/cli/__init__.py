@@ -5,9 +5,8 @@ group               the command itself: its subcommands by name, each imported w
 ├── bulk            many jobs at once: enqueue-many, batch
 ├── operations      the pool: top, pause, resume, health
 ├── checks          doctor and its checks
-├── completion      shell completion
 └── draw            what people see, drawn by rich
-options, values     options that several commands share, and how their values are read
+options             options that several commands share, and how their values are read
 exits               the exit codes
 
 Other distributions add commands by the entry-point group `facelift.commands` and checks of

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, get_completion_class
 
 from facelift.cli.exits import Exit, exit_for
 from facelift.errors import FaceliftError, InvalidSettings
@@ -32,9 +32,9 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "enqueue-many": ("bulk.enqueue_many:enqueue_many", "Enqueue the jobs of a file or folder."),
         "batch": ("bulk.batch:batch", "Follow the jobs of a batch, or cancel the rest of them."),
         "status": ("jobs.show:status", "Show the state of a job, or of the pool."),
-        "show": ("jobs.show:show", "Show a job with its attempts, and what to do."),
-        "wait": ("jobs.follow:wait", "Wait until a job has ended, then show its outcome."),
-        "watch": ("jobs.follow:watch", "Follow a job until it has ended: a line for each change."),
+        "show": ("jobs.show:show_job", "Show a job with its attempts, and what to do."),
+        "wait": ("jobs.show:wait", "Wait until a job has ended, then show its outcome."),
+        "watch": ("jobs.show:watch", "Follow a job until it has ended: a line for each change."),
         "list": ("jobs.list:list_jobs", "List jobs, newest first."),
         "cancel": ("jobs.enqueue:cancel", "Cancel a job unless it has ended."),
         "replay": ("jobs.replay:replay", "Repeat jobs that have ended."),
@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Set-up": {
         "demo": ("sandbox", "See Facelift work, with nothing to configure."),
         "endpoint": ("sandbox", "Run a sandbox of Chatbase's endpoint, with faults."),
-        "completion": ("completion:completion", "Print the completion script of a shell."),
+        "completion": ("group:completion", "Print the completion script of a shell."),
     },
 }
 """Each command by its heading: where its object is, or what distribution adds it; its help."""
@@ -172,6 +172,29 @@ def cli() -> None:
 
     The jobs are in the Redis at FACELIFT_REDIS_URL (default redis://127.0.0.1:6379/0).
     """
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of a shell.
+
+    It completes commands, options, states, codes, job ids and accounts; for the last
+    two it asks Redis. bash must be 4.4 or newer.
+
+    \b
+    For this shell:
+      source <(facelift completion bash)
+    For later ones:
+      facelift completion bash > ~/.local/share/bash-completion/completions/facelift
+      facelift completion zsh > ~/.zfunc/_facelift      # a folder in $fpath
+      facelift completion fish > ~/.config/fish/completions/facelift.fish
+    """  # noqa: D301 - click wants the escape, not the backslash
+    made = get_completion_class(shell)
+    if made is None:  # never: click knows these three
+        raise click.UsageError(f"{shell} is not supported")
+    click.echo(made(ctx.find_root().command, {}, "facelift", "_FACELIFT_COMPLETE").source())
 
 
 def _write(formatter: click.HelpFormatter, heading: str, rows: list[tuple[str, str]]) -> None:

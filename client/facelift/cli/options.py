@@ -1,44 +1,112 @@
-"""Options and arguments that several commands share, and how a shell completes them."""
+"""Options and arguments that several commands share: how they are read and completed."""
 
 from __future__ import annotations
 
+import math
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from facelift.cli.values import read_moment_or_ago, value
 from facelift.client import UploadClient
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit
+from facelift.units import parse_duration, show_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+_T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., object]")
 
 _COMPLETED = 100  # newest jobs whose ids are completed
 
 
-def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click passes them
-    """The ids of the newest jobs that begin so; none if Redis does not answer."""
+def value(name: str, read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """The type of an option whose value a function reads from text.
+
+    Args:
+        name: the kind of value, for the help.
+        read: raises ValueError with what is wrong, in words that follow the text.
+    """
+
+    def convert(text: str) -> _T:
+        try:
+            return read(text)
+        except ValueError as problem:
+            raise click.BadParameter(f"{text!r} {problem}") from None
+
+    convert.__name__ = name
+    return convert
+
+
+def read_moment_or_ago(text: str) -> float:
+    """Read a time, or a duration before now, as Unix seconds.
+
+    Raises:
+        ValueError: it is neither, in words that follow the text.
+    """
+    ago = None if _is_number(text) else parse_duration(text)
+    if ago is not None:
+        return time.time() - ago
+    return read_moment(text, "a duration such as 2h, nor Unix seconds,")
+
+
+def duration_within(shortest: float, longest: float) -> Callable[[str], float]:
+    """A duration within bounds; all in seconds."""
+
+    def read(text: str) -> float:
+        seconds = parse_duration(text)
+        if seconds is None or not shortest <= seconds <= longest:
+            raise ValueError(
+                f"is no duration from {show_duration(shortest)} to {show_duration(longest)}, "
+                "such as 30min"
+            )
+        return seconds
+
+    return value("duration", read)
+
+
+def read_moment(text: str, others: str = "Unix seconds") -> float:
+    """Read a time as Unix seconds: a number of them, or date and time in UTC or its own zone.
+
+    Raises:
+        ValueError: it is neither; `others` says what else would be.
+    """
+    if _is_number(text):
+        return float(text)
     try:
-        with UploadClient.from_env() as client:
-            found = client.find(limit=_COMPLETED).records
-    except FaceliftError:
-        return []
-    return [record.id for record in found if record.id.startswith(incomplete)]
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"is neither {others} nor a time such as 2026-01-31T18:00:00Z") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click passes them
-    """The known accounts whose names begin so; none if Redis does not answer."""
+def _is_number(text: str) -> bool:
     try:
-        with UploadClient.from_env() as client:
-            accounts = client.pool(events=1).accounts
-    except FaceliftError:
-        return []
-    return [account.name for account in accounts if account.name.startswith(incomplete)]
+        float(text)
+    except ValueError:
+        return False
+    return True
 
+
+def _complete(names: Callable[[UploadClient], Iterable[str]]) -> Callable[..., list[str]]:
+    """Complete a word by names that Redis holds; by none if it does not answer."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            with UploadClient.from_env() as client:
+                return [name for name in names(client) if name.startswith(incomplete)]
+        except FaceliftError:
+            return []
+
+    return complete
+
+
+complete_job = _complete(lambda client: [job.id for job in client.find(limit=_COMPLETED).records])
+complete_account = _complete(lambda client: [each.name for each in client.pool(1).accounts])
 
 fit_option = click.option(
     "--fit",
@@ -51,13 +119,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_job)
 
 
-def timeout_option(default: float | None, goes_on: str = "the job goes on") -> Callable[[_F], _F]:
-    """Seconds to wait at most; None to wait as long as it takes."""
+def timeout_option(
+    default: float = math.inf, goes_on: str = "the job goes on"
+) -> Callable[[_F], _F]:
+    """Seconds to wait at most; by default as long as it takes."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=0),
         default=default,
-        show_default="until it has ended" if default is None else True,
+        show_default="until it has ended" if default == math.inf else True,
         metavar="SECONDS",
         help=f"Wait no longer than this; {goes_on}.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -84,36 +83,26 @@ def show_batch(batch_id: str, *, as_json: bool) -> None:
 
 @batch.command()
 @_name
-@timeout_option(None, "the jobs go on")
+@timeout_option(goes_on="the jobs go on")
 @json_option
-def watch(batch_id: str, *, timeout: float | None, as_json: bool) -> None:
+def watch(batch_id: str, *, timeout: float, as_json: bool) -> None:
     """Show a batch's progress until all its jobs have ended.
 
     A bar on a terminal, else a line a second at most. Start it once all jobs are
     enqueued: it ends when no job that is there is left.
     """
-    seconds = math.inf if timeout is None else timeout
     bar = _bar() if sys.stdout.isatty() and not as_json else None
-    status: BatchStatus | None = None
     with UploadClient.from_env() as client, bar or nullcontext():
-        for status in client.watch_batch(batch_id, seconds, every=0.2 if bar else 1.0):
-            if as_json:
-                print_json(status.as_dict())
-            elif bar is None:
-                share = f"{100 * _ended(status) // status.total:>3}%"
-                failed = f"  {_failed(status)} failed" if _failed(status) else ""
-                say(f"{_ended(status)} of {status.total}  {share}{failed}")
-            else:
-                bar.update(
-                    bar.task_ids[0],
-                    total=status.total,
-                    completed=_ended(status),
-                    failed=_failed(status),
-                )
-    if status is not None:
-        if not as_json:
-            show(*_facts(status))
-        sys.exit(exit_of_batch(status))
+        for status in client.watch_batch(batch_id, timeout, every=0.2 if bar else 1.0):
+            ended, failed = _ended(status), _failed(status)
+            if bar:
+                bar.update(bar.task_ids[0], total=status.total, completed=ended, failed=failed)
+                continue
+            line = f"{ended} of {status.total}  {100 * ended // status.total:>3}%"
+            answer(status.as_dict(), line + f"  {failed} failed" * bool(failed), as_json=as_json)
+    if not as_json:
+        show(*_facts(status))
+    sys.exit(exit_of_batch(status))
 
 
 @batch.command()

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from facelift.cli.values import read_moment
+from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
 from facelift.job import ImageRef, UploadJob, check_job_id
 

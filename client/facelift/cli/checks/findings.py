@@ -6,8 +6,9 @@ arguments that yields findings.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 
 
 class Verdict(StrEnum):
@@ -34,7 +35,7 @@ class Finding:
     """
 
     check: str
-    verdict: Verdict
+    verdict: Verdict = field(kw_only=True)
     message: str
     advice: str = ""
 
@@ -43,21 +44,7 @@ class Finding:
         return asdict(self)
 
 
-def ok(check: str, message: str) -> Finding:
-    """Make a finding that is `OK`."""
-    return Finding(check, Verdict.OK, message)
-
-
-def warn(check: str, message: str, advice: str) -> Finding:
-    """Make a finding that is `WARN`."""
-    return Finding(check, Verdict.WARN, message, advice)
-
-
-def fail(check: str, message: str, advice: str) -> Finding:
-    """Make a finding that is `FAIL`."""
-    return Finding(check, Verdict.FAIL, message, advice)
-
-
-def skip(check: str, message: str, advice: str) -> Finding:
-    """Make a finding that is `SKIP`."""
-    return Finding(check, Verdict.SKIP, message, advice)
+ok = partial(Finding, verdict=Verdict.OK)
+warn = partial(Finding, verdict=Verdict.WARN)
+fail = partial(Finding, verdict=Verdict.FAIL)
+skip = partial(Finding, verdict=Verdict.SKIP)

@@ -12,7 +12,6 @@ from rich.text import Text
 from facelift.advice import OUTCOMES, WAITS
 from facelift.cli.draw.console import (
     Paragraph,
-    answer,
     cell,
     console,
     fact,
@@ -47,11 +46,6 @@ _STYLES = {
     JobState.CANCELLED: "dim",
 }
 _COLUMNS = ("JOB", "ENQUEUED", "STATE", "CHATBOT", "ACCOUNT")
-
-
-def print_record(record: JobRecord, *, as_json: bool) -> None:
-    """Print a job's state and advice."""
-    answer(record.as_dict(), *_facts(record), as_json=as_json)
 
 
 def print_new(record: JobRecord, *, as_json: bool) -> None:
@@ -89,20 +83,13 @@ def table_of_jobs(records: Sequence[JobRecord], width: int, now: float) -> Rende
     return table(_COLUMNS[: len(rows[0])], rows, whole=True)
 
 
-def describe_in_full(record: JobRecord, now: float) -> Iterator[RenderableType]:
-    """A job's state, advice and history."""
-    yield from _facts(record)
-    yield ""
-    yield from _timeline(record, now)
-
-
-def describe_change(record: JobRecord, at: float) -> Paragraph:
-    """The state that a job has since `at`."""
+def describe_change(record: JobRecord) -> Paragraph:
+    """The state that a job has at present, or since it ended."""
     text = Text.assemble(
         (_state(record), _STYLES.get(record.state, "")),
         cell(f": {record.message}" if record.message else ""),
     )
-    return Paragraph(f"{clock(at)}  ", text)
+    return Paragraph(f"{clock(record.finished_at or time.time())}  ", text)
 
 
 def advice(record: JobRecord) -> str:
@@ -113,7 +100,8 @@ def advice(record: JobRecord) -> str:
     return "" if found == "nothing" else found
 
 
-def _facts(record: JobRecord) -> Iterator[Paragraph]:
+def describe(record: JobRecord) -> Iterator[Paragraph]:
+    """A job's state, advice and fields."""
     yield fact("Job", record.id)
     yield fact("State", cell(_state(record), _STYLES.get(record.state, "")))
     yield fact("", record.message)
@@ -169,7 +157,9 @@ def _plain(record: JobRecord) -> tuple[str, ...]:
     return str(record.state), str(why), record.chatbot_id, record.account, record.image
 
 
-def _timeline(record: JobRecord, now: float) -> Iterator[RenderableType]:
+def describe_history(record: JobRecord, now: float) -> Iterator[RenderableType]:
+    """A job's attempts in the order of their time, and its state now."""
+
     def at(time: float, what: str) -> Paragraph:
         day = date(time)[:10]
         return Paragraph(

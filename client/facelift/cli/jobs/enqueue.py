@@ -10,15 +10,16 @@ import click
 from facelift.cli.draw.console import print_json, say
 from facelift.cli.draw.record import print_new
 from facelift.cli.exits import exit_of_cancelling
-from facelift.cli.jobs.follow import wait_for
+from facelift.cli.jobs.show import wait_for
 from facelift.cli.options import (
     complete_account,
     fit_option,
     job_argument,
     json_option,
+    read_moment,
     timeout_option,
+    value,
 )
-from facelift.cli.values import read_moment, value
 from facelift.client import UploadClient
 from facelift.codes import Cancellation
 

@@ -17,8 +17,7 @@ import click
 from facelift.cli.draw.console import print_json, say, warn
 from facelift.cli.draw.record import print_jobs, print_new
 from facelift.cli.draw.values import counted
-from facelift.cli.options import complete_job, filters, json_option
-from facelift.cli.values import value
+from facelift.cli.options import complete_job, filters, json_option, value
 from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound

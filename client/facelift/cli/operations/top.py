@@ -17,8 +17,7 @@ from rich.live import Live
 from facelift.cli.draw.console import console, print_json, show
 from facelift.cli.operations.figures import SPAN, Figures
 from facelift.cli.operations.frame import Frame
-from facelift.cli.options import json_option
-from facelift.cli.values import duration_within
+from facelift.cli.options import duration_within, json_option
 from facelift.client import UploadClient
 from facelift.errors import FaceliftError
 from facelift.units import show_duration
