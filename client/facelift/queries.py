@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from facelift.codes import JobState, OutcomeCode
@@ -27,10 +27,9 @@ class JobFilter:
     batch: str | None = None
 
     def encode(self) -> list[str | float]:
-        """The arguments of the script `find`, in its order; '' matches any."""
-        account = None if self.account is None else account_key(self.account)
-        by_what = (self.state, account, self.chatbot_id, self.code)
-        asked = (*by_what, self.since, self.before, self.batch)
+        """The arguments of the script `find`: the fields in their order, '' to match any."""
+        account = self.account and account_key(self.account)
+        asked = astuple(replace(self, account=account))
         return ["" if each is None else each for each in asked]
 
 

@@ -3,8 +3,8 @@
 group               the command itself: its subcommands by name, each imported when it is run
 ├── jobs            enqueue, follow, list and replay jobs
 ├── bulk            many jobs at once: enqueue-many, batch
-├── operations      the pool: top, pause, resume, health
-├── checks          doctor and its checks
+├── operations      the pool: top, pause, resume
+├── checks          doctor and its checks; health
 └── draw            what people see, drawn by rich
 options             options that several commands share, and how their values are read
 exits               the exit codes

@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Operations": {
         "top": ("operations.top:top", "Watch the pool live."),
         "doctor": ("checks.doctor:doctor", "Check what deliveries need, and give advice."),
-        "health": ("operations.health:health", "Check that this host's workers are consuming."),
+        "health": ("checks.doctor:health", "Check that this host's workers are consuming."),
         "pause": ("operations.pause:pause", "Pause the jobs of an account, or all jobs."),
         "resume": ("operations.pause:resume", "Resume the jobs of an account, or all jobs."),
     },

@@ -160,7 +160,10 @@ class Observer:
             InvalidJob: `after` is not an entry.
         """
         ledger = self.source.ledger
-        after = ledger.records.last_outcome() if after == "$" else _check_entry(after)
+        if after == "$":
+            after = ledger.records.last_outcome()
+        elif not _ENTRY.fullmatch(after):
+            raise InvalidJob("after", "must be an entry of the stream, such as 1764000000123-0")
         now = ledger.notifications.now
         silent_since = now()
         while True:
@@ -174,12 +177,6 @@ class Observer:
                 silent_since = now()
             if not found and left is not None and left <= _LONGEST_WAIT:
                 return
-
-
-def _check_entry(after: str) -> str:
-    if not _ENTRY.fullmatch(after):
-        raise InvalidJob("after", "must be an entry of the stream, such as 1764000000123-0")
-    return after
 
 
 def _one_of(field: str, kind: type[_T], value: str | None) -> _T | None:

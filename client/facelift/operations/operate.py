@@ -52,7 +52,7 @@ class Operator:
             InvalidJob: an argument has a wrong value; nothing was paused.
             LedgerUnavailable, LedgerRefused: it may or may not be paused; pause it again.
         """
-        name = _account(account)
+        name = account if account is None else check_account(account)
         who = _who(by)
         if reason != "":
             check_text("reason", reason, _REASON_LENGTH)
@@ -79,7 +79,8 @@ class Operator:
             InvalidJob: an argument has a wrong value; nothing was resumed.
             LedgerUnavailable, LedgerRefused: it may or may not be resumed; resume it again.
         """
-        return self.source.ledger.pool.resume(_account(account), by=_who(by))
+        name = account if account is None else check_account(account)
+        return self.source.ledger.pool.resume(name, by=_who(by))
 
     def pool(self, events: int = 20) -> PoolStatus:
         """Read the state of the pool: breaker, pauses, accounts, workers, the latest events.
@@ -102,17 +103,11 @@ class Operator:
         return self.source.ledger.server()
 
 
-def _account(account: str | None) -> str | None:
-    return None if account is None else check_account(account)
-
-
 def _who(by: str | None) -> str:
-    return check_text("by", _user_at_host() if by is None else by, _NAME_LENGTH)
-
-
-def _user_at_host() -> str:
+    if by is not None:
+        return check_text("by", by, _NAME_LENGTH)
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
         user = f"uid-{os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
+    return check_text("by", f"{user}@{socket.gethostname()}", _NAME_LENGTH)

@@ -1,7 +1,11 @@
-"""`facelift doctor`: check what deliveries need, and say what to do about the rest."""
+"""`facelift doctor`: check what deliveries need, and say what to do about the rest.
+
+`facelift health` checks this host's workers alone, for container probes.
+"""
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections import Counter
 from importlib.metadata import entry_points
@@ -13,7 +17,8 @@ import click
 from facelift.cli.checks.findings import Verdict, fail, ok, skip, warn
 from facelift.cli.checks.pool import MINUTE, check_pool
 from facelift.cli.checks.redis import check_redis
-from facelift.cli.draw.console import Paragraph, print_json, show
+from facelift.cli.draw.console import Paragraph, print_json, say, show
+from facelift.cli.draw.values import counted
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.client import UploadClient
@@ -57,6 +62,35 @@ def doctor(*, as_json: bool) -> None:
         counts = Counter(finding.verdict for finding in findings)
         show("", ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
     sys.exit(_exit(findings))
+
+
+@click.command()
+@click.option(
+    "--host", default=socket.gethostname, metavar="NAME", help="The host.  [default: this one]"
+)
+@json_option
+def health(host: str, *, as_json: bool) -> None:
+    """Check that this host's workers are consuming.
+
+    A worker is consuming if its last heartbeat is at most 20 s old, and if it then had
+    polled Redis for a job within 20 s or had all its slots busy. Exits with 0 if all
+    are; with 1 if one is not, or if there is none; with 5 if Redis cannot be reached.
+    """
+    with UploadClient.from_env() as client:
+        pool = client.pool(events=1)
+    workers = [each for each in pool.workers if each.host == host]
+    found = ((each.name, each.trouble(pool.at)) for each in workers)
+    troubles = [f"{name}: {trouble}" for name, trouble in found if trouble]
+    if not workers:
+        troubles = [f"no worker on {host} has sent a heartbeat lately"]
+    message = "; ".join(troubles) or f"{counted(len(workers), 'worker')} on {host}: consuming"
+    if as_json:
+        print_json(
+            {"consuming": not troubles, "host": host, "workers": len(workers), "message": message}
+        )
+    else:
+        say(message)
+    sys.exit(Exit.ERROR if troubles else Exit.OK)
 
 
 def _of_client() -> Iterator[Finding]:

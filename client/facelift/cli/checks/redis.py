@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as size
+
 from facelift.cli.checks.findings import fail, ok, warn
-from facelift.cli.draw.values import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Times, spans, sizes and counts as a person reads them. Times are Unix seconds, shown in UTC."""
+"""Times, spans and counts as a person reads them. Times are Unix seconds, shown in UTC."""
 
 from __future__ import annotations
 
@@ -37,12 +37,3 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - two digits then
-
-
-def size(count: float) -> str:
-    """Bytes."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004 - the step from unit to unit
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

@@ -24,7 +24,7 @@ from facelift.errors import FaceliftError, InvalidJob, JobNotFound
 from facelift.units import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from facelift.record import JobRecord
 
@@ -123,56 +123,43 @@ class Selection:
         )
 
 
-def select(
-    client: UploadClient,
-    *,
-    state: str | None,
-    account: str | None,
-    chatbot_id: str | None,
-    code: str | None,
-    batch: str | None,
-    since: float | None,
-    before: float | None,
-    limit: int | None,
-) -> Selection:
-    """Choose the jobs to replay, reading all jobs since then, newest first."""
-    # Refuses what cannot be searched for in the same words as `list`.
-    client.find(state=state, account=account, code=code, batch=batch, before=before, limit=1)
-    asked = {"account": account, "outcome": code, "state": state, "batch": batch}
-    wanted = {name: wish for name, wish in asked.items() if wish is not None}
+def select(client: UploadClient, *, limit: int | None, **asked: Any) -> Selection:  # noqa: ANN401 - handed on as they are
+    """Search for the jobs to replay, then read all jobs down to the oldest of them."""
     selection, replayed, newer = Selection(client.pool(events=1).at), set[str](), set[str]()
-    cursor: str | None = None
-    while True:
-        # Also those of other states and accounts: they show which images are outdated.
-        page = client.find(chatbot_id=chatbot_id, since=since, limit=_PAGE, cursor=cursor)
-        for record in page.records:
-            if record.replay_of:
-                replayed.add(record.replay_of)
-            if _matches(record, wanted, before):
-                if record.id in replayed:
-                    selection.replayed += 1
-                elif record.chatbot_id in newer:
-                    selection.outdated += 1
-                else:
-                    selection.jobs.append(record)
-                    newer.add(record.chatbot_id)
-            if record.state is JobState.SUCCEEDED or not record.state.is_terminal:
-                newer.add(record.chatbot_id)
-            if len(selection.jobs) == limit:
-                break
-        cursor = page.cursor
-        if cursor is None or len(selection.jobs) == limit:
+    states = None if asked["state"] or asked["code"] else _DEFAULT_STATES
+    wanted = {
+        record.id
+        for record in _search(client, **asked)
+        if record.state.is_terminal and (states is None or record.state in states)
+    }
+    # Jobs of other states and accounts show which images are outdated.
+    for record in _search(client, chatbot_id=asked["chatbot_id"], since=asked["since"]):
+        if not wanted or len(selection.jobs) == limit:
             break
+        if record.replay_of:
+            replayed.add(record.replay_of)
+        if record.id in wanted:
+            wanted.remove(record.id)
+            if record.id in replayed:
+                selection.replayed += 1
+            elif record.chatbot_id in newer:
+                selection.outdated += 1
+            else:
+                selection.jobs.append(record)
+                newer.add(record.chatbot_id)
+        if record.state is JobState.SUCCEEDED or not record.state.is_terminal:
+            newer.add(record.chatbot_id)
     selection.jobs.reverse()
     return selection
 
 
-def _matches(record: JobRecord, wanted: dict[str, str], before: float | None) -> bool:
-    if not record.state.is_terminal or (before is not None and record.created_at >= before):
-        return False
-    if not wanted.keys() & {"state", "outcome"} and record.state not in _DEFAULT_STATES:
-        return False
-    return all(getattr(record, name) == wish for name, wish in wanted.items())
+def _search(client: UploadClient, **asked: Any) -> Iterator[JobRecord]:  # noqa: ANN401 - handed on as they are
+    """All jobs that `find` finds, newest first."""
+    page = client.find(limit=_PAGE, **asked)
+    yield from page.records
+    while page.cursor:
+        page = client.find(limit=_PAGE, cursor=page.cursor, **asked)
+        yield from page.records
 
 
 def _confirm(count: int, *, yes: bool) -> None:
