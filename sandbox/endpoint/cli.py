@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from facelift.cli.values import value
+from facelift.cli.options import value
 from facelift.units import Rate, parse_duration
 from sandbox.endpoint.rules import InvalidRules, Rule, RuleQueue, parse_rules
 from sandbox.endpoint.server import serve
