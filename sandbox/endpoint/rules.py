@@ -5,8 +5,7 @@ uploads it applies (without `times`: to all of them):
 
     {"chatbot_id": "bot-42", "fault": "status", "status": 500, "times": 2}
 
-Each fault is a class below; those that derive from `ResponseRule` also take the options
-of the response. `upload` and `responses` carry them out.
+`upload` and `responses` carry them out.
 """
 
 from __future__ import annotations
@@ -152,7 +151,7 @@ class _Rules(BaseModel):
     rules: list[Annotated[Rule, Field(discriminator="fault")]]
 
 
-class InvalidRules(ValueError):  # noqa: N818 - says what is wrong, as the project's errors do
+class InvalidRules(ValueError):  # noqa: N818 - says what is wrong
     """Rules that are not valid; `args` has a sentence for each problem."""
 
     def __str__(self) -> str:
@@ -185,9 +184,6 @@ class RuleQueue:
 
     An upload uses the first rule for its chatbot, or else the first for "*"; in both
     cases one for its key comes before one for every key.
-
-    Raises:
-        InvalidRules: as `add` does.
     """
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:

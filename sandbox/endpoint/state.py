@@ -42,11 +42,6 @@ class EndpointState:
         limit: the rate limit, if there is one.
     """
 
-    rules: RuleQueue
-    keys: dict[str, bool]
-    log: RequestLog
-    limit: RateLimit | None
-
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
         self.reset()
