@@ -10,26 +10,22 @@ commit it.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from PIL import Image
 
 from facelift import UploadClient
+from sandbox.child import ChildProcess
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -43,18 +39,15 @@ CHROMIUM = (
 )
 
 
-@contextmanager
-def running(command: tuple[str, ...], log: Path, **environment: str) -> Iterator[None]:
-    """Run a process until the block ends."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=output, stderr=output
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+def start(stack: ExitStack, *command: str, **environment: str) -> None:
+    """Run one of our programs until the stack is closed."""
+    program = ChildProcess(
+        [sys.executable, "-m", *command],
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    stack.callback(program.stop, 10)
 
 
 def play(client: UploadClient, endpoint: EndpointProcess) -> str:
@@ -65,22 +58,22 @@ def play(client: UploadClient, endpoint: EndpointProcess) -> str:
     endpoint.add_rule("museum", "status", status=429, headers={"Retry-After": "600"})
     endpoint.add_rule("garage", "delay", seconds=60)
     for chatbot, image in (
-        ("florist", "good.png"),
-        ("hotel", "good.png"),
+        ("florist", "iris.png"),
+        ("hotel", "iris.png"),
         ("dentist", "portrait.jpg"),
-        ("closed-shop", "good.png"),
-        ("museum", "good.png"),
+        ("closed-shop", "iris.png"),
+        ("museum", "iris.png"),
         ("library", "no-such-file.png"),
-        ("bookshop", "good.png"),
+        ("bookshop", "iris.png"),
     ):
         account = "acme" if chatbot == "museum" else "default"
         client.enqueue(chatbot, f"media:{image}", account=account)
         time.sleep(0.3)
-    cancelled = client.enqueue("museum", "media:other.png", account="acme")
+    cancelled = client.enqueue("museum", "media:peach.png", account="acme")
     time.sleep(0.3)
     client.cancel(cancelled.id)
-    client.enqueue("garage", "media:good.png")
-    return client.enqueue("bakery", "media:good.png").id
+    client.enqueue("garage", "media:iris.png")
+    return client.enqueue("bakery", "media:iris.png").id
 
 
 def wait_for_workers() -> None:
@@ -120,44 +113,34 @@ def photograph(name: str, path: str, size: str) -> None:
 def main() -> None:
     """Start everything, and take the screenshots."""
     IMAGES.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="facelift-screenshots-"))
-    try:
-        samples = {sample.name: sample.expected for sample in write_samples(folder)}
-        good = [name for name in samples if samples[name] == "delivered" and name.endswith(".png")]
-        shutil.copy(folder / good[0], folder / "good.png")
-        shutil.copy(folder / good[1], folder / "other.png")
-        with (
-            RedisServer(folder / "redis") as redis,
-            EndpointProcess(api_keys=["key"], options=("--latency", "150ms")) as endpoint,
-            running(
-                (sys.executable, "-m", "facelift.cli", "worker", "--processes=2"),
-                folder / "worker.log",
-                FACELIFT_REDIS_URL=redis.url,
-                FACELIFT_ENDPOINT_URL=endpoint.url,
-                FACELIFT_API_KEY="key",
-                FACELIFT_API_KEY_ACME="key",
-                FACELIFT_IMAGE_STORES=f"media=file://{folder}",
-                FACELIFT_BACKOFF_BASE="30s",
-            ),
-            running(
-                (
-                    *(sys.executable, "-m", "celery", "-A", "monitor.app", "flower"),
-                    *(f"--conf={ROOT}/deploy/flower/flowerconfig.py", "--address=127.0.0.1"),
-                    f"--port={PORT}",
-                ),
-                folder / "flower.log",
-                FACELIFT_REDIS_URL=redis.url,
-            ),
-            UploadClient(redis.url) as client,
-        ):
-            wait_for_workers()
-            waiting = play(client, endpoint)
-            time.sleep(3)
-            photograph("flower-tasks", "/tasks", "1560,820")
-            photograph("flower-task", f"/task/{waiting}", "1100,1000")
-            photograph("flower-workers", "/workers", "1300,530")
-    finally:
-        shutil.rmtree(folder)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facelift-screenshots-"))
+        write_samples(Path(folder))
+        redis = stack.enter_context(RedisServer(Path(folder, "redis")))
+        endpoint = stack.enter_context(EndpointProcess(options=("--latency", "150ms")))
+        client = stack.enter_context(UploadClient(redis.url))
+        start(
+            stack,
+            *("facelift.cli", "worker", "--processes=2"),
+            FACELIFT_REDIS_URL=redis.url,
+            FACELIFT_ENDPOINT_URL=endpoint.url,
+            FACELIFT_API_KEY=endpoint.api_key,
+            FACELIFT_API_KEY_ACME=endpoint.api_key,
+            FACELIFT_IMAGE_STORES=f"media=file://{folder}",
+            FACELIFT_BACKOFF_BASE="30s",
+        )
+        start(
+            stack,
+            *("celery", "-A", "monitor.app", "flower", "--address=127.0.0.1", f"--port={PORT}"),
+            f"--conf={ROOT}/deploy/flower/flowerconfig.py",
+            FACELIFT_REDIS_URL=redis.url,
+        )
+        wait_for_workers()
+        waiting = play(client, endpoint)
+        time.sleep(3)
+        photograph("flower-tasks", "/tasks", "1560,820")
+        photograph("flower-task", f"/task/{waiting}", "1100,1000")
+        photograph("flower-workers", "/workers", "1300,530")
 
 
 if __name__ == "__main__":

@@ -268,8 +268,8 @@ def test_without_a_redis_server_it_says_so_in_a_line(tmp_path: Path) -> None:
 
 IMAGES = {"old.png": b"old", "new.png": b"new"}
 PLAN = [
-    PlannedJob(Sample("old.png", "", OutcomeCode.DELIVERED), "bot", OutcomeCode.SUPERSEDED),
-    PlannedJob(Sample("new.png", "", OutcomeCode.DELIVERED), "bot", OutcomeCode.DELIVERED, (200,)),
+    PlannedJob(Sample("old.png", OutcomeCode.DELIVERED), "bot", OutcomeCode.SUPERSEDED),
+    PlannedJob(Sample("new.png", OutcomeCode.DELIVERED), "bot", OutcomeCode.DELIVERED, (200,)),
 ]
 AS_PLANNED: dict[str, Any] = {
     "outcomes": [OutcomeCode.SUPERSEDED, OutcomeCode.DELIVERED],
