@@ -1,8 +1,4 @@
-"""Finds a redis-server or valkey-server on this machine; `redis_server` runs it.
-
-FaceliftError
-└── RedisServerMissing    no usable server was found
-"""
+"""Finds a redis-server or valkey-server on this machine; `redis_server` runs it."""
 
 from __future__ import annotations
 
@@ -24,10 +20,6 @@ _NAMES = ("redis-server", "valkey-server")
 _OLDEST = (6, 2)  # the oldest that Celery's transport and the ledger's scripts are tested on
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 _VERSION_SECONDS = 10.0
-_WHAT_TO_INSTALL = (
-    "no redis-server 6.2 or newer found: install one (Debian, Ubuntu: apt-get install "
-    "redis-server; macOS: brew install redis) or name it in FACELIFT_REDIS_SERVER"
-)
 
 
 class RedisServerMissing(FaceliftError):  # noqa: N818 - says what is wrong, as JobNotFound does
@@ -42,7 +34,10 @@ def find_redis_server() -> Path:
     """
     found = find_installed_redis_server() or find_bundled_redis_server()
     if found is None:
-        raise RedisServerMissing(_WHAT_TO_INSTALL)
+        raise RedisServerMissing(
+            "no redis-server 6.2 or newer found: install one (Debian, Ubuntu: apt-get install "
+            "redis-server; macOS: brew install redis) or name it in FACELIFT_REDIS_SERVER"
+        )
     return found
 
 

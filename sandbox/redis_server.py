@@ -1,8 +1,4 @@
-"""An embedded Redis: starts a server on its own port, and removes it afterwards.
-
-FaceliftError
-└── RedisServerFailed     the server did not start; the message holds its log
-"""
+"""An embedded Redis: starts a server on its own port, and removes it afterwards."""
 
 from __future__ import annotations
 
@@ -31,7 +27,7 @@ _READY = "Ready to accept connections"
 
 
 class RedisServerFailed(FaceliftError):  # noqa: N818 - says what happened, as JobNotFound does
-    """The server did not start."""
+    """The server did not start; the message holds its log."""
 
 
 class RedisServer:

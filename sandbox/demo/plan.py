@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facelift import OutcomeCode
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 UNKNOWN_CHATBOT = "nobody"
 """The one chatbot that the sandbox endpoint does not know."""
 
-RULES: tuple[dict[str, Any], ...] = (
-    {"chatbot_id": "florist", "fault": "status", "status": 500, "times": 2},
-    {"chatbot_id": "museum", "fault": "status", "status": 429, "retry_after": 2, "times": 1},
-    {"chatbot_id": "library", "fault": "reset", "times": 1},
-    {"chatbot_id": "cinema", "fault": "delay", "seconds": 4, "times": 1},
+RULES = (
+    "florist 500 times=2",
+    "museum 429 retry_after=2 times=1",
+    "library reset times=1",
+    "cinema delay seconds=4 times=1",
 )
-"""The sandbox endpoint's rules; see `sandbox.endpoint.rules`."""
+"""The sandbox endpoint's rules, as its option `--fault` takes them."""
 
 
 @dataclass(frozen=True, slots=True)

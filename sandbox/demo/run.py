@@ -116,9 +116,8 @@ def _play(
     step("Starting a sandbox of Chatbase's endpoint")
     known = {each.chatbot_id for each in jobs} - {UNKNOWN_CHATBOT}
     options = ["--latency=400ms", *(f"--known-chatbot={each}" for each in sorted(known))]
+    options += [f"--fault={rule}" for rule in RULES]
     endpoint = stack.enter_context(EndpointProcess(options=options))
-    for rule in RULES:
-        endpoint.add_rule(**rule)
     step(f"Enqueueing {len(jobs)} jobs, and starting a worker")
     # In this order, so that which image is the newest does not depend on timing.
     ids = [client.enqueue(each.chatbot_id, f"media:{each.image.name}").id for each in jobs]

@@ -17,9 +17,9 @@ import click
 
 from facelift.cli.options import value
 from facelift.units import Rate, parse_duration
-from sandbox.endpoint.rules import InvalidRules, Rule, RuleQueue, parse_rules
+from sandbox.endpoint.rules import InvalidRules, Rule, parse_rules
 from sandbox.endpoint.server import serve
-from sandbox.endpoint.state import EndpointSettings
+from sandbox.endpoint.state import EndpointState
 
 if TYPE_CHECKING:
     from sandbox.endpoint.request_log import Arrival
@@ -130,7 +130,7 @@ def _read_rule(text: str) -> Rule:
 )
 @click.option(
     "--rules",
-    "first_rules",
+    "file_rules",
     type=value("file", _read_file),
     metavar="FILE",
     help='Add the rules of a JSON file, {"rules": [...]}; applied before --fault.',
@@ -170,15 +170,14 @@ def endpoint(
     host: str,
     port: int,
     rules: tuple[Rule, ...],
-    first_rules: list[Rule] | None,
+    file_rules: list[Rule] | None,
     quiet: bool,
     as_json: bool,
-    **others: Any,  # noqa: ANN401 - the fields of EndpointSettings, as click has read them
+    **others: Any,  # noqa: ANN401 - the fields of EndpointState, as click has read them
 ) -> None:
     """Run the server; see `_HELP`."""
-    settings = EndpointSettings(rules=[*(first_rules or []), *rules], **others)
     try:
-        RuleQueue(settings.rules)
+        state = EndpointState(first_rules=[*(file_rules or []), *rules], **others)
     except InvalidRules as error:
         raise click.UsageError(f"The rules of --rules and then --fault: {error}.") from error
 
@@ -196,7 +195,7 @@ def endpoint(
         else:
             problem = f"Cannot listen on {host}, port {port}: {error.strerror}."
         raise click.ClickException(problem) from error
-    serve(settings, listener, on_ready=on_ready, on_end=_log_line)
+    serve(state, listener, on_ready=on_ready, on_end=_log_line)
 
 
 def _log_line(arrival: Arrival) -> None:

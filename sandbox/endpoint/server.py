@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from sandbox.endpoint.request_log import ARRIVALS
 from sandbox.endpoint.rules import InvalidRules, parse_rules, problems_of
-from sandbox.endpoint.state import EndpointSettings, EndpointState, key_label
+from sandbox.endpoint.state import EndpointState, key_label
 from sandbox.endpoint.upload import Upload
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _Key = Annotated[str, Field(min_length=1)]
 
 
 def serve(
-    settings: EndpointSettings,
+    state: EndpointState,
     listener: socket.socket,
     *,
     on_ready: Callable[[str], None],
@@ -44,7 +44,6 @@ def serve(
     `on_ready` is called with the base URL before the first request, `on_end` with each
     request that has ended.
     """
-    state = EndpointState(settings)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         upload = Upload(request, state)

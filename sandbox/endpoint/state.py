@@ -1,4 +1,4 @@
-"""What the endpoint is and knows: its settings, and its state since the last reset."""
+"""The state of the endpoint, and its rate limit."""
 
 from __future__ import annotations
 
@@ -18,41 +18,39 @@ if TYPE_CHECKING:
     from sandbox.endpoint.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """What holds from start to end; a reset returns to these keys and rules."""
-
-    api_keys: Sequence[str]
-    rules: Sequence[Rule]
-    known_chatbots: Collection[str]  # empty: every chatbot exists
-    latency: float  # seconds before each response without a rule
-    rate: Rate | None  # of each key
-    log_size: int  # how many arrivals the log keeps
-
-
+@dataclass(eq=False)
 class EndpointState:
-    """The state between two resets.
+    """What the endpoint is, and what it knows since the last reset.
+
+    The fields hold from start to end; a reset returns the attributes to what they say.
 
     Attributes:
-        settings: what holds from start to end.
         rules: the rules that still apply.
         keys: the known API keys, and whether each is accepted. A rule's `key` is a
             position in this dictionary.
         log: the requests.
         limit: the rate limit, if there is one.
+
+    Raises:
+        InvalidRules: one of the first rules would never apply.
     """
 
-    def __init__(self, settings: EndpointSettings) -> None:
-        self.settings = settings
+    api_keys: Sequence[str]
+    first_rules: Sequence[Rule]
+    known_chatbots: Collection[str]  # empty: every chatbot exists
+    latency: float  # seconds before each response without a rule
+    rate: Rate | None  # of each key
+    log_size: int  # how many arrivals the log keeps
+
+    def __post_init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Return to the state of the start."""
-        settings = self.settings
-        self.rules = RuleQueue(settings.rules)
-        self.keys = dict.fromkeys(settings.api_keys, True)
-        self.log = RequestLog(settings.log_size)
-        self.limit = RateLimit(settings.rate, time.monotonic) if settings.rate else None
+        self.rules = RuleQueue(self.first_rules)
+        self.keys = dict.fromkeys(self.api_keys, True)
+        self.log = RequestLog(self.log_size)
+        self.limit = RateLimit(self.rate, time.monotonic) if self.rate else None
 
     def stats(self) -> dict[str, Any]:
         """Counts since the start or the last reset."""

@@ -121,7 +121,7 @@ class Upload:
     async def _judge(self) -> web.Response:
         """The response to an upload that meets no rule."""
         state, key = self._state, self._key
-        rate = state.settings.rate
+        rate = state.rate
         refusal, verdict = None, None
         if not state.keys.get(key):
             refusal = 401, "wrong API key" if key else "no API key"
@@ -154,7 +154,7 @@ class Upload:
         self.arrival.body_at = time.monotonic()
         if self.arrival.chatbot_id is None:
             return 400, "chatbotId is missing, blank or too long"
-        known_chatbots = self._state.settings.known_chatbots
+        known_chatbots = self._state.known_chatbots
         if known_chatbots and self.arrival.chatbot_id not in known_chatbots:
             return 404, "there is no such chatbot"
         return (400, self._image_problem) if self._image_problem else None
@@ -203,7 +203,7 @@ class Upload:
             self._log.store(self.arrival, self._image)
         match rule:
             case None:
-                await asyncio.sleep(self._state.settings.latency)
+                await asyncio.sleep(self._state.latency)
             case Delay(seconds=seconds):
                 await asyncio.sleep(seconds)
             case CloseAfterAccept():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from sandbox.endpoint.request_log import Arrival
 from sandbox.endpoint.rules import Rule
 from sandbox.endpoint.server import CONTROL_ROUTES
-from sandbox.endpoint.state import EndpointSettings, EndpointState
+from sandbox.endpoint.state import EndpointState
 from tests.documents import DOCS, write_files
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = (DOCS / "endpoint.md").read_text("utf-8")
 ROWS = [row for row in PAGE.splitlines() if row.startswith("| `")]
-STATE = EndpointState(EndpointSettings(["key"], [], (), 0, None, 10))
+STATE = EndpointState(["key"], [], (), 0, None, 10)
 
 
 def names_of(rows: list[str]) -> set[str]:
