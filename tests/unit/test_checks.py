@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.cli.checks.findings import Verdict
-from facelift.cli.checks.pool import check_pool
-from facelift.cli.checks.redis import check_redis
+from facelift.cli.checks.judge import check_pool, check_redis
 from facelift.status.server import ServerStatus, WrongType
 from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
 from tests.unit.test_top_frame import WORKER

@@ -4,8 +4,7 @@ plugin         the fixture `facelift_jobs`
 └── jobs       `FaceliftJobs`, what the fixture gives; also a context manager of its own
     ├── ledger      the real ledger on a fake Redis, with a clock that can be moved
     ├── workers     in place of workers: one attempt at a job, with a scripted outcome
-    ├── script      which outcome the next attempt has
-    ├── outcome     which outcomes can be scripted, and what they mean
+    ├── outcome     which outcomes can be scripted, and which attempt has which
     └── matching    which jobs match, and what an assertion says if none does
 
 It needs `fakeredis` and `pytest`, the extra `testing` of facelift-client.

@@ -14,7 +14,7 @@ from facelift.ledger.notifications import Notifications
 from facelift.operations.source import override_ledger
 from facelift.testing.ledger import MemoryLedger
 from facelift.testing.matching import Expected
-from facelift.testing.script import Script
+from facelift.testing.outcome import Script
 from facelift.testing.workers import ScriptedWorkers
 
 if TYPE_CHECKING:

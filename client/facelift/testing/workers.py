@@ -19,8 +19,7 @@ from facelift.retry import GiveUp, RetryPolicy, decide
 if TYPE_CHECKING:
     from facelift.record import JobRecord
     from facelift.testing.ledger import MemoryLedger
-    from facelift.testing.outcome import Outcome
-    from facelift.testing.script import Script
+    from facelift.testing.outcome import Outcome, Script
 
 _NAME = "facelift.testing"
 _LEASE = 15.0

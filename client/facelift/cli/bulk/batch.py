@@ -15,8 +15,7 @@ from rich.progress import (
     TextColumn,
 )
 
-from facelift.cli.draw.console import answer, console, fact, print_json, say, show, table
-from facelift.cli.draw.values import date
+from facelift.cli.draw.console import answer, console, date, fact, print_json, say, show, table
 from facelift.cli.exits import Exit, exit_of_batch
 from facelift.cli.options import json_option, timeout_option
 from facelift.client import UploadClient

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from facelift.cli.checks.findings import Verdict, fail, ok, skip, warn
-from facelift.cli.checks.pool import MINUTE, check_pool
-from facelift.cli.checks.redis import check_redis
-from facelift.cli.draw.console import Paragraph, print_json, say, show
-from facelift.cli.draw.values import counted
+from facelift.cli.checks.judge import MINUTE, check_pool, check_redis
+from facelift.cli.draw.console import Paragraph, counted, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.client import UploadClient

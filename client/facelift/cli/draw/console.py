@@ -1,7 +1,7 @@
-"""Prints for people and for programs: paragraphs, facts and tables drawn by rich, and JSON.
+"""Prints for people and for programs: times, facts and tables drawn by rich, and JSON.
 
 Text of a record may hold anything. `cell` replaces what a terminal would act on, and rich's markup
-is off, so such text is shown and never obeyed.
+is off, so such text is shown and never obeyed. Times are Unix seconds, shown in UTC.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +34,40 @@ def printable(text: str) -> str:
         letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
         for letter in text
     )
+
+
+def date(time: float) -> str:
+    """Day and time of day."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def clock(time: float) -> str:
+    """The time of day."""
+    return f"{datetime.fromtimestamp(time, UTC):%H:%M:%S}"
+
+
+def moment(time: float, today: float) -> str:
+    """The time of day, with the day if that is another than of `today`."""
+    return clock(time) if date(time)[:10] == date(today)[:10] else date(time)
+
+
+def iso(time: float) -> str:
+    """Day and time in ISO 8601, for a program."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def counted(count: int, what: str) -> str:
+    """The number with its noun: `1 job`, `2 jobs`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def span(seconds: float) -> str:
+    """A duration in two or three digits."""
+    seconds = max(seconds, 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - two digits then
 
 
 def cell(text: str, style: str = "") -> Text:

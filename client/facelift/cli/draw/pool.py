@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from facelift.cli.draw.console import Paragraph, cell, fact, table
-from facelift.cli.draw.values import counted, date, moment, span
+from facelift.cli.draw.console import Paragraph, cell, counted, date, fact, moment, span, table
 from facelift.status.pool import BreakerState, EventKind
 from facelift.units import show_duration
 

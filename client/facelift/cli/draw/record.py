@@ -13,16 +13,20 @@ from facelift.advice import OUTCOMES, WAITS
 from facelift.cli.draw.console import (
     Paragraph,
     cell,
+    clock,
     console,
+    date,
     fact,
+    iso,
+    moment,
     print_json,
     printable,
     say,
     show,
+    span,
     table,
     width_of,
 )
-from facelift.cli.draw.values import clock, date, iso, moment, span
 from facelift.codes import JobState, WaitReason
 
 if TYPE_CHECKING:

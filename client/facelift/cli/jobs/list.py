@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelift.cli.draw.console import print_json, say
+from facelift.cli.draw.console import counted, print_json, say
 from facelift.cli.draw.record import print_jobs
-from facelift.cli.draw.values import counted
 from facelift.cli.options import filters, json_option
 from facelift.client import UploadClient
 

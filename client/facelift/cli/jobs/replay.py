@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelift.cli.draw.console import print_json, say, warn
+from facelift.cli.draw.console import counted, print_json, say, warn
 from facelift.cli.draw.record import print_jobs, print_new
-from facelift.cli.draw.values import counted
 from facelift.cli.options import complete_job, filters, json_option, value
 from facelift.client import UploadClient
 from facelift.codes import JobState

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
-from facelift.cli.draw.console import cell, fact
+from facelift.cli.draw.console import cell, clock, counted, date, fact, span
 from facelift.cli.draw.pool import (
     NO_ACCOUNT,
     NO_EVENT,
@@ -18,7 +18,6 @@ from facelift.cli.draw.pool import (
     table_of_events,
     table_of_workers,
 )
-from facelift.cli.draw.values import clock, counted, date, span
 from facelift.cli.operations.figures import SPAN, sparkline
 
 if TYPE_CHECKING:
