@@ -84,10 +84,3 @@ def exit_of_batch(status: BatchStatus) -> Exit:
         return Exit.PENDING
     found = {_BY_STATE[state] for state in status.states}
     return next(code for code in (Exit.FAILED, Exit.SET_ASIDE, Exit.OK) if code in found)
-
-
-def exit_of_cancelling(record: JobRecord) -> Exit:
-    """The exit code of an attempt to cancel the job that stands as `record` since."""
-    if record.state is JobState.CANCELLED:
-        return Exit.OK
-    return Exit.ERROR if record.state.is_terminal else Exit.PENDING

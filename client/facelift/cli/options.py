@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,10 +49,12 @@ def read_moment_or_ago(text: str) -> float:
     Raises:
         ValueError: it is neither, in words that follow the text.
     """
-    ago = None if _is_number(text) else parse_duration(text)
-    if ago is not None:
+    try:
+        return read_moment(text, "a duration such as 2h, nor Unix seconds,")
+    except ValueError:
+        if (ago := parse_duration(text)) is None:
+            raise
         return time.time() - ago
-    return read_moment(text, "a duration such as 2h, nor Unix seconds,")
 
 
 def duration_within(shortest: float, longest: float) -> Callable[[str], float]:
@@ -75,21 +78,13 @@ def read_moment(text: str, others: str = "Unix seconds") -> float:
     Raises:
         ValueError: it is neither; `others` says what else would be.
     """
-    if _is_number(text):
+    with suppress(ValueError):
         return float(text)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"is neither {others} nor a time such as 2026-01-31T18:00:00Z") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _complete(names: Callable[[UploadClient], Iterable[str]]) -> Callable[..., list[str]]:

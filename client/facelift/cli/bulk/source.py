@@ -29,8 +29,6 @@ class Source:
 
     Attributes:
         path: None for standard input.
-        name: for a person.
-        batch: of its jobs.
         header: the line that names the columns, if there is one.
         size: bytes of a file, images of a folder; 0 if unknown.
         left_alone: files of a folder whose names are no image's.

@@ -59,7 +59,10 @@ def doctor(*, as_json: bool) -> None:
     else:
         counts = Counter(finding.verdict for finding in findings)
         show("", ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
-    sys.exit(_exit(findings))
+    failed = [finding.check for finding in findings if finding.verdict is Verdict.FAIL]
+    if "Redis" in failed:
+        sys.exit(Exit.NO_REDIS)
+    sys.exit(Exit.ERROR if failed else Exit.OK)
 
 
 @click.command()
@@ -148,13 +151,6 @@ def _of_others() -> Iterator[Finding]:
             "what it needs is not installed here",
             "run it on a worker host, or pip install ./client .",
         )
-
-
-def _exit(findings: list[Finding]) -> Exit:
-    failed = [finding.check for finding in findings if finding.verdict is Verdict.FAIL]
-    if "Redis" in failed:
-        return Exit.NO_REDIS
-    return Exit.ERROR if failed else Exit.OK
 
 
 def _show(finding: Finding) -> None:

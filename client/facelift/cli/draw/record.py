@@ -66,7 +66,9 @@ def print_jobs(records: Sequence[JobRecord]) -> None:
     """Print a table on a terminal; in a pipe a line a job, tabs between its fields."""
     if not sys.stdout.isatty():
         for record in records:
-            fields = (record.id, iso(record.created_at), *_plain(record))
+            why = record.outcome or record.wait_reason or ""
+            of_job = (record.id, iso(record.created_at), record.state, why)
+            fields = (*of_job, record.chatbot_id, record.account, record.image)
             click.echo("\t".join(map(printable, fields)))
     elif records:
         show(table_of_jobs(records, console().width, time.time()))
@@ -154,11 +156,6 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
     is_said = why in {None, "delivered", record.state}
     state = str(record.state) if is_said else f"{record.state} {why}"
     return record.id, at, state, record.chatbot_id, record.account
-
-
-def _plain(record: JobRecord) -> tuple[str, ...]:
-    why = record.outcome or record.wait_reason or ""
-    return str(record.state), str(why), record.chatbot_id, record.account, record.image
 
 
 def describe_history(record: JobRecord, now: float) -> Iterator[RenderableType]:

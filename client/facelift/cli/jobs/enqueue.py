@@ -9,7 +9,7 @@ import click
 
 from facelift.cli.draw.console import print_json, say
 from facelift.cli.draw.record import print_new
-from facelift.cli.exits import exit_of_cancelling
+from facelift.cli.exits import Exit
 from facelift.cli.jobs.show import wait_for
 from facelift.cli.options import (
     complete_account,
@@ -21,7 +21,7 @@ from facelift.cli.options import (
     value,
 )
 from facelift.client import UploadClient
-from facelift.codes import Cancellation
+from facelift.codes import Cancellation, JobState
 
 
 @click.command()
@@ -100,4 +100,6 @@ def cancel(job_id: str, *, as_json: bool) -> None:
         say(f"Too late: the job has ended before, as {record.state}.")
     else:
         say("Cancelled; its image will not be delivered.")
-    sys.exit(exit_of_cancelling(record))
+    if record.state is JobState.CANCELLED:
+        sys.exit(Exit.OK)
+    sys.exit(Exit.ERROR if record.state.is_terminal else Exit.PENDING)

@@ -96,30 +96,19 @@ def replay(
 
 @dataclass
 class Selection:
-    """The jobs to replay, oldest first, and how many are left out.
-
-    Attributes:
-        at: when they were chosen, in Unix seconds.
-        jobs: the jobs to replay.
-        replayed: how many are left out because they were replayed before.
-        outdated: how many are left out because a newer image is delivered or on its way.
-    """
+    """The jobs to replay, oldest first, chosen `at` (Unix seconds), and how many are left out."""
 
     at: float
     jobs: list[JobRecord] = field(default_factory=list)
-    replayed: int = 0
-    outdated: int = 0
+    replayed: int = 0  # before
+    outdated: int = 0  # as a newer image is delivered or on its way
 
     @property
     def summary(self) -> str:
         """The numbers, for a person."""
         left = [(self.replayed, "replayed before"), (self.outdated, "outdated")]
-        return "; ".join(
-            [
-                f"{counted(len(self.jobs), 'job')} to replay",
-                *(f"{count} left out: {why}" for count, why in left if count),
-            ]
-        )
+        parts = [f"{count} left out: {why}" for count, why in left if count]
+        return "; ".join([f"{counted(len(self.jobs), 'job')} to replay", *parts])
 
 
 def select(client: UploadClient, *, limit: int | None, **asked: Any) -> Selection:  # noqa: ANN401 - handed on as they are
