@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Group
 from rich.live import Live
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from facelift import JobState, WaitReason
+from facelift.cli.draw.console import Paragraph, table
+from facelift.cli.draw.record import STATE_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
     from facelift import JobRecord
 
-_STYLES = {
-    JobState.RUNNING: "cyan",
-    JobState.WAITING: "yellow",
-    JobState.SUCCEEDED: "green",
-    JobState.FAILED: "red",
-    JobState.SUPERSEDED: "blue",
-    JobState.CANCELLED: "blue",
-    JobState.EXPIRED: "red",
-}
 _STATE_WIDTH = max(map(len, JobState))
 _WHY = {
     JobState.QUEUED: "on its way to the worker",
@@ -97,16 +88,14 @@ class Progress:
         ended = sum(each.state.is_terminal for each in records)
         count = f"{ended} of {len(records)} jobs have ended, " if records else ""
         self._spinner.update(text=Text(f"{self._step}: {count}{time.time() - self._start:.0f} s"))
-        if not records:
-            return self._spinner
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for name in ("Image", "Chatbot", "State", "Attempts", "Why"):
-            table.add_column(name, no_wrap=True, justify="right" if name == "Attempts" else "left")
+        rows = []
         for each in records:
             image, chatbot, state = _columns(each)
-            cells = (image, chatbot, Text(state, _STYLES.get(each.state, "")))
-            table.add_row(*cells, str(len(each.attempts) or ""), _why(each))
-        return Group(self._spinner, "", table)
+            drawn = Text(state, STATE_STYLES.get(each.state, ""))
+            rows.append((image, chatbot, drawn, str(len(each.attempts) or ""), _why(each)))
+        head = ("Image", "Chatbot", "State", "Attempts", "Why")
+        jobs = table(head, rows, right=["Attempts"], one_line=True)
+        return Group(self._spinner, "", jobs) if records else self._spinner
 
 
 def print_outcomes(console: Console, records: Sequence[JobRecord]) -> None:
@@ -117,9 +106,9 @@ def print_outcomes(console: Console, records: Sequence[JobRecord]) -> None:
     heading, *lines = _padded([("Image", "Chatbot", "Outcome", "Attempts"), *rows])
     console.print(Text("  ".join(heading), "bold"), Rule(style="dim"))
     for record, (image, chatbot, outcome, attempts) in zip(records, lines, strict=True):
-        style = _STYLES.get(record.state, "")
+        style = STATE_STYLES.get(record.state, "")
         console.print(Text.assemble(f"{image}  {chatbot}  ", (outcome, style), f"  {attempts}"))
-        console.print(Padding(Text(record.message, "dim"), (0, 0, 0, 4), expand=False))
+        console.print(Paragraph("    ", Text(record.message, "dim")))
     console.print(Rule(style="dim"))
 
 

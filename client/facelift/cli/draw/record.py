@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _DAY = 86_400
 _ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}
 _REPLAYABLE = {JobState.FAILED, JobState.EXPIRED}
-_STYLES = {
+STATE_STYLES = {
     JobState.RUNNING: "cyan",
     JobState.WAITING: "yellow",
     JobState.SUCCEEDED: "green",
@@ -80,7 +80,7 @@ def table_of_jobs(records: Sequence[JobRecord], width: int, now: float) -> Rende
     rows: list[tuple[str | Text, ...]] = []
     for record in records:
         job, at, state, *whose = _row(record, now)
-        drawn = cell(state, _STYLES.get(record.state, ""))
+        drawn = cell(state, STATE_STYLES.get(record.state, ""))
         if is_narrow:
             below = cell("  ".join(whose), "dim")
             rows.append((Text.assemble(cell(job), "\n  ", below), at, drawn))
@@ -92,7 +92,7 @@ def table_of_jobs(records: Sequence[JobRecord], width: int, now: float) -> Rende
 def describe_change(record: JobRecord) -> Paragraph:
     """The state that a job has at present, or since it ended."""
     text = Text.assemble(
-        (_state(record), _STYLES.get(record.state, "")),
+        (_state(record), STATE_STYLES.get(record.state, "")),
         cell(f": {record.message}" if record.message else ""),
     )
     return Paragraph(f"{clock(record.finished_at or time.time())}  ", text)
@@ -109,7 +109,7 @@ def advice(record: JobRecord) -> str:
 def describe(record: JobRecord) -> Iterator[Paragraph]:
     """A job's state, advice and fields."""
     yield fact("Job", record.id)
-    yield fact("State", cell(_state(record), _STYLES.get(record.state, "")))
+    yield fact("State", cell(_state(record), STATE_STYLES.get(record.state, "")))
     yield fact("", record.message)
     if to_do := advice(record).replace("`", ""):
         yield fact("Advice", to_do)
