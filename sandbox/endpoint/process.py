@@ -96,20 +96,13 @@ class EndpointProcess:
             if process.popen.stdout:
                 process.popen.stdout.close()
 
-    def add_rule(
-        self,
-        chatbot_id: str,
-        fault: str,
-        *,
-        times: int | None = None,
-        **options: Any,  # noqa: ANN401 - they differ by fault; see `rules`
-    ) -> None:
-        """Queue a rule with the fields of `rules.BaseRule` and of the fault's class.
+    def add_rule(self, chatbot_id: str, fault: str, **options: Any) -> None:  # noqa: ANN401 - see `rules`
+        """Queue a rule, with `times` and the options of its fault.
 
         Raises:
             ValueError: there is no such fault or option, or a value is not valid.
         """
-        rule = {"chatbot_id": chatbot_id, "fault": fault, "times": times, **options}
+        rule = {"chatbot_id": chatbot_id, "fault": fault, **options}
         self._call("POST", "rules", {"rules": [rule]})
 
     def clear_rules(self, chatbot_id: str | None = None) -> None:

@@ -53,7 +53,10 @@ def documented(status: int, *, envelope: str = "v1") -> web.Response:
     else:
         body = {"message": _MESSAGES.get(status, phrase.capitalize())}
     response = web.Response(
-        status=status, reason=phrase, body=_json(body), content_type="application/json"
+        status=status,
+        reason=phrase,
+        body=json.dumps(body).encode(),
+        content_type="application/json",
     )
     if 300 <= status < 400:  # noqa: PLR2004 - the definition of 3xx
         response.headers["Location"] = UPLOAD_PATH
@@ -68,7 +71,8 @@ def apply_rule(rule: ResponseRule, usual: web.Response, wall: float) -> web.Resp
         for name in usual.headers.keys() - response.headers.keys():
             response.headers[name] = usual.headers[name]
     if rule.body is not None:
-        response.body = rule.body.encode() if isinstance(rule.body, str) else _json(rule.body)
+        text = rule.body if isinstance(rule.body, str) else json.dumps(rule.body)
+        response.body = text.encode()
     if response.status in _WITHOUT_BODY:
         response.body = b""
     if rule.content_type:
@@ -146,10 +150,6 @@ async def close(request: web.Request, *, reset: bool = False) -> NoReturn:
             transport.close()
     await asyncio.Event().wait()
     raise AssertionError("a request outlived its connection")
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _encode(response: web.Response) -> tuple[bytes, bytes]:

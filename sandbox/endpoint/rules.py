@@ -28,14 +28,7 @@ _HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
 class BaseRule(BaseModel):
-    """What every rule has.
-
-    Attributes:
-        chatbot_id: whose uploads it applies to; "*" for every chatbot's.
-        key: only to uploads with this API key, by its number from 0 in the order in which
-            the endpoint was given its keys; None for every key.
-        times: to how many uploads it applies; None for all.
-    """
+    """What every rule has; docs/endpoint.md says what each field means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,10 +38,7 @@ class BaseRule(BaseModel):
 
 
 class ResponseRule(BaseRule):
-    """A rule that ends in a response: the usual one, changed by these options.
-
-    docs/endpoint.md says what each option does.
-    """
+    """A rule that ends in a response: the usual one, changed by these options."""
 
     status: _Status | None = None
     envelope: Literal["v1", "v2"] = "v1"
