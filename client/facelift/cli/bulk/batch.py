@@ -55,18 +55,13 @@ def list_batches(*, limit: int, as_json: bool) -> None:
     """
     with UploadClient.from_env() as client:
         found = client.batches(limit)
-    if as_json:
-        print_json([status.as_dict() for status in found])
-        return
-    if not found:
-        say("There are no batches.")
-        return
     rows = [
         (date(each.created_at), str(each.total), str(_ended(each)), str(_failed(each)), each.id)
         for each in found
     ]
     head = ("STARTED", "JOBS", "ENDED", "FAILED", "NAME")
-    show(table(head, rows, right=("JOBS", "ENDED", "FAILED"), whole=True))
+    drawn = table(head, rows, right=head[1:4], whole=True) if found else "There are no batches."
+    answer([status.as_dict() for status in found], drawn, as_json=as_json)
 
 
 @batch.command("show")

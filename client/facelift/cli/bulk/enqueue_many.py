@@ -13,19 +13,20 @@ import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from facelift.cli.bulk.lines import Defaults
-from facelift.cli.bulk.source import Source
+from facelift.cli.bulk.source import batch_of, open_file, open_folder
 from facelift.cli.draw.console import answer, cell, console, fact, say
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
 from facelift.errors import LedgerRefused, LedgerUnavailable
-from facelift.job import check_account
+from facelift.job import check_account, check_batch
 from facelift.operations.enqueue import EnqueueInterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from facelift.cli.bulk.lines import Line
+    from facelift.cli.bulk.source import Source
     from facelift.cli.draw.console import Paragraph
     from facelift.operations.enqueue import Enqueued
 
@@ -37,7 +38,8 @@ class _Run:
     """Enqueues lines, and reports bad ones.
 
     Args:
-        source: where the lines are from.
+        name: of the file or folder, for a person.
+        source: its lines.
         rejects: the file of bad lines; None for none.
         client: None to check only.
 
@@ -46,15 +48,16 @@ class _Run:
     """
 
     def __init__(
-        self, source: Source, rejects: IO[bytes] | None, client: UploadClient | None
+        self, name: str, source: Source, rejects: IO[bytes] | None, client: UploadClient | None
     ) -> None:
         self.tally = {"enqueued": 0, "known": 0, "bad": 0}
+        self._name = name
         self._source = source
         self._rejects = rejects
         self._client = client
         self._console = console(err=True)
 
-    def take_all(self, lines: Iterable[Line]) -> None:
+    def take_all(self) -> None:
         """Take every line; draw a progress bar on a terminal if the source's size is known.
 
         Raises:
@@ -71,7 +74,7 @@ class _Run:
         )
         task = bar.add_task("", total=self._source.size)
         with bar:
-            lines = iter(lines)
+            lines = iter(self._source.lines)
             while some := list(islice(lines, _AT_ONCE)):
                 self._take(some)
                 bar.advance(task, sum(line.size for line in some))
@@ -108,7 +111,7 @@ class _Run:
             if self.tally["bad"] == 1:
                 self._rejects.write(self._source.header)
             self._rejects.write(line.raw.rstrip(b"\r\n") + b"\n")
-        message = f"{self._source.name}: {line.place}: {problem}"
+        message = f"{self._name}: {line.place}: {problem}"
         if not self._console.is_terminal:
             say(message, err=True)
         elif self.tally["bad"] <= _SHOWN:
@@ -168,29 +171,38 @@ def enqueue_many(
       facelift enqueue-many images/ --store media --prefix bots/
       export-logos | facelift enqueue-many - --batch logos-2026
     """  # noqa: D301 - click wants the escape, not the backslash
+    path = None if source == "-" else Path(source)
+    folder = path if path and path.is_dir() else None
+    name = source if path else "standard input"
     check_account(account)
-    read = Source(source, batch)
-    rejects = _where_rejects_go(read, rejects)
-    if read.is_folder and store is None:
+    defaults = Defaults(
+        batch_of(path) if batch is None else check_batch(batch), account=account, fit=fit
+    )
+    if path and not folder:
+        rejects = _where_rejects_go(path, rejects)
+    if folder and store is None:
         raise click.UsageError("a folder needs --store: the workers' name of where its files are")
-    if store is not None and not read.is_folder:
+    if store is not None and not folder:
         raise click.UsageError("--store is for a folder; a file names the store of each image")
     began = time.monotonic()
     with ExitStack() as stack:
-        lines = read.lines(stack, store, prefix, Defaults(read.batch, account, fit))
+        if folder and store is not None:
+            read = open_folder(folder, store, prefix, defaults)
+        else:
+            read = open_file(path, stack, defaults)
         client = aside = None
         if not dry_run:
             client = stack.enter_context(UploadClient.from_env())
             if rejects is not None:  # made with the first bad line
                 aside = stack.enter_context(click.open_file(str(rejects), "wb", lazy=True))
-        run = _Run(read, aside, client)
+        run = _Run(name, read, aside, client)
         problem: BaseException | None = None
         try:
-            run.take_all(lines)
+            run.take_all()
         except (KeyboardInterrupt, LedgerUnavailable, LedgerRefused) as error:
             problem = error
     result = {
-        "batch": read.batch,
+        "batch": defaults.batch,
         **run.tally,
         "left_alone": read.left_alone,
         "rejects": str(rejects) if aside is not None and run.tally["bad"] else None,
@@ -200,18 +212,16 @@ def enqueue_many(
     }
     answer(result, *_summary(result), as_json=as_json)
     if problem is not None:
-        under = f" with --batch {read.batch}" if source == "-" and batch is None else ""
+        under = f" with --batch {defaults.batch}" if source == "-" and batch is None else ""
         say(f"Not finished. Repeat it{under}: no job is enqueued twice.", err=True)
         raise problem
     sys.exit(Exit.USAGE if run.tally["bad"] else Exit.OK)
 
 
-def _where_rejects_go(source: Source, asked: Path | None) -> Path | None:
-    if source.path is None or source.is_folder:
-        return asked
+def _where_rejects_go(path: Path, asked: Path | None) -> Path:
     if asked is None:
-        return source.path.with_name(f"{source.path.name}.rejects")
-    if asked.resolve() == source.path.resolve():
+        return path.with_name(f"{path.name}.rejects")
+    if asked.resolve() == path.resolve():
         raise click.UsageError("--rejects must be another file than the one that is read")
     return asked
 

@@ -6,75 +6,57 @@ import hashlib
 import re
 import secrets
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
-from facelift.job import check_batch
+from facelift.cli.bulk.lines import JobFile, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import ExitStack
+    from pathlib import Path
+
+    from facelift.cli.bulk.lines import Defaults, Line
 
 _SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A file, standard input or a folder.
-
-    Args:
-        given: its path, or `-`.
-        batch: of its jobs; None to derive it from the path, and a file's size and time, so that
-            the same file gives the same batch again.
+    """The lines of a file, or of a folder.
 
     Attributes:
-        path: None for standard input.
-        header: the line that names the columns, if there is one.
+        header: the line that names the columns; empty if there is none.
         size: bytes of a file, images of a folder; 0 if unknown.
         left_alone: files of a folder whose names are no image's.
     """
 
-    def __init__(self, given: str, batch: str | None) -> None:
-        self.path = None if given == "-" else Path(given)
-        self.name = "standard input" if self.path is None else given
-        self.batch = _batch_of(self.path) if batch is None else check_batch(batch)
-        self.header = b""
-        self.size = 0
-        self.left_alone = 0
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder."""
-        return self.path is not None and self.path.is_dir()
-
-    def lines(
-        self, files: ExitStack, store: str | None, prefix: str, defaults: Defaults
-    ) -> Iterable[Line]:
-        """Read it.
-
-        Args:
-            files: closes what is opened.
-            store: for a folder; see `read_folder`.
-            prefix: the same.
-            defaults: for all of its jobs.
-        """
-        if self.path is not None and store is not None:
-            visible = (each for each in self.path.iterdir() if not each.name.startswith("."))
-            names = sorted(each.name for each in visible if each.is_file())
-            images = [name for name in names if name.lower().endswith(_SUFFIXES)]
-            self.left_alone = len(names) - len(images)
-            self.size = len(images)
-            return read_folder(images, self.path, store, prefix, defaults)
-        stream: BinaryIO = sys.stdin.buffer
-        if self.path is not None:
-            stream = files.enter_context(self.path.open("rb"))
-            self.size = self.path.stat().st_size
-        file = JobFile(stream, defaults)
-        self.header = file.header
-        return file
+    lines: Iterable[Line]
+    header: bytes = b""
+    size: int = 0
+    left_alone: int = 0
 
 
-def _batch_of(path: Path | None) -> str:
+def open_file(path: Path | None, files: ExitStack, defaults: Defaults) -> Source:
+    """Read a file, which `files` closes; standard input if it is None."""
+    if path is None:
+        file = JobFile(sys.stdin.buffer, defaults)
+        return Source(file, file.header)
+    file = JobFile(files.enter_context(path.open("rb")), defaults)
+    return Source(file, file.header, path.stat().st_size)
+
+
+def open_folder(path: Path, store: str, prefix: str, defaults: Defaults) -> Source:
+    """Read a folder; see `read_folder`."""
+    visible = (each for each in path.iterdir() if not each.name.startswith("."))
+    names = sorted(each.name for each in visible if each.is_file())
+    images = [name for name in names if name.lower().endswith(_SUFFIXES)]
+    lines = read_folder(images, path, store, prefix, defaults)
+    return Source(lines, size=len(images), left_alone=len(names) - len(images))
+
+
+def batch_of(path: Path | None) -> str:
+    """A batch's name by path, and a file's size and time: the same file gives the same again."""
     if path is None:
         return f"stdin-{secrets.token_hex(4)}"
     path = path.resolve()

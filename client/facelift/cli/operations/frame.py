@@ -57,7 +57,19 @@ class Frame:
         pool = self.pool
         if pool is None:
             return
-        sections = _sections(pool)
+        now = pool.at
+        # Problems first, then who has most to do.
+        accounts = sorted(
+            pool.accounts, key=lambda each: (not each.pause, -each.waiting, -each.used, each.name)
+        )
+        workers = sorted(
+            pool.workers, key=lambda each: (not each.trouble(now), -each.busy, each.name)
+        )
+        sections: tuple[tuple[Sequence[Any], Callable[..., Table], str], ...] = (
+            (accounts, table_of_accounts, NO_ACCOUNT),
+            (workers, table_of_workers, NO_WORKER),
+            (pool.events, table_of_events, NO_EVENT),
+        )
         shown = [len(items) for items, _, _ in sections]
         if options.height is not None:
             used = len(console.render_lines(head, options.update(height=None)))
@@ -69,7 +81,7 @@ class Frame:
             if not items:
                 yield if_empty
             else:
-                yield draw(items[: rows - is_cut], pool.at, one_line=True)
+                yield draw(items[: rows - is_cut], now, one_line=True)
             if is_cut:
                 yield Text(f"and {len(items) - rows + 1} more", "dim")
 
@@ -107,21 +119,6 @@ class Frame:
         else:
             slow = f"95 % within {span(summary.slow)}"
             yield line("Latency", span(summary.median), latencies, slow)
-
-
-def _sections(pool: PoolStatus) -> tuple[tuple[Sequence[Any], Callable[..., Table], str], ...]:
-    """Accounts, workers and events, problems first; what draws them; what to say without any."""
-    accounts = sorted(
-        pool.accounts, key=lambda each: (each.pause is None, -each.waiting, -each.used, each.name)
-    )
-    workers = sorted(
-        pool.workers, key=lambda each: (each.trouble(pool.at) is None, -each.busy, each.name)
-    )
-    return (
-        (accounts, table_of_accounts, NO_ACCOUNT),
-        (workers, table_of_workers, NO_WORKER),
-        (pool.events, table_of_events, NO_EVENT),
-    )
 
 
 def _share_out(wanted: Sequence[int], room: int) -> list[int]:
