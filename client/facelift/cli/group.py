@@ -9,13 +9,13 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from facelift.cli.exits import Exit, exit_for
-from facelift.errors import FaceliftError, InvalidSettings
+from facelift.errors import FaceliftError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ class CommandGroup(click.Group):
         added = _added().get(cmd_name)
         if added is None:
             if module and not ctx.resilient_parsing:  # as when a shell completes words
-                raise _NotInstalled(cmd_name, module)
+                _say_what_to_install(cmd_name, module)
             return None
         try:
             command = added.load()
@@ -109,40 +109,25 @@ class CommandGroup(click.Group):
         """Run a command; report each expected error in one sentence."""
         try:
             return super().invoke(ctx)
-        except InvalidSettings as error:
-            problems, code = error.problems, exit_for(error)
         except FaceliftError as error:
-            problems, code = [str(error)], exit_for(error)
+            for problem in str(error).splitlines():
+                click.echo(f"facelift: {problem}", err=True)
+            return ctx.exit(exit_for(error))
         except ModuleNotFoundError as error:  # some commands import what is heavy when they run
             _explain(_added().get(ctx.invoked_subcommand or ""), error)
             raise
-        for problem in problems:
-            click.echo(f"facelift: {problem}", err=True)
-        return ctx.exit(code)
 
 
-class _NotInstalled(click.ClickException):
-    """A command whose distribution, or what it needs, is not installed."""
-
-    exit_code = Exit.USAGE
-
-    def __init__(self, command: str, distribution: str) -> None:
-        super().__init__(f"{command} needs what `{_INSTALL[distribution]}` adds")
-
-    def show(self, file: Any = None) -> None:  # noqa: ANN401 - click's signature
-        """Print the message as other errors are."""
-        click.echo(f"facelift: {self.message}", file, err=True)
+def _say_what_to_install(command: str, distribution: str) -> NoReturn:
+    click.echo(f"facelift: {command} needs what `{_INSTALL[distribution]}` adds", err=True)
+    raise click.exceptions.Exit(Exit.USAGE)
 
 
 def _explain(command: EntryPoint | None, error: ModuleNotFoundError) -> None:
-    """Say what to install if a command lacks a library; not if it lacks a module of ours.
-
-    Raises:
-        _NotInstalled: with the line that installs it.
-    """
+    """Say what to install if a command lacks a library; not if it lacks a module of ours."""
     distribution = command.module.partition(".")[0] if command else ""
     if command and distribution in _INSTALL and (error.name or "").partition(".")[0] not in _OURS:
-        raise _NotInstalled(command.name, distribution) from error
+        _say_what_to_install(command.name, distribution)
 
 
 def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
