@@ -110,12 +110,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The outcomes of some jobs.
+    """The outcomes of some jobs, as `FaceliftJobs.script` takes them.
 
     Attributes:
-        outcomes: of a job's first attempt, its second, and so on; the last is for all others.
-        chatbot_id: whose jobs; None for every chatbot's.
-        image: of which image; None for any.
         attempts: how many each job has had by this rule.
     """
 

@@ -62,12 +62,8 @@ def pause(
     account = _target(account, everything=everything)
     with UploadClient.from_env() as client:
         before = client.pool()
-        is_new = client.pause(
-            account,
-            by=by,
-            reason=reason,
-            until=None if duration is None else before.at + duration,
-        )
+        until = None if duration is None else before.at + duration
+        is_new = client.pause(account, by=by, reason=reason, until=until)
         after = client.pool()
     answer(
         _as_dict(after, account, paused_before=not is_new),

@@ -75,6 +75,10 @@ class _Watcher(threading.Thread):
     Args:
         client: reads it.
         every: seconds between two reads.
+
+    Attributes:
+        frame: what was read last.
+        is_over: ends the thread after its present read.
     """
 
     def __init__(self, client: UploadClient, every: float) -> None:
@@ -84,21 +88,17 @@ class _Watcher(threading.Thread):
         self._figures = Figures()
         self.frame = Frame(None, self._figures)
         self._after: str | None = None
-        self._over = threading.Event()
+        self.is_over = threading.Event()
 
     def run(self) -> None:
-        """Read until `stop` is called."""
+        """Read until it is over."""
         while True:
             try:
                 self.frame = self.read()
             except FaceliftError as error:
                 self.frame = Frame(self.frame.pool, self._figures, str(error))
-            if self._over.wait(self.every):
+            if self.is_over.wait(self.every):
                 return
-
-    def stop(self) -> None:
-        """End the thread after its present read."""
-        self._over.set()
 
     def read(self) -> Frame:
         """Read the pool and what ended since the last read.
@@ -132,7 +132,7 @@ def _run(watcher: _Watcher) -> None:
         except KeyboardInterrupt:
             pass
         finally:
-            watcher.stop()
+            watcher.is_over.set()
 
 
 @contextmanager
