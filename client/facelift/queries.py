@@ -1,17 +1,12 @@
 """Questions about many jobs, and the answers: a filter, a page of records, an outcome."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from facelift.codes import JobState, OutcomeCode
 from facelift.job import account_key
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,6 @@ Other distributions add commands by the entry-point group `facelift.commands` an
 `facelift doctor` by `facelift.checks`.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.util import find_spec
 from io import TextIOWrapper

@@ -1,13 +1,13 @@
 """The exit codes of `facelift`. Stable: scripts may rely on them."""
 
-from __future__ import annotations
-
 from enum import IntEnum
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from facelift.batch import BatchStatus
 from facelift.codes import JobState
 from facelift.errors import (
     BatchNotFound,
+    FaceliftError,
     InvalidJob,
     InvalidSettings,
     JobNotFound,
@@ -17,11 +17,7 @@ from facelift.errors import (
 from facelift.operations.batches import BatchTimeout
 from facelift.operations.enqueue import EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
-
-if TYPE_CHECKING:
-    from facelift.batch import BatchStatus
-    from facelift.errors import FaceliftError
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 
 class Exit(IntEnum):

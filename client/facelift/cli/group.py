@@ -4,21 +4,17 @@ The table below names every command with its short help, so that `--help` import
 A test compares each short help with that of the command itself.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from facelift.cli.exits import Exit, exit_for
 from facelift.errors import FaceliftError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _OURS = {"facelift", "tasks", "worker", "sandbox"}
 _INSTALL = {

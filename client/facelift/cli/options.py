@@ -1,12 +1,11 @@
 """Options and arguments that several commands share: how they are read and completed."""
 
-from __future__ import annotations
-
 import math
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -15,9 +14,6 @@ from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit
 from facelift.units import parse_duration, show_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., object]")

@@ -1,17 +1,13 @@
 """The state of the pool: circuit breaker, pauses, accounts, workers and the latest events."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from facelift.codes import JobState, OpenEnum, OutcomeCode, WaitReason
 from facelift.job import account_key
 from facelift.status.worker import WorkerStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class BreakerState(StrEnum):

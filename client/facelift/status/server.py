@@ -1,12 +1,8 @@
 """How the Redis of the ledger is set up: what `facelift doctor` judges."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Self
 
 
 class WrongType(NamedTuple):

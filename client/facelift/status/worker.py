@@ -1,12 +1,8 @@
 """The state of one worker process, and whether it consumes jobs."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Self
 
 HEARTBEAT_INTERVAL = 5.0
 """Seconds between two heartbeats of a worker."""

@@ -1,27 +1,21 @@
 """`FaceliftJobs`: what was enqueued, and how the jobs end."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from facelift.client import UploadClient
 from facelift.codes import WaitReason
 from facelift.ledger.notifications import Notifications
 from facelift.operations.source import override_ledger
+from facelift.record import JobRecord
 from facelift.testing.ledger import MemoryLedger
 from facelift.testing.matching import Expected
-from facelift.testing.outcome import Script
+from facelift.testing.outcome import OutcomeLike, Script
 from facelift.testing.workers import ScriptedWorkers
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-    from facelift.record import JobRecord
-    from facelift.testing.outcome import OutcomeLike
 
 # What passes by itself, unlike an operator's pause or a time that was asked for.
 _PASSING = {

@@ -1,20 +1,16 @@
 """The real ledger on a fake Redis in memory, with a clock that can be moved forward."""
 
-from __future__ import annotations
-
 import json
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeredis import FakeRedis, FakeServer
 
 from facelift.errors import JobNotFound
+from facelift.ledger.notifications import Notifications
 from facelift.ledger.store import JobStore
-
-if TYPE_CHECKING:
-    from facelift.ledger.notifications import Notifications
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 _AT_ONCE = 1_000
 

@@ -1,16 +1,12 @@
 """Which jobs match what a test expects, and what an assertion says if none does."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facelift.job import UploadJob, check_time
 from facelift.record import JobRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _SHOWN = 20
 _DEFAULTS = {field.name: field.default for field in fields(UploadJob)}

@@ -1,18 +1,13 @@
 """The outcomes that a test scripts, by code or by HTTP status, and which attempts have them."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from facelift.codes import OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 OutcomeLike: TypeAlias = "Outcome | OutcomeCode | str | int"
 """An outcome; or its code, such as `"image_not_square"`; or an HTTP status, such as 503."""
@@ -73,7 +68,7 @@ class Outcome:
             raise ValueError("retry_after goes with rate_limited only")
 
     @classmethod
-    def of(cls, like: OutcomeLike) -> Outcome:
+    def of(cls, like: OutcomeLike) -> "Outcome":
         """Make an outcome of a code or an HTTP status.
 
         Raises:

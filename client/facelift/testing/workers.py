@@ -4,22 +4,17 @@ Lease, permit and outcome are recorded by the real ledger's scripts, and the ret
 decides what follows a failure, as it does in a worker.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota
+from facelift.record import JobRecord
 from facelift.retry import GiveUp, RetryPolicy, decide
-
-if TYPE_CHECKING:
-    from facelift.record import JobRecord
-    from facelift.testing.ledger import MemoryLedger
-    from facelift.testing.outcome import Outcome, Script
+from facelift.testing.ledger import MemoryLedger
+from facelift.testing.outcome import Outcome, Script
 
 _NAME = "facelift.testing"
 _LEASE = 15.0

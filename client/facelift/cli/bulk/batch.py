@@ -1,10 +1,8 @@
 """`facelift batch`: list batches, follow one, cancel the rest of one."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 import click
 from rich.progress import (
@@ -15,18 +13,22 @@ from rich.progress import (
     TextColumn,
 )
 
-from facelift.cli.draw.console import answer, console, date, fact, print_json, say, show, table
+from facelift.batch import BatchStatus
+from facelift.cli.draw.console import (
+    Paragraph,
+    answer,
+    console,
+    date,
+    fact,
+    print_json,
+    say,
+    show,
+    table,
+)
 from facelift.cli.exits import Exit, exit_of_batch
 from facelift.cli.options import json_option, timeout_option
 from facelift.client import UploadClient
-from facelift.codes import JobState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from facelift.batch import BatchStatus
-    from facelift.cli.draw.console import Paragraph
-    from facelift.codes import OutcomeCode
+from facelift.codes import JobState, OutcomeCode
 
 _name = click.argument("batch_id", metavar="NAME")
 

@@ -1,34 +1,25 @@
 """`facelift enqueue-many`: enqueue the jobs of a file or folder."""
 
-from __future__ import annotations
-
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from facelift.cli.bulk.lines import Defaults
-from facelift.cli.bulk.source import batch_of, open_file, open_folder
-from facelift.cli.draw.console import answer, cell, console, fact, say
+from facelift.cli.bulk.lines import Defaults, Line
+from facelift.cli.bulk.source import Source, batch_of, open_file, open_folder
+from facelift.cli.draw.console import Paragraph, answer, cell, console, fact, say
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_option, json_option
 from facelift.client import UploadClient
 from facelift.errors import LedgerRefused, LedgerUnavailable
 from facelift.job import check_account, check_batch
-from facelift.operations.enqueue import EnqueueInterrupted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from facelift.cli.bulk.lines import Line
-    from facelift.cli.bulk.source import Source
-    from facelift.cli.draw.console import Paragraph
-    from facelift.operations.enqueue import Enqueued
+from facelift.operations.enqueue import Enqueued, EnqueueInterrupted
 
 _AT_ONCE = 200  # lines
 _SHOWN = 20  # bad lines on a terminal; more would push all else out of sight

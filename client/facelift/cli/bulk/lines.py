@@ -4,24 +4,18 @@ A line that cannot be a job is reported with its reason and does not stop the ot
 held in memory at a time.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import chain
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
 
 from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
 from facelift.job import ImageRef, UploadJob, check_job_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-    from typing import BinaryIO
 
 _LONGEST_LINE = 65_536  # bytes
 _BOM = b"\xef\xbb\xbf"

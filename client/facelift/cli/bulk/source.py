@@ -1,22 +1,15 @@
 """What `facelift enqueue-many` reads: a file, standard input or a folder."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from facelift.cli.bulk.lines import JobFile, read_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from facelift.cli.bulk.lines import Defaults, Line
+from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
 
 _SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
 

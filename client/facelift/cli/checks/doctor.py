@@ -3,29 +3,22 @@
 `facelift health` checks this host's workers alone, for container probes.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import click
 
-from facelift.cli.checks.findings import Verdict, fail, ok, skip, warn
+from facelift.cli.checks.findings import Finding, Verdict, fail, ok, skip, warn
 from facelift.cli.checks.judge import MINUTE, check_pool, check_redis
 from facelift.cli.draw.console import Paragraph, counted, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from facelift.cli.checks.findings import Finding
 
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 

@@ -4,8 +4,6 @@ Other distributions add checks by the entry-point group `facelift.checks`: a fun
 arguments that yields findings.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial

@@ -1,23 +1,15 @@
 """Checks whether Redis is fit to hold the ledger, and whether the pool delivers."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as size
 
-from facelift.cli.checks.findings import fail, ok, warn
+from facelift.cli.checks.findings import Finding, fail, ok, warn
 from facelift.cli.draw.console import counted
 from facelift.cli.draw.pool import describe_breaker, describe_pause
-from facelift.status.pool import BreakerState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from facelift.cli.checks.findings import Finding
-    from facelift.status.pool import PoolStatus
-    from facelift.status.server import ServerStatus
+from facelift.status.pool import BreakerState, PoolStatus
+from facelift.status.server import ServerStatus
 
 MINUTE = 60.0
 """Seconds without an outcome, while a job waits its turn for as long, that count as standstill."""

@@ -4,24 +4,17 @@ Text of a record may hold anything. `cell` replaces what a terminal would act on
 is off, so such text is shown and never obeyed. Times are Unix seconds, shown in UTC.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 from rich.cells import cell_len
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
 PIPE_WIDTH = 80
 _LABEL = 10

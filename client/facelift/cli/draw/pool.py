@@ -1,23 +1,15 @@
 """The pool as an operator sees it: breaker, pauses, queues, accounts, workers, recent events."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator
 
-from typing import TYPE_CHECKING
-
+from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from facelift.cli.draw.console import Paragraph, cell, counted, date, fact, moment, span, table
-from facelift.status.pool import BreakerState, EventKind
+from facelift.status.pool import AccountStatus, BreakerState, Event, EventKind, Pause, PoolStatus
+from facelift.status.worker import WorkerStatus
 from facelift.units import show_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from rich.console import RenderableType
-    from rich.table import Table
-
-    from facelift.status.pool import AccountStatus, Event, Pause, PoolStatus
-    from facelift.status.worker import WorkerStatus
 
 NO_ACCOUNT = "No worker has registered an account yet."
 NO_WORKER = "No worker is running."

@@ -1,15 +1,15 @@
 """A job's record as a person sees it: its state, its history, and lists of jobs."""
 
-from __future__ import annotations
-
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import click
+from rich.console import RenderableType
 from rich.text import Text
 
 from facelift.advice import OUTCOMES, WAITS
+from facelift.attempt import Attempt
 from facelift.cli.draw.console import (
     Paragraph,
     cell,
@@ -28,14 +28,7 @@ from facelift.cli.draw.console import (
     width_of,
 )
 from facelift.codes import JobState, WaitReason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from rich.console import RenderableType
-
-    from facelift.attempt import Attempt
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 _DAY = 86_400
 _ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}

@@ -1,7 +1,5 @@
 """`facelift enqueue` and `facelift cancel`: begin a job, and stop it."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

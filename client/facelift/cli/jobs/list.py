@@ -1,10 +1,8 @@
 """`facelift list`: jobs that match filters, a page at a time."""
 
-from __future__ import annotations
-
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +10,7 @@ from facelift.cli.draw.console import counted, print_json, say
 from facelift.cli.draw.record import print_jobs
 from facelift.cli.options import filters, json_option
 from facelift.client import UploadClient
-
-if TYPE_CHECKING:
-    from facelift.queries import Page
+from facelift.queries import Page
 
 _FLAGS = {"chatbot_id": "chatbot"}
 

@@ -4,13 +4,12 @@ A second run replays nothing twice: a job that another job replays is left out, 
 id is derived from the old one's, so that even two runs at once make one replay.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,12 +19,8 @@ from facelift.cli.options import complete_job, filters, json_option, value
 from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound
+from facelift.record import JobRecord
 from facelift.units import Rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from facelift.record import JobRecord
 
 _IDS = uuid.UUID("5d1c2b0e-6f1d-4e36-9a54-1f6f3a1f0c77")
 _PAGE = 1_000

@@ -1,7 +1,5 @@
 """`facelift status`, `show`, `wait` and `watch`: the state of a job, now or until it has ended."""
 
-from __future__ import annotations
-
 import sys
 import time
 

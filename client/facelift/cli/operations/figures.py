@@ -1,17 +1,11 @@
 """Recent throughput and latency, computed from the stream of outcomes."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from facelift.queries import Outcome
+from facelift.queries import Outcome
 
 SPAN = 300.0
 """Seconds that the figures look back on."""
@@ -54,7 +48,7 @@ class Figures:
     def __init__(self, ended: Iterable[_Ended] = ()) -> None:
         self._ended = tuple(ended)
 
-    def with_more(self, outcomes: Iterable[Outcome], now: float) -> Figures:
+    def with_more(self, outcomes: Iterable[Outcome], now: float) -> "Figures":
         """Add what ended since, and drop what ended before the span."""
         new = (
             (o.finished_at, o.finished_at - o.created_at)

@@ -1,14 +1,13 @@
 """The pool in one frame that fits its terminal: what `facelift top` draws, again and again."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from facelift.cli.draw.console import cell, clock, counted, date, fact, span
+from facelift.cli.draw.console import Paragraph, cell, clock, counted, date, fact, span
 from facelift.cli.draw.pool import (
     NO_ACCOUNT,
     NO_EVENT,
@@ -18,17 +17,8 @@ from facelift.cli.draw.pool import (
     table_of_events,
     table_of_workers,
 )
-from facelift.cli.operations.figures import SPAN, sparkline
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-    from rich.table import Table
-
-    from facelift.cli.draw.console import Paragraph
-    from facelift.cli.operations.figures import Figures
-    from facelift.status.pool import PoolStatus
+from facelift.cli.operations.figures import SPAN, Figures, sparkline
+from facelift.status.pool import PoolStatus
 
 _BESIDE_LINE = 43  # columns of a sparkline's label, value and note
 _SHORTEST_LINE, _LONGEST_LINE = 10, 100
@@ -65,7 +55,7 @@ class Frame:
         workers = sorted(
             pool.workers, key=lambda each: (not each.trouble(now), -each.busy, each.name)
         )
-        sections: tuple[tuple[Sequence[Any], Callable[..., Table], str], ...] = (
+        sections: tuple[tuple[Sequence[Any], Callable[..., RenderableType], str], ...] = (
             (accounts, table_of_accounts, NO_ACCOUNT),
             (workers, table_of_workers, NO_WORKER),
             (pool.events, table_of_events, NO_EVENT),

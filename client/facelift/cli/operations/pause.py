@@ -1,10 +1,7 @@
 """`facelift pause` and `facelift resume`: of an account, or of everything."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +10,7 @@ from facelift.cli.draw.pool import describe_pause
 from facelift.cli.options import complete_account, duration_within, json_option
 from facelift.client import UploadClient
 from facelift.job import check_account
-
-if TYPE_CHECKING:
-    from facelift.status.pool import Pause, PoolStatus
+from facelift.status.pool import Pause, PoolStatus
 
 _SHORTEST, _LONGEST = 1.0, 365 * 86_400.0  # seconds
 

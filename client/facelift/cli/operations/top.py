@@ -1,15 +1,15 @@
 """`facelift top`: the pool, drawn again every few seconds."""
 
-from __future__ import annotations
-
 import os
 import select
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 import click
 from rich.live import Live
@@ -21,10 +21,6 @@ from facelift.cli.options import duration_within, json_option
 from facelift.client import UploadClient
 from facelift.errors import FaceliftError
 from facelift.units import show_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
 
 _EVENTS = 50
 _KEY_SECONDS = 0.1
