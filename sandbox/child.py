@@ -14,16 +14,7 @@ if TYPE_CHECKING:
 
 
 class ChildProcess:
-    """Starts `command` at once. Ctrl-C in our terminal does not reach it.
-
-    Args:
-        command: the program and its arguments.
-        options: further ones of `subprocess.Popen`.
-
-    Attributes:
-        popen: the process.
-        pid: its id.
-    """
+    """Starts a command at once, with options of `Popen`; a terminal's Ctrl-C does not reach it."""
 
     def __init__(self, command: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - Popen's own
         self.popen: subprocess.Popen[bytes] = subprocess.Popen(

@@ -75,9 +75,9 @@ def demo(*, as_json: bool) -> None:
                 records, stats, found = _play(stack, progress, check)
             finally:
                 progress.step("Stopping everything")
-    except Stopped as stopped:
+    except SystemExit:
         console.print("Stopped; no process or file remains.")
-        sys.exit(stopped.exit_code)
+        raise
     if as_json:
         click.echo(json.dumps([each.as_dict() for each in records]))
     else:
@@ -97,7 +97,7 @@ def _play(
         The jobs' records, the endpoint's counts, and what did not come as planned.
 
     Raises:
-        Stopped: a signal asked the demo to stop.
+        SystemExit: a signal asked the demo to stop.
         WorkerFailed: the worker ended too early.
     """
 
@@ -121,17 +121,19 @@ def _play(
     step(f"Enqueueing {len(jobs)} jobs, and starting a worker")
     # In this order, so that which image is the newest does not depend on timing.
     ids = [client.enqueue(each.chatbot_id, f"media:{each.image.name}").id for each in jobs]
-    worker = _Worker(redis, endpoint, images, folder / "worker.log")
+    log = folder / "worker.log"
+    worker = _start_worker(redis, endpoint, images, log)
     # Asked a second time, the worker gives up the uploads in flight.
-    stack.callback(worker.process.stop, _STOP_SECONDS, requests=2)
+    stack.callback(worker.stop, _STOP_SECONDS, requests=2)
     step("Delivering")
     for records in _watch(client, ids):
         progress.show(records)
         check()
-        worker.check()
+        if (code := worker.poll()) is not None:
+            raise WorkerFailed(f"the worker ended with exit code {code}; {_end_of(log)}")
     found = list(deviations(jobs, records, endpoint, images))
     if found:
-        found.append(f"the worker may know why; {worker.end_of_log()}")
+        found.append(f"the worker may know why; {_end_of(log)}")
     return records, endpoint.stats(), found
 
 
@@ -148,54 +150,37 @@ def _watch(client: UploadClient, ids: Sequence[str]) -> Iterator[list[JobRecord]
         records |= {each: client.status(each) for each in pending}
 
 
-class _Worker:
-    """A worker that runs, with its log in a file."""
-
-    def __init__(
-        self, redis: RedisServer, endpoint: EndpointProcess, images: Path, log: Path
-    ) -> None:
-        # Without this machine's own settings of Facelift, which may name a real API key.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")
-        } | {
-            "FACELIFT_REDIS_URL": redis.url,
-            "FACELIFT_ENDPOINT_URL": endpoint.url,
-            "FACELIFT_API_KEY": endpoint.api_key,
-            "FACELIFT_IMAGE_STORES": f"media={images.as_uri()}",
-            "FACELIFT_BACKOFF_BASE": "1s",
-            "FACELIFT_BACKOFF_CAP": "2s",
-            "FACELIFT_CONCURRENCY": "3",
-            # A proxy of this machine leads to other machines.
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-        }
-        command = [sys.executable, "-P", "-m", "facelift.cli", "worker"]
-        self._log = log
-        with log.open("wb") as output:
-            self.process = ChildProcess(command, env=environment, stdout=output, stderr=output)
-
-    def check(self) -> None:
-        """Raise WorkerFailed if it has ended."""
-        code = self.process.poll()
-        if code is not None:
-            raise WorkerFailed(f"the worker ended with exit code {code}; {self.end_of_log()}")
-
-    def end_of_log(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        return "\n  ".join(["the end of its log:", *(lines or ["(empty)"])])
+def _start_worker(
+    redis: RedisServer, endpoint: EndpointProcess, images: Path, log: Path
+) -> ChildProcess:
+    # Without this machine's own settings of Facelift, which may name a real API key.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FACELIFT_")
+    } | {
+        "FACELIFT_REDIS_URL": redis.url,
+        "FACELIFT_ENDPOINT_URL": endpoint.url,
+        "FACELIFT_API_KEY": endpoint.api_key,
+        "FACELIFT_IMAGE_STORES": f"media={images.as_uri()}",
+        "FACELIFT_BACKOFF_BASE": "1s",
+        "FACELIFT_BACKOFF_CAP": "2s",
+        "FACELIFT_CONCURRENCY": "3",
+        # A proxy of this machine leads to other machines.
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+    command = [sys.executable, "-P", "-m", "facelift.cli", "worker"]
+    with log.open("wb") as output:
+        return ChildProcess(command, env=environment, stdout=output, stderr=output)
 
 
-class Stopped(Exception):  # noqa: N818 - a request, not an error
-    """A signal asked the demo to stop; holds what a shell reports as the exit code."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    return "\n  ".join(["the end of its log:", *(lines or ["(empty)"])])
 
 
 @contextmanager
 def noted_signals() -> Iterator[Callable[[], None]]:
-    """Note SIGINT, SIGTERM and SIGHUP, for the yielded function to raise `Stopped`.
+    """Note SIGINT, SIGTERM and SIGHUP, for the yielded function to raise `SystemExit`.
 
     So no signal interrupts the start or stop of a process, which would be left behind.
     An error after a signal counts as its consequence: Ctrl-C may also reach a process
@@ -205,7 +190,7 @@ def noted_signals() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if received:
-            raise Stopped(received[0])
+            raise SystemExit(128 + received[0])  # as a shell reports it
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it

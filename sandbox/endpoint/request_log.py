@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -151,9 +150,7 @@ class RequestLog:
 
     def arrivals(self, since: int, limit: int) -> list[Arrival]:
         """At most `limit` arrivals after number `since`, oldest first."""
-        first = self._log[0].number if self._log else 0
-        skipped = max(0, since + 1 - first)
-        return list(islice(self._log, skipped, skipped + limit))
+        return [each for each in self._log if each.number > since][:limit]
 
     def stats(self) -> dict[str, Any]:
         """Counts since the start or the last reset."""
