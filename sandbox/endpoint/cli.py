@@ -9,9 +9,8 @@ import logging
 import os
 import shlex
 import socket
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
@@ -20,11 +19,6 @@ from facelift.units import Rate, parse_duration
 from sandbox.endpoint.rules import InvalidRules, Rule, parse_rules
 from sandbox.endpoint.server import serve
 from sandbox.endpoint.state import EndpointState
-
-if TYPE_CHECKING:
-    from sandbox.endpoint.request_log import Arrival
-
-log = logging.getLogger(__name__)
 
 _FAULTS = "\n".join(
     f"    {get_args(each.model_fields['fault'].annotation)[0]:20}{inspect.getdoc(each)}"
@@ -195,25 +189,7 @@ def endpoint(
         else:
             problem = f"Cannot listen on {host}, port {port}: {error.strerror}."
         raise click.ClickException(problem) from error
-    serve(state, listener, on_ready=on_ready, on_end=_log_line)
-
-
-def _log_line(arrival: Arrival) -> None:
-    duration = (arrival.ended_at or arrival.headers_at) - arrival.headers_at
-    words = [
-        time.strftime("%H:%M:%S", time.localtime(arrival.arrived)),
-        f"#{arrival.number}",
-        repr(arrival.chatbot_id or f"{arrival.method} {arrival.path}"),
-        str(arrival.status or "no response"),
-        f"{duration * 1000:.0f} ms",
-    ]
-    if arrival.size is not None:
-        words.append(f"{arrival.size:,} bytes")
-    if arrival.fault:
-        words.append(f"fault: {arrival.fault}")
-    if arrival.reason:
-        words.append(arrival.reason)
-    log.info("  ".join(words))
+    serve(state, listener, on_ready)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ new `RequestLog`; requests in flight end in the old one.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 _IMAGE_MEMORY = 256_000_000
 
@@ -53,6 +56,22 @@ class Arrival:
     def unix(self, at: float) -> float:
         """One of this arrival's monotonic times in Unix seconds."""
         return self.arrived + at - self.headers_at
+
+    def __str__(self) -> str:
+        words = [
+            time.strftime("%H:%M:%S", time.localtime(self.arrived)),
+            f"#{self.number}",
+            repr(self.chatbot_id or f"{self.method} {self.path}"),
+            str(self.status or "no response"),
+            f"{((self.ended_at or self.headers_at) - self.headers_at) * 1000:.0f} ms",
+        ]
+        if self.size is not None:
+            words.append(f"{self.size:,} bytes")
+        if self.fault:
+            words.append(f"fault: {self.fault}")
+        if self.reason:
+            words.append(self.reason)
+        return "  ".join(words)
 
 
 ARRIVALS = TypeAdapter(list[Arrival])
@@ -124,7 +143,7 @@ class RequestLog:
         chatbot.in_flight.append((arrival, is_closed))
 
     def end(self, arrival: Arrival) -> None:
-        """Record that a request is no longer in flight."""
+        """Record that a request is no longer in flight, and log it."""
         arrival.ended_at = arrival.answered_at or time.monotonic()
         self._counts["in_flight"] -= 1
         self._statuses[str(arrival.status or "none")] += 1
@@ -133,6 +152,7 @@ class RequestLog:
             chatbot.in_flight = [each for each in chatbot.in_flight if each[0] is not arrival]
             if arrival.answered_at:
                 chatbot.last_answered = arrival
+        log.info("%s", arrival)
 
     def store(self, arrival: Arrival, image: StoredImage) -> None:
         """Make `image` the image of the request's chatbot."""

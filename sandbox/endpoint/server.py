@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from sandbox.endpoint.request_log import Arrival
-
 _BODY_LIMIT = 8 * 2**20
 _BACKLOG = 1_024
 _SHUTDOWN_SECONDS = 0.1
@@ -32,25 +30,14 @@ _STATE = web.AppKey("state", EndpointState)
 _Key = Annotated[str, Field(min_length=1)]
 
 
-def serve(
-    state: EndpointState,
-    listener: socket.socket,
-    *,
-    on_ready: Callable[[str], None],
-    on_end: Callable[[Arrival], None],
-) -> None:
+def serve(state: EndpointState, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight are then cut off.
 
-    `on_ready` is called with the base URL before the first request, `on_end` with each
-    request that has ended.
+    `on_ready` is called with the base URL before the first request.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        upload = Upload(request, state)
-        try:
-            return await upload.serve()
-        finally:
-            on_end(upload.arrival)
+        return await Upload(request, state).serve()
 
     app = web.Application(client_max_size=_BODY_LIMIT)
     app[_STATE] = state

@@ -83,11 +83,7 @@ def image_problem(data: bytes, content_type: str) -> str | None:
 
 
 class Upload:
-    """A request in flight.
-
-    Attributes:
-        arrival: its entry in the log, filled in on the way.
-    """
+    """A request in flight; fills in its entry in the log."""
 
     def __init__(self, request: web.Request, state: EndpointState) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -96,7 +92,7 @@ class Upload:
         self._state = state
         self._log = state.log  # a reset may replace it while the request is in flight
         label = key_label(self._key) if self._key else None
-        self.arrival = self._log.begin(request.method, request.path, label)
+        self._arrival = self._log.begin(request.method, request.path, label)
         self._take_rule: Callable[[str], Rule | None] = lambda _: None
         self._rule: Rule | None = None
         self._image: StoredImage | None = None
@@ -111,12 +107,12 @@ class Upload:
             response = documented(405 if is_upload else 404)
             if is_upload:
                 response.headers["Allow"] = "POST"
-            self.arrival.reason = response.reason
+            self._arrival.reason = response.reason
             return await self._send(response)
         except ConnectionError:  # the client has gone
             return await responses.close(self._request)
         finally:
-            self._log.end(self.arrival)
+            self._log.end(self._arrival)
 
     async def _judge(self) -> web.Response:
         """The response to an upload that meets no rule."""
@@ -130,7 +126,7 @@ class Upload:
         else:
             self._take_rule = partial(state.rules.take, key=list(state.keys).index(key))
         problem = await self._read()
-        status, self.arrival.reason = refusal or problem or (200, None)
+        status, self._arrival.reason = refusal or problem or (200, None)
         response = documented(status)
         if rate and verdict:
             reset = time.time() + verdict.wait
@@ -151,18 +147,18 @@ class Upload:
             return 413, "a part of the form is far too large"
         except (ValueError, RuntimeError, HttpProcessingError) as error:
             return 400, f"the form is malformed: {error}"
-        self.arrival.body_at = time.monotonic()
-        if self.arrival.chatbot_id is None:
+        self._arrival.body_at = time.monotonic()
+        if self._arrival.chatbot_id is None:
             return 400, "chatbotId is missing, blank or too long"
         known_chatbots = self._state.known_chatbots
-        if known_chatbots and self.arrival.chatbot_id not in known_chatbots:
+        if known_chatbots and self._arrival.chatbot_id not in known_chatbots:
             return 404, "there is no such chatbot"
         return (400, self._image_problem) if self._image_problem else None
 
     async def _read_part(self, part: BodyPartReader) -> None:
         _, parameters = _parse_disposition(part.headers.get("Content-Disposition"))
         name = content_disposition_filename(parameters, "name")
-        if name == "chatbotId" and self.arrival.chatbot_id is None:
+        if name == "chatbotId" and self._arrival.chatbot_id is None:
             part.chunk_size = _CHATBOT_ID_CHUNK
             chatbot_id = (await part.read()).decode()
             if chatbot_id.strip() and len(chatbot_id) <= _CHATBOT_ID_LIMIT:
@@ -175,7 +171,7 @@ class Upload:
             content_type = part.headers.get("Content-Type", "")
             data = bytes(await part.read())
             self._image = StoredImage(content_type, hashlib.sha256(data).hexdigest(), data)
-            self.arrival.sha256, self.arrival.size = self._image.sha256, len(data)
+            self._arrival.sha256, self._arrival.size = self._image.sha256, len(data)
             self._image_problem = "profilePictureFile is not a file: it has no file name"
             if content_disposition_filename(parameters):
                 self._image_problem = image_problem(data, content_type)
@@ -184,10 +180,10 @@ class Upload:
         def is_closed() -> bool:
             return self._request.transport is None or self._request.transport.is_closing()
 
-        self._log.identify(self.arrival, chatbot_id, is_closed)
+        self._log.identify(self._arrival, chatbot_id, is_closed)
         self._rule = self._take_rule(chatbot_id)
         if self._rule is not None:
-            self.arrival.fault = self._rule.fault
+            self._arrival.fault = self._rule.fault
         if isinstance(self._rule, CloseBeforeRead):
             await responses.close(self._request)
 
@@ -200,7 +196,7 @@ class Upload:
         if isinstance(rule, ResponseRule):
             usual = responses.apply_rule(rule, usual, time.time())
         if is_good and usual.status // 100 == 2 and self._image:  # noqa: PLR2004 - 2xx
-            self._log.store(self.arrival, self._image)
+            self._log.store(self._arrival, self._image)
         match rule:
             case None:
                 await asyncio.sleep(self._state.latency)
@@ -214,11 +210,11 @@ class Upload:
         """Send a response, in the way of the rule."""
         request = self._request
         response: web.StreamResponse = usual
-        self.arrival.status = usual.status
+        self._arrival.status = usual.status
         match self._rule:
             case Trickle(seconds=seconds, part=part):
                 await responses.send_slowly(request, usual, seconds, headers_too=part == "headers")
-                self.arrival.answered_at = time.monotonic()
+                self._arrival.answered_at = time.monotonic()
                 await responses.close(request)
             case TruncatedBody():
                 await responses.send_half(request, usual)
@@ -226,5 +222,5 @@ class Upload:
                 response = await responses.send_huge(request, usual, size)
             case _:
                 await responses.send(request, usual)
-        self.arrival.answered_at = time.monotonic()
+        self._arrival.answered_at = time.monotonic()
         return response
