@@ -4,24 +4,19 @@ A call that Redis answers at once runs in a thread of the event loop, by the met
 `UploadClient`. Waiting, which may take long, holds no thread: only a connection that listens.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from facelift.batch import BatchStatus
 from facelift.client import UploadClient
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.operations.batches import follow_batch
+from facelift.operations.follow import Following
 from facelift.operations.observe import follow_job
 from facelift.operations.settings import settings_from_env
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-
-    from facelift.batch import BatchStatus
-    from facelift.operations.follow import Following
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,9 +24,9 @@ _T = TypeVar("_T")
 
 def _in_thread(
     method: Callable[Concatenate[UploadClient, _P], _T],
-) -> Callable[Concatenate[AsyncUploadClient, _P], Coroutine[Any, Any, _T]]:
+) -> Callable[Concatenate["AsyncUploadClient", _P], Coroutine[Any, Any, _T]]:
     @functools.wraps(method)
-    async def call(self: AsyncUploadClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def call(self: "AsyncUploadClient", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await asyncio.to_thread(method, self.client, *args, **kwargs)
 
     return call

@@ -1,14 +1,10 @@
 """The progress of a batch: its jobs by state and by outcome."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from facelift.codes import JobState, OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _CODE = "code:"
 

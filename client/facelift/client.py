@@ -1,10 +1,12 @@
 """The client: enqueues uploads, reads their outcomes, pauses and resumes the pool."""
 
-from __future__ import annotations
-
 import functools
 import math
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from redis import Redis
 
 from facelift.errors import InvalidSettings
 from facelift.job import UploadJob
@@ -18,14 +20,7 @@ from facelift.operations.observe import Observer
 from facelift.operations.operate import Operator
 from facelift.operations.settings import DAY, settings_from_env
 from facelift.operations.source import LedgerSource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from redis import Redis
-
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -33,11 +28,11 @@ _T = TypeVar("_T")
 
 def _of(
     part: str, method: Callable[Concatenate[Any, _P], _T]
-) -> Callable[Concatenate[UploadClient, _P], _T]:
+) -> Callable[Concatenate["UploadClient", _P], _T]:
     """Offer a method of a part that the client holds, with its signature and docstring."""
 
     @functools.wraps(method)
-    def call(self: UploadClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    def call(self: "UploadClient", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return method(getattr(self, part), *args, **kwargs)
 
     return call

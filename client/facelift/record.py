@@ -1,16 +1,12 @@
 """The record of a job: its state, its outcome and its attempts."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.job import DEFAULT_ACCOUNT, Fit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
 """The version of the record's schema that this release writes and reads; see docs/contract.md."""

@@ -1,20 +1,14 @@
 """What producers do: enqueue jobs, one by one or many at once, cancel and replay them."""
 
-from __future__ import annotations
-
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from facelift.codes import Cancellation
 from facelift.errors import FaceliftError, InvalidJob, LedgerRefused, LedgerUnavailable
 from facelift.job import UploadJob, check_job_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from facelift.codes import Cancellation
-    from facelift.operations.source import LedgerSource
-    from facelift.record import JobRecord
+from facelift.operations.source import LedgerSource
+from facelift.record import JobRecord
 
 _JOBS_A_ROUND_TRIP = 200  # more are not faster
 _COMPARED = ("idempotency_key", "chatbot_id", "image", "account", "sha256", "not_before", "fit")

@@ -1,22 +1,16 @@
 """What operators do: pause and resume accounts, or everything; read the state of the pool."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from facelift.errors import InvalidJob
 from facelift.job import check_account, check_limit, check_text, check_time
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from facelift.operations.source import LedgerSource
-    from facelift.status.pool import PoolStatus
-    from facelift.status.server import ServerStatus
+from facelift.operations.source import LedgerSource
+from facelift.status.pool import PoolStatus
+from facelift.status.server import ServerStatus
 
 _NAME_LENGTH = 100
 _REASON_LENGTH = 200

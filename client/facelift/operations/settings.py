@@ -1,18 +1,14 @@
 """Reads the environment variables that producers share with the workers."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
 from facelift.ledger.urls import check_redis_url
 from facelift.units import parse_duration, show_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _T = TypeVar("_T")
 
