@@ -77,8 +77,7 @@ def version_of(server: Path) -> tuple[int, ...] | None:
 
 
 def _is_usable(server: Path) -> bool:
-    version = version_of(server)
-    return version is not None and version >= _OLDEST
+    return (version_of(server) or ()) >= _OLDEST
 
 
 def _on_path() -> Iterator[Path]:

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from facelift import JobRecord
 
 _STATE_WIDTH = max(map(len, JobState))
-_WHY = {
+_WHY: dict[JobState | WaitReason, str] = {
     JobState.QUEUED: "on its way to the worker",
     JobState.RUNNING: "the worker uploads it",
     JobState.SUPERSEDED: "a newer image was delivered",
-}
-_WAITS_FOR_IMAGE = {
     WaitReason.CHATBOT_BUSY: "an earlier image goes first",
     WaitReason.NEWER_UPLOAD: "a newer image goes first",
 }
@@ -165,12 +163,12 @@ def _attempts(record: JobRecord) -> str:
 
 def _why(record: JobRecord) -> str:
     """Why a job is in its state."""
-    if record.wait_reason in _WAITS_FOR_IMAGE:
-        return _WAITS_FOR_IMAGE[record.wait_reason]
+    if known := _WHY.get(record.wait_reason or record.state):
+        return known
     if record.state is JobState.WAITING:
         left = max(0.0, (record.wait_until or 0.0) - time.time())
         cause = _results(record)[-1] if record.attempts else record.wait_reason
         return f"{cause}; again in {left:.1f} s"
     if record.state is JobState.SUCCEEDED and len(record.attempts) > 1:
         return f"{record.outcome} after {', '.join(_results(record)[:-1])}"
-    return _WHY.get(record.state, str(record.outcome))
+    return str(record.outcome)

@@ -9,8 +9,7 @@ import logging
 import os
 import shlex
 import socket
-from pathlib import Path
-from typing import Any, get_args
+from typing import IO, Any, get_args
 
 import click
 
@@ -69,13 +68,6 @@ def _read_latency(text: str) -> float:
     return seconds
 
 
-def _read_file(path: str) -> list[Rule]:
-    try:
-        return parse_rules(Path(path).read_bytes())
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}.") from error
-
-
 def _read_rule(text: str) -> Rule:
     """`bot-42 status status=500 times=2`, or `bot-42 500 times=2` for short."""
     try:
@@ -124,8 +116,8 @@ def _read_rule(text: str) -> Rule:
 )
 @click.option(
     "--rules",
-    "file_rules",
-    type=value("file", _read_file),
+    "rules_file",
+    type=click.File("rb"),
     metavar="FILE",
     help='Add the rules of a JSON file, {"rules": [...]}; applied before --fault.',
 )
@@ -164,14 +156,15 @@ def endpoint(
     host: str,
     port: int,
     rules: tuple[Rule, ...],
-    file_rules: list[Rule] | None,
+    rules_file: IO[bytes] | None,
     quiet: bool,
     as_json: bool,
     **others: Any,  # noqa: ANN401 - the fields of EndpointState, as click has read them
 ) -> None:
     """Run the server; see `_HELP`."""
     try:
-        state = EndpointState(first_rules=[*(file_rules or []), *rules], **others)
+        first_rules = parse_rules(rules_file.read()) if rules_file else []
+        state = EndpointState(first_rules=[*first_rules, *rules], **others)
     except InvalidRules as error:
         raise click.UsageError(f"The rules of --rules and then --fault: {error}.") from error
 
