@@ -202,6 +202,28 @@ def test_a_dry_run_lists_and_does_nothing(
     assert len(client.find().records) == 1
 
 
+def test_replay_finds_the_jobs_of_an_account_as_list_does(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    job = client.enqueue("bot", "media:a.png", account="acme-eu").id
+    worker.fail(worker.acquire(job))
+    for command in (["list"], ["replay", "--dry-run"]):
+        said = facelift(*command, "--account", "acme_eu")
+        assert [line.split("\t")[0] for line in said.stdout.splitlines()] == [job]
+
+
+def test_replay_reads_page_after_page(
+    client: UploadClient,
+    worker: Ledger,
+    facelift: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = [fail(client, worker, f"bot-{n}") for n in range(3)]
+    monkeypatch.setattr("facelift.cli.jobs.replay._PAGE", 2)
+    assert replayed(facelift("replay", "--state", "failed", "--limit", "1")) == jobs[2:]
+    assert replayed(facelift("replay", "--state", "failed", "--yes")) == jobs[:2]
+
+
 def test_many_are_not_replayed_unasked(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
