@@ -100,7 +100,7 @@ def test_a_wrong_url_is_refused_and_never_shown(make: Callable[[str], object], u
         (OSError("x"), LedgerUnavailable, "cannot be reached"),
         (exceptions.ReadOnlyError("x"), LedgerUnavailable, "does not take this now"),
         (exceptions.MasterDownError("x"), LedgerUnavailable, "does not take this now"),
-        (exceptions.ResponseError("CHATBOT_LOCK x"), LedgerUnavailable, "does not take this now"),
+        (exceptions.ResponseError("BUSY x"), LedgerUnavailable, "does not take this now"),
         (exceptions.ResponseError("at 1: -NOREPLICAS x"), LedgerUnavailable, "not take this now"),
         (exceptions.OutOfMemoryError("x"), LedgerRefused, "is full"),
         (exceptions.ResponseError("at 1: -OOM x"), LedgerRefused, "is full"),

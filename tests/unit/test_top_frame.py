@@ -24,7 +24,7 @@ WORKER = WorkerStatus(
     slots=100,
     busy=3,
 )
-CHATBOT_LOCK = replace(
+BUSY = replace(
     POOL,
     pause=Pause("operator", "word " * 40, "ana@host", NOW - 60, None),
     accounts=tuple(
@@ -41,14 +41,14 @@ def frame(view: Frame, width: int = 80, height: int | None = 24) -> list[str]:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
-    for pool in (CHATBOT_LOCK, replace(DOWN, accounts=CHATBOT_LOCK.accounts)):
+    for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts)):
         lines = frame(Frame(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
 
 
 def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missing() -> None:
-    lines = frame(Frame(CHATBOT_LOCK, Figures()), height=28)
+    lines = frame(Frame(BUSY, Figures()), height=28)
     assert len(lines) == 28
     assert sum(line.startswith("account_") for line in lines) == 3
     assert sum(line.startswith("host:") for line in lines) == 3
@@ -60,7 +60,7 @@ def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missin
 
 
 def test_the_account_with_most_to_do_comes_first() -> None:
-    lines = frame(Frame(CHATBOT_LOCK, Figures()), height=None)
+    lines = frame(Frame(BUSY, Figures()), height=None)
     rows = [line.split()[0] for line in lines if line.startswith("account_")]
     assert rows[:2] == ["account_29", "account_28"]
     assert len(rows) == 30

@@ -27,7 +27,7 @@ _WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationEr
 # redis-py has classes for some errors, and removes their code from the message. Errors inside a
 # script have the code in their message, which Redis 6.2 wraps.
 _NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
-_NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|CHATBOT_LOCK) ")
+_NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
 _NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no code in a script
 
