@@ -82,6 +82,7 @@ class Worker:
             redis_url,
             retries=_LEDGER_RETRIES,
             connections=settings.concurrency + 20,
+            thread_bound=True,
         )
         store = JobStore(redis, keys=keys)
         metrics = Metrics(REGISTRY)

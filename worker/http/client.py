@@ -18,7 +18,7 @@ from worker.http.adapter import Adapter, Connected, Trust
 from worker.http.addresses import Reach, check_host
 from worker.http.dial import Dialler
 from worker.http.dial import resolve as ask_system
-from worker.http.exchange import Exchange
+from worker.http.exchange import SLICE, Exchange
 from worker.http.faults import mapped
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ class HttpClient:
     def _send(self, request: PreparedRequest, exchange: Exchange) -> Iterator[Answer]:
         with exchange:
             with mapped(self._limits):
-                response = self._adapter.send(request, stream=True, proxies=self._proxies)
+                response = self._adapter.send(
+                    request, stream=True, timeout=SLICE, proxies=self._proxies
+                )
             try:
                 yield Answer(response, self._limits)
             finally:

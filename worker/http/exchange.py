@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SLICE = 0.5
+SLICE = 0.5
+"""Seconds of one wait of a socket."""
 _BLOCK = 1 << 18
 """Bytes of a request that are sent between two checks."""
 
@@ -103,7 +104,7 @@ class Exchange:
         give_up = self._clock() + seconds
         while True:
             self._check()
-            left = min(self.left(), _SLICE, give_up - self._clock())
+            left = min(self.left(), SLICE, give_up - self._clock())
             if left <= 0:
                 raise TimeoutError("timed out")
             sock.settimeout(left)
@@ -121,7 +122,16 @@ def current_exchange() -> Exchange:
 
 
 class BoundedSocket(socket.socket):
-    """A socket that waits as its thread's `Exchange` allows, whatever timeout is set."""
+    """A socket that waits as its thread's `Exchange` allows, whatever timeout is set.
+
+    To set a socket's timeout is a system call, and with many threads each one is a change of
+    thread. So it is set only where it differs.
+    """
+
+    def settimeout(self, value: float | None) -> None:
+        """Set the timeout of one wait, in seconds."""
+        if self.gettimeout() != value:
+            super().settimeout(value)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive as any socket does, within the request's limits."""

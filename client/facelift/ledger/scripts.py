@@ -11,6 +11,7 @@ queue's name and `@MESSAGE@` for the wake-up message.
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _INCLUDE = "-- include: "
+
+_loading = threading.Lock()
 
 
 class Script(NamedTuple):
@@ -73,6 +76,7 @@ class Scripts:
         self._redis = redis
         self._keys = keys
         self._now = now
+        self._loaded: dict[str, Script] = {}
 
     def call(self, name: str, *arguments: str | float) -> Any:  # noqa: ANN401 - replies differ
         """Run a script; returns its reply.
@@ -81,7 +85,7 @@ class Scripts:
             LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
             LedgerRefused: Redis refused.
         """
-        script, now = load_script(name, self._keys), self._time()
+        script, now = self._script(name), self._time()
         with translated():
             try:
                 return self._redis.evalsha(script.sha1, 0, now, *arguments)
@@ -95,7 +99,7 @@ class Scripts:
             LedgerUnavailable: Redis cannot be reached, or is loading or failing over.
             LedgerRefused: Redis refused the call whose reply would be next.
         """
-        script, now = load_script(name, self._keys), self._time()
+        script, now = self._script(name), self._time()
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             # The first call carries the script, so that the others find it.
             pipeline.eval(script.source, 0, now, *calls[0])
@@ -110,6 +114,13 @@ class Scripts:
                     raise reply
             else:
                 yield reply
+
+    def _script(self, name: str) -> Script:
+        script = self._loaded.get(name)
+        if script is None:
+            with _loading:  # or all threads of a starting worker would read the same files
+                script = self._loaded[name] = load_script(name, self._keys)
+        return script
 
     def _time(self) -> str:
         return "" if self._now is None else f"{self._now():.6f}"
