@@ -71,7 +71,8 @@ class Worker:
         pid: its process id there.
 
     Raises:
-        InvalidSettings: an image store or the webhook's target cannot be opened.
+        InvalidSettings: an image store or the webhook's target cannot be opened, or the trusted
+            certificates cannot be read.
     """
 
     def __init__(self, settings: Settings, host: str, pid: int) -> None:
@@ -186,7 +187,10 @@ def _endpoint(settings: Settings) -> EndpointClient:
         read=settings.read_timeout,
         total=settings.request_timeout,
     )
-    return EndpointClient(settings.endpoint_url, limits, connections=settings.concurrency)
+    try:
+        return EndpointClient(settings.endpoint_url, limits, connections=settings.concurrency)
+    except ValueError as error:
+        raise InvalidSettings([f"FACELIFT_ENDPOINT_URL {error}"]) from error
 
 
 def _retry_policy(settings: Settings) -> RetryPolicy:

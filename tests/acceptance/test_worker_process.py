@@ -84,6 +84,18 @@ def test_all_invalid_settings_are_reported_together(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_certificates_that_cannot_be_read_are_named_at_the_start(tmp_path: Path) -> None:
+    done = run(
+        *COMMAND,
+        FACELIFT_IMAGE_STORES=f"media=file://{tmp_path}",
+        FACELIFT_API_KEY=CANARY,
+        REQUESTS_CA_BUNDLE=f"{tmp_path}/missing.pem",
+    )
+    assert done.returncode == 2
+    assert "certificates that REQUESTS_CA_BUNDLE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
