@@ -1,16 +1,12 @@
 """A program that runs in a session of its own and is stopped with everything it started."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil  # type: ignore[import-untyped] # its stubs are a package that we do without
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class ChildProcess:

@@ -1,15 +1,10 @@
 """A pytest fixture of the sandbox endpoint: `pytest_plugins = ["sandbox.pytest_plugin"]`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from sandbox.endpoint.process import EndpointProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")

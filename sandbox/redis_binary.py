@@ -1,20 +1,15 @@
 """Finds a redis-server or valkey-server on this machine; `redis_server` runs it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _NAMES = ("redis-server", "valkey-server")
 _OLDEST = (6, 2)  # the oldest that Celery's transport and the ledger's scripts are tested on

@@ -1,22 +1,18 @@
 """An embedded Redis: starts a server on its own port, and removes it afterwards."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import quote
 
 from facelift.errors import FaceliftError
 from sandbox.child import ChildProcess
 from sandbox.redis_binary import find_redis_server
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _HOST = "127.0.0.1"
 _PORT_ATTEMPTS = 5

@@ -1,22 +1,18 @@
 """Sample images, good and bad: real files, the same every time, with the outcome of each."""
 
-from __future__ import annotations
-
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import repeat
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import ExifTags, Image, ImageDraw, ImageOps
 
 from facelift.codes import OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,13 @@
 """The demo's plan: which image goes to which chatbot, and what must come of it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from facelift import OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from facelift import JobRecord
-    from sandbox.endpoint.process import EndpointProcess
-    from sandbox.samples import Sample
+from facelift import JobRecord, OutcomeCode
+from sandbox.endpoint.process import EndpointProcess
+from sandbox.samples import Sample
 
 UNKNOWN_CHATBOT = "nobody"
 """The one chatbot that the sandbox endpoint does not know."""

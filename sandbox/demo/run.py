@@ -1,7 +1,5 @@
 """`facelift demo` from start to end: a folder, a Redis, the sandbox endpoint, a worker, jobs."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -9,14 +7,15 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
 
-from facelift import FaceliftError, UploadClient
+from facelift import FaceliftError, JobRecord, UploadClient
 from sandbox.child import ChildProcess
 from sandbox.demo.plan import RULES, UNKNOWN_CHATBOT, deviations, plan
 from sandbox.demo.screen import Progress, print_outcomes, print_summary
@@ -24,11 +23,6 @@ from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_binary import find_redis_server
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from facelift import JobRecord
 
 _INTRODUCTION = """\
 Facelift puts new profile pictures onto chatbots. This is all of it, on this

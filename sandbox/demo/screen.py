@@ -1,27 +1,19 @@
 """What the demo prints: jobs on their way, the outcomes, the summary, the next steps."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
-from rich.console import Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.rule import Rule
 from rich.spinner import Spinner
 from rich.text import Text
 
-from facelift import JobState, WaitReason
+from facelift import JobRecord, JobState, WaitReason
 from facelift.cli.draw.console import Paragraph, table
 from facelift.cli.draw.record import STATE_STYLES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.console import Console, RenderableType
-
-    from facelift import JobRecord
 
 _STATE_WIDTH = max(map(len, JobState))
 _WHY: dict[JobState | WaitReason, str] = {

@@ -1,7 +1,5 @@
 """`facelift endpoint`: the sandbox endpoint for a person at a terminal."""
 
-from __future__ import annotations
-
 import errno
 import inspect
 import json

@@ -6,22 +6,18 @@ with EndpointProcess() as endpoint:
     assert [each.status for each in endpoint.arrivals()] == [500, 500, 200]
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
 import select
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.child import ChildProcess
 from sandbox.endpoint.request_log import Arrival
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 3.0

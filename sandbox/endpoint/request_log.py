@@ -4,18 +4,14 @@ Bounded: the log by its length, the images by their bytes; counts go on. A reset
 new `RequestLog`; requests in flight end in the old one.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 

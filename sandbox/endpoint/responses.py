@@ -3,8 +3,6 @@
 A response that is not to be well-formed is written to the connection byte by byte.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math
@@ -12,12 +10,11 @@ import socket
 import struct
 from email.utils import formatdate
 from http.client import responses as phrases
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from sandbox.endpoint.rules import ResponseRule
+from sandbox.endpoint.rules import ResponseRule
 
 UPLOAD_PATH = "/api/v1/upload-chatbot-profile-picture"
 

@@ -8,16 +8,12 @@ uploads it applies (without `times`: to all of them):
 `upload` and `responses` carry them out.
 """
 
-from __future__ import annotations
-
 import reprlib
+from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _EVERY_CHATBOT = "*"
 

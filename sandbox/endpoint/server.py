@@ -5,10 +5,10 @@ describes each route. Its requests need no API key, and are neither counted nor 
 refusal is `{"problems": [...]}` with status 400, 404 or 410.
 """
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Annotated
+import socket
+from collections.abc import Callable
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
@@ -17,10 +17,6 @@ from sandbox.endpoint.request_log import ARRIVALS
 from sandbox.endpoint.rules import InvalidRules, parse_rules, problems_of
 from sandbox.endpoint.state import EndpointState, key_label
 from sandbox.endpoint.upload import Upload
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
 
 _BODY_LIMIT = 8 * 2**20
 _BACKLOG = 1_024

@@ -1,21 +1,15 @@
 """The state of the endpoint, and its rate limit."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from facelift.units import Rate
 from sandbox.endpoint.request_log import RequestLog
-from sandbox.endpoint.rules import RuleQueue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-
-    from facelift.units import Rate
-    from sandbox.endpoint.rules import Rule
+from sandbox.endpoint.rules import Rule, RuleQueue
 
 
 @dataclass(eq=False)
