@@ -1,7 +1,5 @@
 """Adds the password to Flower's two open pages, `/metrics` and `/healthcheck`."""
 
-from __future__ import annotations
-
 from functools import wraps
 from ipaddress import ip_address
 from typing import Any

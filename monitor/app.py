@@ -3,8 +3,6 @@
 It knows the broker and no task. The settings are a producer's, read from the environment.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

@@ -5,21 +5,17 @@ they waited, failed after their worker was lost. Flower would show such a task i
 for ever.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flower.events import Events
 from flower.utils.tasks import search_tasks
 from tornado.ioloop import PeriodicCallback
 
+from facelift.record import JobRecord
+from monitor.records import Records
 from monitor.rows import outcome_of, state_of
-
-if TYPE_CHECKING:
-    from facelift.record import JobRecord
-    from monitor.records import Records
 
 _EVERY = 5_000  # milliseconds
 _SETTLED = 5.0  # seconds after which no event is on its way any more

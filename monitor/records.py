@@ -1,19 +1,13 @@
 """Job records for Flower's pages, cached, with a fallback while Redis is unavailable."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.record import JobRecord
+from facelift.record import JobRecord
 
 log = logging.getLogger(__name__)
 

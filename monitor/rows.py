@@ -1,17 +1,12 @@
 """How a job looks in Flower: what each field of a task's row and page shows."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facelift.codes import JobState, OutcomeCode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.record import JobRecord
-    from monitor.records import Records
+from facelift.record import JobRecord
+from monitor.records import Records
 
 COLUMNS = {"args": "Chatbot", "kwargs": "Image", "result": "Outcome"}
 """Flower's columns that show a job, with their headings."""

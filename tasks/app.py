@@ -4,21 +4,14 @@ The app knows how a message becomes a call and how the call's report becomes a t
 What the calls do is the worker's: it sets `app.handlers` before the app starts.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from celery import Celery
+from celery.app.task import Task
 
 from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
-from tasks.report import JobFailed, celery_result
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from celery.app.task import Task
-
-    from tasks.report import Report
+from tasks.report import JobFailed, Report, celery_result
 
 
 class Handlers(Protocol):

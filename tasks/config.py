@@ -4,8 +4,6 @@ A Celery message only wakes a worker: record, schedule and lease are the truth. 
 acknowledged early, carry nothing, and may be lost or doubled.
 """
 
-from __future__ import annotations
-
 from facelift.ledger.urls import broker_url
 
 _VISIBILITY_TIMEOUT = 120

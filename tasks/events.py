@@ -4,8 +4,6 @@ A job has three events: received, started, ended. Published one by one, each wak
 loop; a worker then needs a quarter more CPU time a job.
 """
 
-from __future__ import annotations
-
 import weakref
 from typing import Any
 

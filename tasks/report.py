@@ -5,19 +5,14 @@ over a success, Flower shows no later failure. A job that waits is shown as RETR
 nothing is published for it.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from celery.exceptions import Ignore, Reject, Retry
 
 from facelift.codes import JobState, WaitReason
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Verdict(StrEnum):

@@ -8,8 +8,6 @@ Wake-up messages need no copy in Redis until they are acknowledged, because the 
 ones again. Kombu's copies cost a third of a worker's CPU time a job.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time

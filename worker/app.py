@@ -4,15 +4,13 @@
 configures.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from random import Random
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from celery.apps import worker as celery_worker
@@ -45,14 +43,9 @@ from worker.runtime.scheduler import Janitor, Scheduler
 from worker.runtime.shutdown import GracefulShutdown
 from worker.runtime.watchdog import PollWatchdog
 from worker.settings.load import load, unknown_variables
-from worker.stores import NetworkLimits, open_stores
+from worker.settings.model import Settings
+from worker.stores import ImageStore, NetworkLimits, open_stores
 from worker.webhooks import Signer, WebhookSender, WebhookTarget, patience
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from worker.settings.model import Settings
-    from worker.stores import ImageStore
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,8 @@ A dependency's error or a response is mapped to one of these once, where it occu
 `stores/` and `endpoint/`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from facelift.codes import OutcomeCode
-    from facelift.ledger.replies import Quota
+from facelift.codes import OutcomeCode
+from facelift.ledger.replies import Quota
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect

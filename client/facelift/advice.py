@@ -1,7 +1,5 @@
 """The advice for each outcome and wait reason; docs/outcomes.md has the same sentences."""
 
-from __future__ import annotations
-
 from facelift.codes import OutcomeCode, WaitReason
 
 _NOTHING = "nothing"

@@ -1,7 +1,5 @@
 """The enumerated words of a record: states, outcomes, wait reasons, decisions."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Self
 
@@ -97,7 +95,7 @@ class OutcomeCode(OpenEnum):
     WORKER_LOST = "worker_lost"
 
     @classmethod
-    def of_status(cls, status: int) -> OutcomeCode:
+    def of_status(cls, status: int) -> "OutcomeCode":
         """What an HTTP status of the endpoint means."""
         if status in _OF_STATUS:
             return _OF_STATUS[status]

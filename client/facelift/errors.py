@@ -18,8 +18,6 @@ The outcome of a job that was accepted is never an exception: it is an `OutcomeC
 job's record. Every exception survives pickling with its fields.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 _E = TypeVar("_E", bound="FaceliftError")

@@ -3,8 +3,6 @@
 The names of the Celery tasks are here too: they are the other half of the contract.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass, fields

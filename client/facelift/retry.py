@@ -3,15 +3,10 @@
 Pure functions: chance is passed in, and no clock is read. Workers and the test kit decide by it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from random import Random
 
 from facelift.codes import OutcomeCode
-
-if TYPE_CHECKING:
-    from random import Random
 
 
 @dataclass(frozen=True, slots=True)

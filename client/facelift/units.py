@@ -3,8 +3,6 @@
 A rate is a value alone; the ledger enforces it.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Self

@@ -1,25 +1,18 @@
 """Checks of `facelift doctor` on worker hosts: settings, API keys, endpoint, image stores."""
 
-from __future__ import annotations
-
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from facelift.cli.checks.findings import fail, ok, skip, warn
+from facelift.cli.checks.findings import Finding, fail, ok, skip, warn
 from facelift.codes import OutcomeCode
 from facelift.errors import InvalidSettings
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.errors import ImageRejected, RetryableFailure
 from worker.settings.api_keys import accounts_with_key
 from worker.settings.load import load, unknown_variables
+from worker.settings.model import Settings
 from worker.stores import NetworkLimits, open_stores
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from facelift.cli.checks.findings import Finding
-    from worker.settings.model import Settings
 
 _NOWHERE = "facelift-doctor/there-is-no-such-image.png"
 

@@ -1,29 +1,22 @@
 """`facelift check` and `facelift fit`: what a worker does with images in local files."""
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
+from rich.console import RenderableType
 
 from facelift.cli.draw.console import Paragraph, cell, print_json, printable, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.job import Fit
-from worker.images.check import inspect
+from worker.images.check import Finding, inspect
 from worker.images.fit import show_size
+from worker.images.validate import ValidImage
 from worker.settings.load import load_for_images
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.console import RenderableType
-
-    from worker.images.check import Finding
-    from worker.images.validate import ValidImage
 
 _NAME_WIDTH = 36
 _ROW = "{:<{name}}  {:<9}  {:<11}  {:<9}  {}"

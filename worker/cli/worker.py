@@ -1,14 +1,12 @@
 """`facelift worker`: worker processes with our defaults, kept running by a supervisor."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import click
 
@@ -23,11 +21,7 @@ from worker.monitoring.processes import ProcessMetrics
 from worker.monitoring.server import serving
 from worker.runtime.supervisor import Supervisor
 from worker.settings.load import catalogue, load
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from worker.settings.model import Settings
+from worker.settings.model import Settings
 
 # A process releases its last jobs 5 s after the time limit of a request; later it is killed.
 _PATIENCE = 15

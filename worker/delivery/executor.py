@@ -4,20 +4,22 @@ Each step gives the next one what it needs or raises a `Failure`. `facelift.retr
 the failure means for the job, `recorder.py` records it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit
 from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Permit, Quota, Waiting
+from facelift.ledger.store import JobStore
+from facelift.record import JobRecord
 from tasks.report import Report, Verdict, ended_before, waits
+from worker.delivery.recorder import Recorder
 from worker.delivery.run import Run
+from worker.endpoint import EndpointClient, Receipt
 from worker.errors import (
     DeliveryFailed,
     DeliveryRefused,
@@ -28,19 +30,11 @@ from worker.errors import (
     RetryableFailure,
 )
 from worker.images.fit import fit, read_limit, room_for
+from worker.images.validate import ImageLimits, ValidImage
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from facelift.ledger.store import JobStore
-    from facelift.record import JobRecord
-    from worker.delivery.recorder import Recorder
-    from worker.endpoint import EndpointClient, Receipt
-    from worker.images.validate import ImageLimits, ValidImage
-    from worker.runtime.accounts import Accounts
-    from worker.runtime.lease import LeaseKeeper
-    from worker.stores import ImageStore
+from worker.runtime.accounts import Accounts
+from worker.runtime.lease import LeaseKeeper
+from worker.stores import ImageStore
 
 log = logging.getLogger(__name__)
 

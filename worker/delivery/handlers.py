@@ -1,21 +1,16 @@
 """The worker's side of the two Celery tasks: neither lets an unavailable Redis raise."""
 
-from __future__ import annotations
-
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facelift.errors import FaceliftError
 from tasks.report import Report, Verdict
+from worker.delivery.executor import Executor
+from worker.delivery.intake import Intake
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from worker.delivery.executor import Executor
-    from worker.delivery.intake import Intake
 
 log = logging.getLogger(__name__)
 

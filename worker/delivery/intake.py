@@ -1,24 +1,19 @@
 """Records jobs that arrive as Celery messages, from producers without `facelift-client`."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from facelift.client import UploadClient
 from facelift.codes import OutcomeCode
 from facelift.errors import InvalidJob, LedgerRefused
 from facelift.job import UploadJob, check_batch, check_job_id
+from facelift.ledger.store import JobStore
 from facelift.operations.enqueue import IdempotencyConflict
 from facelift.record import SCHEMA_VERSION
 from tasks.report import Report, Verdict, ended_before
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from facelift.client import UploadClient
-    from facelift.ledger.store import JobStore
 
 log = logging.getLogger(__name__)
 

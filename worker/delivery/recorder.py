@@ -1,26 +1,18 @@
 """Records the result of an attempt: outcome or wait, the attempt itself, a line in the log."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from random import Random
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
-from facelift.retry import GiveUp, decide
+from facelift.ledger.store import JobStore
+from facelift.retry import GiveUp, RetryPolicy, decide
 from tasks.report import Report, Verdict
-from worker.errors import DeliveryFailed, ImageRejected, RateLimited, RetryableFailure
+from worker.delivery.run import Run
+from worker.errors import DeliveryFailed, Failure, ImageRejected, RateLimited, RetryableFailure
 from worker.monitoring.logs import at, fields
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from facelift.ledger.store import JobStore
-    from facelift.retry import RetryPolicy
-    from worker.delivery.run import Run
-    from worker.errors import Failure
-    from worker.monitoring.metrics import Metrics
+from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -1,19 +1,13 @@
 """The state of one job while a worker runs it."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from facelift.job import ImageRef
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.ledger.replies import Feedback, Lease
-    from facelift.record import JobRecord
-    from worker.images.validate import ValidImage
-    from worker.runtime.lease import Held
+from facelift.ledger.replies import Feedback, Lease
+from facelift.record import JobRecord
+from worker.images.validate import ValidImage
+from worker.runtime.lease import Held
 
 
 class Run:

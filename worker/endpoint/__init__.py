@@ -12,8 +12,6 @@ client           one delivery from end to end
 The way there is `worker/http/`.
 """
 
-from __future__ import annotations
-
 from worker.endpoint.answer import Receipt
 from worker.endpoint.client import EndpointClient
 from worker.http import RequestLimits

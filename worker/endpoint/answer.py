@@ -1,22 +1,16 @@
 """Turns an answer into a receipt or a failure: by its status; its text only explains."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from facelift.codes import OutcomeCode
+from facelift.ledger.replies import Quota
 from worker.endpoint.pause import read_quota, requested_pause
 from worker.endpoint.redact import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from facelift.ledger.replies import Quota
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 

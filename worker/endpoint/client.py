@@ -1,26 +1,17 @@
 """Delivers one valid image: a request, and the receipt or failure it comes to."""
 
-from __future__ import annotations
-
 import re
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from facelift.codes import OutcomeCode
-from worker.endpoint.answer import judge
+from worker.endpoint.answer import Receipt, judge
 from worker.endpoint.faults import cause, translate
 from worker.endpoint.request import UploadRequests
-from worker.errors import DeliveryRefused, LeaseLost
-from worker.http import Fault, HttpClient, NoAnswer, RequestLimits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from worker.endpoint.answer import Receipt
-    from worker.errors import DeliveryFailed
-    from worker.http import Answer
-    from worker.images.validate import ValidImage
+from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost
+from worker.http import Answer, Fault, HttpClient, NoAnswer, RequestLimits
+from worker.images.validate import ValidImage
 
 _PATH = "/api/v1/upload-chatbot-profile-picture"
 _KEY = re.compile(r"[!-~]+")

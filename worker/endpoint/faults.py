@@ -1,17 +1,11 @@
 """Says which failure of a delivery it is that the endpoint gave no answer."""
 
-from __future__ import annotations
-
 import traceback
-from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
 from worker.endpoint.redact import shows
 from worker.errors import DeliveryFailed
-from worker.http import Fault
-
-if TYPE_CHECKING:
-    from worker.http import NoAnswer, RequestLimits
+from worker.http import Fault, NoAnswer, RequestLimits
 
 _MEANINGS = {
     Fault.OVERDUE: (

@@ -1,16 +1,11 @@
 """Reads rate-limit headers [V2]: what is left of the limit, how long a 429 asks to wait."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from facelift.ledger.replies import Quota
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _DAY = 86_400.0
 _MILLISECONDS_FROM = 1e11  # as seconds, the year 5138

@@ -1,7 +1,5 @@
 """Makes foreign text fit to be kept and shown: no key, one line, bounded."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from functools import lru_cache

@@ -1,17 +1,13 @@
 """Builds the upload's request as the endpoint's documentation has it."""
 
-from __future__ import annotations
-
 import secrets
 from importlib.metadata import version
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from requests import PreparedRequest, Request
 from urllib3.fields import format_multipart_header_param
 
-if TYPE_CHECKING:
-    from worker.images.validate import ValidImage
+from worker.images.validate import ValidImage
 
 # In no image, and nobody who makes one can guess it.
 _BOUNDARY = secrets.token_hex(16)

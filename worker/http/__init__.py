@@ -11,8 +11,6 @@ What an answer means is its caller's business. No redirect is followed, no cooki
 `.netrc` read, nothing sent twice.
 """
 
-from __future__ import annotations
-
 from worker.http.addresses import SCHEMES, Reach, check_url, split_reaches
 from worker.http.client import Answer, HttpClient
 from worker.http.exchange import RequestLimits

@@ -3,30 +3,23 @@
 It overrides what requests and urllib3 offer to subclasses, and one private name.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import ssl
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from socket import socket
+from typing import Any, Self
 
-from requests import Response
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from worker.http.dial import Dialler
 from worker.http.exchange import BoundedTLSSocket, current_exchange
-
-if TYPE_CHECKING:
-    from socket import socket
-
-    from requests import PreparedRequest
-
-    from worker.http.dial import Dialler
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

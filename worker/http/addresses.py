@@ -1,7 +1,5 @@
 """Decides which URLs a setting may name, and which addresses their hosts may have."""
 
-from __future__ import annotations
-
 import re
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address

@@ -4,31 +4,20 @@ What requests' `Session` adds (redirects, cookies, `.netrc`, the environment rea
 request) must not happen here, and takes as long as all the rest.
 """
 
-from __future__ import annotations
-
 import io
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from urllib.parse import urlsplit
 
-from requests import Request
+from requests import PreparedRequest, Request, Response
 from requests.utils import get_environ_proxies
 
 from worker.http.adapter import Adapter, Connected, Trust
 from worker.http.addresses import Reach, check_host
-from worker.http.dial import Dialler
+from worker.http.dial import Dialler, Resolve
 from worker.http.dial import resolve as ask_system
-from worker.http.exchange import SLICE, Exchange
+from worker.http.exchange import SLICE, Exchange, RequestLimits
 from worker.http.faults import mapped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
-
-    from requests import PreparedRequest, Response
-
-    from worker.http.dial import Resolve
-    from worker.http.exchange import RequestLimits
 
 
 class Answer:

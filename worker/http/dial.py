@@ -1,23 +1,15 @@
 """Connects to a host by an address that was checked, so that DNS rebinding has no effect."""
 
-from __future__ import annotations
-
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
-from worker.http.addresses import reach_of
-from worker.http.exchange import BoundedSocket
+from worker.http.addresses import Reach, reach_of
+from worker.http.exchange import BoundedSocket, Exchange
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from worker.http.addresses import Reach
-    from worker.http.exchange import Exchange
-
-    Resolve = Callable[[str, int], Sequence[str]]
-    """The addresses of a host for connections to a port; OSError if there are none."""
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host for connections to a port; OSError if there are none."""
 
 _WORDS = {
     frozenset({"public"}): "its address is not public, and it was not allowed private ones",

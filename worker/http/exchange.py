@@ -5,18 +5,14 @@ forever. These sockets wait in slices of half a second instead, and check the re
 and the caller's lease between them.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 

@@ -3,24 +3,17 @@
 No sentence holds an exception's own text: that may quote a URL or a header.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from http.client import HTTPException
 from socket import gaierror
 from ssl import SSLError
-from typing import TYPE_CHECKING
 
 import urllib3.exceptions as of_urllib3
 
 from worker.http.dial import AddressRefused, ConnectTimedOut, NotConnected
-from worker.http.exchange import Overdue
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from worker.http.exchange import RequestLimits
+from worker.http.exchange import Overdue, RequestLimits
 
 FAULTS = (OSError, ValueError, HTTPException, of_urllib3.HTTPError)
 """What may be raised on the way to an answer. The exceptions of requests are OSErrors."""

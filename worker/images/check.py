@@ -1,24 +1,17 @@
 """Judge an image in a local file as a worker would, for `facelift check` and `facelift fit`."""
 
-from __future__ import annotations
-
 import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from facelift.codes import OutcomeCode
+from facelift.job import Fit
 from worker.errors import ImageRejected
 from worker.images.fit import fit, read_limit
 from worker.images.formats import ImageFormat, parse, recognise
-from worker.images.validate import too_large
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from facelift.job import Fit
-    from worker.images.validate import ImageLimits, ValidImage
+from worker.images.validate import ImageLimits, ValidImage, too_large
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,21 @@ to decode it; what it raises stops here. Where the bytes come from is a matter o
 image that may not be sent as it is can be changed in `fit/`.
 """
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat, Layout, parse, prove_rows, recognise
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from PIL.ImageFile import ImageFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ class ImageLimits:
     fit_formats: frozenset[ImageFormat] = frozenset(ImageFormat)
 
     @property
-    def before_fitting(self) -> ImageLimits:
+    def before_fitting(self) -> "ImageLimits":
         """What an image may be that is to be fitted."""
         return replace(
             self,

@@ -3,25 +3,17 @@
 Names that begin with `facelift_pool_` are the pool's; every worker shows the same values.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from typing import TYPE_CHECKING
-
+from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from facelift.codes import OutcomeCode, WaitReason
 from facelift.errors import FaceliftError
-from facelift.status.pool import BreakerState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from prometheus_client import Metric
-
-    from facelift.ledger.pool import Pool
-    from facelift.status.pool import PoolStatus
-    from worker.monitoring.health import Child
+from facelift.ledger.pool import Pool
+from facelift.status.pool import BreakerState, PoolStatus
+from worker.monitoring.health import Child
 
 
 class PoolCollector(Collector):

@@ -1,17 +1,12 @@
 """Liveness and readiness of a supervisor's worker processes."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from facelift.errors import FaceliftError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from facelift.ledger.store import JobStore
-    from facelift.status.pool import PoolStatus
+from facelift.ledger.store import JobStore
+from facelift.status.pool import PoolStatus
 
 _GRACE = 60.0
 

@@ -4,8 +4,6 @@ Details go into fields: `log.info("event", extra=fields(job=...))`. Both formats
 fields. Fields that are None are left out.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import logging.config
@@ -13,16 +11,14 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 from redis.exceptions import RedisError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
 
 _LEVELS = {
     "celery.app.trace": "ERROR",  # repeats what our line on each attempt says better

@@ -4,19 +4,12 @@ Labels have few values each: no job, no chatbot. The processes of `facelift work
 values in files that the supervisor reads, see `processes.py`.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from prometheus_client import Counter, Gauge, Histogram
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from prometheus_client import CollectorRegistry
-
-    from facelift.attempt import Attempt
-    from facelift.ledger.replies import ScheduleRun
+from facelift.attempt import Attempt
+from facelift.ledger.replies import ScheduleRun
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LONG = (*_SECONDS, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)

@@ -5,21 +5,15 @@ process's place. The process that takes the place of one that ended continues it
 is counted twice or lost, and no file is left over. The supervisor removes the folder at its end.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from prometheus_client import values
+from prometheus_client import Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from prometheus_client import Metric
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's variable
 _PLACE = "FACELIFT_METRICS_PLACE"

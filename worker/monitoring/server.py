@@ -1,28 +1,21 @@
 """The HTTP server of `/metrics`, `/livez` and `/readyz`."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import sys
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from facelift.errors import InvalidSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from prometheus_client.registry import Collector
-
-    from worker.monitoring.health import Health, HealthCheck
+from worker.monitoring.health import Health, HealthCheck
 
 log = logging.getLogger(__name__)
 

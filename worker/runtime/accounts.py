@@ -5,25 +5,17 @@ fallback for a while, because the endpoint may accept the new one later than thi
 it, or sooner. No key appears in anything that is logged, raised or shown.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
 
 from facelift.job import account_key
 from worker.monitoring.logs import fields
-from worker.settings.api_keys import read_key_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from pydantic import SecretStr
-
-    from worker.settings.api_keys import AccountKeys
+from worker.settings.api_keys import AccountKeys, read_key_file
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +157,7 @@ class _Account:
 
     def __init__(self, given: AccountKeys, grace: float, now: float) -> None:
         self.variable = given.variable
-        self.file: Path | None = given.file
+        self.file = given.file
         self.keys = given.keys
         self.fingerprint = _fingerprint(self.keys[0])
         self.broken = False

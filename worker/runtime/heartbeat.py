@@ -1,22 +1,15 @@
 """Reports to the pool every few seconds that this process runs, and whether it consumes."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-from facelift.status.worker import HEARTBEAT_INTERVAL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.ledger.pool import Pool
-    from facelift.status.worker import WorkerReport
-    from worker.monitoring.metrics import Metrics
+from facelift.ledger.pool import Pool
+from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
+from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -1,23 +1,17 @@
 """Renews the leases of the jobs that this process runs, all in one heartbeat."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import secrets
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from facelift.ledger.replies import Lease
+from facelift.ledger.store import JobStore
 from worker.runtime.loop import Loop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from facelift.ledger.store import JobStore
 
 # A lease is not renewed in this first share of its time: its acquisition may still be on the
 # way, so the ledger would report it as lost.

@@ -1,15 +1,10 @@
 """A thread that calls a function again and again and survives every exception."""
 
-from __future__ import annotations
-
 import logging
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from facelift.errors import FaceliftError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 

@@ -1,16 +1,10 @@
 """Registers the settings that belong to the pool: rates, breaker, retention, webhooks."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
 
-from facelift.ledger.pool import BreakerPolicy, Registration, Retention
-
-if TYPE_CHECKING:
-    from facelift.ledger.pool import Pool
-    from worker.runtime.accounts import Accounts
-    from worker.settings.model import Settings
+from facelift.ledger.pool import BreakerPolicy, Pool, Registration, Retention
+from worker.runtime.accounts import Accounts
+from worker.settings.model import Settings
 
 _INTERVAL = 60.0  # again, because a Redis that failed over may have lost the registration
 

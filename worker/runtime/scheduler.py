@@ -1,16 +1,11 @@
 """Maintenance of the ledger that all workers share: the scheduler and the janitor."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
 
+from facelift.ledger.store import JobStore
 from facelift.status.pool import EventKind
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from facelift.ledger.store import JobStore
-    from worker.monitoring.metrics import Metrics
+from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

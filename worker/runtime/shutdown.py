@@ -4,23 +4,17 @@ The first signal lets running jobs end, but for no longer than a request may tak
 signal, or Celery's own "cold" shutdown, releases everything at once.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from facelift.errors import FaceliftError
+from facelift.ledger.replies import Lease
+from facelift.ledger.store import JobStore
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.ledger.replies import Lease
-    from facelift.ledger.store import JobStore
-    from worker.runtime.lease import LeaseKeeper
+from worker.runtime.lease import LeaseKeeper
 
 log = logging.getLogger(__name__)
 

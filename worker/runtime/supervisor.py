@@ -4,21 +4,16 @@ A process that ends, on purpose (a stuck connection) or by accident, is replaced
 cannot start because of invalid settings is not.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from worker.monitoring.health import Child
 from worker.monitoring.logs import fields
 from worker.runtime.loop import Loop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 

@@ -5,16 +5,11 @@ slots and a healthy Redis, and yet takes nothing from the queue, is stuck in a w
 process ends.
 """
 
-from __future__ import annotations
-
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from facelift.ledger.store import JobStore
+from facelift.ledger.store import JobStore
 
 log = logging.getLogger(__name__)
 

@@ -6,20 +6,15 @@ keys, the new one first. No problem repeats a value: somebody may have put a key
 variable.
 """
 
-from __future__ import annotations
-
 import re
 import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from facelift.job import DEFAULT_ACCOUNT, account_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 API_KEY = "FACELIFT_API_KEY"
 

@@ -1,9 +1,8 @@
 """Describes settings for a person: in `--settings`, in the docs, in error messages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from pydantic.fields import FieldInfo
 
 from facelift.job import DEFAULT_ACCOUNT
 from facelift.units import show_duration
@@ -11,9 +10,6 @@ from worker.settings.api_keys import API_KEY
 from worker.settings.field_types import IS_DURATION
 from worker.settings.rates import RATE_LIMIT
 from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ Each turns the text of a variable into a value, or raises with what would be val
 repeating the text. `load.py` puts the variable's name before it.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import Annotated, Any, Literal, get_args

@@ -4,25 +4,18 @@ An empty variable counts as not set. No problem repeats a value: somebody may ha
 into the wrong variable.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
 from facelift.errors import InvalidSettings
 from worker.settings.api_keys import API_KEY, accounts_with_key, is_key_variable, read_keys
-from worker.settings.docs import OF_ACCOUNTS, OF_SECRETS, bounds, describe
+from worker.settings.docs import OF_ACCOUNTS, OF_SECRETS, SettingDoc, bounds, describe
 from worker.settings.model import PREFIX, Settings, variable
 from worker.settings.rates import is_rate_variable, rates_without_key, read_rates
 from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE, read_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from worker.settings.docs import SettingDoc
 
 _READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE")
 _READ_APART = ("api_keys", "account_rates", "webhook_secrets")

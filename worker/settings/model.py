@@ -5,9 +5,7 @@ API keys and rate limits of accounts have one variable an account; a secret may 
 `load.py` reads them. Nothing here opens a store or a connection.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
@@ -15,10 +13,10 @@ from facelift.job import account_key
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
 from facelift.operations.settings import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
-from facelift.units import show_duration
+from facelift.units import Rate, show_duration
 from worker.images.formats import ImageFormat
 from worker.images.validate import ImageLimits
-from worker.settings.api_keys import AccountKeys  # noqa: TC001 - pydantic reads it at runtime
+from worker.settings.api_keys import AccountKeys
 from worker.settings.field_types import (
     AccountRates,
     Duration,
@@ -34,9 +32,6 @@ from worker.settings.field_types import (
     RedisUrl,
     read_duration,
 )
-
-if TYPE_CHECKING:
-    from facelift.units import Rate
 
 PREFIX = "FACELIFT_"
 

@@ -4,16 +4,11 @@ Accounts are spelled as in the variables of API keys. `FACELIFT_RATE_LIMIT` hold
 accounts.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterator, Mapping
 
 from facelift.job import account_key
 from facelift.units import Rate
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
 
 RATE_LIMIT = "FACELIFT_RATE_LIMIT"
 OFF = "off"

@@ -4,19 +4,14 @@ It is `whsec_` and the base64 of 24 to 64 bytes, as in Standard Webhooks. During
 may be two, the new one first. No problem repeats a value.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from worker.settings.api_keys import read_key_file, split_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import SecretStr
 
 WEBHOOK_SECRET = "FACELIFT_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 WEBHOOK_SECRET_FILE = f"{WEBHOOK_SECRET}_FILE"

@@ -11,8 +11,6 @@ protocol     what every store does, and the errors that all share
 Other packages add schemes by the entry-point group `facelift.stores`; see docs/stores.md.
 """
 
-from __future__ import annotations
-
 from worker.stores.folder import FolderStore
 from worker.stores.opening import open_stores
 from worker.stores.protocol import ImageStore, NetworkLimits

@@ -1,18 +1,20 @@
 """A folder as image store, confined to it whatever the path says."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from worker.stores.protocol import missing, outside, too_large, unavailable, unreadable
-
-if TYPE_CHECKING:
-    from worker.stores.protocol import NetworkLimits
+from worker.stores.protocol import (
+    NetworkLimits,
+    missing,
+    outside,
+    too_large,
+    unavailable,
+    unreadable,
+)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Not blocking, so that a pipe without a writer cannot hold a thread.

@@ -1,9 +1,8 @@
 """Opens image stores by the scheme of their URL; other packages may add schemes."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worker.stores.protocol import (
     ImageStore,
@@ -13,9 +12,6 @@ from worker.stores.protocol import (
     unavailable,
     unreadable,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _GROUP = "facelift.stores"
 _DEFAULT_LIMITS = NetworkLimits()

@@ -3,8 +3,6 @@
 No sentence holds what is the store's own business: a folder's place, a URL, a secret.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

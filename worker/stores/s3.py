@@ -4,11 +4,9 @@ botocore knows where a bucket is, finds the credentials and signs; `web.py` send
 of every store on the network.
 """
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote
 
 from botocore import UNSIGNED
@@ -19,13 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsEr
 from botocore.session import Session
 
 from facelift.ledger.urls import split_url
-from worker.http import Reach, check_url
-from worker.stores.protocol import missing, unavailable, unreadable
+from worker.http import Answer, Reach, check_url
+from worker.stores.protocol import NetworkLimits, missing, unavailable, unreadable
 from worker.stores.web import Site, read_image
-
-if TYPE_CHECKING:
-    from worker.http import Answer
-    from worker.stores.protocol import NetworkLimits
 
 _OPTIONS = ("endpoint_url", "region", "profile")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")  # of AWS; GCS allows the longer ones

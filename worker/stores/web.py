@@ -1,26 +1,26 @@
 """A web server as image store: one base URL, and GETs below it, bounded in time and size."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 from requests import Request
 
-from worker.http import HttpClient, NoAnswer, RequestLimits, check_url, split_reaches
+from worker.http import Answer, HttpClient, NoAnswer, Reach, RequestLimits, check_url, split_reaches
+from worker.http.dial import Resolve
 from worker.http.dial import resolve as ask_system
-from worker.stores.protocol import missing, outside, too_large, unavailable, unreadable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from worker.http import Answer, Reach
-    from worker.http.dial import Resolve
-    from worker.stores.protocol import NetworkLimits
+from worker.stores.protocol import (
+    NetworkLimits,
+    missing,
+    outside,
+    too_large,
+    unavailable,
+    unreadable,
+)
 
 _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {

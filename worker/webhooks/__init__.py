@@ -7,8 +7,6 @@ sender         takes due webhooks from the ledger, a few at a time, and records 
 The HTTP client, with its checks of addresses, is `worker/http/`.
 """
 
-from __future__ import annotations
-
 from worker.webhooks.message import Signer
 from worker.webhooks.sender import WebhookSender, patience
 from worker.webhooks.target import WebhookTarget

@@ -1,21 +1,15 @@
 """Makes a webhook's body and its signature, as Standard Webhooks 1.0 has it."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
+from facelift.record import JobRecord
 from worker.settings.webhook_secret import decode_secret
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pydantic import SecretStr
-
-    from facelift.record import JobRecord
 
 _FIELDS = (
     "id",

@@ -1,24 +1,17 @@
 """Sends the webhooks that are due, a few at a time, and records each one's result."""
 
-from __future__ import annotations
-
 import logging
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from random import Random
 
 from facelift.errors import FaceliftError
+from facelift.ledger.webhooks import DueWebhook, Webhooks
 from facelift.retry import RetryPolicy
 from worker.http import NoAnswer
 from worker.monitoring.logs import fields
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-    from random import Random
-
-    from facelift.ledger.webhooks import DueWebhook, Webhooks
-    from worker.monitoring.metrics import Metrics
-    from worker.webhooks.target import WebhookTarget
+from worker.monitoring.metrics import Metrics
+from worker.webhooks.target import WebhookTarget
 
 log = logging.getLogger(__name__)
 

@@ -1,17 +1,12 @@
 """The one URL that webhooks are sent to."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from requests import Request
 
+from facelift.record import JobRecord
 from worker.http import HttpClient, RequestLimits, check_url, split_reaches
-from worker.webhooks.message import encode
-
-if TYPE_CHECKING:
-    from facelift.record import JobRecord
-    from worker.webhooks.message import Signer
+from worker.webhooks.message import Signer, encode
 
 _HEADERS = {
     "User-Agent": "facelift",

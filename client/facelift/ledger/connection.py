@@ -1,11 +1,10 @@
 """Connect to Redis, and map the Redis client's errors to the ledger's."""
 
-from __future__ import annotations
-
 import re
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis, exceptions
 from redis.asyncio import Redis as AsyncRedis
@@ -14,9 +13,6 @@ from redis.retry import Retry
 
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
 from facelift.ledger.urls import check_redis_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 

@@ -1,17 +1,11 @@
 """Job records as the ledger's hashes hold them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from facelift.errors import LedgerRefused
-from facelift.job import DEFAULT_ACCOUNT, Fit
+from facelift.job import DEFAULT_ACCOUNT, Fit, UploadJob
 from facelift.record import SCHEMA_VERSION, JobRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from facelift.job import UploadJob
 
 
 def encode_job(job: UploadJob) -> dict[str, str]:

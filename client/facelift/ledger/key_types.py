@@ -4,18 +4,14 @@ The scripts do not ask for a key's type: Redis refuses a command on a key of the
 itself (`WRONGTYPE`). `facelift doctor` names the key.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
-from typing import TYPE_CHECKING, Any, cast
+from redis import Redis
 
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys, MemberKey, SharedKey
 from facelift.status.server import WrongType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from redis import Redis
 
 
 def shared_types(keys: Keys) -> dict[str, str]:

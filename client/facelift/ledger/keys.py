@@ -4,14 +4,9 @@ All but the Celery queue share one prefix and one hash tag. The scripts in `lua/
 keys; a test compares the two.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DEFAULT_PREFIX = "facelift"
 
@@ -30,7 +25,7 @@ class SharedKey:
     name: str
     redis_type: str
 
-    def __get__(self, keys: Keys, owner: object = None) -> str:
+    def __get__(self, keys: "Keys", owner: object = None) -> str:
         return keys.base + self.name
 
 
@@ -41,7 +36,7 @@ class MemberKey:
     name: str
     redis_type: str
 
-    def __get__(self, keys: Keys, owner: object = None) -> Callable[[str], str]:
+    def __get__(self, keys: "Keys", owner: object = None) -> Callable[[str], str]:
         return lambda member: f"{keys.base}{self.name}:{member}"
 
 

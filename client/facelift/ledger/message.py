@@ -5,8 +5,6 @@ message without a job. It has the format of Celery's message protocol 2 in kombu
 a test compares it with what Celery sends. It carries the job id and nothing else.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 

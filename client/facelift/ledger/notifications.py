@@ -1,18 +1,16 @@
 """Waits for what the ledger's scripts publish: changes of jobs and of batches."""
 
-from __future__ import annotations
-
 import asyncio
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
+
+from redis import Redis
 
 from facelift.ledger.connection import connect_async, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-    from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
 _SUBSCRIBE_SECONDS = 5.0

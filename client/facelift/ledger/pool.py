@@ -3,23 +3,16 @@
 One method for each script in `lua/pool/`.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
-from typing import TYPE_CHECKING
 
 from facelift.job import account_key
 from facelift.ledger.encoding import flat
+from facelift.ledger.scripts import Scripts
 from facelift.status.pool import PoolStatus
-from facelift.status.worker import REMEMBERED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from facelift.ledger.scripts import Scripts
-    from facelift.status.worker import WorkerReport
-    from facelift.units import Rate
+from facelift.status.worker import REMEMBERED, WorkerReport
+from facelift.units import Rate
 
 _DAY = 86_400
 

@@ -1,26 +1,20 @@
 """Read the ledger: records, batches, outcomes."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from redis import Redis
 
 from facelift.batch import BatchStatus
 from facelift.codes import WaitReason
 from facelift.errors import BatchNotFound, JobNotFound, LedgerRefused
 from facelift.ledger.connection import translated
 from facelift.ledger.encoding import decode_record, is_known_schema, pairs
-from facelift.queries import Outcome, Page
+from facelift.ledger.keys import Keys
+from facelift.ledger.scripts import Scripts
+from facelift.queries import JobFilter, Outcome, Page
 from facelift.record import JobRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from redis import Redis
-
-    from facelift.ledger.keys import Keys
-    from facelift.ledger.scripts import Scripts
-    from facelift.queries import JobFilter
 
 _NEWEST = "+"
 _ENTRIES_A_CALL = 1_000  # of the index: some milliseconds of Redis' time

@@ -1,15 +1,12 @@
 """Values that pass between a worker and the ledger: leases, replies, feedback of a request."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from facelift.codes import JobState, WaitReason
-    from facelift.record import JobRecord
-    from facelift.status.pool import Event
+from facelift.codes import JobState, WaitReason
+from facelift.record import JobRecord
+from facelift.status.pool import Event
 
 
 class Lease(NamedTuple):

@@ -8,24 +8,19 @@ The files are written for the default key prefix, and have two marks: `@QUEUE@` 
 queue's name and `@MESSAGE@` for the wake-up message.
 """
 
-from __future__ import annotations
-
 import hashlib
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from redis import Redis
 from redis.exceptions import NoScriptError
 
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
 from facelift.ledger.message import envelope
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from redis import Redis
 
 _INCLUDE = "-- include: "
 

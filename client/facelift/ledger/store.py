@@ -5,14 +5,17 @@ which state to which it moves a job. Only `enqueue_each` and `cancel_batch` take
 of many jobs. A method that takes a lease changes nothing unless its token holds the job's lease.
 """
 
-from __future__ import annotations
-
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-from facelift.codes import Cancellation, JobState, WaitReason
+from redis import Redis
+
+from facelift.attempt import Attempt
+from facelift.codes import Cancellation, JobState, OutcomeCode, WaitReason
 from facelift.errors import JobNotFound
+from facelift.job import UploadJob
 from facelift.ledger.connection import translated
 from facelift.ledger.encoding import (
     decode_record,
@@ -27,24 +30,22 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import Pool
 from facelift.ledger.records import Records
-from facelift.ledger.replies import Acquired, Ended, Leased, Permit, ScheduleRun, Unknown, Waiting
+from facelift.ledger.replies import (
+    Acquired,
+    Ended,
+    Feedback,
+    Lease,
+    Leased,
+    Permit,
+    ScheduleRun,
+    Unknown,
+    Waiting,
+)
 from facelift.ledger.scripts import Scripts
 from facelift.ledger.webhooks import Webhooks
-from facelift.record import SCHEMA_VERSION
+from facelift.record import SCHEMA_VERSION, JobRecord
 from facelift.status.pool import Event
-from facelift.status.server import ServerStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from redis import Redis
-
-    from facelift.attempt import Attempt
-    from facelift.codes import OutcomeCode
-    from facelift.job import UploadJob
-    from facelift.ledger.replies import Feedback, Lease
-    from facelift.record import JobRecord
-    from facelift.status.server import WrongType
+from facelift.status.server import ServerStatus, WrongType
 
 _CANCELLED_AT_ONCE = 200  # jobs in a round trip
 

@@ -1,7 +1,5 @@
 """Validate Redis URLs. No error repeats a URL: it may hold a password."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 

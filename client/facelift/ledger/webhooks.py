@@ -6,16 +6,12 @@ the jobs' schedule, and have no messages: thousands may be overdue while the ser
 them is down, and must not delay an image.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from facelift.errors import LedgerRefused
 from facelift.ledger.encoding import decode_record, pairs
-
-if TYPE_CHECKING:
-    from facelift.ledger.scripts import Scripts
-    from facelift.record import JobRecord
+from facelift.ledger.scripts import Scripts
+from facelift.record import JobRecord
 
 
 class DueWebhook(NamedTuple):

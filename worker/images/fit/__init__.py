@@ -4,12 +4,9 @@
 for it under the limit. `validate` decides what may be sent, and also checks what comes out of here.
 """
 
-from __future__ import annotations
-
 import threading
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
 from facelift.job import Fit
@@ -18,9 +15,6 @@ from worker.images.fit.drawing import draw
 from worker.images.fit.encoding import Encoded, encode
 from worker.images.formats import ImageFormat, Layout, prove_rows
 from worker.images.validate import ImageLimits, ValidImage, parse_within, validate
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 _FITTABLE = {
     OutcomeCode.IMAGE_TOO_LARGE,

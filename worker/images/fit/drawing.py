@@ -1,20 +1,14 @@
 """Draw a file as a square image: decoded, upright, in sRGB, and no larger than is of use."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from math import isqrt
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
 from facelift.job import Fit
-from worker.images.formats import ImageFormat, unpack_profile
+from worker.images.formats import ImageFormat, Layout, unpack_profile
 from worker.images.validate import OPENERS, decoding
-
-if TYPE_CHECKING:
-    from worker.images.formats import Layout
 
 # Pixels. More is of no use to a profile picture, and costs time and memory with each attempt.
 _LARGEST_SIDE = 2048

@@ -5,22 +5,17 @@ JPEG if not. A transparent image becomes a PNG, of fewer pixels if need be. WebP
 only if the settings allow neither PNG nor JPEG, because the endpoint may not accept them.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from PIL import Image, ImageChops
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from worker.images.validate import ImageLimits
+from worker.images.validate import ImageLimits
 
 _QUALITIES = range(75, 96)  # below, the loss is visible; above, files only get larger
 _ALL_COLOURS = 90  # from this quality on, a JPEG's colours have its full resolution

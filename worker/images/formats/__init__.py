@@ -8,8 +8,6 @@ other metadata, which can be hostile too.
 `signature.py` tells formats apart; one module per format parses its files into a `Layout`.
 """
 
-from __future__ import annotations
-
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 
 from worker.images.formats.gif import parse_gif

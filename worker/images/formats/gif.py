@@ -1,15 +1,10 @@
 """GIF, by its specification (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from worker.images.formats.layout import Layout, broken
 from worker.images.formats.signature import ImageFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FRAME, _EXTENSION, _END = b",!;"
 _GRAPHIC_CONTROL = 0xF9  # which colour is transparent, for the frame that follows

@@ -6,17 +6,12 @@ file and of the time to decode it, prove nothing but that they are there to thei
 decides nothing but how much memory decoding takes.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
 from worker.images.formats.signature import ImageFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Every marker but fill bytes (FF), stuffed bytes (00), restarts (D0 to D7) and TEM (01).
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")

@@ -1,18 +1,13 @@
 """What a parser finds in an image file, and how it refuses one."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Sequence
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 from struct import unpack_from
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from worker.images.formats.signature import ImageFormat
+from worker.images.formats.signature import ImageFormat
 
 _T = TypeVar("_T")
 

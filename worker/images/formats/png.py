@@ -1,17 +1,12 @@
 """PNG, by its specification (https://www.w3.org/TR/png-3/)."""
 
-from __future__ import annotations
-
 import zlib
+from collections.abc import Iterator
 from itertools import groupby
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
 from worker.images.formats.signature import ImageFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # others with a capital forbid display
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type

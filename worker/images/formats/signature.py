@@ -1,7 +1,5 @@
 """Recognise a file's format by its first bytes."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -1,15 +1,10 @@
 """WebP, by its specification (https://www.rfc-editor.org/rfc/rfc9649)."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
 from worker.images.formats.signature import ImageFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ANIMATION = 0x02
 _SIDE = 0x3FFF
