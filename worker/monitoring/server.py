@@ -28,7 +28,6 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds without a byte from the client
 
     def do_GET(self) -> None:
-        """Answer a request."""
         path = self.path.partition("?")[0]
         status, content_type = HTTPStatus.OK, "text/plain; charset=utf-8"
         if path == "/metrics":

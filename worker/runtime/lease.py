@@ -109,5 +109,5 @@ class LeaseKeeper:
             return [held.lease for held in self._held.values()]
 
     def stop(self) -> None:
-        """Stop the heartbeat."""
+        """Stop renewing."""
         self._loop.stop()

@@ -98,7 +98,6 @@ def catalogue() -> list[SettingDoc]:
 
 
 def _fields() -> dict[str, str]:
-    """The fields by variable."""
     return {variable(name): name for name in Settings.model_fields if name not in _READ_APART}
 
 
