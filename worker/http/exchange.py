@@ -5,6 +5,7 @@ forever. These sockets wait in slices of half a second instead, and check the re
 and the caller's lease between them.
 """
 
+import select
 import socket
 import ssl
 import threading
@@ -19,7 +20,8 @@ T = TypeVar("T")
 SLICE = 0.5
 """Seconds of one wait of a socket."""
 _BLOCK = 1 << 18
-"""Bytes of a request that are sent between two checks."""
+_TLS_BLOCK = 1 << 14
+"""Bytes of a request that are sent between two checks: over TLS, one record."""
 
 _thread = threading.local()
 
@@ -124,6 +126,8 @@ class BoundedSocket(socket.socket):
     thread. So it is set only where it differs.
     """
 
+    _block = _BLOCK
+
     def settimeout(self, value: float | None) -> None:
         """Set the timeout of one wait, in seconds."""
         if self.gettimeout() != value:
@@ -138,12 +142,23 @@ class BoundedSocket(socket.socket):
         return self._wait(partial(super().recv_into, buffer, nbytes or len(buffer), flags))
 
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401, ARG002 - as in `socket`
-        """Send as any socket does, within the request's limits, and check before each block."""
-        send = super().send
+        """Send as any socket does, within the request's limits, and check before each block.
+
+        It waits for room first and checks then: a process that was stopped while it waited, and
+        has lost its lease, sends nothing more.
+        """
+        room = select.poll()
+        room.register(self, select.POLLOUT)
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
-                sent += self._wait(partial(send, view[sent : sent + _BLOCK]))
+                self._wait(partial(self._wait_for_room, room))
+                block = view[sent : sent + self._block]
+                sent += self._wait(partial(super().send, block))
+
+    def _wait_for_room(self, room: select.poll) -> None:
+        if not room.poll(1_000 * (self.gettimeout() or 0.0)):
+            raise TimeoutError
 
     def _wait(self, operation: Callable[[], T]) -> T:
         exchange = current_exchange()
@@ -152,6 +167,8 @@ class BoundedSocket(socket.socket):
 
 class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
     """The same over TLS."""
+
+    _block = _TLS_BLOCK
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - as in `ssl`
         """Shake hands within the limit for connecting."""

@@ -168,3 +168,17 @@ def test_an_ended_request_does_not_cut_off_its_connections_next_one(
     with Exchange(LIMITS, clock=clock):
         ends[0].sendall(b"y")
     assert ends[1].recv(1) == b"y"
+
+
+def test_lease_lost_while_waiting_for_room_sends_nothing_more(ends: Ends) -> None:
+    bounded, theirs = ends
+    checks = iter([None, lose_lease])  # before the wait, and after it
+
+    def check() -> None:
+        if lose := next(checks):
+            lose()
+
+    with Exchange(LIMITS, check), pytest.raises(LeaseLost):
+        bounded.sendall(b"the whole body")
+    with pytest.raises(TimeoutError):
+        theirs.recv(1)
