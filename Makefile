@@ -12,7 +12,7 @@ test: ## lint, types, import rules and every test
 	@scripts/setup dev
 	@scripts/check
 
-chaos: ## four minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it
+chaos: ## three minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it
 	@scripts/setup dev
 	@scripts/chaos
 

@@ -160,7 +160,7 @@ def put_another_type_in_the_queues_place(outage: Outage) -> None:
     outage.redis.delete(queue)
 
 
-def put_another_type_in_the_agendas_place(outage: Outage) -> None:
+def put_another_type_in_the_schedules_place(outage: Outage) -> None:
     schedule = Keys().schedule
     with outage.redis.pipeline() as together:  # or what is entered in between would be lost
         together.rename(schedule, "kept")
@@ -181,7 +181,7 @@ def put_another_type_in_the_agendas_place(outage: Outage) -> None:
         (change_the_password, "refuses these credentials"),
         (forget_the_scripts, ""),
         (put_another_type_in_the_queues_place, "WRONGTYPE"),
-        (put_another_type_in_the_agendas_place, "WRONGTYPE"),
+        (put_another_type_in_the_schedules_place, "WRONGTYPE"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
