@@ -12,6 +12,7 @@ from celery.app.task import Task
 
 from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
 from tasks.report import JobFailed, Report, celery_result
+from tasks.request import WakeUpRequest
 
 
 class Handlers(Protocol):
@@ -35,7 +36,7 @@ app = App(
 )
 
 
-@app.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
+@app.task(name=UPLOAD_TASK, bind=True, throws=(JobFailed,), Request=WakeUpRequest)  # type: ignore[untyped-decorator] # celery is untyped
 def upload(task: Task) -> str:
     """Run the job whose id is the message's task id. The message carries nothing else."""
     return _conclude(task, app.handlers.upload(task.request.id))

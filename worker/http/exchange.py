@@ -144,21 +144,25 @@ class BoundedSocket(socket.socket):
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401, ARG002 - as in `socket`
         """Send as any socket does, within the request's limits, and check before each block.
 
-        It waits for room first and checks then: a process that was stopped while it waited, and
-        has lost its lease, sends nothing more.
+        A process that was stopped while it waited for room, and has lost its lease meanwhile,
+        sends nothing more; over TLS no more than the rest of one record.
         """
-        room = select.poll()
-        room.register(self, select.POLLOUT)
+        send = super().send
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
-                self._wait(partial(self._wait_for_room, room))
-                block = view[sent : sent + self._block]
-                sent += self._wait(partial(super().send, block))
+                self._wait_for_room()
+                sent += self._wait(partial(send, view[sent : sent + self._block]))
 
-    def _wait_for_room(self, room: select.poll) -> None:
-        if not room.poll(1_000 * (self.gettimeout() or 0.0)):
-            raise TimeoutError
+    def _wait_for_room(self) -> None:
+        room = select.poll()
+        room.register(self, select.POLLOUT)
+
+        def wait() -> None:
+            if not room.poll(1_000 * (self.gettimeout() or 0.0)):
+                raise TimeoutError
+
+        self._wait(wait)
 
     def _wait(self, operation: Callable[[], T]) -> T:
         exchange = current_exchange()
@@ -169,6 +173,9 @@ class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
     """The same over TLS."""
 
     _block = _TLS_BLOCK
+
+    def _wait_for_room(self) -> None:
+        """A record needs little room, so to send one may wait by itself."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - as in `ssl`
         """Shake hands within the limit for connecting."""
