@@ -1,4 +1,4 @@
-.PHONY: help demo test chaos bench lock clean
+.PHONY: help demo test nightly chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -11,6 +11,10 @@ demo: ## the whole of Facelift on this machine, nothing to configure
 test: ## lint, types, import rules and every test
 	@scripts/setup dev
 	@scripts/check
+
+nightly: ## the slow tests that `make test` leaves out
+	@scripts/setup dev
+	@.venv/bin/pytest -m nightly
 
 chaos: ## three minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it
 	@scripts/setup dev

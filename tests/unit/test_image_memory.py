@@ -106,7 +106,10 @@ def judge(tmp_path: Path) -> Callable[[bytes, str], dict[str, Any]]:
     return run
 
 
-@pytest.mark.parametrize("kind", HUGE)
+@pytest.mark.parametrize(
+    "kind",
+    ["jpeg", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in HUGE if kind != "jpeg")],
+)
 def test_the_largest_images_are_fitted_in_bounded_memory(
     kind: str, judge: Callable[[bytes, str], dict[str, Any]]
 ) -> None:
