@@ -246,7 +246,7 @@ def test_a_transparent_shade_of_grey_stays_transparent(depth: int) -> None:
 
 
 def swapped_profile() -> bytes:
-    """A profile of a world where the primaries change places: none could miss that it is heeded."""
+    """A profile whose primaries change places: a fit that ignores it is plain to see."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
     profile[red : red + 1], profile[blue : blue + 1] = b"b", b"r"
