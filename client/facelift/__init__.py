@@ -27,7 +27,7 @@ from facelift.errors import (
     LedgerRefused,
     LedgerUnavailable,
 )
-from facelift.job import UploadJob
+from facelift.job import Priority, UploadJob
 from facelift.operations.batches import BatchCancellation, BatchTimeout
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
@@ -70,6 +70,7 @@ __all__ = [
     "Page",
     "Pause",
     "PoolStatus",
+    "Priority",
     "ServerStatus",
     "UploadClient",
     "UploadJob",

@@ -114,6 +114,8 @@ class UploadClient:
         expires_at: float | datetime | None = None,
         fit: str = "strict",
         batch: str | None = None,
+        priority: str = "normal",
+        fairness_key: str | None = None,
         job_id: str | None = None,
     ) -> JobRecord:
         """Enqueue the upload of `image` to a chatbot. Returns once the job is recorded.
@@ -129,6 +131,11 @@ class UploadClient:
             fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make an
                 image that would be refused square, small enough and still.
             batch: a name that many jobs share, to follow or cancel them as one.
+            priority: `high`, `normal` or `low`: how large a share of its account's rate the
+                job's flow gets.
+            fairness_key: whose job it is, such as `customer-42`. Jobs of one key and priority
+                are a flow; the flows of an account take turns. By default a batch is a flow,
+                and all jobs without a batch are one.
             job_id: an id of your own; safe to send again after an error.
 
         Raises:
@@ -145,6 +152,8 @@ class UploadClient:
             sha256=sha256,
             fit=fit,
             batch=batch,
+            priority=priority,
+            fairness_key=fairness_key,
             **times,
         )
         return self.enqueue_job(job, job_id)

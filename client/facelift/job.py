@@ -23,6 +23,7 @@ DEFAULT_ACCOUNT = "default"
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_FAIRNESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
@@ -39,6 +40,16 @@ class Fit(StrEnum):
     """Cut its longer sides, keep the centre, and re-encode it."""
     PAD = "pad"
     """Put it onto a square background, white or transparent, and re-encode it."""
+
+
+class Priority(StrEnum):
+    """How much of its account's rate a flow of jobs gets beside others; see docs/pacing.md."""
+
+    HIGH = "high"
+    """Twice as much as `normal`."""
+    NORMAL = "normal"
+    LOW = "low"
+    """Half as much as `normal`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,11 @@ class UploadJob:
         fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
             image that would be refused square, small enough and still; see docs/images.md.
         batch: a name that many jobs share, to follow or cancel them as one.
+        priority: `high`, `normal` or `low`: how large a share of its account's rate the job's
+            flow gets.
+        fairness_key: whose job it is, such as `customer-42`. Jobs of one key and priority are a
+            flow; the flows of an account take turns. By default a batch is a flow, and all
+            jobs without a batch are one.
 
     Raises:
         InvalidJob: a field has a wrong value; names the field.
@@ -107,6 +123,8 @@ class UploadJob:
     expires_at: float | None = None
     fit: str = Fit.STRICT.value
     batch: str | None = None
+    priority: str = Priority.NORMAL.value
+    fairness_key: str | None = None
 
     def __post_init__(self) -> None:
         check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
@@ -127,6 +145,9 @@ class UploadJob:
             raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {_show(self.fit)}")
         if self.batch is not None:
             check_batch(self.batch)
+        check_priority(self.priority)
+        if self.fairness_key is not None:
+            check_fairness_key(self.fairness_key)
 
     @classmethod
     def from_fields(cls, given: dict[str, Any]) -> Self:
@@ -158,6 +179,25 @@ def check_job_id(job_id: object) -> str:
 def check_batch(batch: object) -> str:
     """Return `batch` if it can be a batch's name."""
     return _check_name("batch", batch, "logos-2026")
+
+
+def check_priority(priority: object) -> Priority:
+    """Return the priority that `priority` names."""
+    for each in Priority:
+        if priority == each:
+            return each
+    raise InvalidJob("priority", f"must be one of {', '.join(Priority)}, not {_show(priority)}")
+
+
+def check_fairness_key(key: object) -> str:
+    """Return `key` if it can be a fairness key."""
+    if isinstance(key, str) and _FAIRNESS_KEY.fullmatch(key):
+        return key
+    raise InvalidJob(
+        "fairness_key",
+        "must be 1 to 64 of letters, digits, _ - . : @ and /, the first a letter or digit, "
+        f"such as customer-42, not {_show(key)}",
+    )
 
 
 def check_account(account: object) -> str:

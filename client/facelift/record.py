@@ -6,7 +6,7 @@ from typing import Self
 
 from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
-from facelift.job import DEFAULT_ACCOUNT, Fit
+from facelift.job import DEFAULT_ACCOUNT, Fit, Priority
 
 SCHEMA_VERSION = 1
 """The version of the record's schema that this release writes and reads; see docs/contract.md."""
@@ -54,6 +54,8 @@ class JobRecord:
     not_before: float | None
     expires_at: float
     batch: str | None
+    priority: str
+    fairness_key: str | None
     replay_of: str | None
     superseded_by: str | None
     wait_reason: WaitReason | None
@@ -96,6 +98,8 @@ class JobRecord:
             not_before=number("not_before"),
             expires_at=float(stored["expires_at"]),
             batch=stored.get("batch"),
+            priority=stored.get("priority", Priority.NORMAL.value),
+            fairness_key=stored.get("fairness_key"),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
             wait_reason=WaitReason.read(reason) if reason else None,

@@ -173,13 +173,19 @@ def test_enqueue_takes_every_field_of_a_job(facelift: Facelift, worker: Ledger) 
         "--expires-at": "4102531200",
         "--job-id": "mine",
         "--fit": "crop",
+        "--batch": "spring",
+        "--priority": "high",
+        "--fairness-key": "customer-42",
     }
     said = facelift("enqueue", "bot", "media:a.png", *(part for o in options.items() for part in o))
     assert said.out == "mine\n"
     record = worker.get("mine")
     assert (record.account, record.idempotency_key, record.sha256) == ("shop", "k", "ab" * 32)
     assert (record.not_before, record.expires_at) == (4_102_437_600, 4_102_531_200)
-    assert record.fit == "crop"
+    assert (record.fit, record.batch) == ("crop", "spring")
+    assert (record.priority, record.fairness_key) == ("high", "customer-42")
+    described = facelift("status", "mine").out
+    assert "Priority  high\nFairness  customer-42\nBatch     spring\n" in described
 
 
 def test_enqueue_that_waits_prints_where_the_job_stands(facelift: Facelift) -> None:

@@ -39,6 +39,8 @@ ENQUEUED = {
     "expires_at": START + 3600,
     "fit": "crop",
     "batch": "spring",
+    "priority": "high",
+    "fairness_key": "customer-42",
 }
 
 
@@ -79,7 +81,7 @@ def fill(ledger: Ledger) -> None:
         ledger.take_message()
     ledger.enqueue("bot-newer", "media:old.png", job_id="older")
     ledger.enqueue("bot-newer", "media:new.png", job_id="newer", fit="pad", batch="spring")
-    ledger.enqueue("bot-queued", job_id="queued", idempotency_key="k")
+    ledger.enqueue("bot-queued", job_id="queued", idempotency_key="k", priority="low")
 
 
 def dump(redis: Any) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import InvalidJob
-from facelift.job import Fit, UploadJob
+from facelift.job import Fit, Priority, UploadJob
 from facelift.queries import Outcome
 from facelift.record import SCHEMA_VERSION, JobRecord
 from tests.contract.record import fill
@@ -56,8 +56,9 @@ def test_job_has_the_fields_of_a_job() -> None:
     assert set(job["properties"]) == names(UploadJob) | {"version"}
     assert not job["additionalProperties"]
     assert job["properties"]["fit"]["enum"] == words(Fit)
+    assert job["properties"]["priority"]["enum"] == words(Priority)
     defaults = {field.name: field.default for field in fields(UploadJob)}
-    for name in ("account", "fit"):
+    for name in ("account", "fit", "priority"):
         assert job["properties"][name]["default"] == defaults[name]
 
 
@@ -72,6 +73,7 @@ def test_record_has_the_words_of_a_record() -> None:
     properties = schema("record")["properties"]
     assert properties["state"]["enum"] == words(JobState)
     assert properties["outcome"]["enum"] == [*words(OutcomeCode), None]
+    assert properties["priority"]["enum"] == [*words(Priority), ""]
     assert properties["wait_reason"]["enum"] == [*words(WaitReason), None]
     attempt = properties["attempts"]["items"]["properties"]
     assert attempt["code"]["enum"] == words(OutcomeCode)
@@ -111,6 +113,9 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
         {"sha256": HASH},
         {"not_before": 1, "expires_at": 99_999_999_999.5},
         *({"fit": fit} for fit in Fit),
+        *({"priority": priority} for priority in Priority),
+        {"fairness_key": None},
+        {"fairness_key": "Ana@example.com/" + "4:2_-." * 8},
     ],
 )
 def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
@@ -147,6 +152,12 @@ def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
         JOB | {"expires_at": 0},
         JOB | {"expires_at": 1_764_000_000_000},
         JOB | {"fit": "squeeze"},
+        JOB | {"priority": "urgent"},
+        JOB | {"priority": None},
+        JOB | {"fairness_key": ""},
+        JOB | {"fairness_key": "a b"},
+        JOB | {"fairness_key": "k" * 65},
+        JOB | {"fairness_key": 42},
     ],
 )
 def test_job_that_is_refused_is_not_valid(given: dict[str, object]) -> None:

@@ -103,12 +103,14 @@ def test_record_cancelled_by_a_producer_is_kept_as_long_as_the_workers_settings_
 def test_replay_is_a_new_job_about_the_same_that_points_at_the_old_one(
     client: UploadClient, worker: Ledger
 ) -> None:
-    old = delivered(client, worker, account="shop", sha256=SHA256)
+    flow = {"priority": "low", "fairness_key": "customer-42"}
+    old = delivered(client, worker, account="shop", sha256=SHA256, **flow)
     new = client.replay(old)
     assert new.id != old
     assert (new.state, new.replay_of) == ("queued", old)
     assert (new.chatbot_id, new.image) == ("bot-1", "media:a.png")
     assert (new.account, new.sha256, new.fit) == ("shop", SHA256, "strict")
+    assert (new.priority, new.fairness_key) == ("low", "customer-42")
     assert client.status(new.id).replay_of == old
     assert client.status(old).state == "succeeded"
 

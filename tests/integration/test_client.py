@@ -8,6 +8,7 @@ import pytest
 
 from facelift.client import UploadClient
 from facelift.errors import InvalidJob, JobNotFound, LedgerRefused
+from facelift.job import Priority
 from facelift.operations.enqueue import IdempotencyConflict
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def test_a_job_says_itself_when_it_expires(client: UploadClient) -> None:
         ("account", "A"),
         ("not_before", 1.7e12),
         ("fit", "stretch"),
+        ("priority", "urgent"),
+        ("fairness_key", "a b"),
         ("job_id", "a b"),
     ],
 )
@@ -96,6 +99,25 @@ def test_enqueueing_something_else_again_is_a_conflict_that_names_the_field(
         client.enqueue(**(fields | {field: other}))
     assert (caught.value.field, caught.value.record) == (field, first)
     assert redis.llen("facelift") == 1
+
+
+@pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
+def test_enqueueing_again_keeps_the_first_priority_and_fairness_key(
+    client: UploadClient, again: dict[str, Any]
+) -> None:
+    fields: dict[str, Any] = {"chatbot_id": "bot", "image": "media:a.png"} | again
+    first = client.enqueue(**fields, priority=Priority.HIGH, fairness_key="customer-42")
+    assert (first.priority, first.fairness_key) == ("high", "customer-42")
+    assert client.enqueue(**fields, priority="low") == first
+
+
+def test_record_leaves_out_the_priority_that_most_jobs_have(
+    client: UploadClient, redis: Any
+) -> None:
+    record = client.enqueue("bot", "media:a.png", priority="normal")
+    stored = redis.hgetall(client.ledger.keys.job(record.id))
+    assert not {"priority", "fairness_key"} & stored.keys()
+    assert record.priority == "normal"
 
 
 def test_an_idempotency_key_is_forgotten_after_its_window(redis: Any) -> None:

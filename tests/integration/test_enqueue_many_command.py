@@ -49,7 +49,8 @@ def test_good_lines_are_enqueued_and_bad_ones_written_to_rejects(
     client: UploadClient, facelift: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "logos.csv").write_text(f"chatbot_id,image\n{GOOD}{BAD}bot,media:a.png\n{BAD}")
-    done = facelift("logos.csv", "--batch", "logos", "--account", "acme", "--fit", "pad")
+    options = ("--account", "acme", "--fit", "pad", "--priority", "low", "--fairness-key", "ana")
+    done = facelift("logos.csv", "--batch", "logos", *options)
     assert done.exit_code == 2
     reason = "image: must be <store>:<path>, such as media:bots/42.png, not 'nowhere'"
     assert done.stderr == (f"logos.csv: line 212: {reason}\nlogos.csv: line 214: {reason}\n")
@@ -65,6 +66,7 @@ def test_good_lines_are_enqueued_and_bad_ones_written_to_rejects(
     assert client.batch("logos").total == 211
     newest = client.find(batch="logos", limit=1).records[0]
     assert (newest.image, newest.account, newest.fit) == ("media:a.png", "acme", "pad")
+    assert (newest.priority, newest.fairness_key) == ("low", "ana")
 
 
 def test_file_without_bad_lines_leaves_nothing_behind(
@@ -171,6 +173,7 @@ def test_when_redis_goes_it_says_so_and_that_it_can_be_repeated(
         (["logos.csv", "--rejects", "./logos.csv"], "--rejects must be another file"),
         (["logos.csv", "--batch", "a b"], "batch: must be 1 to 64 of letters, digits, _ and -"),
         (["logos.csv", "--account", "A"], "account: must be 1 to 40"),
+        (["logos.csv", "--fairness-key", "a b"], "fairness_key: must be 1 to 64 of letters"),
         ([".", "--store", "media", "--rejects", "no/where"], "no/where"),
     ],
 )

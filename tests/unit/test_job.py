@@ -10,7 +10,7 @@ from hypothesis import given as any_given
 from hypothesis import strategies as st
 
 from facelift.errors import InvalidJob
-from facelift.job import ImageRef, UploadJob, check_job_id
+from facelift.job import ImageRef, Priority, UploadJob, check_job_id
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -30,6 +30,7 @@ def test_a_chatbot_and_an_image_are_enough() -> None:
     assert (made.account, made.fit) == ("default", "strict")
     assert (made.idempotency_key, made.sha256) == (None, None)
     assert (made.not_before, made.expires_at) == (None, None)
+    assert (made.priority, made.fairness_key) == ("normal", None)
 
 
 def test_a_job_cannot_be_changed() -> None:
@@ -190,6 +191,30 @@ def test_another_fit_is_refused_and_the_right_ones_are_named(fit: object) -> Non
     assert "must be one of strict, crop, pad, not" in str(refused)
 
 
+@pytest.mark.parametrize("priority", ["high", "normal", "low", *Priority])
+def test_job_has_a_priority(priority: str) -> None:
+    assert job(priority=priority).priority == priority
+
+
+@pytest.mark.parametrize("priority", ["High", "urgent", "", None, 1, ["low"], b"low"])
+def test_another_priority_is_refused_and_the_right_ones_are_named(priority: object) -> None:
+    refused = refusal(priority=priority)
+    assert refused.field == "priority"
+    assert "must be one of high, normal, low, not" in str(refused)
+
+
+@pytest.mark.parametrize("key", ["42", "customer-42", "k" * 64, "ana@example.com", "eu/shop:7_a.b"])
+def test_fairness_key_is_kept_as_it_is(key: str) -> None:
+    assert job(fairness_key=key).fairness_key == key
+
+
+@pytest.mark.parametrize("key", ["", " a", "-a", "a b", "a\n", "a{b}", "é", "k" * 65, 42, b"a"])
+def test_what_can_be_no_fairness_key_is_refused(key: object) -> None:
+    refused = refusal(fairness_key=key)
+    assert refused.field == "fairness_key"
+    assert refused.reason.startswith("must be 1 to 64 of letters, digits, _ - . : @ and /,")
+
+
 def test_fields_from_the_wire_make_the_same_job() -> None:
     given = {"chatbot_id": "bot", "image": "media:a.png", "account": "shop", "not_before": 1e9}
     assert UploadJob.from_fields(given) == job(account="shop", not_before=1e9)
@@ -204,10 +229,8 @@ def test_a_field_that_is_missing_is_named(field: str) -> None:
 
 
 def test_unknown_field_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(
-        InvalidJob, match=r"^'priority': is not a field of a job: chatbot_id, image"
-    ):
-        UploadJob.from_fields({"chatbot_id": "b", "image": "m:a", "priority": 1})
+    with pytest.raises(InvalidJob, match=r"^'picture': is not a field of a job: chatbot_id, image"):
+        UploadJob.from_fields({"chatbot_id": "b", "image": "m:a", "picture": 1})
 
 
 def test_a_refusal_shows_no_more_than_a_line_of_what_was_given() -> None:

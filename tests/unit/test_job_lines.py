@@ -13,7 +13,9 @@ from facelift.errors import InvalidJob
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEFAULTS = Defaults(batch="logos", account="acme", fit="pad")
+DEFAULTS = Defaults(
+    batch="logos", account="acme", fit="pad", priority="high", fairness_key="customer-7"
+)
 HEADER = b"chatbot_id,image\n"
 
 
@@ -62,12 +64,17 @@ def test_quotes_hold_separators_and_quotes() -> None:
 def test_every_field_of_a_job_can_be_set() -> None:
     sha256 = "ab" * 32
     (line,) = read(
-        b"chatbot_id,image,account,fit,sha256,idempotency_key,not_before,expires_at,job_id\n"
-        b"a,media:1.png,shop,crop," + sha256.encode() + b",key,1764000000,2025-11-25T00:00:00Z,mine"
+        b"chatbot_id,image,account,fit,sha256,idempotency_key,not_before,expires_at,job_id,"
+        b"priority,fairness_key\n"
+        b"a,media:1.png,shop,crop,"
+        + sha256.encode()
+        + b",key,1764000000,2025-11-25T00:00:00Z,mine,"
+        b"low,customer-42"
     )
     assert line.job
     assert (line.job.account, line.job.fit, line.job.sha256) == ("shop", "crop", sha256)
     assert (line.job.idempotency_key, line.job_id) == ("key", "mine")
+    assert (line.job.priority, line.job.fairness_key) == ("low", "customer-42")
     assert (line.job.not_before, line.job.expires_at) == (1764000000, 1764028800)
 
 
@@ -79,6 +86,7 @@ def test_what_a_line_leaves_out_is_as_was_asked_for_all() -> None:
         (line,) = read(content)
         assert line.job
         assert (line.job.account, line.job.fit, line.job.batch) == ("acme", "pad", "logos")
+        assert (line.job.priority, line.job.fairness_key) == ("high", "customer-7")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_a_record_has_little_when_it_is_new() -> None:
     assert (record.created_at, record.expires_at) == (1_764_000_000.0, 1_764_086_400.0)
     assert (record.outcome, record.http_status, record.wait_reason) == (None, None, None)
     assert (record.not_before, record.started_at, record.finished_at) == (None, None, None)
+    assert (record.priority, record.fairness_key) == ("normal", None)
     assert (record.attempts, record.attempts_used, record.lost_leases) == ((), 0, 0)
 
 
@@ -106,6 +107,8 @@ def test_record_has_all_that_is_stored() -> None:
         "http_status": "500",
         "sha256": "ab",
         "idempotency_key": "k",
+        "priority": "high",
+        "fairness_key": "customer-42",
         "not_before": "1764000000.500",
         "replay_of": "job-0",
         "superseded_by": "job-2",
@@ -120,10 +123,15 @@ def test_record_has_all_that_is_stored() -> None:
     record = JobRecord.decode("job-1", stored)
     assert (record.state, record.outcome, record.http_status) == (JobState.WAITING, None, 500)
     assert (record.sha256, record.idempotency_key, record.not_before) == ("ab", "k", 1764000000.5)
+    assert (record.priority, record.fairness_key) == ("high", "customer-42")
     assert (record.replay_of, record.superseded_by) == ("job-0", "job-2")
     assert (record.wait_reason, record.wait_until) == (WaitReason.RETRY, 1_764_000_003.5)
     assert (record.attempts_used, record.lost_leases, record.worker) == (2, 1, "host:1")
     assert (record.started_at, record.finished_at) == (1_764_000_001.0, 1_764_000_002.0)
+
+
+def test_priority_of_a_later_release_is_shown_as_it_is() -> None:
+    assert JobRecord.decode("job-1", ENQUEUED | {"priority": "urgent"}).priority == "urgent"
 
 
 @pytest.mark.parametrize("code", OutcomeCode)

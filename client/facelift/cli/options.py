@@ -12,7 +12,7 @@ import click
 from facelift.client import UploadClient
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
-from facelift.job import Fit
+from facelift.job import Fit, Priority
 from facelift.units import parse_duration, show_duration
 
 _T = TypeVar("_T")
@@ -105,6 +105,18 @@ fit_option = click.option(
     default=Fit.STRICT.value,
     show_default=True,
     help="Whether an image that would be refused is cropped or padded instead.",
+)
+priority_option = click.option(
+    "--priority",
+    type=click.Choice([priority.value for priority in Priority]),
+    default=Priority.NORMAL.value,
+    show_default=True,
+    help="How large a share of its account's rate it gets beside others.",
+)
+fairness_key_option = click.option(
+    "--fairness-key",
+    metavar="KEY",
+    help="Whose jobs take turns with others', such as customer-42.  [default: the batch's]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_job)

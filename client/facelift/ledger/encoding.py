@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facelift.errors import LedgerRefused
-from facelift.job import DEFAULT_ACCOUNT, Fit, UploadJob
+from facelift.job import DEFAULT_ACCOUNT, Fit, Priority, UploadJob
 from facelift.record import SCHEMA_VERSION, JobRecord
 
 
@@ -17,6 +17,8 @@ def encode_job(job: UploadJob) -> dict[str, str]:
         "account": None if job.account == DEFAULT_ACCOUNT else job.account,
         "fit": None if job.fit == Fit.STRICT else job.fit,
         "batch": job.batch,
+        "priority": None if job.priority == Priority.NORMAL else job.priority,
+        "fairness_key": job.fairness_key,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _timestamp(job.not_before),
@@ -27,7 +29,7 @@ def encode_job(job: UploadJob) -> dict[str, str]:
 
 def encode_refused(fields: Mapping[str, str]) -> dict[str, str]:
     """The fields of the record of a job that cannot be carried out, as far as they are known."""
-    unknown = dict.fromkeys(("chatbot_id", "image", "account", "fit"), "")
+    unknown = dict.fromkeys(("chatbot_id", "image", "account", "fit", "priority"), "")
     return {"version": str(SCHEMA_VERSION), **unknown, **fields}
 
 

@@ -130,8 +130,8 @@ class Producer:
     def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
         """Enqueue what an ended job was about once more, as a new job.
 
-        The new job's `replay_of` is `job_id`. It has no idempotency key and no `not_before`,
-        and a deadline of its own.
+        The new job's `replay_of` is `job_id`. It keeps priority and fairness key, has no
+        idempotency key, no `not_before` and no batch, and a deadline of its own.
 
         Args:
             job_id: the job that has ended.
@@ -152,6 +152,8 @@ class Producer:
             account=ended.account,
             sha256=ended.sha256,
             fit=ended.fit,
+            priority=ended.priority,
+            fairness_key=ended.fairness_key,
         )
         record = self._enqueue(job, new_id, replay_of=job_id)
         if record.replay_of != job_id:

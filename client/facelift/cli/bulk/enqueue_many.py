@@ -15,10 +15,10 @@ from facelift.cli.bulk.lines import Defaults, Line
 from facelift.cli.bulk.source import Source, batch_of, open_file, open_folder
 from facelift.cli.draw.console import Paragraph, answer, cell, console, fact, say
 from facelift.cli.exits import Exit
-from facelift.cli.options import fit_option, json_option
+from facelift.cli.options import fairness_key_option, fit_option, json_option, priority_option
 from facelift.client import UploadClient
 from facelift.errors import LedgerRefused, LedgerUnavailable
-from facelift.job import check_account, check_batch
+from facelift.job import check_account, check_batch, check_fairness_key
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted
 
 _AT_ONCE = 200  # lines
@@ -122,6 +122,8 @@ class _Run:
 )
 @click.option("--account", default="default", show_default=True, help="Whose API key to use.")
 @fit_option
+@priority_option
+@fairness_key_option
 @click.option("--store", metavar="NAME", help="For a folder: the workers' store that holds it.")
 @click.option(
     "--prefix", default="", metavar="PATH/", help="For a folder: its path within the store."
@@ -139,6 +141,8 @@ def enqueue_many(
     batch: str | None,
     account: str,
     fit: str,
+    priority: str,
+    fairness_key: str | None,
     store: str | None,
     prefix: str,
     rejects: Path | None,
@@ -149,8 +153,8 @@ def enqueue_many(
 
     A file, or standard input (-), is CSV, its first line naming the columns, or JSON
     Lines. The fields are chatbot_id and image, and optionally account, fit, sha256,
-    idempotency_key, not_before, expires_at and job_id. In a folder, 42.png is the
-    image of chatbot 42.
+    idempotency_key, not_before, expires_at, priority, fairness_key and job_id. In a
+    folder, 42.png is the image of chatbot 42.
 
     Repeating it is safe, also after Ctrl-C or an error: each line becomes one job. Bad
     lines are reported and written to --rejects while the others are enqueued; then it
@@ -166,8 +170,14 @@ def enqueue_many(
     folder = path if path and path.is_dir() else None
     name = source if path else "standard input"
     check_account(account)
+    if fairness_key is not None:
+        check_fairness_key(fairness_key)
     defaults = Defaults(
-        batch_of(path) if batch is None else check_batch(batch), account=account, fit=fit
+        batch_of(path) if batch is None else check_batch(batch),
+        account=account,
+        fit=fit,
+        priority=priority,
+        fairness_key=fairness_key,
     )
     if path and not folder:
         rejects = _where_rejects_go(path, rejects)

@@ -8,14 +8,14 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
-from facelift.job import ImageRef, UploadJob, check_job_id
+from facelift.job import DEFAULT_ACCOUNT, Fit, ImageRef, Priority, UploadJob, check_job_id
 
 _LONGEST_LINE = 65_536  # bytes
 _BOM = b"\xef\xbb\xbf"
@@ -50,8 +50,10 @@ class Defaults:
     """The batch of all jobs, and fields of those that do not set them."""
 
     batch: str
-    account: str
-    fit: str
+    account: str = DEFAULT_ACCOUNT
+    fit: str = Fit.STRICT.value
+    priority: str = Priority.NORMAL.value
+    fairness_key: str | None = None
 
     def make(self, given: dict[str, Any], place: str, raw: bytes) -> tuple[UploadJob, str]:
         """Make a job and its id, which is derived from its place and bytes unless it names one.
@@ -63,8 +65,7 @@ class Defaults:
             if name not in _FIELDS:
                 raise InvalidJob(name[:40], f"is not one of {', '.join(_FIELDS)}")
         job_id = given.pop("job_id", None)
-        known = {"account": self.account, "fit": self.fit, "batch": self.batch}
-        job = UploadJob.from_fields(known | given)
+        job = UploadJob.from_fields(asdict(self) | given)
         if job_id is not None:
             return job, check_job_id(job_id)
         content = b"\0".join((self.batch.encode(), place.encode(), raw.strip()))

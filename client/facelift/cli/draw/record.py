@@ -28,6 +28,7 @@ from facelift.cli.draw.console import (
     width_of,
 )
 from facelift.codes import JobState, WaitReason
+from facelift.job import Priority
 from facelift.record import JobRecord
 
 _DAY = 86_400
@@ -117,6 +118,8 @@ def describe(record: JobRecord) -> Iterator[Paragraph]:
         after = record.finished_at - record.created_at
         yield fact("Ended", f"{date(record.finished_at)}, {after:.1f} s later")
     for label, value in (
+        ("Priority", None if record.priority == Priority.NORMAL else record.priority),
+        ("Fairness", record.fairness_key),
         ("Batch", record.batch),
         ("Replays", record.replay_of),
         ("Newer job", record.superseded_by),

@@ -11,9 +11,11 @@ from facelift.cli.exits import Exit
 from facelift.cli.jobs.show import wait_for
 from facelift.cli.options import (
     complete_account,
+    fairness_key_option,
     fit_option,
     job_argument,
     json_option,
+    priority_option,
     read_moment,
     timeout_option,
     value,
@@ -46,6 +48,8 @@ from facelift.codes import Cancellation, JobState
     help="The deadline. Unix seconds or ISO 8601 (UTC unless it has a zone).",
 )
 @click.option("--batch", metavar="NAME", help="A name that many jobs share, to follow them.")
+@priority_option
+@fairness_key_option
 @click.option("--job-id", help="An id of your own; enqueueing it again is safe.")
 @click.option("--wait", is_flag=True, help="Wait for the outcome, as `facelift wait` does.")
 @timeout_option(60)
