@@ -56,6 +56,7 @@ class EndpointClient:
         file_name: str,
         api_key: str,
         may_send: Callable[[], bool] = lambda: True,
+        seconds: float | None = None,
     ) -> Receipt:
         """Make `image` the chatbot's profile picture: one request, never repeated.
 
@@ -66,6 +67,7 @@ class EndpointClient:
             api_key: of the account.
             may_send: whether the job's lease is still held. Asked before each block is sent, and
                 while the answer is awaited; it must neither block nor raise.
+            seconds: that the request may take, if less than the client's limit.
 
         Raises:
             DeliveryRefused: the endpoint refused it, or the key cannot be one.
@@ -87,11 +89,12 @@ class EndpointClient:
         request = self._requests.make(
             image, chatbot_id=chatbot_id, file_name=file_name, api_key=api_key
         )
+        limits = self._limits.within(seconds)
         try:
-            with self._http.send(request, check) as answer:
+            with self._http.send(request, check, limits=limits) as answer:
                 body = self._read(answer)
         except NoAnswer as error:
-            raise self._failure(error) from cause(error, api_key)
+            raise self._failure(error, limits) from cause(error, api_key)
         return judge(
             answer.status,
             answer.headers,
@@ -110,7 +113,7 @@ class EndpointClient:
         try:
             self._http.reach()
         except NoAnswer as error:
-            raise self._failure(error) from cause(error, "")
+            raise self._failure(error, self._limits) from cause(error, "")
 
     def close(self) -> None:
         """Close all connections; for when no delivery is under way."""
@@ -124,5 +127,5 @@ class EndpointClient:
                 raise
             return b""  # a refusal counts with or without its explanation
 
-    def _failure(self, error: NoAnswer) -> DeliveryFailed:
-        return translate(error, host=self._host, limits=self._limits)
+    def _failure(self, error: NoAnswer, limits: RequestLimits) -> DeliveryFailed:
+        return translate(error, host=self._host, limits=limits)

@@ -92,7 +92,11 @@ class HttpClient:
         self._url = url
 
     def send(
-        self, request: PreparedRequest, check: Callable[[], None] = lambda: None
+        self,
+        request: PreparedRequest,
+        check: Callable[[], None] = lambda: None,
+        *,
+        limits: RequestLimits | None = None,
     ) -> AbstractContextManager[Answer]:
         """Send `request` once; no redirect is followed.
 
@@ -102,12 +106,13 @@ class HttpClient:
             request: to this server.
             check: returns if the request may go on, and raises if not; called before each block
                 is sent, and every half second while something is awaited. It must not block.
+            limits: of this request, if not the client's.
 
         Raises:
             NoAnswer: there is none, or not in time.
             Exception: what `check` raised; nothing more is sent then.
         """
-        return self._send(request, Exchange(self._limits, check))
+        return self._send(request, Exchange(limits or self._limits, check))
 
     def reach(self) -> None:
         """Connect as for a request, through a proxy and TLS too, and send none.
@@ -126,11 +131,11 @@ class HttpClient:
     @contextmanager
     def _send(self, request: PreparedRequest, exchange: Exchange) -> Iterator[Answer]:
         with exchange:
-            with mapped(self._limits):
+            with mapped(exchange.limits):
                 response = self._adapter.send(
                     request, stream=True, timeout=SLICE, proxies=self._proxies
                 )
             try:
-                yield Answer(response, self._limits)
+                yield Answer(response, exchange.limits)
             finally:
                 response.close()

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -45,6 +45,12 @@ class RequestLimits:
     read: float = 30.0
     total: float = 30.0
     response_bytes: int = 65_536
+
+    def within(self, seconds: float | None) -> Self:
+        """The same, but at most `seconds` for the whole request; None changes nothing."""
+        if seconds is None or seconds >= self.total:
+            return self
+        return replace(self, total=round(seconds, 2))
 
 
 class Exchange:

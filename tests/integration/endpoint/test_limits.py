@@ -57,6 +57,30 @@ def test_the_total_limit_holds_on_a_connection_used_before(serve: Serve, connect
     assert server.connections == 1
 
 
+@pytest.mark.parametrize(("seconds", "named"), [(0.3, "0.3"), (None, "0.6"), (5, "0.6")])
+def test_one_request_may_get_less_time_and_its_failure_names_it(
+    serve: Serve, connect: Connect, seconds: float | None, named: str
+) -> None:
+    client = connect(serve(lambda server, _: server.closing.wait(5)).url, IMPATIENT)
+    started = time.monotonic()
+    error = failure(client, seconds=seconds)
+    assert error.sentence == f"127.0.0.1 had not answered in full after {named} s."
+    assert time.monotonic() - started == pytest.approx(float(named), abs=0.2)
+
+
+def test_a_shortened_request_leaves_the_next_one_its_full_time(
+    serve: Serve, connect: Connect
+) -> None:
+    def talk(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        server.closing.wait(0.4)
+        connection.sendall(DONE)
+
+    client = connect(serve(talk).url)
+    assert failure(client, seconds=0.1).code is OutcomeCode.TIMEOUT
+    assert deliver(client).confirmed
+
+
 def test_sending_may_stall_for_the_read_limit(serve: Serve, connect: Connect) -> None:
     def talk(server: Server, connection: socket.socket) -> None:
         time.sleep(0.8)

@@ -124,15 +124,23 @@ def deliver(
     *,
     may_send: Callable[[], bool] = lambda: True,
     file_name: str = "bots/a.png",
+    seconds: float | None = None,
 ) -> Receipt:
     return client.deliver(
-        image, chatbot_id="bot-1", file_name=file_name, api_key=KEY, may_send=may_send
+        image,
+        chatbot_id="bot-1",
+        file_name=file_name,
+        api_key=KEY,
+        may_send=may_send,
+        seconds=seconds,
     )
 
 
-def failure(client: EndpointClient, image: ValidImage = SMALL) -> DeliveryFailed:
+def failure(
+    client: EndpointClient, image: ValidImage = SMALL, *, seconds: float | None = None
+) -> DeliveryFailed:
     with pytest.raises(DeliveryFailed) as caught:
-        deliver(client, image)
+        deliver(client, image, seconds=seconds)
     return caught.value
 
 
