@@ -1,92 +1,253 @@
-"""A pool of workers in simulated time: what they would do to an account's rate."""
+"""A pool of workers in simulated time: the real scripts, a clock that jumps, a made-up endpoint.
+
+A run of minutes takes seconds: whatever happens is an event, and between two events no time
+passes. Workers do as the real ones do: they take a message when a slot is free, acquire the job's
+lease, read its image, acquire a permit, send their request, and record what came of it.
+"""
 
 from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
 
-from facelift.ledger.replies import Acquired, Lease, Permit
-from tests.ledger.driver import LEASE, REQUEST
+from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.job import UploadJob
+from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota
+from facelift.retry import GiveUp, RetryPolicy, decide
+from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from random import Random
-
+    from facelift.record import JobRecord
     from tests.ledger.driver import Ledger
 
-_LONGEST_PAUSE = 0.5  # a dispatcher looks at least so often
+_LONGEST_PAUSE = 0.5  # between two runs of the schedule
+_HELD = 60.0  # seconds of a lease: nobody has to renew it
+_NO_ANSWER = 1e9
+
+
+class Answer(NamedTuple):
+    """What the endpoint makes of a request.
+
+    Attributes:
+        code: `delivered`, or what went wrong.
+        seconds: until the worker knows it.
+    """
+
+    code: OutcomeCode = OutcomeCode.DELIVERED
+    seconds: float = 0.05
+
+    @property
+    def status(self) -> int | None:
+        """Of HTTP; None without an answer."""
+        known = {OutcomeCode.DELIVERED: 200, OutcomeCode.SERVER_ERROR: 500}
+        return known.get(self.code)
+
+
+FINE = Answer()
+BROKEN = Answer(OutcomeCode.SERVER_ERROR)
+SILENT = Answer(OutcomeCode.TIMEOUT, _NO_ANSWER)
+REFUSED = Answer(OutcomeCode.CONNECTION_FAILED, 0.001)
+
+Endpoint = Callable[[str, float, Random], Answer]
+"""Answers a chatbot's upload at some second of the run."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """When it got its permit, and when the endpoint had surely counted it."""
+    """An upload.
 
+    Attributes:
+        chatbot: whose.
+        account: whose key.
+        permitted: Unix seconds of its permit.
+        counted: Unix seconds at which the endpoint had surely counted it.
+    """
+
+    chatbot: str
+    account: str
     permitted: float
     counted: float
 
 
 @dataclass
 class Simulation:
-    """Workers that take some time for everything, and a dispatcher.
+    """Workers and a scheduler.
 
     Attributes:
         ledger: its clock is moved by the simulation.
         rng: chance.
-        busy: seconds from a message to the admission, at most.
-        latency: seconds from the admission to the answer, at most.
-        on_answer: what the worker does with the answer; delivers by default.
+        endpoint: what becomes of a request.
+        slots: requests at once, of all workers together.
+        workers: how many share the slots.
+        busy: seconds from a message to the permit, at most.
+        longest: seconds that a request may take.
+        policy: of backoff and attempts.
+        requests: all, in order.
+        delivered: second of the run at which a chatbot's image arrived.
+        enqueued: second of the run at which a chatbot's job was enqueued.
+        counted: failures that used up an attempt.
+        failed: codes of the jobs that failed for good, by chatbot.
+        flying: requests in flight, by account.
+        most_flying: the most of them at once, by account.
+        longest_queue: messages on the queue at once.
     """
 
     ledger: Ledger
     rng: Random
+    endpoint: Endpoint = lambda _chatbot, _second, _rng: FINE
+    slots: int = 200
+    workers: int = 2
     busy: float = 0.02
-    latency: float = 0.2
-    on_answer: Callable[[Lease], object] | None = None
+    longest: float = 30.0
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
     requests: list[Request] = field(default_factory=list)
+    delivered: dict[str, float] = field(default_factory=dict)
+    enqueued: dict[str, float] = field(default_factory=dict)
+    counted: int = 0
+    failed: dict[str, OutcomeCode] = field(default_factory=dict)
+    flying: dict[str, int] = field(default_factory=dict)
+    most_flying: dict[str, int] = field(default_factory=dict)
     longest_queue: int = 0
-    _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _free: int = field(init=False)
+    _start: float = field(init=False)
+    _events: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._free = self.slots
+        self._start = self.ledger.now
+        self._report()
+        self._run_schedule()
+
+    @property
+    def second(self) -> float:
+        """Of the run."""
+        return self.ledger.now - self._start
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
         end = self.ledger.now + seconds
-        self._at(self.ledger.now, self._dispatch)
+        self._take_messages()
         while self._events and self._events[0][0] <= end:
             self.ledger.now, _, act = heapq.heappop(self._events)
             act()
             self._take_messages()
         self.ledger.now = end
-        self._events = [event for event in self._events if event[2] != self._dispatch]
-        heapq.heapify(self._events)
 
-    def _at(self, time: float, act: Callable[[], None]) -> None:
+    def at(self, second: float, act: Callable[[], object]) -> None:
+        """Have something happen at a second of the run."""
+        self._at(self._start + second, act)
+
+    def enqueue(self, second: float, *chatbots: str, **fields: object) -> None:
+        """Enqueue a job for each chatbot at a second of the run."""
+        self.at(second, partial(self._enqueue, chatbots, fields))
+
+    def delays(self, prefix: str) -> list[float]:
+        """Seconds from enqueue to delivery of the chatbots whose names begin so, in order.
+
+        One that was not delivered counts as infinitely late.
+        """
+        return [
+            self.delivered.get(chatbot, float("inf")) - second
+            for chatbot, second in self.enqueued.items()
+            if chatbot.startswith(prefix)
+        ]
+
+    def _at(self, time: float, act: Callable[[], object]) -> None:
         self._count += 1
         heapq.heappush(self._events, (time, self._count, act))
 
-    def _dispatch(self) -> None:
-        due = self.ledger.run_once().next_due
+    def _enqueue(self, chatbots: tuple[str, ...], fields: dict[str, object]) -> None:
+        jobs = []
+        for chatbot in chatbots:
+            self._count += 1
+            self.enqueued[chatbot] = self.second
+            job = UploadJob(chatbot_id=chatbot, image="media:a.png", **fields)  # type: ignore[arg-type]
+            jobs.append((job, f"sim-{self._count}"))
+        for _ in self.ledger.store.enqueue_each(jobs, lifetime=86_400, idempotency_window=3600):
+            pass
+
+    def _report(self) -> None:
+        for number in range(self.workers):
+            name = f"worker-{number}"
+            slots = self.slots // self.workers
+            report = WorkerReport(name=name, host="h", pid=number, version="1", slots=slots)
+            self.ledger.store.pool.heartbeat(report)
+        self._at(self.ledger.now + HEARTBEAT_INTERVAL, self._report)
+
+    def _run_schedule(self) -> None:
+        due = self.ledger.store.run_schedule(200).next_due
         pause = _LONGEST_PAUSE if due is None else min(due, _LONGEST_PAUSE)
-        self._at(self.ledger.now + max(pause, 0.001), self._dispatch)
+        self._at(self.ledger.now + max(pause, 0.001), self._run_schedule)
 
     def _take_messages(self) -> None:
-        self.longest_queue = max(self.longest_queue, self.ledger.messages())
-        while message := self.ledger.redis.rpop(self.ledger.store.keys.queue):
-            job = json.loads(message)["headers"]["id"]
-            self._at(self.ledger.now + self.rng.uniform(0, self.busy), partial(self._work, job))
-
-    def _work(self, job: str) -> None:
-        self._count += 1
-        lease = Lease(job, f"sim-{self._count}")
-        if not isinstance(self.ledger.store.acquire(lease, LEASE, "w"), Acquired):
+        if not self._free:
             return
-        if isinstance(self.ledger.store.acquire_permit(lease, LEASE, REQUEST), Permit):
-            permitted = self.ledger.now
-            answer = permitted + self.rng.uniform(0, self.latency)
-            self.requests.append(Request(permitted, self.rng.uniform(permitted, answer)))
-            self._at(answer, partial(self._end, lease))
+        messages = self.ledger.redis.rpop(self.ledger.store.keys.queue, self._free) or ()
+        self.longest_queue = max(self.longest_queue, len(messages))
+        for message in messages:
+            self._free -= 1
+            job = json.loads(message)["headers"]["id"]
+            self._at(self.ledger.now + self.rng.uniform(0, 0.002), partial(self._acquire, job))
 
-    def _end(self, lease: Lease) -> None:
-        (self.on_answer or self.ledger.deliver)(lease)
+    def _acquire(self, job: str) -> None:
+        self._count += 1
+        lease = Lease(job, f"token-{self._count}")
+        match self.ledger.store.acquire(lease, _HELD, f"worker-{self._count % self.workers}"):
+            case Acquired(record):
+                ready = self.ledger.now + self.rng.uniform(0, self.busy)
+                self._at(ready, partial(self._acquire_permit, lease, record))
+            case _:
+                self._free += 1
+
+    def _acquire_permit(self, lease: Lease, record: JobRecord) -> None:
+        permit = self.ledger.store.acquire_permit(lease, _HELD, self.longest)
+        if not isinstance(permit, Permit):
+            self._free += 1
+            return
+        now, account = self.ledger.now, record.account
+        answer = self.endpoint(record.chatbot_id, self.second, self.rng)
+        limit = getattr(permit, "longest", None) or self.longest
+        if answer.seconds >= limit:
+            answer = Answer(OutcomeCode.TIMEOUT, limit)
+        counted = self.rng.uniform(now, now + answer.seconds)
+        self.requests.append(Request(record.chatbot_id, account, now, counted))
+        self.flying[account] = self.flying.get(account, 0) + 1
+        self.most_flying[account] = max(self.most_flying.get(account, 0), self.flying[account])
+        self._at(now + answer.seconds, partial(self._end, lease, record, permit, answer))
+
+    def _end(self, lease: Lease, record: JobRecord, permit: Permit, answer: Answer) -> None:
+        self._free += 1
+        self.flying[record.account] -= 1
+        is_delivered = answer.code is OutcomeCode.DELIVERED
+        feedback = Feedback(permit, is_delivered, "key-1", Quota())
+        store, code, status = self.ledger.store, answer.code, answer.status
+        if is_delivered:
+            self.delivered[record.chatbot_id] = self.second
+            attempt = self.ledger.attempt(code, status, Decision.SUCCEED)
+            store.complete(lease, JobState.SUCCEEDED, code, "Done.", attempt, feedback=feedback)
+            return
+        counts = report_failure(self.ledger, lease, code)
+        self.counted += counts
+        match decide(self.policy, code, "No.", record.attempts_used + counts, self.rng):
+            case GiveUp(final, sentence):
+                attempt = self.ledger.attempt(code, status, Decision.FAIL)
+                self.failed[record.chatbot_id] = final
+                store.complete(lease, JobState.FAILED, final, sentence, attempt, feedback=feedback)
+            case retry:
+                until = round(self.ledger.now + retry.delay, 3)
+                attempt = self.ledger.attempt(
+                    code, status, Decision.RETRY, next_at=until, counted=counts
+                )
+                reason = WaitReason.RETRY if counts else WaitReason.ENDPOINT_DOWN
+                store.retry_later(lease, until, reason, "No.", attempt, feedback=feedback)
+
+
+def report_failure(ledger: Ledger, lease: Lease, code: OutcomeCode) -> bool:
+    """Report a request that failed; returns whether it counts as an attempt."""
+    return ledger.store.pool.report_failure(lease.job_id, f"It failed: {code}.")

@@ -15,7 +15,7 @@ from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Permit, Waiting
 from facelift.units import Rate
 from tests.ledger.driver import LEASE, REQUEST, Ledger
-from tests.ledger.simulation import Simulation
+from tests.ledger.simulation import Answer, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,6 +206,9 @@ class World:
     latency: float
     busy: float
 
+    def answer(self, _chatbot: str, _second: float, rng: Random) -> Answer:
+        return Answer(seconds=rng.uniform(0, self.latency))
+
 
 worlds = st.builds(
     World,
@@ -229,7 +232,7 @@ def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> 
         redis_client.flushall()
         ledger, rng = Ledger(redis_client), Random(seed)
         ledger.register(Rate(world.limit, world.window))
-        simulation = Simulation(ledger, rng, busy=world.busy, latency=world.latency)
+        simulation = Simulation(ledger, rng, world.answer, slots=10_000, busy=world.busy)
         for batch in range(4):
             fill(ledger, rng.randrange(2 * world.limit + 2), first=100 * batch)
             simulation.run(rng.uniform(0, 1.5 * world.window))
@@ -242,7 +245,7 @@ def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> 
 def test_a_backlog_uses_the_whole_rate(ledger: Ledger) -> None:
     ledger.register(Rate(10, 2))
     fill(ledger, 100)
-    simulation = Simulation(ledger, Random(1), latency=0.05)
+    simulation = Simulation(ledger, Random(1))
     simulation.run(4)
     before = len(simulation.requests)
     simulation.run(12)
