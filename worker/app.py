@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 _LEDGER_RETRIES = 10
 # Seconds beyond the time limit of a request to record its result.
 _RECORD_SECONDS = 5
+# Seconds beyond the same for which all slots may be busy while no job ends.
+_STALL_SECONDS = 30
 
 
 class Worker:
@@ -119,10 +121,20 @@ class Worker:
         )
         name, slots = f"{host}:{pid}", settings.concurrency
         process = WorkerReport(
-            name=name, host=host, pid=pid, version=version("facelift-client"), slots=slots
+            name=name,
+            host=host,
+            pid=pid,
+            version=version("facelift-client"),
+            slots=slots,
+            patience=settings.request_timeout + _STALL_SECONDS,
         )
         self._heartbeat = Heartbeat(
-            store.pool, metrics, process, busy=lambda: self._leases.count, last_poll=last_poll
+            store.pool,
+            metrics,
+            process,
+            busy=lambda: self._leases.count,
+            unchanged=lambda: self._leases.unchanged,
+            last_poll=last_poll,
         )
         app.handlers = MessageHandlers(executor, Intake(client, store))
         app.conf.update(celery_settings(redis_url, keys.queue, settings.concurrency))

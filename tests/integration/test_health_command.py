@@ -27,7 +27,9 @@ def health(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     return lambda *arguments: CliRunner().invoke(cli, ("health", *arguments))
 
 
-def beat(client: UploadClient, pid: int, host: str = HERE, poll_age: float = 0.5) -> None:
+def beat(
+    client: UploadClient, pid: int, host: str = HERE, *, poll_age: float = 0.5, stalled: float = 0.0
+) -> None:
     client.ledger.pool.heartbeat(
         WorkerReport(
             name=f"{host}:{pid}",
@@ -37,7 +39,8 @@ def beat(client: UploadClient, pid: int, host: str = HERE, poll_age: float = 0.5
             age=100.0,
             poll_age=poll_age,
             slots=10,
-            busy=0,
+            busy=10 if stalled else 0,
+            stalled=stalled,
         )
     )
 
@@ -59,6 +62,17 @@ def test_one_that_does_not_consume_is_reported(
     done = health()
     assert done.exit_code == 1
     assert done.stdout == f"{HERE}:8: has room, but asked for no job for 30 s\n"
+
+
+def test_one_whose_slots_are_all_stuck_is_reported(
+    client: UploadClient, health: Callable[..., Result]
+) -> None:
+    beat(client, 7, stalled=59.5)
+    assert health().exit_code == 0
+    beat(client, 7, stalled=90)
+    done = health()
+    assert done.exit_code == 1
+    assert done.stdout == f"{HERE}:7: all 10 slots are busy, and no job ended for 90 s\n"
 
 
 def test_workers_elsewhere_do_not_count(

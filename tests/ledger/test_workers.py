@@ -89,6 +89,23 @@ def test_every_key_of_workers_expires(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
+    ("busy", "stalled", "silent", "trouble"),
+    [
+        (100, 90, 0, None),
+        (100, 86, 5, "all 100 slots are busy, and no job ended for 91 s"),
+        (99, 91, 0, None),
+    ],
+)
+def test_a_worker_is_stuck_if_all_slots_stay_busy_while_no_job_ends(
+    ledger: Ledger, busy: int, stalled: float, silent: float, trouble: str | None
+) -> None:
+    ledger.store.pool.heartbeat(replace(FIRST, busy=busy, stalled=stalled, patience=90))
+    ledger.now += silent
+    pool = ledger.store.pool.snapshot()
+    assert [worker.trouble(pool.at) for worker in pool.workers] == [trouble]
+
+
+@pytest.mark.parametrize(
     ("busy", "poll_age", "silent", "trouble"),
     [
         (3, 0.5, 20, None),

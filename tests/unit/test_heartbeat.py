@@ -3,6 +3,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, cast
 
+import pytest
+from prometheus_client import CollectorRegistry
+
 from facelift.errors import LedgerUnavailable
 from facelift.status.worker import HEARTBEAT_INTERVAL, WorkerReport
 from worker.monitoring.metrics import Metrics
@@ -10,8 +13,6 @@ from worker.runtime import heartbeat
 from worker.runtime.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
-    import pytest
-
     from facelift.ledger.pool import Pool as RealPool
 
 
@@ -33,12 +34,13 @@ class Clock:
     now = 1000.0
 
 
-def make(pool: object) -> Heartbeat:
+def make(pool: object, busy: int = 4, metrics: Metrics | None = None) -> Heartbeat:
     return Heartbeat(
         cast("RealPool", pool),
-        Metrics(),
+        metrics or Metrics(),
         WorkerReport(name="host:7", host="host", pid=7, version="1", slots=10),
-        busy=lambda: 4,
+        busy=lambda: busy,
+        unchanged=lambda: 90.0,
         last_poll=lambda: 1058.0,
         monotonic=lambda: Clock.now,
     )
@@ -51,6 +53,16 @@ def test_it_reports_ages_by_its_own_clock_and_busy_slots(monkeypatch: pytest.Mon
     assert made.run_once() == HEARTBEAT_INTERVAL
     (report,) = pool.reports
     assert (report.name, report.age, report.poll_age, report.busy) == ("host:7", 60.0, 2.0, 4)
+
+
+@pytest.mark.parametrize(("busy", "stalled"), [(9, 0.0), (10, 90.0)])
+def test_a_process_stalls_while_all_slots_are_busy_and_none_changes(
+    busy: int, stalled: float
+) -> None:
+    pool, registry = Pool(), CollectorRegistry()
+    make(pool, busy, Metrics(registry)).run_once()
+    assert [report.stalled for report in pool.reports] == [stalled]
+    assert registry.get_sample_value("facelift_worker_stalled_seconds") == stalled
 
 
 def test_it_signs_off() -> None:

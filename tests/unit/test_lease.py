@@ -76,6 +76,18 @@ def test_every_holding_has_a_token_of_its_own(keeper: LeaseKeeper) -> None:
         assert one.lease.token != other.lease.token
 
 
+def test_it_knows_how_long_no_job_has_begun_or_ended(keeper: LeaseKeeper, clock: Clock) -> None:
+    with keeper.hold("a"):
+        clock.now += 40
+        assert keeper.unchanged == 40
+        with keeper.hold("b"):
+            assert keeper.unchanged == 0
+            clock.now += 7
+        assert keeper.unchanged == 0
+        clock.now += 3
+        assert keeper.unchanged == 3
+
+
 def test_heartbeats_keep_a_lease(keeper: LeaseKeeper, clock: Clock) -> None:
     with keeper.hold("job") as held:
         for _ in range(20):

@@ -51,10 +51,17 @@ class Scene:
         self.health = HealthCheck(self.store, HOST, lambda: self.children, 2, lambda: self.up)
 
     def heartbeat(
-        self, pid: int, *, host: str = HOST, poll_age: float = 1.0, busy: int = 0
+        self,
+        pid: int,
+        *,
+        host: str = HOST,
+        poll_age: float = 1.0,
+        busy: int = 0,
+        stalled: float = 0.0,
     ) -> None:
         name = f"{host}:{pid}"
         report = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
+        report |= {"stalled": stalled, "patience": 60.0}
         self.store.pool.heartbeat(WorkerReport(name=name, host=host, pid=pid, **report))  # type: ignore[arg-type] # as they are
 
     def after_grace(self) -> Scene:
@@ -90,6 +97,16 @@ def test_process_that_does_not_consume_needs_a_restart(scene: Scene) -> None:
     assert scene.health.live() == (True, "consuming")
     scene.heartbeat(8, poll_age=30)
     expected = "process 8: has room, but asked for no job for 30 s"
+    assert scene.health.live() == scene.health.ready() == (False, expected)
+
+
+def test_process_whose_slots_are_all_stuck_needs_a_restart(scene: Scene) -> None:
+    scene.after_grace()
+    scene.heartbeat(7)
+    scene.heartbeat(8, busy=10, poll_age=70, stalled=59)
+    assert scene.health.live() == (True, "consuming")
+    scene.heartbeat(8, busy=10, poll_age=70, stalled=61)
+    expected = "process 8: all 10 slots are busy, and no job ended for 61 s"
     assert scene.health.live() == scene.health.ready() == (False, expected)
 
 

@@ -5,12 +5,14 @@ values in files that the supervisor reads, see `processes.py`.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from facelift.attempt import Attempt
 from facelift.ledger.replies import ScheduleRun
 
+_Among = Literal["livesum", "livemax"]  # how the values of several processes become one
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LONG = (*_SECONDS, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
@@ -29,10 +31,8 @@ class Metrics:
         def histogram(name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
             return Histogram(f"facelift_{name}", meaning, buckets=buckets, registry=registry)
 
-        def gauge(name: str, meaning: str) -> Gauge:
-            return Gauge(
-                f"facelift_{name}", meaning, multiprocess_mode="livesum", registry=registry
-            )
+        def gauge(name: str, meaning: str, among: _Among = "livesum") -> Gauge:
+            return Gauge(f"facelift_{name}", meaning, multiprocess_mode=among, registry=registry)
 
         self._attempts = counter(
             "attempts",
@@ -71,6 +71,12 @@ class Metrics:
         self._busy = gauge(
             "worker_busy_slots", "Slots of this worker that are busy; updated every 5 s."
         )
+        self._stalled = gauge(
+            "worker_stalled_seconds",
+            "Time for which all slots of a process have been busy while no job ended, of the "
+            "process that has waited longest; updated every 5 s.",
+            "livemax",
+        )
 
     def attempt(self, attempt: Attempt) -> None:
         """An attempt ended."""
@@ -99,7 +105,8 @@ class Metrics:
         """A webhook was `sent`, `failed` and waits for its next attempt, or was `given_up`."""
         self._webhooks.labels(result).inc()
 
-    def slots(self, slots: int, busy: int) -> None:
-        """How many jobs this process can run, and runs."""
+    def slots(self, slots: int, busy: int, stalled: float) -> None:
+        """How many jobs this process can run, and runs; how long all were busy and none ended."""
         self._slots.set(slots)
         self._busy.set(busy)
+        self._stalled.set(stalled)

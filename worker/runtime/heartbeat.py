@@ -25,6 +25,7 @@ class Heartbeat:
         metrics: has gauges of the slots too.
         process: the parts of the report that never change.
         busy: the jobs it runs.
+        unchanged: seconds since one of them last began or ended.
         last_poll: monotonic time of the last successful poll of the queue.
         monotonic: seconds that never go back.
     """
@@ -33,6 +34,7 @@ class Heartbeat:
     metrics: Metrics
     process: WorkerReport
     busy: Callable[[], int]
+    unchanged: Callable[[], float]
     last_poll: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic
     _started_at: float = field(init=False)
@@ -43,13 +45,16 @@ class Heartbeat:
     def run_once(self) -> float:
         """Report; returns the seconds until the next report."""
         now, busy = self.monotonic(), self.busy()
-        self.metrics.slots(self.process.slots, busy)
+        # While all slots are busy no job begins: since the last change, none ended either.
+        stalled = round(self.unchanged(), 3) if busy >= self.process.slots else 0.0
+        self.metrics.slots(self.process.slots, busy, stalled)
         self.pool.heartbeat(
             replace(
                 self.process,
                 age=round(now - self._started_at, 3),
                 poll_age=round(now - self.last_poll(), 3),
                 busy=busy,
+                stalled=stalled,
             )
         )
         return HEARTBEAT_INTERVAL

@@ -52,6 +52,7 @@ class LeaseKeeper:
         self._monotonic = monotonic
         self._process, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._held: dict[str, Held] = {}
+        self._changed_at = monotonic()
         self._lock = threading.Lock()
         self._loop = Loop("lease heartbeat", self.run_once)
 
@@ -62,12 +63,14 @@ class LeaseKeeper:
         held = Held(Lease(job_id, token), self._monotonic() + self.seconds)
         with self._lock:
             self._held[held.lease.token] = held
+            self._changed_at = self._monotonic()
         self._loop.start()  # here, so that it runs in whichever process runs the job
         try:
             yield held
         finally:
             with self._lock:
                 self._held.pop(held.lease.token, None)
+                self._changed_at = self._monotonic()
 
     def is_ours(self, held: Held) -> bool:
         """Whether the lease is certainly still held; needs no round trip."""
@@ -100,6 +103,11 @@ class LeaseKeeper:
     def count(self) -> int:
         """How many jobs this process runs."""
         return len(self._held)
+
+    @property
+    def unchanged(self) -> float:
+        """Seconds since a job of this process last began or ended."""
+        return self._monotonic() - self._changed_at
 
     def surrender(self) -> list[Lease]:
         """Count every lease as lost, so that its job stops at once; returns the leases."""

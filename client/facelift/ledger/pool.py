@@ -100,7 +100,7 @@ class Pool:
 
     def heartbeat(self, report: WorkerReport) -> None:
         """Report a worker's state; it is forgotten half a minute after its last heartbeat."""
-        names = ("host", "pid", "version", "slots", "busy")
+        names = ("host", "pid", "version", "slots", "busy", "stalled", "patience")
         fields = flat({name: getattr(report, name) for name in names})
         ages = (report.age, report.poll_age)
         self._scripts.call("pool/heartbeat", report.name, REMEMBERED, *ages, *fields)

@@ -9,6 +9,9 @@ HEARTBEAT_INTERVAL = 5.0
 REMEMBERED = 30
 """Seconds from a worker's last heartbeat until it is forgotten."""
 
+STALL_PATIENCE = 60.0
+"""Seconds for which all slots of a worker may be busy while no job ends, by default."""
+
 _PATIENCE = 20.0
 
 
@@ -19,6 +22,8 @@ class WorkerReport:
     Attributes:
         age: seconds since it started.
         poll_age: seconds since the queue was last asked for a job.
+        stalled: seconds for which all slots have been busy while no job ended.
+        patience: seconds of that after which the process counts as stuck.
 
     The others are those of `WorkerStatus`.
     """
@@ -31,6 +36,8 @@ class WorkerReport:
     age: float = 0.0
     poll_age: float = 0.0
     busy: int = 0
+    stalled: float = 0.0
+    patience: float = STALL_PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,8 @@ class WorkerStatus:
             busy.
         slots: jobs that it can run at once.
         busy: jobs that it ran.
+        stalled: seconds for which all slots had been busy while no job ended; 0 if one was free.
+        patience: seconds of that after which it counts as stuck: longer than any request takes.
     """
 
     name: str
@@ -59,6 +68,8 @@ class WorkerStatus:
     last_poll_at: float
     slots: int
     busy: int
+    stalled: float = 0.0
+    patience: float = STALL_PATIENCE
 
     @classmethod
     def decode(cls, name: str, stored: Mapping[str, str]) -> Self:
@@ -73,6 +84,8 @@ class WorkerStatus:
             last_poll_at=float(stored["last_poll_at"]),
             slots=int(stored["slots"]),
             busy=int(stored["busy"]),
+            stalled=float(stored["stalled"]),
+            patience=float(stored["patience"]),
         )
 
     def trouble(self, now: float) -> str | None:
@@ -83,4 +96,7 @@ class WorkerStatus:
         idle = self.seen_at - self.last_poll_at
         if self.busy < self.slots and idle > _PATIENCE:
             return f"has room, but asked for no job for {idle:.0f} s"
+        stalled = self.stalled + silent
+        if self.busy >= self.slots and stalled > self.patience:
+            return f"all {self.slots} slots are busy, and no job ended for {stalled:.0f} s"
         return None

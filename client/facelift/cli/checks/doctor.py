@@ -67,7 +67,8 @@ def health(host: str, *, as_json: bool) -> None:
     """Check that this host's workers are consuming.
 
     A worker is consuming if its last heartbeat is at most 20 s old, and if it then had
-    polled Redis for a job within 20 s or had all its slots busy. Exits with 0 if all
+    polled Redis for a job within 20 s or had all its slots busy. If all slots stay busy
+    while no job ends, for 30 s more than a request may take, it is not. Exits with 0 if all
     are; with 1 if one is not, or if there is none; with 5 if Redis cannot be reached.
     """
     with UploadClient.from_env() as client:
