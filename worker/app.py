@@ -24,6 +24,7 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
 from facelift.status.worker import WorkerReport
+from facelift.text import printable
 from tasks.app import app
 from tasks.config import celery_settings
 from tasks.transport import last_poll
@@ -235,11 +236,11 @@ def _webhook_sender(settings: Settings, store: JobStore, metrics: Metrics) -> We
 def _compose(environ: Mapping[str, str]) -> Worker:
     try:
         settings = load(environ)
-        for warning in unknown_variables(environ):
+        for warning in map(printable, unknown_variables(environ)):
             print(f"facelift: warning: {warning}", file=sys.stderr)  # noqa: T201 - no log yet
         return Worker(settings, socket.gethostname(), os.getpid())
     except InvalidSettings as invalid:
-        for problem in invalid.problems:
+        for problem in map(printable, invalid.problems):
             print(f"facelift: {problem}", file=sys.stderr)  # noqa: T201 - no log yet
         raise SystemExit(2) from None
 

@@ -4,13 +4,13 @@ The names of the Celery tasks are here too: they are the other half of the contr
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from facelift.errors import InvalidJob
+from facelift.text import is_blank, is_hidden
 
 UPLOAD_TASK = "facelift.upload"
 """Celery task that carries out one job; its task id is the job id. Sent by the ledger only."""
@@ -127,11 +127,11 @@ class UploadJob:
     fairness_key: str | None = None
 
     def __post_init__(self) -> None:
-        check_text("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
+        check_id("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
         ImageRef.parse(self.image)
         check_account(self.account)
         if self.idempotency_key is not None:
-            check_text("idempotency_key", self.idempotency_key, _IDEMPOTENCY_KEY_LENGTH)
+            check_id("idempotency_key", self.idempotency_key, _IDEMPOTENCY_KEY_LENGTH)
         if self.sha256 is not None:
             check_text("sha256", self.sha256, 64)
             object.__setattr__(self, "sha256", self.sha256.lower())
@@ -224,17 +224,25 @@ def check_text(field: str, value: object, longest: int) -> str:
     """Return `value` if it is a non-blank line of text, of up to `longest` characters."""
     if not isinstance(value, str):
         raise InvalidJob(field, f"must be text, not {type(value).__name__}")
-    if not value.strip():
+    if all(map(is_blank, value)):
         raise InvalidJob(field, "must not be blank")
     if len(value) > longest:
         raise InvalidJob(field, f"is {len(value)} characters long; at most {longest} are allowed")
-    # Cc: control characters, Cs: halves of surrogate pairs, which no UTF-8 can hold. Neither can
-    # be printed; what else cannot may be in a name.
-    if not value.isprintable() and any(
-        unicodedata.category(character) in {"Cc", "Cs"} for character in value
-    ):
-        raise InvalidJob(field, f"must hold no control characters: {_show(value)}")
+    if not value.isprintable() and any(map(is_hidden, value)):
+        raise InvalidJob(
+            field,
+            f"must hold no control characters, and none that are not seen or turn the direction "
+            f"of writing: {_show(value)}",
+        )
     return value
+
+
+def check_id(field: str, value: object, longest: int) -> str:
+    """Return `value` if it is such text, with no blank of any kind at its beginning or end."""
+    text = check_text(field, value, longest)
+    if is_blank(text[0]) or is_blank(text[-1]):
+        raise InvalidJob(field, f"must not begin or end with a blank: {_show(text)}")
+    return text
 
 
 def check_time(field: str, value: object) -> float | None:

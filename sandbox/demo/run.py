@@ -1,7 +1,6 @@
 """`facelift demo` from start to end: a folder, a Redis, the sandbox endpoint, a worker, jobs."""
 
 import io
-import json
 import os
 import signal
 import sys
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from facelift import FaceliftError, JobRecord, UploadClient
+from facelift.cli.draw.console import SafeConsole, print_json, say
 from sandbox.child import ChildProcess
 from sandbox.demo.plan import RULES, UNKNOWN_CHATBOT, deviations, plan
 from sandbox.demo.screen import Progress, print_outcomes, print_summary
@@ -59,7 +58,7 @@ def demo(*, as_json: bool) -> None:
     stream = sys.stderr if as_json else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # not every locale has every character
-    console = Console(
+    console = SafeConsole(
         file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False
     )
     console.print(_INTRODUCTION)
@@ -73,12 +72,12 @@ def demo(*, as_json: bool) -> None:
         console.print("Stopped; no process or file remains.")
         raise
     if as_json:
-        click.echo(json.dumps([each.as_dict() for each in records]))
+        print_json([each.as_dict() for each in records])
     else:
         print_outcomes(console, records)
         print_summary(console, records, stats, as_planned=not found)
     for sentence in found:
-        click.echo(f"facelift: {sentence}", err=True)
+        say(f"facelift: {sentence}", err=True)
     sys.exit(1 if found else 0)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from facelift.text import printable
+
 log = logging.getLogger(__name__)
 
 _IMAGE_MEMORY = 256_000_000
@@ -67,7 +69,7 @@ class Arrival:
             words.append(f"fault: {self.fault}")
         if self.reason:
             words.append(self.reason)
-        return "  ".join(words)
+        return printable("  ".join(words))
 
 
 ARRIVALS = TypeAdapter(list[Arrival])

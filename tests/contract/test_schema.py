@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from facelift.errors import InvalidJob
 from facelift.job import Fit, Priority, UploadJob
 from facelift.queries import Outcome
 from facelift.record import SCHEMA_VERSION, JobRecord
+from facelift.text import is_blank, is_hidden
 from tests.contract.record import fill
 from tests.documents import DOCS
 from worker.delivery.intake import make_job
@@ -105,7 +108,7 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
         {},
         {"version": 1},
         {"chatbot_id": "ü" * 200},
-        {"chatbot_id": " b "},
+        {"chatbot_id": "a b"},
         {"image": "m:/srv/a b.png"},
         {"account": "acme-eu_2"},
         {"idempotency_key": None, "sha256": None, "not_before": None, "expires_at": None},
@@ -136,6 +139,10 @@ def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
         JOB | {"chatbot_id": " "},
         JOB | {"chatbot_id": "a\nb"},
         JOB | {"chatbot_id": "a\x85"},
+        JOB | {"chatbot_id": " b"},
+        JOB | {"chatbot_id": "b\u3000"},
+        JOB | {"chatbot_id": "a\u202eb"},
+        JOB | {"image": "media:a\u2028.png"},
         JOB | {"chatbot_id": "b" * 201},
         JOB | {"image": "a.png"},
         JOB | {"image": "media:"},
@@ -164,3 +171,14 @@ def test_job_that_is_refused_is_not_valid(given: dict[str, object]) -> None:
     with pytest.raises(InvalidJob):
         make_job((), given)
     assert problems("job", given)
+
+
+def test_schema_refuses_every_character_that_the_code_refuses() -> None:
+    edges, seen = (each["pattern"] for each in schema("job")["properties"]["chatbot_id"]["allOf"])
+    for point in range(0x110000):
+        character = chr(point)
+        if unicodedata.category(character) in {"Cs", "Cn"}:  # no JSON; known to a newer Python
+            continue
+        assert (re.search(seen, f"a{character}b") is None) == is_hidden(character), hex(point)
+        if not is_hidden(character):
+            assert (re.search(edges, f"a{character}") is None) == is_blank(character), hex(point)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOSTILE = "\x1b[31mred [bold]x[/bold]\x07 :smile:\nnext \u202eevil \ud800"
-HARMLESS = "�[31mred [bold]x[/bold]� :smile: next �evil �"
+HARMLESS = r"\x1b[31mred [bold]x[/bold]\x07 :smile: next \u202eevil \ud800"
 
 
 @pytest.mark.parametrize("style", ["1", ""])

@@ -53,6 +53,12 @@ def test_a_job_cannot_be_changed() -> None:
         ("a\x7f", "control characters"),
         ("a\x85", "control characters"),
         ("a\ud800", "control characters"),
+        ("a\u202eb", "turn the direction of writing: 'a\\u202eb'"),
+        ("a\u200bb", "none that are not seen"),
+        ("\ufeffa", "none that are not seen"),
+        ("a\u2028b", "control characters"),
+        ("a\u2029b", "control characters"),
+        ("\u200d\u3164", "must not be blank"),
     ],
 )
 def test_text_that_is_none_is_refused(field: str, value: object, why: str) -> None:
@@ -80,6 +86,21 @@ def test_text_has_a_longest_length(field: str, longest: str) -> None:
     error = refusal(**{field: longest + "x"})
     assert error.field == field
     assert f"at most {len(longest)} are allowed" in error.reason
+
+
+@pytest.mark.parametrize("field", ["chatbot_id", "idempotency_key"])
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u3000", "\u2007", "\u200d", "\u3164", "\u2800"])
+@pytest.mark.parametrize("place", ["{}bot", "bot{}"])
+def test_ids_have_no_blank_around_them(field: str, blank: str, place: str) -> None:
+    error = refusal(**{field: place.format(blank)})
+    assert error.field == field
+    assert error.reason == f"must not begin or end with a blank: {place.format(blank)!a}"
+    assert getattr(job(**{field: f"b{blank}t"}), field) == f"b{blank}t"
+
+
+def test_joiners_that_names_need_are_kept() -> None:
+    for name in ("نمی\u200cشود", "क्\u200dष"):
+        assert job(chatbot_id=name).chatbot_id == name
 
 
 @pytest.mark.parametrize("chatbot", ["5QHA6VB-DIAbBhxwqxfdi", "käse brot", "机器人", "a/b?c=d"])

@@ -91,6 +91,22 @@ def test_message_of_several_lines_is_folded_into_one() -> None:
     assert parsed(message)["message"] == "Cannot connect.\nTrying again"
 
 
+WORST = "up\x1b[2J\r\u2028\u202edown\x9b\x7f\n2025-11-24T16:00:00.250Z CRITICAL forged"
+
+
+@pytest.mark.parametrize("logger", ["worker.delivery.recorder", "celery.worker.consumer.consumer"])
+def test_no_line_holds_what_a_terminal_acts_on(logger: str) -> None:
+    error = ValueError(WORST)
+    line = text(WORST, logger, error, by=WORST)
+    assert all(map(str.isprintable, line.split("\n")))
+    assert line.count("\n2025") == 0
+    assert "up\\x1b[2J  \\u202edown\\x9b\\x7f 2025-11-24T16:00:00.250Z CRITICAL forged" in line
+    made = Json().format(record(WORST, logger, error, by=WORST))
+    assert made.isascii()
+    assert made.isprintable()
+    assert json.loads(made)["by"] == WORST
+
+
 @pytest.mark.parametrize("error", [RedisConnectionError("gone"), BrokenPipeError("gone")])
 def test_absence_of_redis_needs_no_traceback_of_celery(error: Exception) -> None:
     about = ("Couldn't ack", "celery.worker.strategy", error)
@@ -106,7 +122,7 @@ def test_defect_keeps_its_traceback(logger: str, error: Exception) -> None:
     expected = f"{type(error).__name__}: {error}"
     first, *rest = text("It failed", logger, error, loop="events").splitlines()
     assert first.endswith(" CRITICAL It failed loop=events")
-    assert rest == [expected]
+    assert rest == [f"  {expected}"]
     assert parsed("It failed", logger, error)["traceback"] == expected
 
 

@@ -9,10 +9,11 @@ from typing import NoReturn
 import click
 from rich.console import RenderableType
 
-from facelift.cli.draw.console import Paragraph, cell, print_json, printable, say, show
+from facelift.cli.draw.console import Paragraph, cell, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.job import Fit
+from facelift.text import printable
 from worker.images.check import Finding, inspect
 from worker.images.fit import show_size
 from worker.images.validate import ValidImage

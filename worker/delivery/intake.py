@@ -12,6 +12,7 @@ from facelift.job import UploadJob, check_batch, check_job_id
 from facelift.ledger.store import JobStore
 from facelift.operations.enqueue import IdempotencyConflict
 from facelift.record import SCHEMA_VERSION
+from facelift.text import printable
 from tasks.report import Report, Verdict, ended_before
 from worker.monitoring.logs import fields
 
@@ -78,9 +79,9 @@ def make_job(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> UploadJob:
 
 
 def _printable(kwargs: Mapping[str, Any]) -> dict[str, str]:
-    """What the record of an invalid job can show: text only, cut to 200 characters."""
+    """What the record of an invalid job can show: text that is safe to print, cut to 200."""
     shown = {
-        name: str(kwargs.get(name, ""))[:200].encode("ascii", "backslashreplace").decode()
+        name: printable(str(kwargs.get(name, ""))[:200])[:200]
         for name in ("chatbot_id", "image", "account")
     }
     with suppress(InvalidJob):

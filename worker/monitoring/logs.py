@@ -1,7 +1,8 @@
 """The worker's log: one line an event, on standard error, as text or as JSON.
 
 Details go into fields: `log.info("event", extra=fields(job=...))`. Both formats show the same
-fields. Fields that are None are left out.
+fields. Fields that are None are left out. What a terminal would act on is escaped here, in lines of
+Celery and other libraries too.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 from redis.exceptions import RedisError
+
+from facelift.text import printable, printable_json
 
 _LEVELS = {
     "celery.app.trace": "ERROR",  # repeats what our line on each attempt says better
@@ -54,8 +57,9 @@ class Text(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
-        return super().format(_without_traceback_of_lost_connection(record))
+        """The record's line; those of a traceback are indented, so that none looks like another."""
+        text = super().format(_without_traceback_of_lost_connection(record))
+        return "\n  ".join(map(printable, text.split("\n")))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
         """The record's time, in UTC."""
@@ -72,7 +76,7 @@ class Json(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        return super().format(_without_traceback_of_lost_connection(record))
+        return printable_json(super().format(_without_traceback_of_lost_connection(record)))
 
     def add_fields(
         self,

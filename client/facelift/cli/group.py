@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from facelift.cli.exits import Exit, exit_for
 from facelift.errors import FaceliftError
+from facelift.text import printable
 
 _OURS = {"facelift", "tasks", "worker", "sandbox"}
 _INSTALL = {
@@ -107,7 +108,7 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except FaceliftError as error:
             for problem in str(error).splitlines():
-                click.echo(f"facelift: {problem}", err=True)
+                click.echo(f"facelift: {printable(problem)}", err=True)
             return ctx.exit(exit_for(error))
         except ModuleNotFoundError as error:  # some commands import what is heavy when they run
             _explain(_added().get(ctx.invoked_subcommand or ""), error)

@@ -84,12 +84,13 @@ def read_moment(text: str, others: str = "Unix seconds") -> float:
 
 
 def _complete(names: Callable[[UploadClient], Iterable[str]]) -> Callable[..., list[str]]:
-    """Complete a word by names that Redis holds; by none if it does not answer."""
+    """Complete a word by names that Redis holds and a shell can show; by none if it is away."""
 
     def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
         try:
             with UploadClient.from_env() as client:
-                return [name for name in names(client) if name.startswith(incomplete)]
+                found = filter(str.isprintable, names(client))
+                return [name for name in found if name.startswith(incomplete)]
         except FaceliftError:
             return []
 

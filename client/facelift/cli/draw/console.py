@@ -1,32 +1,28 @@
 """Prints for people and for programs: times, facts and tables drawn by rich, and JSON.
 
-Text of a record may hold anything. `cell` replaces what a terminal would act on, and rich's markup
-is off, so such text is shown and never obeyed. Times are Unix seconds, shown in UTC.
+Text of a record may hold anything. What a terminal would act on is escaped here, in everything that
+a `console` draws and in every line, and rich's markup is off: such text is shown and never obeyed.
+Times are Unix seconds, shown in UTC.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import click
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from facelift.text import printable, printable_json
 
 PIPE_WIDTH = 80
 _LABEL = 10
 _NARROWEST = 20
-
-
-def printable(text: str) -> str:
-    """The text with a space for white space, and a sign for what cannot be shown."""
-    return "".join(
-        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
 
 
 def date(time: float) -> str:
@@ -63,8 +59,23 @@ def span(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - two digits then
 
 
+class SafeConsole(Console):
+    """Escapes, in every text that it draws, what the terminal would act on."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Draw it; see `Console.render`."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                lines = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(lines, segment.style)
+
+
 def cell(text: str, style: str = "") -> Text:
-    """Text that is safe to print."""
+    """Text as it will be drawn, so that its width is known before."""
     return Text(printable(text), style)
 
 
@@ -73,7 +84,7 @@ def console(*, err: bool = False) -> Console:
     stream = sys.stderr if err else sys.stdout
     is_sized = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
     width = None if is_sized else PIPE_WIDTH
-    return Console(stderr=err, width=width, markup=False, emoji=False, highlight=False)
+    return SafeConsole(stderr=err, width=width, markup=False, emoji=False, highlight=False)
 
 
 def show(*drawn: RenderableType, to: Console | None = None) -> None:
@@ -99,7 +110,7 @@ def warn(sentence: str) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value))
+    click.echo(printable_json(json.dumps(value)))
 
 
 def answer(value: object, *drawn: RenderableType, as_json: bool) -> None:

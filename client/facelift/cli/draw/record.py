@@ -20,7 +20,6 @@ from facelift.cli.draw.console import (
     iso,
     moment,
     print_json,
-    printable,
     say,
     show,
     span,
@@ -30,6 +29,7 @@ from facelift.cli.draw.console import (
 from facelift.codes import JobState, WaitReason
 from facelift.job import Priority
 from facelift.record import JobRecord
+from facelift.text import printable
 
 _DAY = 86_400
 _ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}
@@ -51,7 +51,7 @@ def print_new(record: JobRecord, *, as_json: bool) -> None:
     if as_json:
         print_json(record.as_dict())
         return
-    click.echo(record.id)
+    say(record.id)
     if sys.stderr.isatty():
         say(f"To follow it: facelift watch {record.id}", err=True)
 
@@ -94,9 +94,9 @@ def describe_change(record: JobRecord) -> Paragraph:
 
 def advice(record: JobRecord) -> str:
     """What to do about a job's state; empty if there is nothing to do."""
-    found = OUTCOMES[record.outcome] if record.outcome else ""
+    found = OUTCOMES.get(record.outcome, "") if record.outcome else ""  # a newer release has more
     if record.wait_reason:
-        found = WAITS[record.wait_reason]
+        found = WAITS.get(record.wait_reason, "")
     return "" if found == "nothing" else found
 
 

@@ -20,6 +20,7 @@ from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import FaceliftError, InvalidJob, JobNotFound
 from facelift.record import JobRecord
+from facelift.text import printable
 from facelift.units import Rate
 
 _IDS = uuid.UUID("5d1c2b0e-6f1d-4e36-9a54-1f6f3a1f0c77")
@@ -167,7 +168,7 @@ def _replay_all(client: UploadClient, selection: Selection, pace: Rate, *, as_js
             if as_json:
                 print_json(new.as_dict())
             else:
-                click.echo(f"{new.id}\t{record.id}")
+                click.echo("\t".join(map(printable, (new.id, record.id))))
             done += 1
     except (FaceliftError, KeyboardInterrupt):
         say(

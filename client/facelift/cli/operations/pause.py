@@ -11,6 +11,7 @@ from facelift.cli.options import complete_account, duration_within, json_option
 from facelift.client import UploadClient
 from facelift.job import check_account
 from facelift.status.pool import Pause, PoolStatus
+from facelift.text import printable
 
 _SHORTEST, _LONGEST = 1.0, 365 * 86_400.0  # seconds
 
@@ -137,7 +138,7 @@ def _sentence(pool: PoolStatus, account: str | None) -> str:
 
 
 def _hint(account: str, pool: PoolStatus) -> str:
-    names = [each.name for each in pool.accounts if each.is_registered]
+    names = [printable(each.name) for each in pool.accounts if each.is_registered]
     meant = difflib.get_close_matches(account, names, n=1, cutoff=0.6)
     if meant:
         return f"; did you mean {meant[0]}?"
