@@ -108,11 +108,14 @@ class Workers:
         each = [usage_of(process.pid) for process in self._processes]
         return Usage(sum(one.cpu for one in each), sum(one.rss for one in each))
 
+    def log(self) -> str:
+        """Their log until now."""
+        file = self._log.fileno()  # whose offset is theirs too, so it stays where it is
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
+
     def log_tail(self) -> str:
         """The end of their log."""
-        size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - 2_000))
-        return self._log.read().decode(errors="replace")
+        return self.log()[-2_000:]
 
 
 class Sink:

@@ -15,7 +15,10 @@ import sys
 import time
 from array import array
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BUFFER = bytearray(1 << 20)  # shared by all connections: each read is processed before the next
 HEAD = 4_096  # enough for the headers and the first field, which names the chatbot
@@ -35,17 +38,43 @@ class Record:
     answered: set[int] = field(default_factory=set)
 
 
-class Upload(asyncio.BufferedProtocol):
+class Request(NamedTuple):
+    """One request, of which only the head was kept.
+
+    Attributes:
+        head: its headers and the begin of its body.
+        began: when its headers were here, in monotonic seconds.
+        transport: its connection.
+    """
+
+    head: bytes
+    began: float
+    transport: asyncio.Transport
+
+    @property
+    def path(self) -> str:
+        """What it asks for."""
+        return self.head.split(b" ", 2)[1].decode()
+
+    def send(self, answer: object, status: int = 200, headers: bytes = b"") -> None:
+        """Send a response with a JSON body, unless the client has gone."""
+        body = json.dumps(answer).encode()
+        if not self.transport.is_closing():
+            self.transport.write(
+                b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n%b"
+                % (status, len(body), headers, body)
+            )
+
+
+class Connection(asyncio.BufferedProtocol):
     """One connection; one request after another.
 
     Args:
-        record: where to record it.
-        latency: seconds between a request's end and its answer.
+        handle: is given each request once it has arrived.
     """
 
-    def __init__(self, record: Record, latency: float) -> None:
-        self._record = record
-        self._latency = latency
+    def __init__(self, handle: Callable[[Request], None]) -> None:
+        self._handle = handle
         self._head = bytearray()
         self._received = self._total = 0
         self._began = 0.0
@@ -70,49 +99,53 @@ class Upload(asyncio.BufferedProtocol):
             length = LENGTH.search(self._head, 0, end)
             self._total = end + 4 + (int(length[1]) if length else 0)
         if self._received >= self._total:
-            head = bytes(self._head)
+            request = Request(bytes(self._head), self._began, self._transport)
             self._head.clear()
             self._received = self._total = 0
-            self._complete(head)
+            self._handle(request)
 
-    def _complete(self, head: bytes) -> None:
-        if head.startswith(b"GET"):
-            self._send(self._recorded(head.split(b" ", 2)[1]))
+
+class Sink:
+    """Answers every upload after the latency, and records it.
+
+    Args:
+        latency: seconds between a request's end and its answer.
+    """
+
+    def __init__(self, latency: float) -> None:
+        self._record = Record()
+        self._latency = latency
+
+    def handle(self, request: Request) -> None:
+        """Answer a request."""
+        if request.head.startswith(b"GET"):
+            request.send(self._recorded(request.path))
             return
-        chatbot = CHATBOT.search(head)
+        chatbot = CHATBOT.search(request.head)
         number = int(chatbot[1]) if chatbot else -1
         self._record.numbers.append(number)
-        self._record.times.append(self._began)
-        asyncio.get_running_loop().call_later(self._latency, self._answer, number)
+        self._record.times.append(request.began)
+        asyncio.get_running_loop().call_later(self._latency, self._answer, request, number)
 
-    def _answer(self, number: int) -> None:
+    def _answer(self, request: Request, number: int) -> None:
         self._record.answered.add(number)
-        self._send({"message": "Chatbot Profile Picture uploaded successfully."})
+        request.send({"message": "Chatbot Profile Picture uploaded successfully."})
 
-    def _recorded(self, path: bytes) -> object:
-        if path == b"/_sink/count":
+    def _recorded(self, path: str) -> object:
+        if path == "/_sink/count":
             return len(self._record.answered)
         return [list(self._record.numbers), list(self._record.times)]
 
-    def _send(self, answer: object) -> None:
-        body = json.dumps(answer).encode()
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-            % (len(body), body)
-        )
 
-
-async def serve(latency: float) -> None:
+async def serve(handle: Callable[[Request], None]) -> None:
     """Serve on any free port until SIGTERM, and print the URL."""
-    loop, record, stopping = asyncio.get_running_loop(), Record(), asyncio.Event()
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    server = await loop.create_server(
-        lambda: Upload(record, latency), "127.0.0.1", 0, backlog=1_024
-    )
+    server = await loop.create_server(lambda: Connection(handle), "127.0.0.1", 0, backlog=1_024)
     host, port = server.sockets[0].getsockname()
     print(f"http://{host}:{port}", flush=True)
     await stopping.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1])))
+    asyncio.run(serve(Sink(float(sys.argv[1])).handle))

@@ -1,0 +1,1 @@
+"""Does trouble of one chatbot, account or batch delay the uploads of others?"""
