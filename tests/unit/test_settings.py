@@ -262,6 +262,20 @@ def test_the_key_never_travels_in_clear_to_a_public_host(url: str) -> None:
     assert problem.startswith("FACELIFT_ENDPOINT_URL must begin with https://, or the API key")
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "169.254.170.2:80", "2852039166", "0xa9fea9fe", "169.254.43518"),
+        *("0251.0376.0251.0376", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        *("[fd00:ec2::254]", "[fe80::1]", "[::ffff:a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]"),
+    ],
+)
+def test_an_endpoint_is_no_clouds_metadata_service(scheme: str, host: str) -> None:
+    (problem,) = problems_with(ENDPOINT_URL=f"{scheme}://{host}")
+    assert problem.startswith("FACELIFT_ENDPOINT_URL must not name a cloud's metadata service")
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

@@ -17,6 +17,10 @@ _MEANINGS = {
         "The proxy could not be reached, or does not connect to {host}",
     ),
     Fault.NAME: (OutcomeCode.DNS_FAILED, "The name {host} could not be resolved"),
+    Fault.ADDRESS: (
+        OutcomeCode.CONNECTION_FAILED,
+        "{host} was not connected to: its address is a cloud's metadata service, or link-local",
+    ),
     Fault.NO_CONNECTION: (OutcomeCode.CONNECTION_FAILED, "No connection to {host} could be made"),
     Fault.CONNECT_TIMEOUT: (
         OutcomeCode.TIMEOUT,

@@ -11,7 +11,14 @@ What an answer means is its caller's business. No redirect is followed, no cooki
 `.netrc` read, nothing sent twice.
 """
 
-from worker.http.addresses import SCHEMES, Reach, check_url, split_reaches
+from worker.http.addresses import (
+    SCHEMES,
+    Reach,
+    address_of,
+    check_url,
+    is_metadata,
+    split_reaches,
+)
 from worker.http.client import Answer, HttpClient
 from worker.http.exchange import RequestLimits
 from worker.http.faults import Fault, NoAnswer
@@ -24,6 +31,8 @@ __all__ = [
     "NoAnswer",
     "Reach",
     "RequestLimits",
+    "address_of",
     "check_url",
+    "is_metadata",
     "split_reaches",
 ]

@@ -1,13 +1,42 @@
 """Decides which URLs a setting may name, and which addresses their hosts may have."""
 
 import re
+from collections.abc import Iterator
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from socket import inet_aton
 
 from facelift.ledger.urls import split_url
 
 # RFC 6052: on a network without IPv4, the way to the IPv4 address in the last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# RFC 8215: the same for a network's own use; the IPv4 address stands in one of these bytes.
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
+_LOCAL_NAT64_BYTES = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
+_IPV4_COMPATIBLE = IPv6Network("::/96")
+_METADATA = tuple(
+    map(
+        ip_network,
+        (
+            "169.254.0.0/16",  # link-local: most clouds
+            "fe80::/10",  # the same
+            "fd00:ec2::/32",  # Amazon
+            "fd20:ce::254",  # Google
+            "168.63.129.16",  # Azure
+            "100.100.100.200",  # Alibaba
+            "192.0.0.192",  # Oracle
+            "fd00:c1::a9fe:a9fe",  # Oracle
+            "fd00:42::42",  # Scaleway
+        ),
+    )
+)
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")  # for Linux, another way to say loopback
 
 
@@ -33,9 +62,9 @@ _HOST = re.compile(r"[a-z0-9_:-][a-z0-9._:-]*")
 def reach_of(address: str) -> Reach | None:
     """What kind of address it is; None if no server may ever have it.
 
-    That is so for multicast, unspecified and reserved addresses, for link-local ones, where
-    clouds keep their metadata and credentials, and for IPv6 addresses that stand for an IPv4
-    address and could smuggle one in (mapped, 6to4, Teredo).
+    That is so for multicast, unspecified and reserved addresses, for those of `is_metadata`, and
+    for IPv6 addresses that stand for an IPv4 address and could smuggle one in (mapped, 6to4,
+    Teredo).
 
     Raises:
         ValueError: it is no address.
@@ -50,9 +79,32 @@ def reach_of(address: str) -> Reach | None:
             return Reach.PRIVATE
     if ip in _THIS_NETWORK or ip.is_unspecified:
         return None
-    if ip.is_multicast or ip.is_reserved or ip.is_link_local:
+    if ip.is_multicast or ip.is_reserved or is_metadata(address):
         return None
     return Reach.PUBLIC if ip.is_global else Reach.PRIVATE
+
+
+def is_metadata(address: str) -> bool:
+    """Whether it is link-local, or is where a cloud keeps metadata and credentials of its machines.
+
+    An IPv6 address is so too if it stands for such an IPv4 address.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    ip = ip_address(address)
+    each = (ip, *_embedded(ip)) if isinstance(ip, IPv6Address) else (ip,)
+    return any(one in network for one in each for network in _METADATA)
+
+
+def _embedded(ip: IPv6Address) -> Iterator[IPv4Address]:
+    """The IPv4 addresses that it stands for."""
+    yield from filter(None, (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())))
+    if ip in _NAT64 or ip in _IPV4_COMPATIBLE:
+        yield IPv4Address(int(ip) & 0xFFFF_FFFF)
+    elif ip in _LOCAL_NAT64:
+        for places in _LOCAL_NAT64_BYTES:
+            yield IPv4Address(bytes(ip.packed[place] for place in places))
 
 
 def split_reaches(url: str) -> tuple[str, frozenset[Reach]]:
@@ -87,16 +139,28 @@ def check_url(url: str, example: str, *, may_have_query: bool = False) -> None:
         raise ValueError("must have no user, password, query or fragment")
 
 
+def address_of(host: str) -> str | None:
+    """The address that a host is, in any notation, such as 2852039166; None for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return str(IPv4Address(inet_aton(host)))
+    except (OSError, ValueError):
+        return None
+
+
 def check_host(host: str, reaches: frozenset[Reach]) -> None:
     """Refuse a host that is itself an address outside `reaches`.
 
     Raises:
         ValueError: it is.
     """
-    try:
-        reach = reach_of(host)
-    except ValueError:
+    address = address_of(host)
+    if address is None:
         return  # a name, whose addresses are checked at each connection
+    reach = reach_of(address)
     if reach is None:
         raise ValueError("has an address for its host that no server may have")
     if reach not in reaches:

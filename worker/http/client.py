@@ -62,7 +62,8 @@ class HttpClient:
         limits: of each request.
         connections: how many idle ones are kept.
         reaches: which addresses the server may have, public ones never over plain http; None
-            for any address. With them no proxy is used: it would resolve names by itself.
+            for any address but a cloud's metadata service. With them no proxy is used: it would
+            resolve names by itself.
         resolve: the addresses of a host for connections to a port; OSError if there are none.
 
     Raises:

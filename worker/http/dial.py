@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from worker.http.addresses import Reach, reach_of
+from worker.http.addresses import Reach, is_metadata, reach_of
 from worker.http.exchange import BoundedSocket, Exchange
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -33,7 +33,7 @@ class Dialler:
     """Makes connections to hosts, by addresses of certain reaches only.
 
     Args:
-        reaches: which addresses are allowed; None for all.
+        reaches: which addresses are allowed; None for all but those of clouds' metadata.
         resolve: asks the resolver.
         make_socket: of an address family.
     """
@@ -75,7 +75,10 @@ class Dialler:
 
     def _allowed(self, found: Sequence[str]) -> Sequence[str]:
         if self._reaches is None:
-            return found
+            good = [address for address in found if not is_metadata(address)]
+            if not good:
+                raise AddressRefused("its address is a cloud's metadata service, or link-local")
+            return good
         good = [address for address in found if reach_of(address) in self._reaches]
         if not good:
             words = _WORDS.get(frozenset(reach.value for reach in self._reaches))

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from facelift.ledger.keys import Keys
 from facelift.ledger.urls import check_redis_url, split_url
 from facelift.units import Rate, parse_duration
+from worker.http import address_of, is_metadata
 from worker.monitoring.logs import LogFormat
 from worker.settings.rates import OFF, read_rate
 
@@ -47,6 +48,12 @@ def _endpoint_url(value: str) -> str:
         raise ValueError("must be a base URL, such as https://www.chatbase.co")
     if "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError("must have no user, password, query or fragment")
+    address = address_of(host)
+    if address and is_metadata(address):
+        raise ValueError(
+            "must not name a cloud's metadata service, nor another link-local address: it would "
+            "get the API key"
+        )
     if parts.scheme == "http" and not _is_private(host):
         raise ValueError(
             "must begin with https://, or the API key would travel in clear; "

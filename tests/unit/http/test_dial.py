@@ -46,7 +46,7 @@ class Network:
         return Socket(family, socket.SOCK_STREAM)
 
 
-def dial(network: Network, *addresses: str, reaches: frozenset[Reach] = PUBLIC) -> None:
+def dial(network: Network, *addresses: str, reaches: frozenset[Reach] | None = PUBLIC) -> None:
     dialler = Dialler(reaches, lambda *_: addresses, network.socket)
     dialler.connect("cdn.example.com", 443, Exchange(LIMITS)).close()
 
@@ -68,6 +68,17 @@ def dial(network: Network, *addresses: str, reaches: frozenset[Reach] = PUBLIC) 
         ("64:ff9b::a00:1", Reach.PRIVATE),
         ("64:ff9b::a9fe:a9fe", None),
         ("169.254.169.254", None),
+        ("fd00:ec2::254", None),
+        ("fd00:ec2::23", None),
+        ("fd20:ce::254", None),
+        ("fd00:c1::a9fe:a9fe", None),
+        ("fd00:42::42", None),
+        ("100.100.100.200", None),
+        ("192.0.0.192", None),
+        ("168.63.129.16", None),
+        ("64:ff9b::a83f:8110", None),
+        ("64:ff9b:1::a9fe:a9fe", None),
+        ("64:ff9b:1:a9fe:a9:fe00::", None),
         ("fe80::1", None),
         ("fe80::1%eth0", None),
         ("fec0::1", None),
@@ -109,6 +120,24 @@ def test_no_good_address_is_refused_before_anything_is_dialled() -> None:
     with pytest.raises(AddressRefused):
         dial(network)
     assert network.dialled == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"),
+        *("fe80::a9fe:a9fe%1", "::ffff:169.254.169.254", "::169.254.169.254", "2002:a9fe:a9fe::"),
+        *("64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::"),
+    ],
+)
+def test_name_of_a_clouds_metadata_is_never_dialled(address: str) -> None:
+    network = Network()
+    for reaches in (None, frozenset(Reach)):
+        with pytest.raises(AddressRefused):
+            dial(network, address, reaches=reaches)
+        dial(network, address, V4, reaches=reaches)
+    dial(network, "::ffff:10.0.0.5", reaches=None)
+    assert network.dialled == [V4, V4, "::ffff:10.0.0.5"]
 
 
 def test_the_next_address_is_dialled_when_one_is_down_and_time_is_shared() -> None:
