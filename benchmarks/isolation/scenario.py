@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]
 """By the scenario's name."""
-Judge = Callable[[Results], tuple[str, bool]]
-"""What was reached, and whether it is enough."""
 
 GOOD = "good"
 SLOTS = 100
@@ -106,7 +104,7 @@ class Row:
     trouble: str
     scenarios: tuple[Scenario, ...]
     must: str
-    judge: Judge
+    judge: Callable[[Results], tuple[str, bool]]
 
     @property
     def own(self) -> Scenario:

@@ -71,6 +71,12 @@ WAITS: dict[WaitReason, str] = {
     WaitReason.ACCOUNT_PAUSED: _PAUSED,
     WaitReason.ALL_PAUSED: _PAUSED,
     WaitReason.ENDPOINT_DOWN: "check the endpoint; the jobs go on by themselves once it is back",
+    WaitReason.ACCOUNT_FAILING: (
+        "see `facelift status` for the last error; other accounts go on, and this one by itself "
+        "once uploads succeed"
+    ),
+    WaitReason.CHATBOT_FAILING: "see the attempts of `facelift show`",
+    WaitReason.UNKNOWN_ACCOUNT: "set the account's API key in the workers, or correct the name",
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
 }

@@ -158,7 +158,13 @@ class WaitReason(OpenEnum):
     ALL_PAUSED = "all_paused"
     """An operator paused everything."""
     ENDPOINT_DOWN = "endpoint_down"
-    """The circuit breaker is open; a probe tests the endpoint every few seconds."""
+    """The endpoint's circuit breaker is open; it is probed every few seconds."""
+    ACCOUNT_FAILING = "account_failing"
+    """The account's circuit breaker is open; it is probed every few seconds."""
+    CHATBOT_FAILING = "chatbot_failing"
+    """Its chatbot's last upload failed: such chatbots share a fifth of the account's permits."""
+    UNKNOWN_ACCOUNT = "unknown_account"
+    """No worker has an API key for its account."""
     CHATBOT_BUSY = "chatbot_busy"
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"
@@ -173,6 +179,8 @@ class WaitReason(OpenEnum):
             WaitReason.ACCOUNT_PAUSED,
             WaitReason.ALL_PAUSED,
             WaitReason.ENDPOINT_DOWN,
+            WaitReason.ACCOUNT_FAILING,
+            WaitReason.CHATBOT_FAILING,
         }
 
 

@@ -194,7 +194,7 @@ def test_status_shows_what_a_job_waits_for_now_and_about_how_long(
     assert "State     waiting (rate_limited, about " in facelift("status", first).stdout
     shown = facelift("status", second).stdout
     assert "State     waiting (backlog, about " in shown
-    assert "1 earlier job" in shown
+    assert "1 other job" in shown
     client.pause("default", by="ana", reason="new key")
     shown = facelift("status", second).stdout
     assert "State     waiting (account_paused)\n" in shown

@@ -151,7 +151,8 @@ class Ledger:
             keys.accounts,
             keys.endpoint,
             keys.config,
-            keys.breaker_results,
+            keys.api_keys,
+            keys.unanswered,
             keys.events,
             keys.unlogged_events,
         }

@@ -244,10 +244,9 @@ class Simulation:
                 attempt = self.ledger.attempt(
                     code, status, Decision.RETRY, next_at=until, counted=counts
                 )
-                reason = WaitReason.RETRY if counts else WaitReason.ENDPOINT_DOWN
-                store.retry_later(lease, until, reason, "No.", attempt, feedback=feedback)
+                store.retry_later(lease, until, WaitReason.RETRY, "No.", attempt, feedback=feedback)
 
 
 def report_failure(ledger: Ledger, lease: Lease, code: OutcomeCode) -> bool:
     """Report a request that failed; returns whether it counts as an attempt."""
-    return ledger.store.pool.report_failure(lease.job_id, f"It failed: {code}.")
+    return ledger.store.pool.report_failure(lease, code, f"It failed: {code}.")

@@ -38,7 +38,7 @@ def test_every_key_of_a_wrong_type_is_found(ledger: Ledger) -> None:
     of_members = {
         **member_types(keys, "default", "account", "account_queue", "rate_window"),
         **member_types(keys, "logos", "batch", "batch_pending"),
-        **member_types(keys, "bot", "chatbot_queue", "chatbot_lock"),
+        **member_types(keys, "default:bot", "chatbot_queue", "chatbot_lock"),
         keys.job("job-1"): "hash",
     }
     for key, expected in (shared_types(keys) | of_members).items():

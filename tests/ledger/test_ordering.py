@@ -129,5 +129,5 @@ def test_scheduled_job_counts_from_the_time_it_is_due(ledger: Ledger) -> None:
 
 
 def test_lock_of_a_job_that_does_not_run_is_ignored(ledger: Ledger) -> None:
-    ledger.redis.set(ledger.store.keys.chatbot_lock("bot"), "ghost")
+    ledger.redis.set(ledger.store.keys.chatbot_lock("default:bot"), "ghost")
     ledger.acquire_with_permit(ledger.enqueue())

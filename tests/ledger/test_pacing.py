@@ -63,8 +63,8 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
     assert len(waiting) == 9
     assert waiting[0].wait_reason == WaitReason.RATE_LIMITED
     assert waiting[1].wait_reason == WaitReason.BACKLOG
-    assert waiting[1].message == "1 earlier job of its account goes first."
-    assert waiting[2].message == "2 earlier jobs of its account go first."
+    assert waiting[1].message == "1 other job of its account goes first."
+    assert waiting[2].message == "2 other jobs of its account go first."
     assert waiting[4].wait_until == pytest.approx(ledger.now + 10 + 4 * 10 / 3, abs=0.1)
 
 
@@ -132,6 +132,7 @@ def test_a_newer_image_takes_the_queue_position_of_the_older(ledger: Ledger) -> 
 
 def test_a_busy_account_leaves_the_queue_to_others(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
+    ledger.register(None, "other", key="key-2")
     fill(ledger, 120)
     assert ledger.messages() == SHARE
     other = ledger.enqueue("bot", account="other")

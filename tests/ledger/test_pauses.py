@@ -50,6 +50,7 @@ def turned_away(ledger: Ledger, job: str) -> WaitReason:
 
 def test_429_pauses_the_account_and_no_other(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
+    ledger.register(None, "elsewhere", key="key-2")
     lease, _ = acquire_permit_for(ledger, ledger.enqueue("bot-1"))
     ledger.lose_messages()
     throttle(ledger, lease, 30)

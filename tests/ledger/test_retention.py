@@ -104,8 +104,10 @@ def test_a_job_that_waits_for_its_account_keeps_few_bytes(
     ledger = Ledger(real_redis)
     ledger.register(None)
     if pause == "endpoint":
-        for number in range(10):
-            ledger.store.pool.report_failure(f"job-{number}", "It broke: " + "x" * 60)
+        for lease in [ledger.acquire_with_permit(ledger.enqueue(f"bot-{n}")) for n in range(5)]:
+            ledger.now += 2
+            sentence = "It broke: " + "x" * 60
+            ledger.store.pool.report_failure(lease, OutcomeCode.DNS_FAILED, sentence)
     elif pause:
         name = "default" if pause == "account" else None
         ledger.store.pool.pause(name, by="ana", reason="x" * 100, until=None)

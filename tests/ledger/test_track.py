@@ -109,6 +109,7 @@ def test_each_change_of_a_job_is_published_on_its_channel(ledger: Ledger) -> Non
 
 def test_the_pool_counts_what_runs_and_what_waits_by_reason(ledger: Ledger) -> None:
     ledger.register(Rate(1, 10))
+    ledger.register(None, "other", key="key-2")
     ledger.acquire_with_permit(ledger.enqueue("running"))
     for number in range(12):  # the first few are looked at before their turn
         ledger.enqueue(f"bot-{number}")

@@ -41,7 +41,7 @@ def something_else_under(ledger: Ledger, key: str) -> Iterator[None]:
 
 def key_of(keys: Keys, name: str) -> str:
     key = getattr(keys, name)
-    member = "default" if name in {"account_queue", "rate_window"} else "bot"
+    member = "default" if name in {"account_queue", "rate_window"} else "default:bot"
     return str(key if isinstance(key, str) else key(member))
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
+from facelift.attempt import Attempt
+from facelift.codes import Decision, OutcomeCode, WaitReason
 from facelift.job import UploadJob
 from facelift.ledger.keys import Keys
-from facelift.ledger.pool import BreakerPolicy
-from facelift.ledger.replies import Acquired, Lease
+from facelift.ledger.pool import BreakerPolicy, Registration
+from facelift.ledger.replies import Acquired, Lease, Permit
 from facelift.ledger.store import JobStore
 from facelift.status.worker import WorkerReport
 
@@ -32,22 +34,37 @@ def redis() -> Iterator[FakeRedis]:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
     keys = Keys(prefix)
-    jobs = [f"job-{number}" for number in range(21)]  # more than the queue takes of one account
+    jobs = [f"job-{number}" for number in range(26)]  # more than the queue takes of one account
+    account, bots = "acme_eu", [f"acme_eu:{CHATBOT}{job}" for job in jobs]
     named = {
-        "job": {keys.job(job) for job in jobs},
+        "job": {keys.job(job) for job in [*jobs, "single", "ghost"]},
         "schedule": {keys.schedule},
-        "chatbot_queue": {keys.chatbot_queue(CHATBOT + job) for job in jobs[:-1]},
-        "chatbot_lock": {keys.chatbot_lock(CHATBOT + jobs[0])},
+        "chatbot_queue": {
+            keys.chatbot_queue(bot)
+            for bot in [*bots[:-1], f"acme_eu:{CHATBOT}single", f"ghost:{CHATBOT}"]
+        },
+        "chatbot_lock": {keys.chatbot_lock(bot) for bot in bots[2:6]},
         "generation": {keys.generation},
         "idempotency": {keys.idempotency("k:1")},
         "queue": {keys.queue},
         "accounts": {keys.accounts},
-        "account": {keys.account("acme_eu")},
-        "account_queue": {keys.account_queue("acme_eu")},
-        "rate_window": {keys.rate_window("acme_eu")},
+        "api_keys": {keys.api_keys},
+        "unknown_accounts": {keys.unknown_accounts},
+        "account": {keys.account(account)},
+        "account_queue": {keys.account_queue(account)},
+        "flow_queue": {keys.flow_queue(f"{account}:normal/batch:logos")},
+        "idle_flows": {keys.idle_flows(account)},
+        "suspect_queue": {keys.suspect_queue(account)},
+        "suspects": {keys.suspects(account)},
+        "suspect": {keys.suspect(f"{account}:{CHATBOT}{job}") for job in jobs[:2]},
+        "suspects_running": {keys.suspects_running(account)},
+        "failures": {keys.failures(account)},
+        "charged": {keys.charged(account)},
+        "running": {keys.running(account)},
+        "rate_window": {keys.rate_window(account)},
         "endpoint": {keys.endpoint},
+        "unanswered": {keys.unanswered},
         "config": {keys.config},
-        "breaker_results": {keys.breaker_results},
         "events": {keys.events},
         "unlogged_events": {keys.unlogged_events},
         "workers": {keys.workers},
@@ -62,21 +79,46 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     }
     assert named.keys() == {name for name in vars(Keys) if name[0] != "_"} - NO_SCRIPTS
 
-    store = JobStore(redis, keys=keys)
-    store.pool.register(BreakerPolicy(), [], webhooks=True)
-    for number, name in enumerate(jobs):
+    now = 1_764_000_000.0
+    store = JobStore(redis, keys=keys, now=lambda: now)
+    store.pool.register(BreakerPolicy(), [Registration(account, None, "key")], webhooks=True)
+
+    def enqueue(name: str, batch: str | None = None) -> None:
+        key = "k:1" if name == jobs[0] else None
+        bot = CHATBOT + name
         job = UploadJob(
-            chatbot_id=CHATBOT + name,
-            image="media:a.png",
-            account="acme-eu",
-            idempotency_key=None if number else "k:1",
-            batch="logos",
+            chatbot_id=bot, image="media:a.png", account="acme-eu", idempotency_key=key, batch=batch
         )
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
-    assert isinstance(store.acquire(Lease(jobs[0], "t"), 15, "w"), Acquired)
-    store.pool.report_failure(jobs[0], "Broken.")
-    store.cancel(jobs[-1])
+
+    def fail(name: str) -> None:
+        lease = Lease(name, f"token-{name}")
+        assert isinstance(store.acquire(lease, 15, "w"), Acquired)  # also if it is ours already
+        assert isinstance(store.acquire_permit(lease, 15, 30), Permit)
+        store.pool.report_failure(lease, OutcomeCode.DNS_FAILED, "Broken.")
+        attempt = Attempt(
+            now, 0.1, OutcomeCode.DNS_FAILED, None, Decision.RETRY, "No.", None, counted=True
+        )
+        store.retry_later(lease, now + 1, WaitReason.RETRY, "Broken.", attempt)
+
+    enqueue(jobs[0], "logos")
+    fail(jobs[0])
+    now += 2
+    store.run_schedule(100)  # sends the suspect's job again
+    for name in jobs[1:-1]:
+        enqueue(name, "logos")
+    enqueue("single")
+    enqueue(jobs[-1], "logos")
+    for name in jobs[1:6]:  # makes room on the queue, for the single job too
+        assert isinstance(store.acquire(Lease(name, f"token-{name}"), 15, "w"), Acquired)
+    fail(jobs[1])
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
+    now += 2
+    store.run_schedule(100)
+    store.pool.pause("acme-eu", by="ana", reason="again", until=None)
+    ghost = UploadJob(chatbot_id=CHATBOT, image="media:a.png", account="ghost")
+    store.enqueue(ghost, "ghost", lifetime=60, idempotency_window=60)
+    store.cancel(jobs[-1])
     store.pool.heartbeat(
         WorkerReport(
             name="host:1",
@@ -100,8 +142,8 @@ def test_all_keys_but_the_queue_share_a_hash_tag(prefix: str) -> None:
         keys.schedule,
         keys.generation,
         keys.job("j"),
-        keys.chatbot_queue("b"),
-        keys.chatbot_lock("b"),
+        keys.chatbot_queue("a:b"),
+        keys.chatbot_lock("a:b"),
     ]
     assert all(key.startswith(tag) for key in [*others, keys.idempotency("k")])
     assert keys.queue == prefix

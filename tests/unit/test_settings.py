@@ -65,8 +65,9 @@ def test_a_key_and_a_store_are_enough() -> None:
     assert (settings.keep_superseded, settings.keep_cancelled) == (7 * 86_400, 7 * 86_400)
     assert settings.keep_expired == 30 * 86_400
     assert (settings.rate_limit, settings.pause_cap) == (Rate(100, 10), 3600)
-    assert (settings.breaker_failures, settings.breaker_share) == (10, 0.5)
-    assert (settings.breaker_window, settings.breaker_pause) == (30, 5)
+    assert (settings.breaker_failures, settings.breaker_chatbots) == (10, 5)
+    assert (settings.breaker_after, settings.breaker_pause) == (5, 1)
+    assert settings.unknown_grace == 300
     assert settings.key_grace == 600
 
 
@@ -132,11 +133,11 @@ def test_a_wrong_duration_is_answered_with_what_would_be_valid(text: str) -> Non
         ("BACKOFF_FACTOR", "nan", "a number from 1 to 10"),
         ("LEASE", "2s", "a duration from 3s to 1h, such as 15s"),
         ("PAUSE_CAP", "2d", "a duration from 1s to 1d, such as 1h"),
-        ("BREAKER_FAILURES", "0", "a whole number from 1 to 10000"),
-        ("BREAKER_SHARE", "0", "a number from 0.01 to 1"),
-        ("BREAKER_SHARE", "50", "a number from 0.01 to 1"),
-        ("BREAKER_WINDOW", "0s", "a duration from 1s to 1h, such as 30s"),
-        ("BREAKER_PAUSE", "0s", "a duration from 0.1s to 1h, such as 5s"),
+        ("BREAKER_FAILURES", "0", "a whole number from 1 to 100"),
+        ("BREAKER_CHATBOTS", "0", "a whole number from 1 to 100"),
+        ("BREAKER_CHATBOTS", "101", "a whole number from 1 to 100"),
+        ("BREAKER_AFTER", "0s", "a duration from 0.1s to 1h, such as 5s"),
+        ("BREAKER_PAUSE", "0s", "a duration from 0.1s to 1h, such as 1s"),
         ("KEY_GRACE", "31d", "a duration from 0s to 30d, such as 10min"),
         ("RATE_LIMIT", "100", "requests/duration, such as 100/10s, or off"),
         ("RATE_LIMIT_SHOP", "100", "requests/duration, such as 100/10s, or off"),

@@ -194,6 +194,7 @@ class Executor:
                 chatbot_id=run.record.chatbot_id,
                 file_name=run.image_ref.path,
                 api_key=api_key,
+                seconds=permit.seconds,
                 may_send=lambda: self.leases.is_ours(run.held),
             )
         except Failure as failure:

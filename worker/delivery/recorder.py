@@ -85,7 +85,7 @@ class Recorder:
     def _counts(self, run: Run, failure: Failure) -> bool:
         """Whether the failure uses up an attempt: not while a circuit breaker is open."""
         if isinstance(failure, DeliveryFailed):
-            return self.store.pool.report_failure(run.record.id, failure.sentence)
+            return self.store.pool.report_failure(run.lease, failure.code, failure.sentence)
         return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
 
     def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
@@ -96,14 +96,14 @@ class Recorder:
         return Report(Verdict.FAILED, f"{code}: {sentence}") if kept else self.lost(run)
 
     def _retry_later(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
-        reason = _wait_reason(failure, counts=counts)
+        reason = _wait_reason(failure)
         attempt = self._attempt(
             run,
             failure.code,
             failure.http_status,
             Decision.RETRY,
             failure.sentence,
-            next_at=None if reason is WaitReason.ENDPOINT_DOWN else until,
+            next_at=until,
             counted=counts,
         )
         self.record_image(run)
@@ -152,9 +152,5 @@ class Recorder:
         return attempt
 
 
-def _wait_reason(failure: Failure, *, counts: bool) -> WaitReason:
-    if isinstance(failure, RateLimited):
-        return WaitReason.RATE_LIMITED
-    if isinstance(failure, DeliveryFailed) and not counts:
-        return WaitReason.ENDPOINT_DOWN
-    return WaitReason.RETRY
+def _wait_reason(failure: Failure) -> WaitReason:
+    return WaitReason.RATE_LIMITED if isinstance(failure, RateLimited) else WaitReason.RETRY

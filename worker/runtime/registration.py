@@ -26,11 +26,12 @@ class Registrar:
         self._rate_for = settings.rate_for
         self._has_webhooks = bool(settings.webhook_url)
         self._breaker = BreakerPolicy(
+            after=settings.breaker_after,
             failures=settings.breaker_failures,
-            share=settings.breaker_share,
-            window=settings.breaker_window,
+            chatbots=settings.breaker_chatbots,
             pause=settings.breaker_pause,
         )
+        self._unknown_grace = settings.unknown_grace
         self._retention = Retention(
             succeeded=math.ceil(settings.keep_succeeded),
             failed=math.ceil(settings.keep_failed),
@@ -49,5 +50,6 @@ class Registrar:
             ],
             webhooks=self._has_webhooks,
             retention=self._retention,
+            unknown_grace=self._unknown_grace,
         )
         return _INTERVAL

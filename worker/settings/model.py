@@ -128,20 +128,26 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         "100/10s", "requests of each account in any such time, all workers together; or off"
     )
     pause_cap: Duration = _setting("1h", "longest pause that a 429 can cause", low="1s", high="1d")
+    breaker_after: Duration = _setting(
+        "5s",
+        "time without a success after which failures open a circuit breaker",
+        low="100ms",
+        high="1h",
+    )
     breaker_failures: int = _setting(
-        "10", "failures in a row that open the circuit breaker", low=1, high=10_000
+        "10", "failures in that time that open an account's circuit breaker", low=1, high=100
     )
-    breaker_share: float = _setting(
-        "0.5",
-        "share of failures within FACELIFT_BREAKER_WINDOW that also opens it",
-        low=0.01,
-        high=1,
-    )
-    breaker_window: Duration = _setting(
-        "30s", "time over which the share of failures is computed", low="1s", high="1h"
+    breaker_chatbots: int = _setting(
+        "5", "distinct chatbots among them; fewer are the chatbots' own trouble", low=1, high=100
     )
     breaker_pause: Duration = _setting(
-        "5s", "time between two probes while the circuit breaker is open", low="100ms", high="1h"
+        "1s",
+        "shortest time between two probes while a circuit breaker is open",
+        low="100ms",
+        high="1h",
+    )
+    unknown_grace: Duration = _setting(
+        "5min", "time that a job waits for a worker that has its account", low="1s", high="30d"
     )
     key_grace: Duration = _setting(
         "10min",

@@ -9,9 +9,15 @@ from typing import Any, cast
 
 from redis import Redis
 
+from facelift.job import DEFAULT_ACCOUNT, account_key
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys, MemberKey, SharedKey
 from facelift.status.server import WrongType
+
+_OF_ACCOUNT = (
+    *("account", "account_queue", "idle_flows", "suspect_queue", "suspects", "suspects_running"),
+    *("failures", "charged", "running", "rate_window"),
+)
 
 
 def shared_types(keys: Keys) -> dict[str, str]:
@@ -49,21 +55,24 @@ def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
 
         expected: dict[str, str] = {}
         for account in members(keys.accounts):
-            expected |= member_types(keys, account, "account", "account_queue", "rate_window")
+            expected |= member_types(keys, account, *_OF_ACCOUNT)
         for worker in members(keys.workers):
             expected |= member_types(keys, worker, "worker")
         for batch in members(keys.batches):
             expected |= member_types(keys, batch, "batch", "batch_pending")
-        pending = [each for each in members(keys.schedule) if not each.startswith("account:")]
+        pending = [each for each in members(keys.schedule) if ":" not in each]
         for job_id in pending:
             expected |= member_types(keys, job_id, "job")
         wrong += (found := _compare(redis, expected))
         unreadable = {each.key for each in found}
         records = [key for key in map(keys.job, pending) if key not in unreadable]
         of_chatbots: dict[str, str] = {}
-        for chatbot_id in _pipelined(redis, [("HGET", key, "chatbot_id") for key in records]):
-            if chatbot_id:
-                of_chatbots |= member_types(keys, chatbot_id, "chatbot_queue", "chatbot_lock")
+        for chatbot, account in _pipelined(
+            redis, [("HMGET", key, "chatbot_id", "account") for key in records]
+        ):
+            if chatbot:
+                member = f"{account_key(account or DEFAULT_ACCOUNT)}:{chatbot}"
+                of_chatbots |= member_types(keys, member, "chatbot_queue", "chatbot_lock")
         return wrong + _compare(redis, of_chatbots)
 
 

@@ -54,7 +54,8 @@ class Keys:
     prefix: str = DEFAULT_PREFIX
 
     schedule = SharedKey("schedule", "zset")
-    """Job id, or `account:<name>`, by the Unix time at which it is due."""
+    """Job ids by the Unix time at which they are due; also `account:<name>`, whose queue is to be
+    dispatched, `superseding:<job id>`, `endpoint` for its next probe, and `unknown_accounts`."""
     generation = SharedKey("generation", "string")
     """Counter: the order in which jobs became eligible, over all chatbots."""
     counts = SharedKey("counts", "hash")
@@ -68,13 +69,17 @@ class Keys:
     batches = SharedKey("batches", "zset")
     """The names of all batches, by the Unix time at which they began."""
     accounts = SharedKey("accounts", "set")
-    """The names of all accounts that a worker, a job or an operator ever named."""
+    """The names of all accounts that a worker registered or an operator named."""
+    api_keys = SharedKey("api_keys", "hash")
+    """The fingerprints of API keys, and the account that registered each first."""
+    unknown_accounts = SharedKey("unknown_accounts", "zset")
+    """Waiting jobs whose account no worker has registered, in order."""
     config = SharedKey("config", "hash")
     """The settings that workers registered: retention, circuit breaker, webhooks."""
     endpoint = SharedKey("endpoint", "hash")
-    """The circuit breaker, and a pause of everything."""
-    breaker_results = SharedKey("breaker_results", "hash")
-    """The endpoint's answers and failures by time, for the breaker."""
+    """The endpoint's circuit breaker, a pause of everything, and the slots of the pool."""
+    unanswered = SharedKey("unanswered", "list")
+    """Requests without an answer since the last success: time and chatbot, newest first."""
     events = SharedKey("events", "list")
     """Changes of breaker, pauses and limits, newest first."""
     unlogged_events = SharedKey("unlogged_events", "list")
@@ -89,15 +94,33 @@ class Keys:
     idempotency = MemberKey("idempotency", "string")
     """The job that was enqueued under an idempotency key; expires with its window."""
     chatbot_queue = MemberKey("chatbot_queue", "zset")
-    """The pending jobs of a chatbot by generation."""
+    """The pending jobs of a chatbot, by generation. Member: `<account>:<chatbot>`."""
     chatbot_lock = MemberKey("chatbot_lock", "string")
-    """The one running job of a chatbot."""
+    """The one running job of a chatbot. Member: `<account>:<chatbot>`."""
     account = MemberKey("account", "hash")
-    """An account's rate, and what paused it."""
+    """An account's rate, what paused it, its circuit breaker, and how its last requests went."""
     account_queue = MemberKey("account_queue", "zset")
-    """The jobs that wait for an account, in order."""
+    """The flows of an account that have waiting jobs, by start tag."""
+    flow_queue = MemberKey("flow_queue", "zset")
+    """The waiting jobs of a flow, in order. Member: `<account>:<flow>`."""
+    idle_flows = MemberKey("idle_flows", "zset")
+    """The flows of an account that were served a moment ago and have no job, by start tag."""
+    suspect_queue = MemberKey("suspect_queue", "zset")
+    """The waiting jobs of an account's suspects, by the Unix time at which they became due."""
+    suspects = MemberKey("suspects", "zset")
+    """The chatbots of an account whose last upload failed, by failures in a row."""
+    suspect = MemberKey("suspect", "hash")
+    """How a suspect's last upload failed. Member: `<account>:<chatbot>`; expires after a day."""
+    suspects_running = MemberKey("suspects_running", "set")
+    """The jobs of suspects that are on the queue, or with a worker."""
+    failures = MemberKey("failures", "list")
+    """An account's failures since its last success: time and chatbot, newest first."""
+    charged = MemberKey("charged", "list")
+    """The attempts that these used up: job id and number; given back if it was an outage."""
+    running = MemberKey("running", "zset")
+    """The jobs of an account with a worker, by the Unix time at which their request began."""
     rate_window = MemberKey("rate_window", "zset")
-    """What uses an account's rate: permits of jobs, and requests; expires when idle."""
+    """What uses an account's rate: permits of jobs, and requests."""
     batch = MemberKey("batch", "hash")
     """The jobs of a batch by state and outcome; expires as their records do."""
     batch_pending = MemberKey("batch_pending", "set")

@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
 
+from facelift.codes import OutcomeCode
 from facelift.job import account_key
 from facelift.ledger.encoding import flat
+from facelift.ledger.replies import Lease
 from facelift.ledger.scripts import Scripts
 from facelift.status.pool import PoolStatus
 from facelift.status.worker import REMEMBERED, WorkerReport
@@ -19,19 +21,20 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When the circuit breaker opens.
+    """When a circuit breaker opens, and how often it is probed.
 
     Attributes:
-        failures: requests in a row that fail.
-        share: of at least 20 requests within `window`, that fail.
-        window: seconds.
-        pause: seconds between probes while it is open.
+        after: seconds without a success.
+        failures: in that time.
+        chatbots: distinct ones among them.
+        pause: seconds between two probes at first; later a tenth of the outage's length, at most
+            30 seconds.
     """
 
+    after: float = 5.0
     failures: int = 10
-    share: float = 0.5
-    window: float = 30.0
-    pause: float = 5.0
+    chatbots: int = 5
+    pause: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Pool:
         *,
         webhooks: bool = False,
         retention: Retention | None = None,
+        unknown_grace: float = 300.0,
     ) -> None:
         """Register a worker's settings; every worker must have the same, the last one wins.
 
@@ -86,8 +90,10 @@ class Pool:
             accounts: those whose API key the worker has.
             webhooks: whether the worker sends webhooks for ended jobs.
             retention: how long records of ended jobs are kept; None changes nothing.
+            unknown_grace: seconds that a job waits for a worker that has its account.
         """
         settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
+        settings["unknown_grace"] = unknown_grace
         settings |= {f"breaker_{name}": value for name, value in asdict(breaker).items()}
         if retention:
             settings |= {f"keep_{state}": kept for state, kept in asdict(retention).items()}
@@ -109,12 +115,12 @@ class Pool:
         """Remove a worker that stops."""
         self._scripts.call("pool/heartbeat", worker, 0)
 
-    def report_failure(self, job_id: str, sentence: str) -> bool:
+    def report_failure(self, lease: Lease, code: OutcomeCode, sentence: str) -> bool:
         """Report that a job's request failed; returns whether it counts as an attempt.
 
-        It does not while the breaker is open: that is not the job's fault.
+        It does not while a circuit breaker is open: that is not the job's fault.
         """
-        return bool(self._scripts.call("pool/report_failure", job_id, sentence))
+        return bool(self._scripts.call("pool/report_failure", *lease, code, sentence))
 
     def pause(self, account: str | None, *, by: str, reason: str, until: float | None) -> bool:
         """Pause the jobs of an account, or all jobs; False if they were paused before.

@@ -62,11 +62,13 @@ class Permit(NamedTuple):
         left: permits left to the account after this one; None if it has no rate.
         permits: how many the account ever had, this one included.
         throttles: pauses that the endpoint asked of the account, with no success since.
+        seconds: that the request may take; None for no limit but the worker's own.
     """
 
     left: int | None = None
     permits: int = 0
     throttles: int = 0
+    seconds: float | None = None
 
 
 class Quota(NamedTuple):
@@ -102,7 +104,7 @@ class Feedback:
     def encode(self) -> str:
         """As JSON for the scripts, without what is not known."""
         fields = {"answered": self.answered, "fingerprint": self.fingerprint}
-        fields |= self.permit._asdict() | self.quota._asdict()
+        fields |= self.permit._asdict() | self.quota._asdict() | {"seconds": None}
         known = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(known, separators=(",", ":"))
 

@@ -172,8 +172,10 @@ class JobStore:
         reply = self._scripts.call("jobs/acquire_permit", *lease, seconds, longest, request)
         match reply[0]:
             case "permit":
-                left, permits, throttles = reply[1:]
-                return Permit(None if left == "" else int(left), int(permits), int(throttles))
+                left, permits, throttles, allowed = reply[1:]
+                return Permit(
+                    None if left == "" else int(left), int(permits), int(throttles), float(allowed)
+                )
             case "ended":
                 return Ended(JobState(reply[1]))
             case "waiting":
@@ -208,8 +210,7 @@ class JobStore:
     ) -> bool:
         """Have the job wait until `until` (Unix seconds); False if the lease was lost.
 
-        For the reason `rate_limited`, all jobs of its account wait until then; for
-        `endpoint_down`, it waits behind those until the endpoint is back.
+        For the reason `rate_limited`, all jobs of its account wait until then.
         """
         encoded = attempt.encode()
         arguments = (until, reason, message, *_attempt_arguments(attempt, encoded, feedback))
@@ -253,6 +254,14 @@ class JobStore:
                         requested.add(job_id)
             if (cancelled, len(requested)) == before:
                 return before
+
+    def set_priority(self, job_id: str, priority: str) -> str:
+        """Move a pending job to another priority.
+
+        Returns:
+            `set`, `unchanged`, `ended` (too late) or `unknown`.
+        """
+        return str(self._scripts.call("jobs/set_priority", job_id, priority))
 
     def run_schedule(self, limit: int) -> ScheduleRun:
         """Handle up to `limit` jobs and accounts that are due."""

@@ -11,14 +11,14 @@ from facelift.status.worker import WorkerStatus
 
 
 class BreakerState(StrEnum):
-    """The state of the endpoint's circuit breaker."""
+    """The state of a circuit breaker, of the endpoint or of an account."""
 
     CLOSED = "closed"
     """Requests are sent."""
     OPEN = "open"
-    """The endpoint is down: jobs wait."""
+    """Jobs wait."""
     HALF_OPEN = "half_open"
-    """A probe is in flight, to see whether the endpoint is back."""
+    """A probe is in flight, to see whether uploads succeed again."""
 
 
 class EventKind(OpenEnum):
@@ -98,6 +98,39 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectStatus:
+    """A chatbot whose last upload failed. Times are Unix seconds.
+
+    Attributes:
+        chatbot_id: the chatbot.
+        failures: in a row.
+        code: of the last one.
+        message: the same for a person.
+        since: when the first one of them was recorded.
+        at: when the last one was.
+    """
+
+    chatbot_id: str
+    failures: int
+    code: OutcomeCode
+    message: str
+    since: float
+    at: float
+
+    @classmethod
+    def decode(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what the script `snapshot` replies of a suspect."""
+        return cls(
+            chatbot_id=stored["chatbot_id"],
+            failures=int(stored["failures"]),
+            code=OutcomeCode.read(stored["code"]),
+            message=stored["message"],
+            since=float(stored.get("since", stored["at"])),
+            at=float(stored["at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
     """The state of one account.
 
@@ -108,6 +141,15 @@ class AccountStatus:
         window: seconds.
         used: how many of them are used now.
         waiting: jobs in its account queue.
+        running: jobs with a worker.
+        breaker: the state of its circuit breaker.
+        breaker_reason: why it changed last, for a person; empty if it never opened.
+        breaker_since: Unix seconds of its last change; None if it never opened.
+        next_probe_at: Unix seconds of the next probe; None while the breaker is closed.
+        suspects: how many of its chatbots' last uploads failed.
+        worst: those among them with the most failures in a row, up to ten.
+        shares_key_with: other accounts with the same API key; all of them have one rate, one
+            queue, one circuit breaker and one pause.
         pause: by an operator, or because the endpoint refused its key; None if it is not paused.
         quiet_until: Unix seconds of the end of a pause that the endpoint asked for.
     """
@@ -120,6 +162,14 @@ class AccountStatus:
     waiting: int
     pause: Pause | None
     quiet_until: float | None
+    running: int = 0
+    breaker: BreakerState = BreakerState.CLOSED
+    breaker_reason: str = ""
+    breaker_since: float | None = None
+    next_probe_at: float | None = None
+    suspects: int = 0
+    worst: tuple[SuspectStatus, ...] = ()
+    shares_key_with: tuple[str, ...] = ()
 
     @classmethod
     def decode(cls, name: str, stored: Mapping[str, Any], now: float) -> Self:
@@ -135,6 +185,12 @@ class AccountStatus:
             waiting=stored["waiting"],
             pause=Pause.decode(stored, now),
             quiet_until=quiet_until if quiet_until > now else None,
+            running=stored["running"],
+            **_breaker(stored),
+            suspects=stored["suspects"],
+            # Lua does not distinguish an empty list from an empty mapping.
+            worst=tuple(SuspectStatus.decode(each) for each in stored["worst"] or ()),
+            shares_key_with=tuple(sorted(stored["shares_key_with"] or ())),
         )
 
 
@@ -150,8 +206,8 @@ class PoolStatus:
         ended: number of jobs that ended since the ledger began, by outcome.
         oldest_at: Unix seconds; when the oldest job was enqueued that is queued, or waits in
             its account queue; None if there is none.
-        breaker: the state of the circuit breaker.
-        breaker_reason: why it opened, for a person; empty if it never did.
+        breaker: the state of the endpoint's circuit breaker.
+        breaker_reason: why it changed last, for a person; empty if it never opened.
         breaker_since: Unix seconds of its last change; None if it never opened.
         next_probe_at: Unix seconds of the next probe; None while the breaker is closed.
         pause: the pause of everything; None if there is none.
@@ -159,6 +215,7 @@ class PoolStatus:
         workers: the live worker processes, by name.
         events: the latest events, newest first.
         webhooks: ended jobs whose webhook is still to be sent.
+        slots: jobs that the live workers can run at once.
     """
 
     at: float
@@ -176,14 +233,13 @@ class PoolStatus:
     workers: tuple[WorkerStatus, ...]
     events: tuple[Event, ...]
     webhooks: int = 0
+    slots: int = 0
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
         """Read the reply of the script `snapshot`."""
         # Lua does not distinguish an empty list from an empty mapping.
         now, endpoint, accounts = found["at"], found["endpoint"] or {}, found["accounts"] or {}
-        until = endpoint.get("breaker_until")
-        since = endpoint.get("breaker_since")
         return cls(
             at=now,
             queued=found["queued"],
@@ -193,10 +249,7 @@ class PoolStatus:
                 code: ended for code in OutcomeCode if (ended := _count(found, f"ended:{code}"))
             },
             oldest_at=found.get("oldest_at"),
-            breaker=BreakerState(endpoint.get("breaker", BreakerState.CLOSED)),
-            breaker_reason=endpoint.get("breaker_reason", ""),
-            breaker_since=float(since) if since else None,
-            next_probe_at=float(until) if until else None,
+            **_breaker(endpoint),
             pause=Pause.decode(endpoint, now),
             accounts=tuple(
                 AccountStatus.decode(name, stored, now) for name, stored in sorted(accounts.items())
@@ -207,6 +260,7 @@ class PoolStatus:
             ),
             events=tuple(Event.decode(event) for event in found["events"] or ()),
             webhooks=found["webhooks"],
+            slots=int(endpoint.get("slots", 0)),
         )
 
     def account(self, name: str) -> AccountStatus | None:
@@ -216,6 +270,17 @@ class PoolStatus:
     def as_dict(self) -> dict[str, object]:
         """The same names and values, ready for JSON."""
         return asdict(self)
+
+
+def _breaker(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a circuit breaker, from an account's hash or from the endpoint's."""
+    until, since = stored.get("breaker_until"), stored.get("breaker_since")
+    return {
+        "breaker": BreakerState(stored.get("breaker", BreakerState.CLOSED)),
+        "breaker_reason": stored.get("breaker_reason", ""),
+        "breaker_since": float(since) if since else None,
+        "next_probe_at": float(until) if until else None,
+    }
 
 
 def _count(found: Mapping[str, Any], what: str) -> int:

@@ -1,15 +1,27 @@
--- include: account_gate, permits
+-- include: account_gate, permits, slots
 
--- What keeps one more job of an account from the queue: as blocked_by_account, or its rate, or 16
--- messages of the account on the queue. So the queue stays short, and a busy account delays no
--- other.
-local function blocked_from_queue(id, name)
-  local reason, message, at = blocked_by_account(id, name)
+local function on_queue(name)
+  local score = '3000000000000000'
+  return redis.call('ZCOUNT', '{facelift}:rate_window:' .. name, score, score)
+end
+
+-- Whether an account fills its share of the pool's slots: 90%, so that others find one. A pool with
+-- one account, or with less than ten slots, reserves nothing.
+local function fills_share(name)
+  local all = slots()
+  if not all or all < 10 or redis.call('SCARD', '{facelift}:accounts') < 2 then return false end
+  return redis.call('ZCARD', '{facelift}:running:' .. name) + on_queue(name) >= math.ceil(0.9 * all)
+end
+
+-- What keeps one more job of an account from the queue: a pause, its rate, its share of the slots,
+-- or 16 messages of the account on the queue. So the queue stays short, and a busy account delays
+-- no other. Breakers are asked apart: a probe passes them.
+local function blocked_from_queue(name)
+  local reason, message, at = blocked_by_pause(name)
   if reason then return reason, message, at end
   at = next_permit_at(name)
   if at then return 'rate_limited', 'Its account has used up its rate for the moment.', at end
-  local on_queue = '3000000000000000'
-  if redis.call('ZCOUNT', '{facelift}:rate_window:' .. name, on_queue, on_queue) >= 16 then
+  if on_queue(name) >= 16 or fills_share(name) then
     return 'backlog', 'Earlier jobs of its account go first.', now + 1
   end
   return nil

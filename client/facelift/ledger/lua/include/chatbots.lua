@@ -1,4 +1,6 @@
--- Order among the jobs of a chatbot: the newest goes first, one at a time.
+-- include: records
+-- Order among the jobs of a chatbot: the newest goes first, one at a time. `chatbot` is
+-- chatbot_of(job).
 
 local function newest_job(chatbot)
   return redis.call('ZREVRANGE', '{facelift}:chatbot_queue:' .. chatbot, '0', '0')[1]

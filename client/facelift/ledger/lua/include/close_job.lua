@@ -1,4 +1,4 @@
--- include: release_permit, tracking
+-- include: leave_account_queue, release_permit, tracking
 
 -- pending -> terminal, for this job alone
 local function close_job(id, job, state, outcome, message, status)
@@ -9,15 +9,14 @@ local function close_job(id, job, state, outcome, message, status)
              'finished_at', now_text)
   if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
-             'cancel_requested', 'image_checked', 'queue_position', 'image_sha256')
+             'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow', 'shares',
+             'reported')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', now_text)
   redis.call('EXPIRE', key, retention(state))
   redis.call('ZREM', '{facelift}:schedule', id)
-  redis.call('ZREM', '{facelift}:chatbot_queue:' .. job.chatbot_id, id)
-  if job.state == 'waiting' then
-    redis.call('ZREM', '{facelift}:account_queue:' .. account_of(job), id)
-  end
+  redis.call('ZREM', '{facelift}:chatbot_queue:' .. chatbot_of(job), id)
+  leave_account_queue(id, job)
   release_lock_and_permit(id, job)
   change_state(id, job, state)
   redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')

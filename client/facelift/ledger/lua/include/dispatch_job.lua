@@ -1,16 +1,32 @@
--- include: account_turn, join_account_queue, put_on_queue
+-- include: account_turn, dispatch_account
 
 -- state -> queued, or waiting in its account's queue
 local function dispatch_job(id, job)
+  settle_account(id, job)
+  if is_unknown(job) then
+    wait_for_registration(id, job)
+    return
+  end
   local name = account_of(job)
-  local reason, message, at = blocked_from_queue(id, name)
-  if not reason and redis.call('ZCARD', '{facelift}:account_queue:' .. name) > 0 then
+  if is_suspect(name, job) then
+    join_account_queue(id, job, 'backlog', '', now)
+    dispatch_account(name)
+    return
+  end
+  local reason, message, at = blocked_from_queue(name)
+  local key = not reason and open_breaker(name)
+  if key then
+    if not job.history and take_arrival(key) then
+      start_probe(key, id, job)
+    else
+      reason, message, at = blocked_by_breaker(name)
+    end
+  elseif not reason and account(name).waiting then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
   if not reason then
-    reserve_permit(id, name, '3000000000000000')
-    put_on_queue(id, job)
-  elseif not job.image_checked and redis.call('LLEN', '@QUEUE@') < 8 then
+    send(id, job)
+  elseif not job.image_checked and redis.call('LLEN', '@QUEUE@') < 8 and not fills_share(name) then
     put_on_queue(id, job)  -- without a permit: a bad image fails at once, also during a pause
   else
     join_account_queue(id, job, reason, message, at)

@@ -1,18 +1,10 @@
--- include: close_job, dispatch_account, dispatch_chatbot
+-- include: close_job, dispatch_account, dispatch_chatbot, supersede
 
 -- pending -> terminal. After a success the chatbot's older jobs are superseded; what waited for
 -- this job is dispatched.
 local function finish_job(id, job, state, outcome, message, status)
-  if state == 'succeeded' and job.generation then
-    local older = redis.call('ZRANGEBYSCORE', '{facelift}:chatbot_queue:' .. job.chatbot_id, '-inf',
-                             '(' .. job.generation)
-    for _, other in ipairs(older) do
-      redis.call('HSET', '{facelift}:job:' .. other, 'superseded_by', id)
-      close_job(other, load_job(other), 'superseded', 'superseded',
-                'A newer image of this chatbot was delivered first.')
-    end
-  end
   close_job(id, job, state, outcome, message, status)
-  dispatch_chatbot(job.chatbot_id)
+  if state == 'succeeded' and job.generation then supersede_older(id, job) end
+  dispatch_chatbot(chatbot_of(job))
   dispatch_account(account_of(job))
 end

@@ -1,21 +1,32 @@
--- include: chatbots, release_permit, wait
+-- include: chatbots, leave_account_queue, release_permit, wait
 
--- A job becomes eligible: from here on it counts among the pending jobs of its chatbot. It takes
--- over the account queue position of the one before it that no worker has yet, so that a chatbot
--- whose image changes often does not wait for ever.
+-- A newer job takes over the older one's place in the account's queue, so that a chatbot whose image
+-- changes often does not wait for ever: within a flow, or if the older one has more weight.
+local function take_over_place(id, job, older)
+  local flow = flow_of(older)
+  local weight = weights[priority_of(flow)] or 1
+  if flow ~= flow_of(job) then
+    if weight <= (weights[priority_of(flow_of(job))] or 1) then return end
+    job.flow = flow
+    redis.call('HSET', '{facelift}:job:' .. id, 'flow', flow)
+  end
+  job.queue_position = older.queue_position or older.generation
+  redis.call('HSET', '{facelift}:job:' .. id, 'queue_position', job.queue_position)
+end
+
+-- A job becomes eligible: from here on it counts among the pending jobs of its chatbot.
 local function join_chatbot_queue(id, job)
-  local before = newest_job(job.chatbot_id)
+  local chatbot = chatbot_of(job)
+  local before = newest_job(chatbot)
   job.generation = redis.call('INCR', '{facelift}:generation')
   redis.call('HSET', '{facelift}:job:' .. id, 'generation', job.generation)
-  redis.call('ZADD', '{facelift}:chatbot_queue:' .. job.chatbot_id, job.generation, id)
+  redis.call('ZADD', '{facelift}:chatbot_queue:' .. chatbot, job.generation, id)
   if not before then return end
   local is_readable, older = pcall(load_job, before)
   if not is_readable or not older then return end
-  local account_queue = '{facelift}:account_queue:' .. account_of(older)
-  if older.state == 'queued' or redis.call('ZREM', account_queue, before) == 1 then
+  if older.state == 'queued' or leave_account_queue(before, older) then
     wait(before, older, 'newer_upload', 'A newer image of this chatbot goes first.')
     release_lock_and_permit(before, older)
-    job.queue_position = older.queue_position or older.generation
-    redis.call('HSET', '{facelift}:job:' .. id, 'queue_position', job.queue_position)
+    take_over_place(id, job, older)
   end
 end

@@ -1,10 +1,16 @@
--- include: rate, breaker
+-- include: rate
 -- Permits: one job, or one request, of an account's rate.
 
 -- How much of its rate an account uses.
 local function used_permits(name)
   redis.call('ZREMRANGEBYSCORE', '{facelift}:rate_window:' .. name, '-inf', now_text)
   return redis.call('ZCARD', '{facelift}:rate_window:' .. name) + used_elsewhere(name)
+end
+
+-- Whether jobs wait in the account's queue.
+local function has_waiting(name)
+  return account(name).waiting ~= nil
+         or redis.call('EXISTS', '{facelift}:suspect_queue:' .. name) == 1
 end
 
 -- When the account may have its next permit: nil for now.
@@ -22,11 +28,10 @@ local function next_permit_at(name)
   -- Permits are spaced soon after a recovery, and once half of them are used: a backlog does not
   -- come in bursts.
   local at = tonumber(it.next_permit_at or 0)
-  local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(endpoint().recovered_at or 0))
+  local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(it.recovered_at or 0),
+                             tonumber(endpoint().recovered_at or 0))
   local is_spaced = used * 2 >= limit or now < recovered + window
-  if now < at and is_spaced and redis.call('ZCARD', '{facelift}:account_queue:' .. name) > 0 then
-    return at
-  end
+  if now < at and is_spaced and has_waiting(name) then return at end
   return nil
 end
 
@@ -34,13 +39,10 @@ end
 -- '2000000000000000' for one with a worker
 local function reserve_permit(id, name, score)
   redis.call('ZADD', '{facelift}:rate_window:' .. name, score, id)
-  redis.call('EXPIRE', '{facelift}:rate_window:' .. name, '3600')
   local limit, window = rate(name)
-  if limit then
-    -- One that is late may catch up by five permits.
-    local spacing = window / limit
-    local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
-    update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })
-  end
-  if not is_closed() then start_probe(id, 5) end
+  if not limit then return end
+  -- One that is late may catch up by five permits.
+  local spacing = window / limit
+  local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
+  update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })
 end

@@ -1,12 +1,19 @@
 -- include: hashes
 -- Job records.
 
--- The account's name in keys: as environment variables spell it, where `-` is `_`. Records leave
--- out the default account.
-local function account_of(job)
-  if not job.account then return 'default' end
+-- The name of a job's own account as environment variables spell it, where `-` is `_`. Records
+-- leave out the default account.
+local function own_account(job)
+  if (job.account or '') == '' then return 'default' end
   return (string.gsub(string.lower(job.account), '-', '_'))
 end
+
+-- The account whose queue, rate window, breaker and pauses a job has: its own, or the one that
+-- registered the same API key first (see share_key.lua).
+local function account_of(job) return job.shares or own_account(job) end
+
+-- A job's chatbot in keys: each account has an order of its own.
+local function chatbot_of(job) return own_account(job) .. ':' .. job.chatbot_id end
 
 -- The record as a table, or nil.
 local function load_job(id)

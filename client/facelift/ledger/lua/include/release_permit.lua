@@ -1,22 +1,36 @@
--- include: all_accounts, breaker, rate, records
+-- include: accounts, breaker, rate, records
 
 -- A request as a member of its account's rate window: a job may make two under one lease.
 local function request_member(token, number) return token .. ':' .. number end
 
--- Release what a job holds of its chatbot and account. A request that it made is over, and leaves
--- the rate window one window from now at the latest.
+-- Release what a job holds of its chatbot, account and breakers. A request that it made is over, and
+-- leaves the rate window one window from now at the latest.
 local function release_lock_and_permit(id, job)
-  local name, lock = account_of(job), '{facelift}:chatbot_lock:' .. job.chatbot_id
+  local name, lock = account_of(job), '{facelift}:chatbot_lock:' .. chatbot_of(job)
   if redis.call('GET', lock) == id then redis.call('DEL', lock) end
   redis.call('ZREM', '{facelift}:rate_window:' .. name, id)
+  redis.call('ZREM', '{facelift}:running:' .. name, id)
+  if job.suspect then
+    redis.call('SREM', '{facelift}:suspects_running:' .. name, id)
+    redis.call('HDEL', '{facelift}:job:' .. id, 'suspect')
+    job.suspect = nil
+  end
   local _, window = rate(name)
   if window and job.lease_token then
     local at = timestamp(now + window)
     redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', at,
                request_member(job.lease_token, 1), at, request_member(job.lease_token, 2))
   end
-  if not is_closed() and endpoint().probe == id then  -- a probe that did not ask the endpoint
-    update('{facelift}:endpoint', { probe = '', breaker_until = now_text })
-    schedule_all_accounts()
+  if not job.probe then return end
+  redis.call('HDEL', '{facelift}:job:' .. id, 'probe')
+  local key = open_breaker(name)
+  if key and job.probe == '1' then  -- a probe that did not ask the endpoint: another goes at once
+    update(key, { breaker = 'open', breaker_until = now_text })
+    if key == endpoint_key then
+      redis.call('ZADD', '{facelift}:schedule', now_text, 'endpoint')
+    else
+      schedule_account(name, now)
+    end
   end
+  job.probe = nil
 end

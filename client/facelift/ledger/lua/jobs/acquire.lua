@@ -1,4 +1,4 @@
--- include: give_up, join_account_queue, leases
+-- include: give_up, leases
 -- queued -> running: acquire the job's lease.
 -- queued -> waiting: it is not the job's turn. queued | waiting -> expired: its deadline passed.
 --
@@ -34,10 +34,14 @@ if job.state == 'queued' then
     wait(id, job, reason, message)
     release_lock_and_permit(id, job)
     dispatch_account(name)
+  elseif is_unknown(job) then
+    wait_for_registration(id, job)
+    release_lock_and_permit(id, job)
   elseif not redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id) then
     local at
-    reason, message, at = blocked_from_queue(id, name)
-    if reason and (job.image_checked or redis.call('LLEN', '@QUEUE@') >= 8) then
+    reason, message, at = blocked_from_queue(name)
+    if not reason then reason, message, at = blocked_by_breaker(name) end
+    if reason and (job.image_checked or redis.call('LLEN', '@QUEUE@') >= 8 or fills_share(name)) then
       join_account_queue(id, job, reason, message, at)
     end
   end
@@ -53,7 +57,8 @@ redis.call('HDEL', key, 'queued_at')
 redis.call('HSET', key, 'state', 'running', 'worker', worker, 'started_at', now_text,
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
 change_state(id, job, 'running')
-redis.call('SET', '{facelift}:chatbot_lock:' .. job.chatbot_id, id)
+redis.call('SET', '{facelift}:chatbot_lock:' .. chatbot_of(job), id)
+redis.call('ZADD', '{facelift}:running:' .. name, '9000000000000000', id)
 redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', '2000000000000000', id)
 dispatch_account(name)  -- it made room on the queue
 return { 'acquired', redis.call('HGETALL', key) }

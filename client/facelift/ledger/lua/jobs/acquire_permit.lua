@@ -1,11 +1,12 @@
--- include: give_up, join_account_queue, leases
+-- include: give_up, leases
 -- running -> running | waiting | cancelled | expired: the last check before a request. Lease,
 -- cancellation, deadline, order, pauses, breaker and rate, all in one step.
 --
 -- ARGV: now, job id, lease token, lease in seconds, seconds that a request may take, number of the
 --       request under this lease (1 or 2)
--- Replies: {'permit', left, permits, throttles}  permits left to the account ('' without a rate),
---              permits it ever had, pauses that the endpoint asked for in a row
+-- Replies: {'permit', left, permits, throttles, seconds}  permits left to the account ('' without a
+--              rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
+--              that this request may take
 --          {'lost'}           the lease is somebody else's
 --          {'ended', state}   cancelled, or past its deadline
 --          {'waiting', reason, message, until}  a newer image of the chatbot came in, or it is not
@@ -31,7 +32,7 @@ local reason, message = blocked_by_chatbot(id, job)
 if reason then
   wait(id, job, reason, message)
   release_lock_and_permit(id, job)
-  dispatch_chatbot(job.chatbot_id)
+  dispatch_chatbot(chatbot_of(job))
   dispatch_account(name)
   return { 'waiting', reason, message, job.expires_at }
 end
@@ -40,11 +41,12 @@ local has_permit = redis.call('ZSCORE', window_key, request)  -- the reply was l
 local is_reserved = redis.call('ZSCORE', window_key, id)
 local at
 if is_reserved then
-  reason, message, at = blocked_by_account(id, name)
+  reason, message, at = blocked_by_account(name, job)
 elseif not has_permit then
-  reason, message, at = blocked_from_queue(id, name)
+  reason, message, at = blocked_by_account(name, job)
+  if not reason then reason, message, at = blocked_from_queue(name) end
   if not reason and ARGV[6] == '1'
-     and redis.call('ZCARD', '{facelift}:account_queue:' .. name) > 0 then
+     and (account(name).waiting or not job.suspect and is_suspect(name, job)) then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
 end
@@ -60,6 +62,7 @@ local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
 redis.call('HSET', key, 'lease_until', lease_until)
 local limit, window = rate(name)
+redis.call('ZADD', '{facelift}:running:' .. name, now_text, id)
 if not has_permit then
   if not is_reserved then reserve_permit(id, name, '2000000000000000') end
   redis.call('ZREM', window_key, id)
@@ -67,10 +70,17 @@ if not has_permit then
     redis.call('ZADD', window_key, timestamp(now + longest + window), request)
     update(account_key, { permits = tonumber(account(name).permits or 0) + 1 })
   end
-  if not is_closed() then
-    update('{facelift}:endpoint', { breaker = 'half_open' })
-    start_probe(id, longest)
-  end
+  if job.probe then redis.call('HSET', key, 'probe', '2') end  -- it asks the endpoint
 end
+
+-- While slots are scarce, a chatbot's first request may take only as long as is not slow. As a
+-- suspect it has all the time.
+local function seconds_allowed()
+  local all, slow_after = slots(), tonumber(account(name).slow_after or nil)
+  if job.suspect or not all or not slow_after or busy_slots() <= 0.4 * all then return longest end
+  return math.min(longest, math.max(5, slow_after))
+end
+
 return { 'permit', limit and limit - used_permits(name) + used_elsewhere(name) or '',
-         account(name).permits or '0', account(name).throttles or '0' }
+         account(name).permits or '0', account(name).throttles or '0',
+         string.format('%.3f', seconds_allowed()) }

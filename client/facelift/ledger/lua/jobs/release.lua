@@ -16,7 +16,7 @@ if job.cancel_requested then
   give_up(id, job, 'cancelled')
 else
   dispatch_in_order(id, job)
-  dispatch_chatbot(job.chatbot_id)
+  dispatch_chatbot(chatbot_of(job))
   dispatch_account(account_of(job))
 end
 return 1

@@ -12,11 +12,6 @@ if not job then return 0 end
 if gave_up_lease(job, token) then return 1 end
 if not holds_lease(job, token) then return 0 end
 check_keys(id, job)
-if reason == 'endpoint_down' then
-  -- Behind all others of its account: it may itself be what the endpoint fails on.
-  job.queue_position = redis.call('INCR', '{facelift}:generation')
-  redis.call('HSET', key, 'queue_position', job.queue_position)
-end
 record_attempt(id, job, ARGV[8], ARGV[9])
 redis.call('HSET', key, 'http_status', ARGV[7], 'image_checked', '1')
 job.http_status = ARGV[7]
@@ -28,11 +23,9 @@ end
 release_lock_and_permit(id, job)
 if reason == 'rate_limited' then
   join_account_queue(id, job, reason, message, at)
-elseif reason == 'endpoint_down' then
-  join_account_queue(id, job, reason, message, now)
 else
   wait(id, job, reason, message, at)
 end
-dispatch_chatbot(job.chatbot_id)
+dispatch_chatbot(chatbot_of(job))
 dispatch_account(account_of(job))
 return 1

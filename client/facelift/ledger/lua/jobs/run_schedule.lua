@@ -6,6 +6,7 @@
 --   running -> failed     the same for the third time
 --   queued  -> queued     its message was lost: send it again
 --   queued | waiting -> expired
+--   waiting -> failed     no worker has its account, for too long
 --
 -- ARGV: now, how many at most
 -- Replies: {seconds until the next is due or '', {event (JSON), ...}, sent, recovered,
@@ -41,7 +42,7 @@ local function recover_lost_lease(id, job)
                lost_leases .. ' workers were lost while they ran this job; it is not tried again.')
   else
     dispatch_in_order(id, job)
-    dispatch_chatbot(job.chatbot_id)
+    dispatch_chatbot(chatbot_of(job))
     dispatch_account(account_of(job))
   end
 end
@@ -68,12 +69,57 @@ local function remove_stale_permits(name)
   end
 end
 
+-- Dispatch jobs whose account is known by now, some at a time.
+local function check_unknown_accounts()
+  local queue = '{facelift}:unknown_accounts'
+  local from = tonumber(config().unknown_checked or 0)
+  local found = redis.call('ZRANGEBYSCORE', queue, '(' .. from, '+inf', 'WITHSCORES',
+                           'LIMIT', '0', '100')
+  for i = 1, #found, 2 do
+    local job = load_job(found[i])
+    if not job or job.state ~= 'waiting' then
+      redis.call('ZREM', queue, found[i])
+    elseif not is_unknown(job) then
+      redis.call('ZREM', queue, found[i])
+      dispatch_in_order(found[i], job)
+    end
+  end
+  local is_done = #found < 200
+  update('{facelift}:config', { unknown_checked = is_done and '' or found[#found] })
+  if is_done then
+    redis.call('ZREM', schedule, 'unknown_accounts')
+  else
+    redis.call('ZADD', schedule, now_text, 'unknown_accounts')
+  end
+end
+
+local function refuse_unknown(id, job)
+  local has_workers = redis.call('ZCOUNT', '{facelift}:workers', now_text, '+inf') > 0
+  if not has_workers then return wait_for_registration(id, job) end
+  check_keys(id, job)
+  finish_job(id, job, 'failed', 'unknown_account',
+             'The workers hold no API key for the account "' .. own_account(job) .. '".')
+end
+
 local function handle(id)
-  local name = string.match(id, '^account:(.+)$')
-  if name then
+  local kind, name = string.match(id, '^(%a+):(.+)$')
+  if kind == 'account' then
     remove_stale_permits(name)
     dispatch_account(name)
     return
+  elseif kind == 'superseding' then
+    local job = load_job(name)
+    if job then
+      supersede_older(name, job)
+      dispatch_chatbot(chatbot_of(job))
+    else
+      redis.call('ZREM', schedule, id)
+    end
+    return
+  elseif id == 'endpoint' then
+    return probe_endpoint()
+  elseif id == 'unknown_accounts' then
+    return check_unknown_accounts()
   end
   local job = load_job(id)
   if not job or not is_pending(job.state) then
@@ -89,8 +135,11 @@ local function handle(id)
     give_up(id, job, 'expired')
   elseif job.state == 'queued' then
     check_message(id, job)
+  elseif job.wait_reason == 'unknown_account' and is_unknown(job) then
+    refuse_unknown(id, job)
   else
     if not job.generation then join_chatbot_queue(id, job) end
+    leave_account_queue(id, job)
     sent = sent + 1
     dispatch_in_order(id, job)
   end

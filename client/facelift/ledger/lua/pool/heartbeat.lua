@@ -1,5 +1,5 @@
--- include: clock
--- A worker's heartbeat; workers without one are forgotten.
+-- include: clock, pool_state
+-- A worker's heartbeat; workers without one are forgotten. The slots of the live ones are summed up.
 --
 -- ARGV: now, name, seconds for which it is remembered (0: it leaves), seconds since it began,
 --       seconds since it last polled for a job, then field, value, ...
@@ -11,10 +11,15 @@ redis.call('ZREMRANGEBYSCORE', workers, '-inf', now_text)
 if kept == 0 then
   redis.call('DEL', key)
   redis.call('ZREM', workers, name)
-  return
+else
+  redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),
+             'last_poll_at', timestamp(now - tonumber(ARGV[5])), unpack(ARGV, 6))
+  redis.call('ZADD', workers, timestamp(now + kept), name)
+  redis.call('EXPIRE', key, kept)
+  redis.call('EXPIRE', workers, kept)
 end
-redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),
-           'last_poll_at', timestamp(now - tonumber(ARGV[5])), unpack(ARGV, 6))
-redis.call('ZADD', workers, timestamp(now + kept), name)
-redis.call('EXPIRE', key, kept)
-redis.call('EXPIRE', workers, kept)
+local slots = 0
+for _, other in ipairs(redis.call('ZRANGE', workers, '0', '-1')) do
+  slots = slots + tonumber(redis.call('HGET', '{facelift}:worker:' .. other, 'slots') or 0)
+end
+update('{facelift}:endpoint', { slots = slots > 0 and slots or '' })

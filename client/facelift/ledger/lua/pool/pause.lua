@@ -5,6 +5,7 @@
 -- Replies: 1 paused, 0 it was paused before; this pause replaces that one
 
 local name, by, reason, until_at = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if name ~= '' then name = account(name).shares or name end
 local key = name == '' and '{facelift}:endpoint' or '{facelift}:account:' .. name
 local was_paused = paused_until(pool_hash(key))
 if name ~= '' then add_account(name) end

@@ -1,11 +1,12 @@
--- include: account_gate
+-- include: account_gate, flow_names
 -- The state of the pool: breaker, pauses, accounts, workers, queue, recent events.
 --
 -- ARGV: now, how many events at most (from 1)
 -- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
---          job on the queue or first in an account's queue), accounts (name -> hash, with waiting,
---          used and blocked_by, which is why all of its jobs wait if they do), workers (name ->
---          hash), events (newest first), webhooks (how many are still to be sent)
+--          job on the queue or first in a flow), accounts (name -> hash, with waiting, used,
+--          running, suspects, worst (hashes of up to ten suspects), shares_key_with (names) and
+--          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
+--          events (newest first), webhooks (how many are still to be sent)
 
 local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
@@ -17,14 +18,59 @@ local function note_oldest(id)
 end
 
 note_oldest(string.match(redis.call('LINDEX', '@QUEUE@', '-1') or '', '"id": ?"([^"]+)"'))
-for _, name in ipairs(redis.call('SMEMBERS', '{facelift}:accounts')) do
-  local it, queue = account(name), '{facelift}:account_queue:' .. name
-  it.waiting = redis.call('ZCARD', queue)
-  it.used = redis.call('ZCOUNT', '{facelift}:rate_window:' .. name, now_text, '+inf')
-            + used_elsewhere(name)
-  it.limit = rate(name) or 0
-  it.blocked_by = blocked_by_account('', name) or (not is_closed() and 'endpoint_down') or nil
-  note_oldest(redis.call('ZRANGE', queue, '0', '0')[1])
+local function note_oldest_of(name)
+  for _, flow in ipairs(redis.call('ZRANGE', '{facelift}:account_queue:' .. name, '0', '9')) do
+    note_oldest(redis.call('ZRANGE', flow_queue(name, flow), '0', '0')[1])
+  end
+  note_oldest(redis.call('ZRANGE', '{facelift}:suspect_queue:' .. name, '0', '0')[1])
+end
+
+-- The chatbots with the most failures in a row.
+local function worst_suspects(name)
+  local worst = {}
+  local found = redis.call('ZREVRANGE', '{facelift}:suspects:' .. name, '0', '9', 'WITHSCORES')
+  for i = 1, #found, 2 do
+    local suspect = read_hash('{facelift}:suspect:' .. name .. ':' .. found[i])
+    suspect.chatbot_id, suspect.failures = found[i], found[i + 1]
+    if suspect.at then worst[#worst + 1] = suspect end
+  end
+  return worst
+end
+
+-- The state of an account; one that shares a key has the state of all that do.
+local function describe(name)
+  local registered, it = account(name), {}
+  local shares = registered.shares or name
+  for field, value in pairs(account(shares)) do it[field] = value end
+  it.fingerprint, it.shares = registered.fingerprint, registered.shares
+  it.waiting = shares == name and tonumber(it.waiting or 0)
+               + redis.call('ZCARD', '{facelift}:suspect_queue:' .. name) or 0
+  it.used = redis.call('ZCOUNT', '{facelift}:rate_window:' .. shares, now_text, '+inf')
+            + used_elsewhere(shares)
+  it.limit = rate(shares) or 0
+  it.window = account(shares).window
+  it.running = redis.call('ZCARD', '{facelift}:running:' .. shares)
+  it.suspects = redis.call('ZCARD', '{facelift}:suspects:' .. shares)
+  it.worst = worst_suspects(shares)
+  it.blocked_by = blocked_by_account(shares)
+  it.took, it.recent = nil, nil
+  note_oldest_of(name)
+  return it
+end
+
+local names = redis.call('SMEMBERS', '{facelift}:accounts')
+local by_key = {}
+for _, name in ipairs(names) do
+  local shares = account(name).shares or name
+  by_key[shares] = by_key[shares] or {}
+  table.insert(by_key[shares], name)
+end
+for _, name in ipairs(names) do
+  local it = describe(name)
+  it.shares_key_with = {}
+  for _, other in ipairs(by_key[account(name).shares or name]) do
+    if other ~= name then table.insert(it.shares_key_with, other) end
+  end
   pool.accounts[name] = it
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text, '+inf')) do
