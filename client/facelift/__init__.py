@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.batch import BatchStatus
-from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
+from facelift.codes import (
+    Cancellation,
+    Decision,
+    JobState,
+    OutcomeCode,
+    PriorityChange,
+    WaitReason,
+)
 from facelift.errors import (
     BatchNotFound,
     FaceliftError,
@@ -71,6 +78,7 @@ __all__ = [
     "Pause",
     "PoolStatus",
     "Priority",
+    "PriorityChange",
     "ServerStatus",
     "UploadClient",
     "UploadJob",

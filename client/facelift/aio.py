@@ -68,8 +68,10 @@ class AsyncUploadClient:
     enqueue_many = _in_thread(UploadClient.enqueue_many)
     status = _in_thread(UploadClient.status)
     cancel = _in_thread(UploadClient.cancel)
+    set_priority = _in_thread(UploadClient.set_priority)
     batch = _in_thread(UploadClient.batch)
     cancel_batch = _in_thread(UploadClient.cancel_batch)
+    set_batch_priority = _in_thread(UploadClient.set_batch_priority)
 
     async def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:  # noqa: ASYNC109 - its error has the record
         """Wait until the job has ended; see `UploadClient.wait`."""

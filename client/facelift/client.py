@@ -161,6 +161,7 @@ class UploadClient:
     enqueue_job = _of("_producer", Producer.enqueue_job)
     enqueue_many = _of("_producer", Producer.enqueue_many)
     cancel = _of("_producer", Producer.cancel)
+    set_priority = _of("_producer", Producer.set_priority)
     replay = _of("_producer", Producer.replay)
 
     status = _of("_observer", Observer.status)
@@ -175,6 +176,7 @@ class UploadClient:
     wait_batch = _of("_batches", Batches.wait_batch)
     watch_batch = _of("_batches", Batches.watch_batch)
     cancel_batch = _of("_batches", Batches.cancel_batch)
+    set_batch_priority = _of("_batches", Batches.set_batch_priority)
 
     pause = _of("_operator", Operator.pause)
     resume = _of("_operator", Operator.resume)

@@ -203,3 +203,14 @@ class Cancellation(StrEnum):
     """A worker runs it: its image may still be delivered, but no further attempt begins."""
     ENDED = "ended"
     """Too late: it had ended before; its record has the outcome."""
+
+
+class PriorityChange(StrEnum):
+    """What moving a job to another priority did."""
+
+    SET = "set"
+    """It has the new priority; a running job's next attempt has it."""
+    UNCHANGED = "unchanged"
+    """It had this priority before."""
+    ENDED = "ended"
+    """Too late: it had ended before."""

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "watch": ("jobs.show:watch", "Follow a job until it has ended: a line for each change."),
         "list": ("jobs.list:list_jobs", "List jobs, newest first."),
         "cancel": ("jobs.enqueue:cancel", "Cancel a job unless it has ended."),
+        "priority": ("jobs.priority:priority", "Move jobs to another priority."),
         "replay": ("jobs.replay:replay", "Repeat jobs that have ended."),
     },
     "Operations": {

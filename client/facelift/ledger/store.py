@@ -47,7 +47,7 @@ from facelift.record import SCHEMA_VERSION, JobRecord
 from facelift.status.pool import Event
 from facelift.status.server import ServerStatus, WrongType
 
-_CANCELLED_AT_ONCE = 200  # jobs in a round trip
+_JOBS_A_ROUND_TRIP = 200
 
 
 class JobStore:
@@ -245,7 +245,7 @@ class JobStore:
         while True:
             before = cancelled, len(requested)
             # A pass sees the jobs that were there all the time; others may join meanwhile.
-            for job_ids in self.records.pending_of_batch(batch_id, _CANCELLED_AT_ONCE):
+            for job_ids in self.records.pending_of_batch(batch_id, _JOBS_A_ROUND_TRIP):
                 replies = self._scripts.call_each("jobs/cancel", [[job_id] for job_id in job_ids])
                 for job_id, reply in zip(job_ids, replies, strict=True):
                     if reply == Cancellation.CANCELLED:
@@ -262,6 +262,18 @@ class JobStore:
             `set`, `unchanged`, `ended` (too late) or `unknown`.
         """
         return str(self._scripts.call("jobs/set_priority", job_id, priority))
+
+    def set_batch_priority(self, batch_id: str, priority: str) -> int:
+        """Move the pending jobs of a batch to another priority, each in a step of its own.
+
+        Returns:
+            How many jobs had another priority before.
+        """
+        moved = 0
+        for job_ids in self.records.pending_of_batch(batch_id, _JOBS_A_ROUND_TRIP):
+            calls = [[job_id, priority] for job_id in job_ids]
+            moved += [*self._scripts.call_each("jobs/set_priority", calls)].count("set")
+        return moved
 
     def run_schedule(self, limit: int) -> ScheduleRun:
         """Handle up to `limit` jobs and accounts that are due."""

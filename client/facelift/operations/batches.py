@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facelift.errors import FaceliftError
-from facelift.job import check_batch, check_limit
+from facelift.job import check_batch, check_limit, check_priority
 from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
@@ -134,3 +134,25 @@ class Batches:
         """
         self.batch(batch_id)
         return BatchCancellation(*self.source.ledger.cancel_batch(batch_id))
+
+    def set_batch_priority(self, batch_id: str, priority: str) -> int:
+        """Move the jobs of a batch that have not ended to another priority.
+
+        It takes some hundred of them at a time; repeat it after an error. Jobs that join the
+        batch later keep their own priority.
+
+        Args:
+            batch_id: the batch.
+            priority: `high`, `normal` or `low`.
+
+        Returns:
+            How many jobs had another priority before.
+
+        Raises:
+            InvalidJob: an argument has a wrong value.
+            BatchNotFound: no job was enqueued with this name, or all of their records expired.
+            LedgerUnavailable, LedgerRefused: some of the jobs may be moved.
+        """
+        wanted = check_priority(priority)
+        self.batch(batch_id)
+        return self.source.ledger.set_batch_priority(batch_id, wanted)

@@ -4,9 +4,15 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facelift.codes import Cancellation
-from facelift.errors import FaceliftError, InvalidJob, LedgerRefused, LedgerUnavailable
-from facelift.job import UploadJob, check_job_id
+from facelift.codes import Cancellation, PriorityChange
+from facelift.errors import (
+    FaceliftError,
+    InvalidJob,
+    JobNotFound,
+    LedgerRefused,
+    LedgerUnavailable,
+)
+from facelift.job import UploadJob, check_job_id, check_priority
 from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
@@ -126,6 +132,24 @@ class Producer:
             LedgerUnavailable, LedgerRefused: it may or may not be cancelled; cancel it again.
         """
         return self.source.ledger.cancel(check_job_id(job_id))
+
+    def set_priority(self, job_id: str, priority: str) -> PriorityChange:
+        """Move a job to another priority; it keeps its age, and the order within its chatbot.
+
+        Args:
+            job_id: a job that has not ended.
+            priority: `high`, `normal` or `low`.
+
+        Raises:
+            InvalidJob: an argument has a wrong value.
+            JobNotFound: it was never enqueued, or its record expired.
+            LedgerUnavailable, LedgerRefused: it may or may not be moved; move it again.
+        """
+        wanted = check_priority(priority)
+        reply = self.source.ledger.set_priority(check_job_id(job_id), wanted)
+        if reply == "unknown":
+            raise JobNotFound(job_id)
+        return PriorityChange(reply)
 
     def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
         """Enqueue what an ended job was about once more, as a new job.

@@ -57,11 +57,11 @@ end
 
 -- Take the newest or a random job of a random flow, as a probe. nil if none waits.
 local function take_from_any_flow(name, is_newest)
-  local flow = redis.call('ZRANDMEMBER', '{facelift}:account_queue:' .. name)
+  local flow = redis.call('ZRANDMEMBER', '{facelift}:account_queue:' .. name, '1')[1]
   if not flow then return nil end
   local queue = flow_queue(name, flow)
   local id = is_newest and redis.call('ZREVRANGE', queue, '0', '0')[1]
-             or redis.call('ZRANDMEMBER', queue)
+             or redis.call('ZRANDMEMBER', queue, '1')[1]
   if id then redis.call('ZREM', queue, id) end
   count_waiting(name, id and -1 or 0)
   if redis.call('EXISTS', queue) == 0 then
