@@ -72,11 +72,15 @@ WAITS: dict[WaitReason, str] = {
     WaitReason.ALL_PAUSED: _PAUSED,
     WaitReason.ENDPOINT_DOWN: "check the endpoint; the jobs go on by themselves once it is back",
     WaitReason.ACCOUNT_FAILING: (
-        "see `facelift status` for the last error; other accounts go on, and this one by itself "
-        "once uploads succeed"
+        "check the account at Chatbase; its jobs go on by themselves once an upload succeeds, "
+        "and delay no other account"
     ),
-    WaitReason.CHATBOT_FAILING: "see the attempts of `facelift show`",
-    WaitReason.UNKNOWN_ACCOUNT: "set the account's API key in the workers, or correct the name",
+    WaitReason.CHATBOT_FAILING: (
+        "check the chatbot at Chatbase; its jobs are retried, and delay no other chatbot"
+    ),
+    WaitReason.UNKNOWN_ACCOUNT: (
+        "give the workers the account's API key, or enqueue the job again under the right name"
+    ),
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
 }

@@ -108,6 +108,18 @@ def test_a_table_fits_80_columns_and_shortens_no_id(client: UploadClient, worker
     assert len(lines(140)) == 2
 
 
+def test_table_names_the_priority_of_pending_jobs_that_have_another(client: UploadClient) -> None:
+    for priority in ("normal", "high", "low"):
+        client.enqueue(f"bot-{priority}", "media:a.png", priority=priority)
+    records = client.find().records
+    rows = drawn(table_of_jobs(records, 140, records[0].created_at), width=140)[1:]
+    assert [row.split()[2:4] for row in rows] == [
+        ["queued", "(low)"],
+        ["queued", "(high)"],
+        ["queued", "bot-normal"],
+    ]
+
+
 def test_many_are_replayed_once_however_often_it_is_asked_for(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:

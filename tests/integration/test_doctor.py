@@ -89,7 +89,16 @@ def test_all_that_deliveries_need_is_checked() -> None:
     found = verdicts(said)
     assert found.keys() == {
         *("Redis", "Version", "Mode", "Persistence", "Eviction", "Memory", "Clock", "Keys"),
-        *("Workers", "Queue", "Breaker", "Pauses", "Settings", "Endpoint", "Store media"),
+        *(
+            "Workers",
+            "Queue",
+            "Breakers",
+            "Chatbots",
+            "Pauses",
+            "Settings",
+            "Endpoint",
+            "Store media",
+        ),
     }
     assert {check for check, verdict in found.items() if verdict == "FAIL"} == set()
     assert said.exit_code == 0
@@ -196,7 +205,7 @@ def test_credentials_that_may_not_ask_how_redis_is_set_up_are_reported(
     finally:
         real_redis.acl_deluser("producer")
     assert (found["Redis"], found["Set-up"]) == ("OK", "WARN")
-    assert "Breaker" in found
+    assert "Breakers" in found
 
 
 @pytest.mark.usefixtures("environ")

@@ -30,9 +30,7 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
-    shown = [
-        Registration(account, rate or Rate(20, 2), f"key of {account}") for account in accounts
-    ]
+    shown = [Registration(account, rate or Rate(20, 2), f"key-{account}") for account in accounts]
     client.ledger.pool.register(BreakerPolicy(), shown)
 
 

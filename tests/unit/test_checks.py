@@ -10,12 +10,22 @@ import pytest
 
 from facelift.cli.checks.findings import Verdict
 from facelift.cli.checks.judge import check_pool, check_redis
+from facelift.codes import WaitReason
 from facelift.status.server import ServerStatus, WrongType
-from tests.unit.test_pool_text import DOWN, NOW, PAUSE, POOL, with_account
+from tests.unit.test_pool_text import (
+    ACCOUNT,
+    ACCOUNT_DOWN,
+    DOWN,
+    FAILING,
+    NOW,
+    PAUSE,
+    POOL,
+    with_account,
+)
 from tests.unit.test_top_frame import WORKER
 
 if TYPE_CHECKING:
-    from facelift.status.pool import PoolStatus
+    from facelift.status.pool import AccountStatus, PoolStatus
 
 GB = 10**9
 SERVER = ServerStatus(
@@ -40,8 +50,8 @@ def amiss(server: ServerStatus) -> set[tuple[str, Verdict]]:
 
 
 def amiss_in(pool: PoolStatus, *, moves: bool = False) -> set[tuple[str, Verdict]]:
-    found = check_pool(pool, moves=moves)
-    return {(f.check, f.verdict) for f in found if f.verdict is not Verdict.OK}
+    judged = check_pool(pool, moves=moves)
+    return {(f.check, f.verdict) for f in judged if f.verdict is not Verdict.OK}
 
 
 def test_a_redis_that_is_well_set_up_is_found_so() -> None:
@@ -82,6 +92,12 @@ def test_a_pool_that_works_is_found_so() -> None:
     assert amiss_in(WELL) == set()
 
 
+SICK = (replace(ACCOUNT_DOWN.accounts[0], suspects=2, worst=FAILING.accounts[0].worst),)
+ONE_KEY = (
+    replace(ACCOUNT, name="acme", shares_key_with=("shop", "studio")),
+    replace(ACCOUNT, name="shop", shares_key_with=("acme", "studio")),
+    replace(ACCOUNT, name="studio", shares_key_with=("acme", "shop")),
+)
 STUCK = replace(WELL, oldest_at=NOW - 90)
 ILL = replace(WELL.workers[0], seen_at=NOW - 25)
 
@@ -94,7 +110,11 @@ ILL = replace(WELL.workers[0], seen_at=NOW - 25)
         (replace(WELL, workers=(*WELL.workers, ILL)), "Workers", Verdict.WARN),
         (replace(WELL, workers=(replace(WORKER, version="0.0.9"),)), "Releases", Verdict.WARN),
         (STUCK, "Queue", Verdict.FAIL),
-        (replace(WELL, breaker=DOWN.breaker), "Breaker", Verdict.WARN),
+        (replace(WELL, breaker=DOWN.breaker), "Breakers", Verdict.WARN),
+        (replace(WELL, accounts=ACCOUNT_DOWN.accounts), "Breakers", Verdict.WARN),
+        (replace(WELL, accounts=FAILING.accounts), "Chatbots", Verdict.WARN),
+        (replace(WELL, waiting={WaitReason.UNKNOWN_ACCOUNT: 7}), "Accounts", Verdict.WARN),
+        (replace(WELL, accounts=ONE_KEY), "API keys", Verdict.WARN),
         (replace(WELL, pause=PAUSE), "Pauses", Verdict.WARN),
         (replace(WELL, accounts=with_account(pause=PAUSE).accounts), "Pauses", Verdict.WARN),
     ],
@@ -113,7 +133,58 @@ def test_a_queue_that_stands_still_because_of_a_pause_is_no_failure() -> None:
     assert ("Queue", Verdict.WARN) in amiss_in(replace(STUCK, pause=PAUSE))
 
 
+def found(pool: PoolStatus, check: str) -> list[str]:
+    return [each.message for each in check_pool(pool, moves=False) if each.check == check]
+
+
+def test_domain_in_trouble_is_named_and_who_is_in_it() -> None:
+    (message,) = found(replace(WELL, accounts=ACCOUNT_DOWN.accounts), "Breakers")
+    assert message.startswith("of account default: breaker open since 15:59:00: 12 uploads of 7")
+    (message,) = found(DOWN, "Breakers")
+    assert message.startswith("of the endpoint: breaker open since 15:59:00: The endpoint answered")
+    (message,) = found(replace(WELL, accounts=FAILING.accounts), "Chatbots")
+    assert message == (
+        "2 failing chatbots of account default; those with the most failures in a row: "
+        "bot-7 (7 server_error), bot-3 (3 server_error)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pool", "blamed"),
+    [
+        (replace(DOWN, accounts=SICK), ["of the endpoint"]),
+        (replace(POOL, accounts=SICK), ["of account default"]),
+    ],
+)
+def test_only_the_widest_domain_in_trouble_is_blamed(pool: PoolStatus, blamed: list[str]) -> None:
+    assert [message.split(":")[0] for message in found(pool, "Breakers")] == blamed
+    assert found(pool, "Chatbots") == ["no other chatbot fails"]
+
+
+def test_accounts_with_one_key_are_found_once() -> None:
+    (message,) = found(replace(WELL, accounts=ONE_KEY), "API keys")
+    assert message.startswith("acme, shop, studio have one API key")
+
+
+@pytest.mark.parametrize(
+    ("account", "verdict"),
+    [
+        (ACCOUNT, Verdict.FAIL),
+        (ACCOUNT_DOWN.accounts[0], Verdict.WARN),
+        (replace(ACCOUNT, pause=PAUSE), Verdict.WARN),
+        (replace(ACCOUNT, quiet_until=NOW + 60), Verdict.WARN),
+    ],
+)
+def test_queue_that_only_accounts_in_trouble_have_is_no_failure(
+    account: AccountStatus, verdict: Verdict
+) -> None:
+    assert ("Queue", verdict) in amiss_in(replace(STUCK, queued=0, accounts=(account,)))
+    if verdict is Verdict.WARN:  # a message that nobody takes is
+        assert ("Queue", Verdict.FAIL) in amiss_in(replace(STUCK, queued=1, accounts=(account,)))
+
+
 def test_whatever_is_wrong_has_advice() -> None:
     worst = replace(SERVER, version="5", mode="cluster", keeps_log=False, policy="x", skew=999)
-    found = [*check_redis(worst), *check_pool(replace(DOWN, pause=PAUSE), moves=False)]
-    assert all(f.advice for f in found if f.verdict is not Verdict.OK)
+    pools = [replace(DOWN, pause=PAUSE), ACCOUNT_DOWN, FAILING, replace(POOL, accounts=ONE_KEY)]
+    judged = [*check_redis(worst), *(f for pool in pools for f in check_pool(pool, moves=False))]
+    assert all(f.advice for f in judged if f.verdict is not Verdict.OK)

@@ -12,6 +12,7 @@ from fakeredis import FakeRedis
 from prometheus_client.parser import text_string_to_metric_families
 
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.ledger.store import JobStore
 from facelift.status.worker import WorkerReport
 from sandbox.redis_server import free_port
@@ -175,12 +176,17 @@ def test_health_is_answered_by_status_and_sentence(port: int, scene: Scene) -> N
 def test_pool_metrics_show_its_state(port: int, scene: Scene) -> None:
     scene.heartbeat(7)
     scene.heartbeat(8, poll_age=30)
-    scene.store.pool.pause("shop", by="ana", reason="", until=None)
+    scene.store.pool.register(BreakerPolicy(), [Registration("shop", None, "fingerprint")])
+    for account in ("shop", "nobody"):
+        scene.store.pool.pause(account, by="ana", reason="", until=None)
     found = values(port)
     assert found["facelift_redis_up"] == 1
     assert found["facelift_pool_workers"] == 2
     assert found["facelift_pool_consuming_workers"] == 1
     assert found["facelift_pool_account_paused/shop"] == 1
+    assert found["facelift_pool_account_breaker_open/shop"] == 0
+    assert found["facelift_pool_account_failing_chatbots/shop"] == 0
+    assert not [name for name in found if name.endswith("/nobody")]
     assert found["facelift_pool_breaker/closed"] == 1
     assert found["facelift_pool_breaker/open"] == 0
     assert found["facelift_pool_jobs_ended_total/delivered"] == 0

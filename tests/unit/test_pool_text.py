@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from facelift.cli.draw.pool import describe_pool
-from facelift.codes import WaitReason
+from facelift.cli.draw.trouble import advice_on
+from facelift.codes import OutcomeCode, WaitReason
 from facelift.status.pool import (
     AccountStatus,
     BreakerState,
@@ -15,6 +16,7 @@ from facelift.status.pool import (
     EventKind,
     Pause,
     PoolStatus,
+    SuspectStatus,
 )
 from facelift.status.worker import WorkerStatus
 from tests.drawing import drawn
@@ -172,6 +174,106 @@ def test_an_account_is_reported_as_it_stands(changes: dict[str, object], row: st
     assert row in words(with_account(**changes))
 
 
+def test_endpoint_that_is_down_comes_with_advice() -> None:
+    advice = "Advice check the endpoint; the jobs go on by themselves once it is back"
+    assert advice in words(DOWN)
+    assert "Advice" not in words(POOL)
+
+
+def failing(number: int) -> SuspectStatus:
+    """A chatbot that failed so often in a row."""
+    return SuspectStatus(
+        chatbot_id=f"bot-{number}",
+        failures=number,
+        code=OutcomeCode.SERVER_ERROR,
+        message="The endpoint answered 500: Internal server error.",
+        since=NOW - 60 * number,
+        at=NOW - 1,
+    )
+
+
+FAILING = with_account(suspects=2, worst=(failing(7), failing(3)))
+ACCOUNT_DOWN = with_account(
+    breaker=BreakerState.OPEN,
+    breaker_reason="12 uploads of 7 chatbots failed; the last: The endpoint answered 500.",
+    breaker_since=NOW - 60,
+    next_probe_at=NOW + 4,
+)
+
+
+def test_account_that_fails_says_so_while_the_endpoint_does_not() -> None:
+    shown = words(ACCOUNT_DOWN)
+    assert "Endpoint breaker closed: requests are let through" in shown
+    assert (
+        "1200 breaker open since 15:59:00: 12 uploads of 7 chatbots failed; the last: The "
+        "endpoint answered 500. Next probe at 16:00:04"
+    ) in shown
+    assert "Advice account default: check the account at Chatbase; its jobs go on by" in shown
+
+
+def test_failing_chatbots_are_listed_with_counts_and_last_errors() -> None:
+    shown = lines(FAILING)
+    at = shown.index("Failing chatbot  Account  Failures  Since     Last error")
+    assert shown[at - 2] == "default  37 of 100 in 10s     1200  2 chatbots fail"
+    assert shown[at + 1 :][:4] == [
+        "bot-7            default         7  15:53:00  The endpoint answered 500:",
+        "                                              Internal server error.",
+        "bot-3            default         3  15:57:00  The endpoint answered 500:",
+        "                                              Internal server error.",
+    ]
+    advice = "Advice 2 failing chatbots: check the chatbot at Chatbase; its jobs are retried, and"
+    assert advice in words(FAILING)
+
+
+def test_worst_ten_chatbots_of_all_accounts_are_listed_and_the_others_counted() -> None:
+    shop = replace(ACCOUNT, name="shop", suspects=40, worst=tuple(map(failing, range(40, 30, -1))))
+    other = replace(ACCOUNT, suspects=2, worst=(failing(99), failing(1)))
+    shown = lines(replace(POOL, accounts=(other, shop)))
+    assert [line.split()[0] for line in shown if line.startswith("bot-")] == [
+        "bot-99",
+        *(f"bot-{number}" for number in range(40, 31, -1)),
+    ]
+    assert "and 32 more" in shown
+
+
+def test_accounts_with_one_key_are_named_and_have_one_state() -> None:
+    first = replace(FAILING.accounts[0], name="acme", shares_key_with=("shop",))
+    second = replace(first, name="shop", shares_key_with=("acme",))
+    shown = words(replace(POOL, accounts=(first, second)))
+    assert "1200 2 chatbots fail; has the API key of shop shop" in shown
+    assert "1200 has the API key of acme: see there" in shown
+    assert shown.count("bot-7") == 1
+
+
+def test_every_domain_in_trouble_has_advice_the_widest_first() -> None:
+    down = (replace(ACCOUNT_DOWN.accounts[0], name=name) for name in ("acme", "shop"))
+    waiting = {WaitReason.UNKNOWN_ACCOUNT: 7}
+    pool = replace(FAILING, accounts=(*FAILING.accounts, *down), waiting=waiting)
+    assert [each.split(":")[0] for each in advice_on(pool)] == [
+        "2 accounts",
+        "2 failing chatbots",
+        "7 jobs of unknown accounts",
+    ]
+
+
+def test_only_the_widest_domain_in_trouble_is_shown() -> None:
+    sick = (replace(ACCOUNT_DOWN.accounts[0], suspects=2, worst=FAILING.accounts[0].worst),)
+    for pool, advised in (
+        (replace(DOWN, accounts=sick), "check the endpoint; the jobs go on by themselves once"),
+        (replace(POOL, accounts=sick), "account default: check the account at Chatbase; its"),
+    ):
+        shown = words(pool)
+        assert f"Advice {advised}" in shown
+        assert "failing chatbot" not in shown.lower()
+    assert words(replace(DOWN, accounts=sick)).count("breaker open") == 1
+
+
+def test_breaker_event_of_an_account_names_it() -> None:
+    event = Event(NOW - 1, EventKind.BREAKER_OPENED, "Twelve failed.", "facelift", "shop")
+    shown = lines(replace(POOL, events=(event,)))
+    assert shown[-1] == "15:59:59  breaker of account shop opened: Twelve failed."
+
+
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
     account = None if kind.startswith(("breaker", "all")) else "shop"
@@ -191,7 +293,7 @@ def test_what_happens_by_itself_names_nobody() -> None:
     event = Event(NOW - DAY, EventKind.BREAKER_OPENED, "Ten failed.", "facelift", None)
     assert lines(replace(POOL, events=(event,)))[-2:] == [
         "Recent                   Event",
-        "2025-11-23 16:00:00 UTC  breaker opened: Ten failed.",
+        "2025-11-23 16:00:00 UTC  breaker of the endpoint opened: Ten failed.",
     ]
 
 

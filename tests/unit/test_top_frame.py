@@ -11,7 +11,7 @@ from facelift.cli.operations.frame import Frame
 from facelift.status.pool import Event, EventKind, Pause
 from facelift.status.worker import WorkerStatus
 from tests.drawing import drawn
-from tests.unit.test_pool_text import ACCOUNT, DOWN, NOW, POOL
+from tests.unit.test_pool_text import ACCOUNT, ACCOUNT_DOWN, DOWN, FAILING, NOW, POOL, failing
 
 WORKER = WorkerStatus(
     name="host:1",
@@ -41,7 +41,9 @@ def frame(view: Frame, width: int = 80, height: int | None = 24) -> list[str]:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
-    for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts)):
+    worst = tuple(map(failing, range(30, 20, -1)))
+    sick = tuple(replace(each, suspects=30, worst=worst) for each in BUSY.accounts)
+    for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts), replace(BUSY, accounts=sick)):
         lines = frame(Frame(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
@@ -64,6 +66,32 @@ def test_the_account_with_most_to_do_comes_first() -> None:
     rows = [line.split()[0] for line in lines if line.startswith("account_")]
     assert rows[:2] == ["account_29", "account_28"]
     assert len(rows) == 30
+
+
+def test_account_in_trouble_comes_before_one_with_most_to_do() -> None:
+    down = replace(ACCOUNT_DOWN.accounts[0], name="down", waiting=0)
+    sick = replace(FAILING.accounts[0], name="sick", waiting=0)
+    well = replace(ACCOUNT, name="well")
+    lines = frame(Frame(replace(POOL, accounts=(well, sick, down)), Figures()))
+    rows = [line.split()[0] for line in lines if "37 of 100" in line]
+    assert rows == ["down", "sick", "well"]
+
+
+def test_failing_chatbots_have_a_line_each() -> None:
+    lines = frame(Frame(FAILING, Figures()))
+    at = lines.index("Failing chatbot  Account  Failures  Since     Last error")
+    assert [line.split()[0] for line in lines[at + 1 : at + 3]] == ["bot-7", "bot-3"]
+    assert lines[at + 3] == ""
+    assert "Failing chatbot" not in " ".join(frame(Frame(POOL, Figures())))
+
+
+def test_failing_chatbots_that_nobody_lists_are_counted_too() -> None:
+    worst = tuple(map(failing, range(30, 20, -1)))
+    sick = replace(POOL, accounts=(replace(ACCOUNT, suspects=300, worst=worst),))
+    for height, shown in ((None, 10), (24, 4)):
+        lines = frame(Frame(sick, Figures()), height=height)
+        assert sum(line.startswith("bot-") for line in lines) == shown
+        assert f"and {300 - shown} more" in lines
 
 
 def test_a_worker_that_does_not_consume_comes_first() -> None:

@@ -104,7 +104,7 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
     )
     yield _family(
         "pool_breaker",
-        "State of the circuit breaker: 1 for the current one, else 0.",
+        "State of the endpoint's circuit breaker: 1 for the current one, else 0.",
         ["state"],
         (((state,), status.breaker is state) for state in BreakerState),
     )
@@ -112,6 +112,8 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
 
 
 def _accounts(status: PoolStatus) -> Iterator[Metric]:
+    # Jobs may name any number of accounts that do not exist.
+    accounts = [account for account in status.accounts if account.is_registered]
     for name, meaning, value in (
         (
             "paused",
@@ -134,8 +136,19 @@ def _accounts(status: PoolStatus) -> Iterator[Metric]:
             lambda account: account.limit,
         ),
         ("waiting_jobs", "Jobs in an account queue.", lambda account: account.waiting),
+        ("running_jobs", "Jobs of an account that workers run.", lambda account: account.running),
+        (
+            "breaker_open",
+            "Whether the circuit breaker of an account is open: its uploads fail, others' do not.",
+            lambda account: account.breaker is not BreakerState.CLOSED,
+        ),
+        (
+            "failing_chatbots",
+            "Chatbots of an account whose last upload failed.",
+            lambda account: account.suspects,
+        ),
     ):
-        values = [((each.name,), value(each)) for each in status.accounts]
+        values = [((each.name,), value(each)) for each in accounts]
         samples = [(label, each) for label, each in values if each is not None]
         yield _family(f"pool_account_{name}", meaning, ["account"], samples)
 

@@ -23,6 +23,8 @@ _PASSING = {
     WaitReason.BACKLOG,
     WaitReason.RATE_LIMITED,
     WaitReason.ENDPOINT_DOWN,
+    WaitReason.ACCOUNT_FAILING,
+    WaitReason.CHATBOT_FAILING,
 }
 
 

@@ -7,8 +7,16 @@ from rich.filesize import decimal as size
 
 from facelift.cli.checks.findings import Finding, fail, ok, warn
 from facelift.cli.draw.console import counted
-from facelift.cli.draw.pool import describe_breaker, describe_pause
-from facelift.status.pool import BreakerState, PoolStatus
+from facelift.cli.draw.trouble import (
+    attributed,
+    describe_breaker,
+    describe_pause,
+    domains,
+    is_open,
+    to_do,
+)
+from facelift.codes import WaitReason
+from facelift.status.pool import AccountStatus, PoolStatus
 from facelift.status.server import ServerStatus
 
 MINUTE = 60.0
@@ -128,10 +136,14 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
         pool: its present state.
         moves: whether a job has ended within the last minute.
     """
+    pool = attributed(pool)
     yield from _workers(pool)
     yield _queue(pool, moves=moves)
-    yield _breaker(pool)
+    yield from _breakers(pool)
+    yield from _chatbots(pool)
     yield from _pauses(pool)
+    yield from _unknown_accounts(pool)
+    yield from _shared_keys(pool)
 
 
 def _workers(pool: PoolStatus) -> Iterator[Finding]:
@@ -167,7 +179,8 @@ def _queue(pool: PoolStatus, *, moves: bool) -> Finding:
         return ok("Queue", message)
     if moves:
         return ok("Queue", f"{message}, and jobs end")
-    is_meant = pool.pause or pool.breaker is not BreakerState.CLOSED
+    may_go = pool.queued or any(map(_may_send, pool.accounts))
+    is_meant = pool.pause or is_open(pool) or not may_go
     return (warn if is_meant else fail)(
         "Queue",
         f"{message}; no job has ended for a minute",
@@ -175,14 +188,59 @@ def _queue(pool: PoolStatus, *, moves: bool) -> Finding:
     )
 
 
-def _breaker(pool: PoolStatus) -> Finding:
-    if pool.breaker is BreakerState.CLOSED:
-        return ok("Breaker", "closed: requests are let through")
-    return warn(
-        "Breaker",
-        describe_breaker(pool).removeprefix("breaker "),
-        "check the endpoint; jobs go on by themselves once it is back",
-    )
+def _may_send(account: AccountStatus) -> bool:
+    """Whether jobs wait for the account, and neither a pause nor a breaker keeps them waiting."""
+    is_kept = account.pause or account.quiet_until or is_open(account)
+    return account.waiting > 0 and account.is_registered and not is_kept
+
+
+def _breakers(pool: PoolStatus) -> Iterator[Finding]:
+    if is_open(pool):
+        message = f"of the endpoint: {describe_breaker(pool, pool.at)}"
+        yield warn("Breakers", message, to_do(WaitReason.ENDPOINT_DOWN))
+    opened = [account for account in domains(pool.accounts) if is_open(account)]
+    for account in opened:
+        message = f"of account {account.name}: {describe_breaker(account, pool.at)}"
+        yield warn("Breakers", message, to_do(WaitReason.ACCOUNT_FAILING))
+    if not is_open(pool) and not opened:
+        yield ok("Breakers", "closed: requests are let through")
+
+
+def _chatbots(pool: PoolStatus) -> Iterator[Finding]:
+    failing = [account for account in domains(pool.accounts) if account.suspects]
+    for account in failing:
+        worst = ", ".join(
+            f"{each.chatbot_id} ({each.failures} {each.code})" for each in account.worst
+        )
+        message = (
+            f"{counted(account.suspects, 'failing chatbot')} of account {account.name}; those "
+            f"with the most failures in a row: {worst}"
+        )
+        yield warn("Chatbots", message, to_do(WaitReason.CHATBOT_FAILING))
+    if not failing:
+        is_part = is_open(pool) or any(map(is_open, pool.accounts))
+        yield ok("Chatbots", "no other chatbot fails" if is_part else "none fails")
+
+
+def _unknown_accounts(pool: PoolStatus) -> Iterator[Finding]:
+    if waiting := pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT):
+        verb = "waits" if waiting == 1 else "wait"
+        message = f"{counted(waiting, 'job')} {verb} for an account that no worker has registered"
+        yield warn("Accounts", message, to_do(WaitReason.UNKNOWN_ACCOUNT))
+
+
+def _shared_keys(pool: PoolStatus) -> Iterator[Finding]:
+    groups = {
+        tuple(sorted((each.name, *each.shares_key_with)))
+        for each in pool.accounts
+        if each.shares_key_with
+    }
+    for names in sorted(groups):
+        yield warn(
+            "API keys",
+            f"{', '.join(names)} have one API key; they share its rate, breaker and pauses",
+            "use one account name for one key: a chatbot's order is kept within one account",
+        )
 
 
 def _pauses(pool: PoolStatus) -> Iterator[Finding]:

@@ -1,13 +1,25 @@
-"""The pool as an operator sees it: breaker, pauses, queues, accounts, workers, recent events."""
+"""The pool as an operator sees it: queues, accounts, failing chatbots, workers, recent events."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from facelift.cli.draw.console import Paragraph, cell, counted, date, fact, moment, span, table
-from facelift.status.pool import AccountStatus, BreakerState, Event, EventKind, Pause, PoolStatus
+from facelift.cli.draw.trouble import (
+    advice_on,
+    attributed,
+    count_suspects,
+    describe_account,
+    describe_breaker,
+    describe_pause,
+    is_open,
+    table_of_suspects,
+    worst_of,
+)
+from facelift.status.pool import AccountStatus, Event, EventKind, PoolStatus
 from facelift.status.worker import WorkerStatus
 from facelift.units import show_duration
 
@@ -15,12 +27,12 @@ NO_ACCOUNT = "No worker has registered an account yet."
 NO_WORKER = "No worker is running."
 NO_EVENT = "No recent events."
 _EVENTS = {
-    EventKind.BREAKER_OPENED: "breaker opened",
-    EventKind.BREAKER_CLOSED: "breaker closed",
-    EventKind.ACCOUNT_PAUSED: "account {account} paused",
-    EventKind.ACCOUNT_RESUMED: "account {account} resumed",
-    EventKind.ACCOUNT_THROTTLED: "account {account} throttled",
-    EventKind.LIMIT_LOWERED: "limit of account {account} lowered",
+    EventKind.BREAKER_OPENED: "breaker of {whose} opened",
+    EventKind.BREAKER_CLOSED: "breaker of {whose} closed",
+    EventKind.ACCOUNT_PAUSED: "{whose} paused",
+    EventKind.ACCOUNT_RESUMED: "{whose} resumed",
+    EventKind.ACCOUNT_THROTTLED: "{whose} throttled",
+    EventKind.LIMIT_LOWERED: "limit of {whose} lowered",
     EventKind.ALL_PAUSED: "everything paused",
     EventKind.ALL_RESUMED: "everything resumed",
 }
@@ -28,12 +40,18 @@ _EVENTS = {
 
 def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
     """Everything an operator wants to know of the pool."""
+    pool = attributed(pool)
     yield fact("Pool", date(pool.at))
     yield from describe_flow(pool)
     if pool.webhooks:
         yield fact("Webhooks", f"{counted(pool.webhooks, 'notification')} to send")
     yield ""
     yield table_of_accounts(pool.accounts, pool.at) if pool.accounts else NO_ACCOUNT
+    if suspects := worst_of(pool.accounts):
+        yield ""
+        yield table_of_suspects(suspects, pool.at)
+        if (more := count_suspects(pool.accounts) - len(suspects)) > 0:
+            yield Text(f"and {more} more", "dim")
     yield ""
     yield table_of_workers(pool.workers, pool.at) if pool.workers else NO_WORKER
     if pool.events:
@@ -42,8 +60,9 @@ def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
 
 
 def describe_flow(pool: PoolStatus, most: int | None = None) -> Iterator[Paragraph]:
-    """Breaker, pause, queue, running and waiting jobs, each in `most` lines at most."""
-    yield fact("Endpoint", describe_breaker(pool), most=most)
+    """Breaker, pause, queue, running and waiting jobs, each in `most` lines at most; advice."""
+    endpoint = cell(describe_breaker(pool, pool.at), "red" if is_open(pool) else "")
+    yield fact("Endpoint", endpoint, most=most)
     if pool.pause:
         yield fact("All jobs", describe_pause(pool.pause, pool.at), most=most)
     oldest = ""
@@ -55,32 +74,15 @@ def describe_flow(pool: PoolStatus, most: int | None = None) -> Iterator[Paragra
     reasons = ", ".join(f"{count} {reason}" for reason, count in pool.waiting.items())
     waiting = counted(sum(pool.waiting.values()), "job") + (reasons and f": {reasons}")
     yield fact("Waiting", waiting, most=most)
-
-
-def describe_breaker(pool: PoolStatus) -> str:
-    """Whether requests go to the endpoint, since when and why."""
-    since = f" since {moment(pool.breaker_since, pool.at)}" if pool.breaker_since else ""
-    why = f": {pool.breaker_reason}" if pool.breaker_reason else ""
-    if pool.breaker is BreakerState.CLOSED:
-        return f"breaker closed{since}{why or ': requests are let through'}"
-    if pool.breaker is BreakerState.HALF_OPEN:
-        return f"breaker half open{since}{why} A probe is under way."
-    due = pool.next_probe_at
-    probe = "at the next job" if due is None or due <= pool.at else f"at {moment(due, pool.at)}"
-    return f"breaker open{since}{why} Next probe {probe}."
-
-
-def describe_pause(pause: Pause, now: float) -> str:
-    """Who paused it, since when, until when and why."""
-    until = "" if pause.until is None else f", until {moment(pause.until, now)}"
-    why = f": {pause.reason}" if pause.reason else ""
-    return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
+    one = None if most is None else 1
+    for number, advice in enumerate(islice(advice_on(pool), one)):
+        yield fact("" if number else "Advice", advice, most=one)
 
 
 def table_of_accounts(
     accounts: Iterable[AccountStatus], now: float, *, one_line: bool = False
 ) -> Table:
-    """What each account uses of its rate, its queue, and whether it is paused."""
+    """What each account uses of its rate, its queue, and what is wrong with it."""
     rows = [(a.name, _use(a), str(a.waiting), _account(a, now)) for a in accounts]
     head = ("Account", "Used", "Waiting", "State")
     return table(head, rows, right=["Waiting"], one_line=one_line)
@@ -117,16 +119,13 @@ def _use(account: AccountStatus) -> str:
 
 
 def _account(account: AccountStatus, now: float) -> str | Text:
-    states = []
-    if account.pause:
-        states.append(describe_pause(account.pause, now))
-    if account.quiet_until:
-        states.append(f"the endpoint asked for a pause until {moment(account.quiet_until, now)}")
-    return cell("; ".join(states), "yellow") if states else "ok"
+    wrong = describe_account(account, now)
+    return cell(wrong, "red" if is_open(account) else "yellow") if wrong else "ok"
 
 
 def _event(event: Event) -> str:
-    what = _EVENTS.get(event.kind, event.kind).format(account=event.account)
+    whose = f"account {event.account}" if event.account else "the endpoint"
+    what = _EVENTS.get(event.kind, event.kind).format(whose=whose)
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
     return f"{what}{by}{why}"

@@ -32,7 +32,13 @@ from facelift.record import JobRecord
 from facelift.text import printable
 
 _DAY = 86_400
-_ESTIMATED = {WaitReason.BACKLOG, WaitReason.RATE_LIMITED, WaitReason.ENDPOINT_DOWN}
+_ESTIMATED = {
+    WaitReason.BACKLOG,
+    WaitReason.RATE_LIMITED,
+    WaitReason.ENDPOINT_DOWN,
+    WaitReason.ACCOUNT_FAILING,
+    WaitReason.CHATBOT_FAILING,
+}
 _REPLAYABLE = {JobState.FAILED, JobState.EXPIRED}
 STATE_STYLES = {
     JobState.RUNNING: "cyan",
@@ -151,6 +157,8 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
     why = record.outcome or record.wait_reason
     is_said = why in {None, "delivered", record.state}
     state = str(record.state) if is_said else f"{record.state} {why}"
+    if not record.state.is_terminal and record.priority != Priority.NORMAL:
+        state += f" ({record.priority})"
     return record.id, at, state, record.chatbot_id, record.account
 
 

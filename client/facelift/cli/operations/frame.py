@@ -17,11 +17,48 @@ from facelift.cli.draw.pool import (
     table_of_events,
     table_of_workers,
 )
+from facelift.cli.draw.trouble import (
+    attributed,
+    count_suspects,
+    is_open,
+    table_of_suspects,
+    worst_of,
+)
 from facelift.cli.operations.figures import SPAN, Figures, sparkline
 from facelift.status.pool import PoolStatus
 
 _BESIDE_LINE = 43  # columns of a sparkline's label, value and note
 _SHORTEST_LINE, _LONGEST_LINE = 10, 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A table of the frame.
+
+    Attributes:
+        items: a row each.
+        draw: makes the table.
+        if_empty: what to say if there is no item.
+        unlisted: how many more there are that nobody lists.
+    """
+
+    items: Sequence[Any]
+    draw: Callable[..., RenderableType]
+    if_empty: str
+    unlisted: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many it takes to draw it whole."""
+        return len(self.items) + bool(self.unlisted)
+
+    def drawn(self, rows: int, now: float) -> Iterator[RenderableType]:
+        """The table in so many rows, the last of which counts what is left out."""
+        is_cut = rows > 0 and (rows < self.rows or self.unlisted > 0)
+        listed = self.items[: rows - is_cut]
+        yield self.draw(listed, now, one_line=True) if self.items else self.if_empty
+        if is_cut:
+            yield Text(f"and {len(self.items) - len(listed) + self.unlisted} more", "dim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +79,45 @@ class Frame:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it; see rich's console protocol."""
-        head = Group(*self._head(options))
+        pool = self.pool and attributed(self.pool)
+        head = Group(*self._head(pool, options))
         yield head
-        pool = self.pool
         if pool is None:
             return
         now = pool.at
         # Problems first, then who has most to do.
         accounts = sorted(
-            pool.accounts, key=lambda each: (not each.pause, -each.waiting, -each.used, each.name)
+            pool.accounts,
+            key=lambda each: (
+                not is_open(each),
+                not each.pause,
+                not each.suspects,
+                -each.waiting,
+                -each.used,
+                each.name,
+            ),
         )
         workers = sorted(
             pool.workers, key=lambda each: (not each.trouble(now), -each.busy, each.name)
         )
-        sections: tuple[tuple[Sequence[Any], Callable[..., RenderableType], str], ...] = (
-            (accounts, table_of_accounts, NO_ACCOUNT),
-            (workers, table_of_workers, NO_WORKER),
-            (pool.events, table_of_events, NO_EVENT),
-        )
-        shown = [len(items) for items, _, _ in sections]
+        sections = [
+            _Section(accounts, table_of_accounts, NO_ACCOUNT),
+            _Section(workers, table_of_workers, NO_WORKER),
+            _Section(pool.events, table_of_events, NO_EVENT),
+        ]
+        if suspects := worst_of(pool.accounts):
+            unlisted = max(0, count_suspects(pool.accounts) - len(suspects))
+            sections.insert(1, _Section(suspects, table_of_suspects, "", unlisted))
+        rows = [section.rows for section in sections]
         if options.height is not None:
             used = len(console.render_lines(head, options.update(height=None)))
             # A section takes a blank line, and a line for its head.
-            shown = _share_out(shown, options.height - used - 2 * len(sections))
-        for (items, draw, if_empty), rows in zip(sections, shown, strict=True):
+            rows = _share_out(rows, options.height - used - 2 * len(sections))
+        for section, given in zip(sections, rows, strict=True):
             yield ""
-            is_cut = 0 < rows < len(items)
-            if not items:
-                yield if_empty
-            else:
-                yield draw(items[: rows - is_cut], now, one_line=True)
-            if is_cut:
-                yield Text(f"and {len(items) - rows + 1} more", "dim")
+            yield from section.drawn(given, now)
 
-    def _head(self, options: ConsoleOptions) -> Iterator[RenderableType]:
-        pool = self.pool
+    def _head(self, pool: PoolStatus | None, options: ConsoleOptions) -> Iterator[RenderableType]:
         at = f"  {date(pool.at)}" if pool else ""
         yield Text.assemble(("facelift top", "bold"), at, self.note, no_wrap=True)
         if self.trouble:

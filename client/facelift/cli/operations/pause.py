@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from facelift.cli.draw.console import Paragraph, answer, warn
-from facelift.cli.draw.pool import describe_pause
+from facelift.cli.draw.trouble import describe_pause
 from facelift.cli.options import complete_account, duration_within, json_option
 from facelift.client import UploadClient
 from facelift.job import check_account

@@ -1,0 +1,132 @@
+"""What is in trouble, in words: breakers, pauses, failing chatbots, accounts that share a key."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from rich.table import Table
+
+from facelift.advice import WAITS
+from facelift.cli.draw.console import counted, moment, table
+from facelift.codes import WaitReason
+from facelift.status.pool import AccountStatus, BreakerState, Pause, PoolStatus, SuspectStatus
+
+_WORST = 10
+
+
+class Suspect(NamedTuple):
+    """A chatbot whose last upload failed, and its account."""
+
+    account: str
+    chatbot: SuspectStatus
+
+
+def to_do(reason: WaitReason) -> str:
+    """The advice about what jobs wait for, as plain text."""
+    return WAITS[reason].replace("`", "")
+
+
+def attributed(pool: PoolStatus) -> PoolStatus:
+    """The pool with trouble in the widest failure domain only.
+
+    While the endpoint's breaker is open, accounts and chatbots fail because of it; while an
+    account's is, its chatbots do. Nobody should look for the cause there.
+    """
+    return replace(pool, accounts=tuple(_attributed(each, pool) for each in pool.accounts))
+
+
+def _attributed(account: AccountStatus, pool: PoolStatus) -> AccountStatus:
+    if is_open(pool):
+        account = replace(account, breaker=BreakerState.CLOSED)
+    if is_open(pool) or is_open(account):
+        account = replace(account, suspects=0, worst=())
+    return account
+
+
+def advice_on(pool: PoolStatus) -> Iterator[str]:
+    """What to do about each failure domain that is in trouble, the widest first."""
+    if is_open(pool):
+        yield to_do(WaitReason.ENDPOINT_DOWN)
+    if failing := [each.name for each in domains(pool.accounts) if is_open(each)]:
+        names = f"account {failing[0]}" if len(failing) == 1 else f"{len(failing)} accounts"
+        yield f"{names}: {to_do(WaitReason.ACCOUNT_FAILING)}"
+    if suspects := count_suspects(pool.accounts):
+        yield f"{counted(suspects, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
+    if unknown := pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT):
+        yield f"{counted(unknown, 'job')} of unknown accounts: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
+
+
+def is_open(breaker: PoolStatus | AccountStatus) -> bool:
+    """Whether the breaker of the endpoint, or of an account, lets only probes through."""
+    return breaker.breaker is not BreakerState.CLOSED
+
+
+def describe_breaker(of: PoolStatus | AccountStatus, now: float) -> str:
+    """Whether requests go to the endpoint, or for an account, since when and why."""
+    since = f" since {moment(of.breaker_since, now)}" if of.breaker_since else ""
+    why = f": {of.breaker_reason}" if of.breaker_reason else ""
+    if of.breaker is BreakerState.CLOSED:
+        return f"breaker closed{since}{why or ': requests are let through'}"
+    if of.breaker is BreakerState.HALF_OPEN:
+        return f"breaker half open{since}{why} A probe is under way."
+    due = of.next_probe_at
+    probe = "at the next job" if due is None or due <= now else f"at {moment(due, now)}"
+    return f"breaker open{since}{why} Next probe {probe}."
+
+
+def describe_pause(pause: Pause, now: float) -> str:
+    """Who paused it, since when, until when and why."""
+    until = "" if pause.until is None else f", until {moment(pause.until, now)}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
+
+
+def domains(accounts: Iterable[AccountStatus]) -> list[AccountStatus]:
+    """The first by name of all accounts with one API key: they have one state."""
+    return [each for each in accounts if each.name <= min(each.shares_key_with, default=each.name)]
+
+
+def describe_account(account: AccountStatus, now: float) -> str:
+    """Everything that is wrong with an account; empty if nothing is."""
+    if not domains([account]):
+        return f"has the API key of {min(account.shares_key_with)}: see there"
+    states = []
+    if account.pause:
+        states.append(describe_pause(account.pause, now))
+    if is_open(account):
+        states.append(describe_breaker(account, now))
+    if account.quiet_until:
+        states.append(f"the endpoint asked for a pause until {moment(account.quiet_until, now)}")
+    if account.suspects:
+        fail = "fails" if account.suspects == 1 else "fail"
+        states.append(f"{counted(account.suspects, 'chatbot')} {fail}")
+    if account.shares_key_with:
+        states.append(f"has the API key of {', '.join(account.shares_key_with)}")
+    return "; ".join(state.removesuffix(".") for state in states)
+
+
+def count_suspects(accounts: Iterable[AccountStatus]) -> int:
+    """How many chatbots' last uploads failed."""
+    return sum(each.suspects for each in domains(accounts))
+
+
+def worst_of(accounts: Iterable[AccountStatus]) -> list[Suspect]:
+    """The chatbots with the most failures in a row, at most ten."""
+    found = [Suspect(each.name, bot) for each in domains(accounts) for bot in each.worst]
+    return sorted(found, key=lambda one: (-one.chatbot.failures, one.chatbot.since))[:_WORST]
+
+
+def table_of_suspects(suspects: Iterable[Suspect], now: float, *, one_line: bool = False) -> Table:
+    """Each failing chatbot with its failures in a row, since when, and its last error."""
+    rows = [
+        (
+            chatbot.chatbot_id,
+            account,
+            str(chatbot.failures),
+            moment(chatbot.since, now),
+            chatbot.message or str(chatbot.code),
+        )
+        for account, chatbot in suspects
+    ]
+    head = ("Failing chatbot", "Account", "Failures", "Since", "Last error")
+    return table(head, rows, right=["Failures"], one_line=one_line)
