@@ -91,18 +91,20 @@ class Worker:
         )
         registrar = Registrar(store.pool, accounts, settings)
         self._endpoint = _endpoint(settings)
+        self._images = settings.image_judge()
         self._sender = _webhook_sender(settings, store, metrics)
         executor = Executor(
             store=store,
             leases=self._leases,
             image_stores=_image_stores(settings),
             accounts=accounts,
-            image_limits=settings.image_limits(),
+            images=self._images,
             endpoint=self._endpoint,
             recorder=Recorder(
                 store=store, policy=_retry_policy(settings), rng=Random(), metrics=metrics
             ),
             longest_request=settings.request_timeout,
+            is_stopping=lambda: self.shutdown.has_begun,
             worker=f"{host}:{pid}",
         )
         client = UploadClient(
@@ -185,6 +187,7 @@ class Worker:
         self._heartbeat.sign_off()
         self._leases.stop()
         self._endpoint.close()
+        self._images.close()
 
 
 def _endpoint(settings: Settings) -> EndpointClient:

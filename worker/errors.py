@@ -6,10 +6,12 @@ Failure                   code, sentence, HTTP status and quota if there was a r
 │   └── DeliveryRefused   the endpoint refused the upload
 └── RetryableFailure      a retry may succeed: the job waits in Redis
     ├── StoreUnavailable  the image store is down
+    ├── WorkerBusy        too many images are decoded here; uses up no attempt
     ├── DeliveryFailed    the request got no valid response, or a server error
     └── RateLimited       the endpoint asked for a pause; uses up no attempt
 
 LeaseLost                 another worker runs the job; nothing may be recorded
+Interrupted               the job has to be given back: it is cancelled, or this worker stops
 
 A dependency's error or a response is mapped to one of these once, where it occurs: in `images/`,
 `stores/` and `endpoint/`.
@@ -66,6 +68,15 @@ class StoreUnavailable(RetryableFailure):
     """The image store did not answer; the image may be fine."""
 
 
+class WorkerBusy(RetryableFailure):
+    """This worker decodes as many images as it may; the job waits in Redis meanwhile."""
+
+    consumes_attempt = False
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(OutcomeCode.WORKER_BUSY, sentence)
+
+
 class DeliveryFailed(RetryableFailure):
     """The request got no valid response, or a server error.
 
@@ -93,6 +104,10 @@ class RateLimited(RetryableFailure):
     ) -> None:
         super().__init__(code, sentence, http_status=429, quota=quota)
         self.retry_after = retry_after
+
+
+class Interrupted(Exception):  # noqa: N818 - an outcome, not a defect
+    """The job has to be given back before its request: it ends, or this worker does."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - an outcome, not a defect

@@ -40,6 +40,7 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.IMAGE_ANIMATED: (
         "store a still, or enqueue it with a `fit`, which takes the first frame"
     ),
+    OutcomeCode.IMAGE_TOO_COSTLY: "store it anew, as a plain PNG or JPEG of fewer pixels",
     OutcomeCode.UNKNOWN_ACCOUNT: _SETTINGS,
     OutcomeCode.UNKNOWN_STORE: _SETTINGS,
     OutcomeCode.INVALID_JOB: _MESSAGE,
@@ -57,6 +58,7 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.CONNECTION_LOST: _RETRIED,
     OutcomeCode.MALFORMED_RESPONSE: _RETRIED,
     OutcomeCode.IMAGE_STORE_UNAVAILABLE: "check the store; `facelift doctor` tries it",
+    OutcomeCode.WORKER_BUSY: "nothing; if it lasts, start more workers",
     OutcomeCode.INTERNAL_ERROR: "read the worker's log, and report it",
     OutcomeCode.RATE_LIMITED: _NOTHING,
     OutcomeCode.WORKER_LOST: "nothing; if it repeats, read the workers' logs",

@@ -69,6 +69,7 @@ class OutcomeCode(OpenEnum):
     IMAGE_TOO_MANY_PIXELS = "image_too_many_pixels"
     IMAGE_TRUNCATED = "image_truncated"
     IMAGE_ANIMATED = "image_animated"
+    IMAGE_TOO_COSTLY = "image_too_costly"
 
     # The job itself cannot be carried out.
     INVALID_JOB = "invalid_job"
@@ -92,6 +93,7 @@ class OutcomeCode(OpenEnum):
     TLS_FAILED = "tls_failed"
     MALFORMED_RESPONSE = "malformed_response"
     IMAGE_STORE_UNAVAILABLE = "image_store_unavailable"
+    WORKER_BUSY = "worker_busy"
     WORKER_LOST = "worker_lost"
 
     @classmethod
@@ -138,6 +140,7 @@ _RETRYABLE = {
     OutcomeCode.TLS_FAILED,
     OutcomeCode.MALFORMED_RESPONSE,
     OutcomeCode.IMAGE_STORE_UNAVAILABLE,
+    OutcomeCode.WORKER_BUSY,
     OutcomeCode.WORKER_LOST,
 }
 

@@ -24,6 +24,7 @@ TRIED_AGAIN = {
     "tls_failed",
     "malformed_response",
     "image_store_unavailable",
+    "worker_busy",
     "internal_error",
     "worker_lost",
 }

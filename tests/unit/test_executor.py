@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 from fakeredis import FakeRedis
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from facelift.codes import OutcomeCode
+from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.retry import RetryPolicy
 from tasks.report import Report, Verdict
 from tests.images import draw, encode
 from tests.ledger.driver import START, Ledger
 from worker.delivery.executor import Executor
 from worker.delivery.recorder import Recorder
+from worker.delivery.run import Run, Watch
 from worker.endpoint import Receipt
-from worker.errors import DeliveryRefused
-from worker.images import fit as image_fit
+from worker.errors import DeliveryRefused, Interrupted, LeaseLost, WorkerBusy
+from worker.images.decoder import DecoderLimits, Decoders
+from worker.images.judge import ImageJudge
 from worker.images.validate import ImageLimits
 from worker.monitoring.metrics import Metrics
 from worker.runtime.accounts import Accounts
@@ -29,8 +32,12 @@ from worker.settings.api_keys import AccountKeys
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from facelift.job import Fit
+    from facelift.ledger.records import Records
     from facelift.record import JobRecord
+    from worker.images.line import Proceed
     from worker.images.validate import ValidImage
+    from worker.runtime.lease import Held
 
 WIDE = encode(draw(40, 30), "PNG")
 PNG = bytes.fromhex(
@@ -44,12 +51,27 @@ KEY = Accounts({"default": AccountKeys("", (SecretStr("key"),))}, grace=0)
 
 class Store:
     limits: ClassVar[list[int]] = []
-    rooms: ClassVar[list[int]] = []
 
     def read(self, path: str, limit: int) -> bytes:
         self.limits.append(limit)
-        self.rooms.append(image_fit._slots._value)
         return {"good.png": PNG, "bots/42.png": PNG, "wide.png": WIDE}[path]
+
+
+JUDGE = ImageJudge(ImageLimits(), Decoders(DecoderLimits(), 5), 5)
+
+
+class NoJudge(ImageJudge):
+    """Waits for ever, or raises."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(ImageLimits(), Decoders(DecoderLimits(), 5), 5)
+        self._error = error
+
+    def judge(self, data: bytes, how: Fit, proceed: Proceed = lambda: None) -> ValidImage:
+        del data, how
+        while not self._error:
+            proceed()
+        raise self._error
 
 
 class Endpoint:
@@ -77,6 +99,8 @@ def run(
     *,
     metrics: Metrics | None = None,
     later: float = 0.0,
+    images: ImageJudge = JUDGE,
+    is_stopping: bool = False,
     **job: Any,
 ) -> tuple[Report, JobRecord]:
     with FakeRedis(decode_responses=True) as redis:
@@ -87,7 +111,8 @@ def run(
             leases=leases,
             image_stores={"media": Store()},
             accounts=accounts,
-            image_limits=ImageLimits(),
+            images=images,
+            is_stopping=lambda: is_stopping,
             endpoint=endpoint,
             recorder=Recorder(
                 store=ledger.store,
@@ -159,16 +184,83 @@ def test_a_job_that_allows_no_change_fails() -> None:
     assert record.outcome is OutcomeCode.IMAGE_NOT_SQUARE
 
 
-@pytest.mark.parametrize(
-    ("fit", "limit", "rooms"), [("strict", 1_000_000, 4), ("crop", 20_000_000, 3)]
-)
-def test_more_is_read_of_a_picture_that_may_be_changed_but_of_few_at_a_time(
-    fit: str, limit: int, rooms: int
-) -> None:
+@pytest.mark.parametrize(("fit", "limit"), [("strict", 1_000_000), ("crop", 20_000_000)])
+def test_more_is_read_of_a_picture_that_may_be_changed(fit: str, limit: int) -> None:
     Store.limits.clear()
-    Store.rooms.clear()
     run(Endpoint(), image="media:good.png", fit=fit)
-    assert (Store.limits, Store.rooms) == ([limit], [rooms])
+    assert Store.limits == [limit]
+
+
+def test_a_job_that_finds_all_decoders_taken_waits_and_uses_up_no_attempt() -> None:
+    endpoint = Endpoint()
+    report, record = run(endpoint, image="media:good.png", images=NoJudge(WorkerBusy("Busy.")))
+    assert (report.verdict, endpoint.images) == (Verdict.WAITS, [])
+    assert (record.state, record.wait_reason) == (JobState.WAITING, WaitReason.RETRY)
+    assert (record.attempts[-1].code, record.attempts_used) == (OutcomeCode.WORKER_BUSY, 0)
+    assert record.wait_until is not None
+    assert START + 0.4 < record.wait_until < START + 1.5
+
+
+def test_a_worker_that_stops_gives_back_a_job_that_waits_for_its_image() -> None:
+    report, record = run(Endpoint(), image="media:good.png", images=NoJudge(), is_stopping=True)
+    assert report.verdict is Verdict.DROPPED
+    assert (record.state, record.attempts) == (JobState.QUEUED, ())
+
+
+class Scene:
+    """A running job, and what its watch asks."""
+
+    def __init__(self) -> None:
+        self.clock = 100.0
+        self.is_ours = True
+        self.is_cancelled = False
+        self.is_stopping = False
+        self.asked = 0
+        record = SimpleNamespace(
+            id="job", image="media:a.png", started_at=1_000.0, created_at=1.0, expires_at=1_060.0
+        )
+        run = Run(cast("JobRecord", record), cast("Held", None), lambda: self.clock)
+        self.watch = Watch(
+            run,
+            cast("LeaseKeeper", SimpleNamespace(is_ours=lambda _: self.is_ours)),
+            cast("Records", SimpleNamespace(is_cancellation_requested=self.ask)),
+            lambda: self.is_stopping,
+            lambda: self.clock,
+        )
+
+    def ask(self, _: str) -> bool:
+        self.asked += 1
+        return self.is_cancelled
+
+
+def test_redis_is_asked_once_a_second_whether_a_job_is_cancelled() -> None:
+    scene = Scene()
+    for _ in range(35):
+        scene.watch()
+        scene.clock += 0.1
+    assert scene.asked == 3
+    scene.is_cancelled, scene.clock = True, scene.clock + 1
+    with pytest.raises(Interrupted):
+        scene.watch()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"is_ours": False}, LeaseLost),
+        ({"is_stopping": True}, Interrupted),
+        ({"clock": 160.5}, Interrupted),
+    ],
+)
+def test_a_lost_lease_a_stopping_worker_and_a_deadline_end_the_wait(
+    change: dict[str, Any], error: type[Exception]
+) -> None:
+    scene = Scene()
+    scene.watch()
+    for name, value in change.items():
+        setattr(scene, name, value)
+    with pytest.raises(error):
+        scene.watch()
 
 
 @pytest.mark.parametrize("code", [OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN])

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import struct
-import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
-from typing import Self
 
 import pytest
 from PIL import Image
@@ -415,30 +413,3 @@ def test_many_threads_get_the_answers_of_one() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(answer, cases)) == [answer(data) for data in cases]
-
-
-@pytest.mark.parametrize(("small", "most_at_once"), [(0, 1), (4_000_000, 4)])
-def test_large_images_are_decoded_one_at_a_time_and_small_ones_four(
-    monkeypatch: pytest.MonkeyPatch, small: int, most_at_once: int
-) -> None:
-    at_once = most = 0
-
-    class Slow:
-        def __enter__(self) -> Self:
-            nonlocal at_once, most
-            at_once += 1
-            most = max(most, at_once)
-            time.sleep(0.01)  # long enough for another thread to come in, if it may
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            nonlocal at_once
-            at_once -= 1
-
-        def load(self) -> None: ...
-
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, lambda _: Slow())
-    monkeypatch.setattr(image_module, "_SMALL", small)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: validate(WHOLE["webp"], ALL_FORMATS), range(8)))
-    assert most == most_at_once

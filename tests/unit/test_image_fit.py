@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import struct
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from random import Random
 
@@ -24,7 +22,7 @@ from tests.images import (
     suite_png,
 )
 from worker.errors import ImageRejected
-from worker.images.fit import encoding, fit, read_limit, room_for, show_size
+from worker.images.fit import fit, read_limit, show_size
 from worker.images.formats import ImageFormat
 from worker.images.validate import ImageLimits, ValidImage, validate
 
@@ -463,42 +461,6 @@ def test_sizes_are_rounded_for_a_person(size: int, shown: str) -> None:
 
 
 # Bounds
-
-
-def test_one_image_is_fitted_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_work = most = 0
-    overlap = threading.Event()
-    original = encoding.encode
-
-    def counting(*arguments: object) -> object:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
-        overlap.wait(0.01)  # never set: time for another to come in, if one can
-        at_work -= 1
-        return original(*arguments)  # type: ignore[arg-type] # handed on as they are
-
-    monkeypatch.setattr("worker.images.fit.encode", counting)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: fit(encode(WIDE, "PNG"), LIMITS, Fit.CROP), range(8)))
-    assert most == 1
-
-
-def test_few_large_files_are_held_at_a_time_and_small_ones_do_not_wait() -> None:
-    rooms = [room_for(Fit.CROP) for _ in range(4)]
-    for room in rooms:
-        room.__enter__()
-    waiting = threading.Thread(target=lambda: room_for(Fit.PAD).__enter__(), daemon=True)
-    waiting.start()
-    waiting.join(0.05)
-    assert waiting.is_alive()
-    with room_for(Fit.STRICT):
-        pass
-    for room in rooms:
-        room.__exit__(None, None, None)
-    waiting.join(10)
-    assert not waiting.is_alive()
-    room_for(Fit.PAD).__exit__(None, None, None)
 
 
 def test_want_of_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,8 +47,8 @@ def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
     Example:
       facelift check --fit crop *.jpg
     """  # noqa: D301 - click wants the escape, not the backslash
-    limits = load_for_images(os.environ).image_limits()
-    findings = [inspect(image, limits, Fit(how)) for image in images]
+    with closing(load_for_images(os.environ).image_judge()) as judge:
+        findings = [inspect(image, judge, Fit(how)) for image in images]
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
@@ -79,8 +80,8 @@ def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: 
     Example:
       facelift fit holiday.jpg --pad -o square.jpg
     """  # noqa: D301 - click wants the escape, not the backslash
-    limits = load_for_images(os.environ).image_limits()
-    finding = inspect(image, limits, Fit.CROP if crops else Fit.PAD)
+    with closing(load_for_images(os.environ).image_judge()) as judge:
+        finding = inspect(image, judge, Fit.CROP if crops else Fit.PAD)
     if isinstance(finding.verdict, Exception):
         if as_json:
             print_json(finding.as_dict() | {"written": None})

@@ -18,19 +18,20 @@ from facelift.ledger.store import JobStore
 from facelift.record import JobRecord
 from tasks.report import Report, Verdict, ended_before, waits
 from worker.delivery.recorder import Recorder
-from worker.delivery.run import Run
+from worker.delivery.run import Run, Watch
 from worker.endpoint import EndpointClient, Receipt
 from worker.errors import (
     DeliveryFailed,
     DeliveryRefused,
     Failure,
     ImageRejected,
+    Interrupted,
     LeaseLost,
     PermanentFailure,
     RetryableFailure,
 )
-from worker.images.fit import fit, read_limit, room_for
-from worker.images.validate import ImageLimits, ValidImage
+from worker.images.judge import ImageJudge
+from worker.images.validate import ValidImage
 from worker.monitoring.logs import fields
 from worker.runtime.accounts import Accounts
 from worker.runtime.lease import LeaseKeeper
@@ -51,10 +52,11 @@ class Executor:
         leases: renews the leases of running jobs.
         image_stores: by name.
         accounts: the API keys of each.
-        image_limits: what an image must satisfy.
+        images: judges an image, and fits it.
         endpoint: where images are uploaded.
         recorder: records the results.
         longest_request: seconds that a request may take.
+        is_stopping: whether this worker stops, and should begin no request.
         worker: this worker's name.
         monotonic: seconds that never go back.
     """
@@ -63,10 +65,11 @@ class Executor:
     leases: LeaseKeeper
     image_stores: Mapping[str, ImageStore]
     accounts: Accounts
-    image_limits: ImageLimits
+    images: ImageJudge
     endpoint: EndpointClient
     recorder: Recorder
     longest_request: float
+    is_stopping: Callable[[], bool]
     worker: str
     monotonic: Callable[[], float] = time.monotonic
 
@@ -98,6 +101,9 @@ class Executor:
             return self.recorder.failure(run, failure)
         except LeaseLost:
             return self.recorder.lost(run)
+        except Interrupted:
+            self.store.release(run.lease)  # the ledger ends it, or sends its message again
+            return Report(Verdict.DROPPED, "The job was given back before its request.")
         except FaceliftError:  # Redis failed
             raise
         except Exception as error:
@@ -131,15 +137,16 @@ class Executor:
             )
         how = Fit(record.fit)
         expected = record.sha256 or record.image_sha256
-        with room_for(how):
-            data = store.read(ref.path, read_limit(self.image_limits, how))
+        watch = Watch(run, self.leases, self.store.records, self.is_stopping, self.monotonic)
+        with self.images.room(how, watch):
+            data = store.read(ref.path, self.images.read_limit(how))
             if expected and hashlib.sha256(data).hexdigest() != expected:
                 since = "enqueued" if record.sha256 else "first read"
                 raise ImageRejected(
                     OutcomeCode.IMAGE_CHANGED,
                     f"The stored image is not the one that was {since}: its SHA-256 differs.",
                 )
-            image = fit(data, self.image_limits, how)
+            image = self.images.judge(data, how, watch)
             run.has_read(data, image)
         return image
 

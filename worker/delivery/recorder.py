@@ -10,11 +10,20 @@ from facelift.ledger.store import JobStore
 from facelift.retry import GiveUp, RetryPolicy, decide
 from tasks.report import Report, Verdict
 from worker.delivery.run import Run
-from worker.errors import DeliveryFailed, Failure, ImageRejected, RateLimited, RetryableFailure
+from worker.errors import (
+    DeliveryFailed,
+    Failure,
+    ImageRejected,
+    RateLimited,
+    RetryableFailure,
+    WorkerBusy,
+)
 from worker.monitoring.logs import at, fields
 from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+_LONGEST_BUSY = 20.0  # seconds until a job that found a worker busy tries again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +60,8 @@ class Recorder:
         """A step failed; the policy decides what that means for the job."""
         if isinstance(failure, ImageRejected):
             self.metrics.rejected(failure.code)
+        if isinstance(failure, WorkerBusy):
+            return self._retry_later(run, failure, self._when_free(run), counts=False)
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
         throttles = run.feedback.permit.throttles if run.feedback else 0
@@ -87,6 +98,12 @@ class Recorder:
         if isinstance(failure, DeliveryFailed):
             return self.store.pool.report_failure(run.lease, failure.code, failure.sentence)
         return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
+
+    def _when_free(self, run: Run) -> float:
+        """When a job that found this worker busy tries again: ever later, up to a bound."""
+        times = sum(each.code is OutcomeCode.WORKER_BUSY for each in run.record.attempts)
+        longest = min(_LONGEST_BUSY, 2.0**times)
+        return round(run.now + self.rng.uniform(longest / 2, longest), 3)
 
     def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
         attempt = self._attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)

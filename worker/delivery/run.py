@@ -2,12 +2,18 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
+from facelift.errors import LedgerUnavailable
 from facelift.job import ImageRef
+from facelift.ledger.records import Records
 from facelift.ledger.replies import Feedback, Lease
 from facelift.record import JobRecord
+from worker.errors import Interrupted, LeaseLost
 from worker.images.validate import ValidImage
-from worker.runtime.lease import Held
+from worker.runtime.lease import Held, LeaseKeeper
+
+_ASK_SECONDS = 1.0  # between two questions whether a job is cancelled
 
 
 class Run:
@@ -65,3 +71,48 @@ class Run:
     def now(self) -> float:
         """Unix seconds, by the ledger's clock."""
         return round(self.started_at + self.duration, 3)
+
+
+class Watch:
+    """Ends the wait for an image once its job must not go on; called again and again.
+
+    Args:
+        run: the job.
+        leases: whether its lease is still held.
+        records: whether the job is cancelled.
+        is_stopping: whether this worker stops.
+        monotonic: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        leases: LeaseKeeper,
+        records: Records,
+        is_stopping: Callable[[], bool],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._run = run
+        self._leases = leases
+        self._records = records
+        self._is_stopping = is_stopping
+        self._monotonic = monotonic
+        self._ask_at = monotonic() + _ASK_SECONDS
+
+    def __call__(self) -> None:
+        """Check; it asks Redis at most once a second.
+
+        Raises:
+            LeaseLost: another worker runs the job.
+            Interrupted: it is cancelled, its deadline passed, or this worker stops.
+        """
+        if not self._leases.is_ours(self._run.held):
+            raise LeaseLost
+        if self._is_stopping() or self._run.now >= self._run.record.expires_at:
+            raise Interrupted
+        now = self._monotonic()
+        if now >= self._ask_at:
+            self._ask_at = now + _ASK_SECONDS
+            with suppress(LedgerUnavailable):  # the lease tells soon enough
+                if self._records.is_cancellation_requested(self._run.record.id):
+                    raise Interrupted

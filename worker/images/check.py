@@ -9,9 +9,9 @@ from pathlib import Path
 from facelift.codes import OutcomeCode
 from facelift.job import Fit
 from worker.errors import ImageRejected
-from worker.images.fit import fit, read_limit
 from worker.images.formats import ImageFormat, parse, recognise
-from worker.images.validate import ImageLimits, ValidImage, too_large
+from worker.images.judge import ImageJudge
+from worker.images.validate import ValidImage, too_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ class Finding:
         }
 
 
-def inspect(path: Path, limits: ImageLimits, how: Fit) -> Finding:
+def inspect(path: Path, images: ImageJudge, how: Fit) -> Finding:
     """Judge the file at `path`."""
     size = found = pixels = None
     try:
-        size, data = _read(path, limits.before_fitting.byte_limit)
+        size, data = _read(path, images.limits.before_fitting.byte_limit)
         found = recognise(data)
         if isinstance(found, ImageFormat):
             with suppress(ImageRejected):
                 pixels = parse(data, found).size
         if size > len(data):
-            raise too_large(size, read_limit(limits, how))
-        verdict: ValidImage | ImageRejected = fit(data, limits, how)
+            raise too_large(size, images.read_limit(how))
+        verdict: ValidImage | ImageRejected = images.judge(data, how)
     except ImageRejected as rejected:
         verdict = rejected
     label = found.label if isinstance(found, ImageFormat) else found

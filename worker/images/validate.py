@@ -5,7 +5,6 @@ to decode it; what it raises stops here. Where the bytes come from is a matter o
 image that may not be sent as it is can be changed in `fit/`.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -84,6 +83,17 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
         ImageRejected: it is not; the code and the sentence say why.
         MemoryError: this machine lacks memory; the image is not at fault.
     """
+    layout = parse_to_send(data, limits)
+    prove(layout)
+    return ValidImage(data, layout.format, layout.size[0])
+
+
+def parse_to_send(data: bytes, limits: ImageLimits) -> Layout:
+    """Check all that `validate` does, as far as that is possible without decoding.
+
+    Raises:
+        ImageRejected: as for `validate`.
+    """
     layout = parse_within(data, limits)
     width, height = layout.size
     if layout.animated:
@@ -97,15 +107,22 @@ def validate(data: bytes, limits: ImageLimits) -> ValidImage:
             f"The image is {width}\N{MULTIPLICATION SIGN}{height} pixels; "
             "it must be exactly square.",
         )
+    return layout
+
+
+def prove(layout: Layout) -> None:
+    """Prove that the image can be decoded: unpack a PNG's rows, or have Pillow decode the rest.
+
+    Raises:
+        ImageRejected: it cannot be.
+        MemoryError: this machine lacks memory; the image is not at fault.
+    """
     if layout.format is ImageFormat.PNG:
         prove_rows(layout)
-    elif layout.format is ImageFormat.JPEG:
-        prove = _prove_segments if len(layout.proof) <= _USUAL else _decode
-        prove(layout.proof, layout.format)
+    elif layout.format is ImageFormat.JPEG and len(layout.proof) <= _USUAL:
+        _prove_segments(layout.proof, layout.format)
     else:
-        with _small_ones if width * height <= _SMALL else _large_ones:
-            _decode(layout.proof, layout.format)
-    return ValidImage(data, layout.format, width)
+        _decode(layout.proof, layout.format)
 
 
 def parse_within(data: bytes, limits: ImageLimits) -> Layout:
@@ -165,12 +182,6 @@ OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
 Not `Image.open`, whose check against decompression bombs uses the process-wide `warnings`: here
 the pixel limit comes first.
 """
-
-# Few at a time in a process, for decoding is pure computation, and a WebP of 40 megapixels takes
-# up to 610 MB.
-_SMALL = 4_000_000  # pixels; takes a tenth of the memory of the largest
-_small_ones = threading.BoundedSemaphore(4)
-_large_ones = threading.BoundedSemaphore(1)
 
 
 @contextmanager

@@ -57,6 +57,11 @@ class GracefulShutdown:
             self._begun.set()
             threading.Thread(target=self._drain, name="shutdown", daemon=True).start()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether this process is stopping."""
+        return self._begun.is_set()
+
     def wait(self) -> None:
         """Celery has stopped; wait until the leases of aborted jobs are released."""
         if self._at_once.is_set():

@@ -14,7 +14,9 @@ from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
 from facelift.operations.settings import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from facelift.units import Rate, show_duration
+from worker.images.decoder import DecoderLimits, Decoders
 from worker.images.formats import ImageFormat
+from worker.images.judge import ImageJudge
 from worker.images.validate import ImageLimits
 from worker.settings.api_keys import AccountKeys
 from worker.settings.field_types import (
@@ -113,6 +115,18 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     image_fit_formats: ImageFormats = _setting(
         "png,jpeg,webp,gif", "formats accepted in addition if the job allows fitting"
+    )
+    image_memory_limit: int = _setting(
+        "400000000",
+        "bytes of memory that decoding an image may take; one that takes more is refused",
+        low=100_000_000,
+        high=10_000_000_000,
+    )
+    image_time_limit: Duration = _setting(
+        "20s",
+        "processor time that decoding an image may take; one that takes more is refused",
+        low="1s",
+        high="10min",
     )
     backoff_base: Duration = _setting(
         "1s", "longest wait after the first failure", low="1ms", high="1h"
@@ -221,6 +235,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     def rate_for(self, account: str) -> Rate | None:
         """The rate limit of `account`; None if it is off."""
         return self.account_rates.get(account_key(account), self.rate_limit)
+
+    def image_judge(self) -> ImageJudge:
+        """What judges and fits images: the same for workers and for commands.
+
+        A quarter of the slots may wait for a decoder.
+        """
+        limits = DecoderLimits(self.image_memory_limit, self.image_time_limit)
+        longest_line = max(1, self.concurrency // 4)
+        return ImageJudge(self.image_limits(), Decoders(limits, longest_line), longest_line)
 
     def image_limits(self) -> ImageLimits:
         """What an image may be: the same for workers and for commands."""

@@ -47,6 +47,11 @@ class Records:
             raise JobNotFound(job_id)
         return self._decode(job_id, fields)
 
+    def is_cancellation_requested(self, job_id: str) -> bool:
+        """Whether a running job is to be cancelled at its worker's next check."""
+        with translated():
+            return bool(self._redis.hexists(self._keys.job(job_id), "cancel_requested"))
+
     def find(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page:
         """Search all jobs, the last enqueued first; records of an unknown schema are left out.
 

@@ -4,8 +4,6 @@
 for it under the limit. `validate` decides what may be sent, and also checks what comes out of here.
 """
 
-import threading
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from facelift.codes import OutcomeCode
@@ -16,15 +14,15 @@ from worker.images.fit.encoding import Encoded, encode
 from worker.images.formats import ImageFormat, Layout, prove_rows
 from worker.images.validate import ImageLimits, ValidImage, parse_within, validate
 
-_FITTABLE = {
+FITTABLE = {
     OutcomeCode.IMAGE_TOO_LARGE,
     OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
     OutcomeCode.IMAGE_ANIMATED,
     OutcomeCode.IMAGE_NOT_SQUARE,
 }
+"""Why an image is refused that fitting can mend."""
+
 _KB, _MB = 1_000, 1_000_000
-_fitting = threading.Lock()
-_slots = threading.BoundedSemaphore(4)
 
 
 def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
@@ -33,9 +31,6 @@ def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
     What is made passes `validate` too. It has no metadata, is never larger than what is in `data`,
     and never more than 2048 pixels wide. Of an animation it is the first frame.
 
-    One at a time in a process: it is pure computation, and an image of 40 megapixels takes up to
-    600 MB, a WebP 850 MB.
-
     Raises:
         ImageRejected: it cannot be sent, and may not or cannot be changed so that it can.
         MemoryError: this machine lacks memory; the image is not at fault.
@@ -43,13 +38,12 @@ def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
     try:
         return validate(data, limits)
     except ImageRejected as rejected:
-        if how is Fit.STRICT or rejected.code not in _FITTABLE:
+        if how is Fit.STRICT or rejected.code not in FITTABLE:
             raise
     layout = parse_within(data, limits.before_fitting)
-    with _fitting:
-        if layout.format is ImageFormat.PNG:
-            prove_rows(layout)  # Pillow accepts a PNG without its last rows
-        encoded = encode(draw(layout, how, limits.pixel_limit), layout.format, limits)
+    if layout.format is ImageFormat.PNG:
+        prove_rows(layout)  # Pillow accepts a PNG without its last rows
+    encoded = encode(draw(layout, how, limits.pixel_limit), layout.format, limits)
     made = validate(encoded.data, limits)
     return replace(made, fitted=_describe(layout, len(data), encoded, made.side))
 
@@ -57,11 +51,6 @@ def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
 def read_limit(limits: ImageLimits, how: Fit) -> int:
     """How many bytes of an image file are worth reading."""
     return (limits if how is Fit.STRICT else limits.before_fitting).byte_limit
-
-
-def room_for(how: Fit) -> AbstractContextManager[object]:
-    """Enter before you read a file that may be fitted: a process holds at most four of these."""
-    return nullcontext() if how is Fit.STRICT else _slots
 
 
 def _describe(before: Layout, size: int, after: Encoded, side: int) -> str:

@@ -1,12 +1,13 @@
 """Draw a file as a square image: decoded, upright, in sRGB, and no larger than is of use."""
 
 from io import BytesIO
-from math import isqrt
+from math import ceil, isqrt
 
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
 from facelift.job import Fit
+from worker.images.fit.profile import LARGEST_PROFILE, bounded_profile
 from worker.images.formats import ImageFormat, Layout, unpack_profile
 from worker.images.validate import OPENERS, decoding
 
@@ -24,6 +25,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PNG_DEPTH_AT, _16_BITS = 24, 16
+_SUPPORT = 3  # pixels of the result that a pixel of it draws upon, on each side
+_BAND = 1_000_000  # pixels that are converted at a time
 _WHITE, _CLEAR = "#ffffff", "#ffffff00"
 
 
@@ -43,32 +46,62 @@ def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
     largest = min(_LARGEST_SIDE, isqrt(pixel_limit))
     is_png = layout.format is ImageFormat.PNG
     with decoding(layout.format):
-        image = _decode(b"".join(layout.drawn), layout.format, how, largest)
-    image = _to_srgb(image, unpack_profile(layout.profile) if is_png else layout.profile)
+        image = _decode(layout, how, largest)
+    profile = unpack_profile(layout.profile, LARGEST_PROFILE) if is_png else layout.profile
+    image = _to_srgb(image, bounded_profile(profile))
     if layout.orientation in _TURNS:
         image = image.transpose(_TURNS[layout.orientation])
     return _pad(image)  # one that was cropped is square
 
 
-def _decode(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Image.Image:
+def _decode(layout: Layout, how: Fit, largest: int) -> Image.Image:
     """The part of the image that is kept, reduced, in a mode of `_plain`."""
-    image = _plain(
-        _open(file, image_format, how, largest),
-        has_16_bits=image_format is ImageFormat.PNG and file[_PNG_DEPTH_AT] == _16_BITS,
-    )
-    target = _target(image.size, how, largest)
-    if image.size != target:
-        image = image.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    image.info = {}  # or what is in it would be saved
-    return image
-
-
-def _open(file: bytes, image_format: ImageFormat, how: Fit, largest: int) -> Image.Image:
-    """The part of the image that is kept. Its own function, so that the rest is freed."""
-    with _OPENERS[image_format](BytesIO(file)) as opened:
+    file = b"".join(layout.drawn)
+    has_16_bits = layout.format is ImageFormat.PNG and file[_PNG_DEPTH_AT] == _16_BITS
+    with _OPENERS[layout.format](BytesIO(file)) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
-        return opened.crop(_centre(opened.size)) if how is Fit.CROP else opened
+        target = _target(opened.size, how, largest)
+        image = _reduce(opened, _kept(opened.size, how), target, has_16_bits=has_16_bits)
+    image.info = {}  # or what is in it would be saved
+    return _without_useless_alpha(image) if image.mode.endswith("A") else image
+
+
+def _reduce(
+    whole: Image.Image, kept: tuple[int, int, int, int], target: tuple[int, int], **options: bool
+) -> Image.Image:
+    """The part `kept` of the image, in the size `target`.
+
+    Made of bands, so that only the image itself is in memory as a whole, in its own mode.
+    """
+    left, top, right, bottom = kept
+    width, height = right - left, bottom - top
+    scale = height / target[1]
+    margin = ceil(_SUPPORT * scale) + 1  # what a row draws upon, above and below itself
+    rows = max(1, int(_BAND / max(1, width) / scale), int(margin / scale))
+    made = None
+    for first in range(0, target[1], rows):
+        last = min(first + rows, target[1])
+        start, end = first * scale, last * scale
+        above, below = max(0, int(start) - margin), min(height, ceil(end) + margin)
+        band = _plain(whole.crop((left, top + above, right, top + below)), **options)
+        part = _resize(band, (target[0], last - first), (0, start - above, width, end - above))
+        made = made or Image.new(part.mode, target)
+        made.paste(part, (0, first))
+    assert made is not None  # noqa: S101 - a target has a row
+    return made
+
+
+def _resize(
+    band: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]
+) -> Image.Image:
+    if box == (0, 0, *size) and band.size == size:
+        return band
+    mode = band.mode
+    if mode.endswith("A"):  # Pillow would do the same, but with tables as large as the image
+        band = band.convert(mode.replace("A", "a"))
+    band = band.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return band.convert(mode)
 
 
 def _target(size: tuple[int, int], how: Fit, largest: int) -> tuple[int, int]:
@@ -83,8 +116,11 @@ def _target(size: tuple[int, int], how: Fit, largest: int) -> tuple[int, int]:
     return max(1, width * largest // long), max(1, height * largest // long)
 
 
-def _centre(size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _kept(size: tuple[int, int], how: Fit) -> tuple[int, int, int, int]:
+    """The part that is kept: to crop, the square in the centre."""
     width, height = size
+    if how is not Fit.CROP:
+        return 0, 0, width, height
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
@@ -99,7 +135,7 @@ def _plain(image: Image.Image, *, has_16_bits: bool) -> Image.Image:
         image.info["transparency"] = tuple(part >> 8 for part in clear)
     grey = image.mode in {"1", "L", "LA"}
     if image.has_transparency_data:
-        return _without_useless_alpha(image.convert("LA" if grey else "RGBA"))
+        return image.convert("LA" if grey else "RGBA")
     return image if image.mode == "CMYK" else image.convert("L" if grey else "RGB")
 
 
@@ -109,7 +145,6 @@ def _plain_from_16_bits(grey: Image.Image, clear: int | None) -> Image.Image:
     plain = grey.point([value >> 8 for value in values], "L")
     if clear is not None:
         plain.putalpha(grey.point([255 * (value != clear) for value in values], "L"))
-        plain = _without_useless_alpha(plain)
     return plain
 
 

@@ -15,24 +15,24 @@ def parse_gif(data: bytes) -> Layout:
     """Follow the blocks to the last; more than one frame is an animation."""
     width, height = unpack_from("<HH", data, 6)
     colours_end = 13 + _colours_length(data[10])
-    control = first_frame = b""
+    control = first_frame = memoryview(b"")
     frames = 0
-    for block in _blocks(data, colours_end):
+    for block in _blocks(memoryview(data), colours_end):
         if block[0] == _FRAME:
             left, top, across, down = unpack_from("<HHHH", block, 1)
             if left + across > width or top + down > height:
                 raise broken("a frame is larger than the image")
-            first_frame = first_frame or block
+            first_frame = block if not frames else first_frame
             frames += 1
         elif not frames and block[1] == _GRAPHIC_CONTROL:
             control = block
     if not frames:
         raise broken("it holds no frame")
     drawn = (data[:colours_end], control, first_frame, bytes([_END]))
-    return Layout(ImageFormat.GIF, (width, height), data, drawn, animated=frames > 1)
+    return Layout(ImageFormat.GIF, (width, height), drawn, data, animated=frames > 1)
 
 
-def _blocks(data: bytes, start: int) -> Iterator[bytes]:
+def _blocks(data: memoryview, start: int) -> Iterator[memoryview]:
     """Every frame and every extension."""
     while data[start] != _END:
         if data[start] == _FRAME:

@@ -8,6 +8,7 @@ decides nothing but how much memory decoding takes.
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from struct import unpack_from
 
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
@@ -27,23 +28,25 @@ _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all i
 def parse_jpeg(data: bytes) -> Layout:
     """Follow the segments to the end of the first image, past the thumbnail in its metadata."""
     end = bytes([0xFF, _END])
-    drawn, proof = [data[:2]], [data[:2]]
+    drawn: list[bytes | memoryview] = [data[:2]]
+    proof = [data[:2]]
     sizes: list[tuple[int, int]] = []
     exif = b""
-    profile: dict[bytes, bytes] = {}
-    scans = 0
+    profile: dict[bytes, memoryview] = {}
+    scans = samples = 0
     for code, segment in bounded(_segments(data)):
         if code in _RESERVED:  # in coded data, a decoder may skip it or not
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
             height, width = unpack_from(">HH", segment, 5)
             sizes.append((width, height))
+            samples = _samples(width * height, segment)
         elif code == _SCAN:
             scans += 1
-        elif code == _EXIF and segment.startswith(_IS_EXIF, 4):
-            exif = exif or segment[10:]
-        elif code == _PROFILE and segment.startswith(_IS_PROFILE, 4):
-            profile[segment[16:17]] = segment[18:]  # by its number: they may be out of order
+        elif code == _EXIF and segment[4:10] == _IS_EXIF:
+            exif = exif or bytes(segment[10:])
+        elif code == _PROFILE and segment[4:16] == _IS_PROFILE:
+            profile[bytes(segment[16:17])] = segment[18:]  # by its number: maybe out of order
         if code not in _METADATA:
             drawn.append(segment)
             proof.append(_without_pixels(code, segment))
@@ -52,22 +55,31 @@ def parse_jpeg(data: bytes) -> Layout:
     return Layout(
         ImageFormat.JPEG,
         sizes[0],
-        b"".join([*proof, end]),
         [*drawn, end],
+        b"".join([*proof, end]),
         exif=exif,
-        profile=b"".join(part for _, part in sorted(profile.items())),
+        profile=b"".join(part for _, part in sorted(profile.items(), key=itemgetter(0))),
+        passes=scans,
+        samples=samples,
     )
 
 
-def _without_pixels(code: int, segment: bytes) -> bytes:
+def _without_pixels(code: int, segment: memoryview) -> bytes:
     """Cut the coded data off a scan, and make a frame one pixel large."""
     if code in _FRAMES:
-        return segment[:5] + _ONE_PIXEL + segment[9:]
-    return segment[: _length(segment)]
+        return b"".join((segment[:5], _ONE_PIXEL, segment[9:]))
+    return bytes(segment[: _length(segment)])
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _samples(pixels: int, frame: memoryview) -> int:
+    """How many samples the components have together; some have fewer than there are pixels."""
+    factors = [(each >> 4) * (each & 15) for each in bytes(frame[11::3][: frame[9]])]
+    return pixels * sum(factors) // max(factors, default=1) if all(factors) else 4 * pixels
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
     """Every segment with the marker it begins with; a scan's with the coded data that follow."""
+    view = memoryview(data)
     marker = _MARKER.search(data, 2)
     while marker and (code := marker[1][0]) != _END:
         if code == _START:
@@ -75,12 +87,12 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         start = marker.start()
         end = start + _length(data, start)
         marker = _MARKER.search(data, end)
-        yield code, data[start : marker.start() if marker and code == _SCAN else end]
+        yield code, view[start : marker.start() if marker and code == _SCAN else end]
     if not marker:
         raise cut_off("its end is missing")
 
 
-def _length(data: bytes, start: int = 0) -> int:
+def _length(data: bytes | memoryview, start: int = 0) -> int:
     """The length of the segment that begins there: with its marker, without coded data."""
     length: int = unpack_from(">H", data, start + 2)[0]
     return 2 + length

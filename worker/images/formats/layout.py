@@ -22,24 +22,31 @@ class Layout(NamedTuple):
     Attributes:
         format: of the file.
         stored_size: width and height in pixels, before EXIF orientation.
-        proof: what is left to prove: a PNG's compressed rows; of a JPEG the segments that control
-            decoding, as an image of one pixel without coded data; else the file.
         drawn: the file without metadata and later frames, in pieces.
+        proof: what has to be decoded to prove the image: of a JPEG the segments that control
+            decoding, as an image of one pixel without coded data; of a WebP or GIF the file; of
+            a PNG nothing, see `rows`.
         animated: whether it has several frames.
         exif: the EXIF block; empty if there is none.
         profile: the ICC profile, a PNG's still compressed (`unpack_profile`); empty if there is
             none.
         rows: of a PNG, for each pass the number of its rows and a row's length in bytes.
+        packed: of a PNG, its compressed rows, in pieces.
+        passes: of a JPEG, how often a decoder goes over all of its pixels.
+        samples: of a JPEG, how many samples all its components have.
     """
 
     format: ImageFormat
     stored_size: tuple[int, int]
-    proof: bytes
-    drawn: Sequence[bytes]
+    drawn: Sequence[bytes | memoryview]
+    proof: bytes = b""
     animated: bool = False
     exif: bytes = b""
     profile: bytes = b""
     rows: tuple[tuple[int, int], ...] = ()
+    packed: Sequence[memoryview] = ()
+    passes: int = 1
+    samples: int = 0
 
     @property
     def orientation(self) -> int:

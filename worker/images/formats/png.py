@@ -1,7 +1,7 @@
 """PNG, by its specification (https://www.w3.org/TR/png-3/)."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from struct import unpack_from
 
@@ -26,8 +26,9 @@ _INTERLACED = (
     (0, 1, 1, 2),
 )
 _DRAWN = _CRITICAL | {b"tRNS"}
-_LARGEST_PROFILE = 4 << 20  # bytes; printers' are the largest, and have half of that
-_BLOCK = 1 << 20  # bytes; as much as is unpacked at once
+_READ = {b"IHDR", b"PLTE", b"IEND", b"eXIf", b"iCCP"}
+_PACKED_BLOCK = 1 << 16  # bytes; as much as is handed to the unpacker at once
+_BLOCK = 1 << 20  # bytes; as much as comes out of it at once
 
 
 def parse_png(data: bytes) -> Layout:
@@ -35,10 +36,10 @@ def parse_png(data: bytes) -> Layout:
 
     Any animation chunk makes it an animated image.
     """
-    chunks = list(bounded(_chunks(data)))
+    chunks = list(bounded(_chunks(memoryview(data))))
     kinds = [kind for kind, _ in chunks]
     order = [kind for kind, _ in groupby(kinds)]
-    first = {kind: chunk[8:-4] for kind, chunk in reversed(chunks) if kind != b"IDAT"}
+    first = {kind: chunk[8:-4] for kind, chunk in reversed(chunks) if kind in _READ}
     if order[0] != b"IHDR":
         raise broken("its header does not come first")
     if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:  # decoders differ in which they use
@@ -62,23 +63,23 @@ def parse_png(data: bytes) -> Layout:
     return Layout(
         ImageFormat.PNG,
         (width, height),
-        b"".join(chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"),
-        [data[:8], *(chunk for kind, chunk in chunks if kind in _DRAWN)],
-        b"acTL" in first,
-        first.get(b"eXIf", b""),
-        first.get(b"iCCP", b""),
-        rows,
+        drawn=[data[:8], *(chunk for kind, chunk in chunks if kind in _DRAWN)],
+        animated=b"acTL" in kinds,
+        exif=bytes(first.get(b"eXIf", b"")),
+        profile=bytes(first.get(b"iCCP", b"")),
+        rows=rows,
+        packed=[chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"],
     )
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Every chunk whole, with its kind."""
     kind, at = b"", 8
     while kind != b"IEND":
         length, kind = unpack_from(">I4s", data, at)
         chunk = data[at : at + 12 + length]
         (checksum,) = unpack_from(">I", chunk, 8 + length)
-        if zlib.crc32(memoryview(chunk)[4:-4]) != checksum:
+        if zlib.crc32(chunk[4:-4]) != checksum:
             raise cut_off("a checksum does not match")
         if not kind.isalpha() or (kind[:1].isupper() and kind not in _CRITICAL):
             raise broken("one of its parts is of no known kind")
@@ -86,12 +87,12 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
-def unpack_profile(body: bytes) -> bytes:
-    """The profile in an `iCCP` chunk; nothing if it is damaged or unpacks to too much."""
+def unpack_profile(body: bytes, most: int) -> bytes:
+    """The profile in an `iCCP` chunk; nothing if it is damaged or has more than `most` bytes."""
     _, _, packed = body.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(packed[1:], _LARGEST_PROFILE)
+        profile = unpacker.decompress(packed[1:], most)
     except zlib.error:
         return b""
     return profile if unpacker.eof else b""
@@ -109,22 +110,48 @@ def prove_rows(layout: Layout) -> None:
     Raises:
         ImageRejected: rows are missing, damaged or too many.
     """
-    unpacker = zlib.decompressobj()
-    packed = layout.proof
+    packed = _Packed(layout.packed)
     try:
         for count, length in layout.rows:
-            at_once = max(1, _BLOCK // length)
-            for done in range(0, count, at_once):
-                wanted = min(at_once, count - done) * length
-                block = unpacker.decompress(packed, wanted)
-                packed = unpacker.unconsumed_tail
-                if len(block) < wanted:
+            at, end = 0, count * length
+            while at < end:
+                block = packed.unpack(min(_BLOCK, end - at))
+                if not block:
                     raise cut_off("rows of pixels are missing")
-                if max(block[::length]) > _LAST_FILTER:
+                if max(block[-at % length :: length], default=0) > _LAST_FILTER:
                     raise broken("a row of pixels is coded in no known way")
-        if unpacker.decompress(packed, 1):
+                at += len(block)
+        if packed.unpack(1):
             raise broken("it holds more rows of pixels than it is high")
     except zlib.error as error:
         raise cut_off("its pixels do not unpack") from error
-    if not unpacker.eof:
+    if not packed.is_whole:
         raise cut_off("the end of its pixels is missing")
+
+
+class _Packed:
+    """Compressed data in pieces, of which little is held unpacked at a time."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._unpacker = zlib.decompressobj()
+        self._rest = b""
+        self._blocks = (
+            piece[at : at + _PACKED_BLOCK]
+            for piece in pieces
+            for at in range(0, len(piece), _PACKED_BLOCK)
+        )
+
+    def unpack(self, most: int) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        while not self.is_whole:
+            packed = self._rest or next(self._blocks, b"")
+            block = self._unpacker.decompress(packed, most)
+            self._rest = self._unpacker.unconsumed_tail
+            if block or not packed:
+                return block
+        return b""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the end was reached, and the checksum there is right."""
+        return self._unpacker.eof

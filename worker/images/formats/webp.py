@@ -22,8 +22,8 @@ def parse_webp(data: bytes) -> Layout:
             flags, *canvas = unpack_from("<B3xHBHB", data, 20)
             animated = bool(flags & _ANIMATION)
             width, height = (1 + low + (high << 16) for low, high in (canvas[:2], canvas[2:]))
-            chunks = list(bounded(_chunks(data, end)))
-            exif = next((body for kind, body in chunks if kind == b"EXIF"), b"")
+            chunks = list(bounded(_chunks(memoryview(data), end)))
+            exif = next((bytes(body) for kind, body in chunks if kind == b"EXIF"), b"")
             profile = b"".join(body for kind, body in chunks if kind == b"ICCP")
         case b"VP8L":
             (packed,) = unpack_from("<I", data, 21)
@@ -34,10 +34,10 @@ def parse_webp(data: bytes) -> Layout:
             raise broken("it holds no pixels")
     exif = exif.removeprefix(b"Exif\0\0")  # which some writers leave in
     # Of the metadata in the file, the decoder reads none.
-    return Layout(ImageFormat.WEBP, (width, height), data, (data,), animated, exif, profile)
+    return Layout(ImageFormat.WEBP, (width, height), (data,), data, animated, exif, profile)
 
 
-def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: memoryview, end: int) -> Iterator[tuple[bytes, memoryview]]:
     at = 12
     while at + 8 <= end:
         kind, length = unpack_from("<4sI", data, at)

@@ -1,0 +1,89 @@
+"""Judge an image for a job: what would be sent, or why nothing would.
+
+Parsing, and the proof of an ordinary PNG or JPEG, cost some milliseconds and happen in the
+caller's thread. Whatever is decoded or drawn is so in a child process, see `decoder/`.
+"""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+from facelift.job import Fit
+from worker.errors import ImageRejected
+from worker.images.cost import cost_of, is_cheap_to_prove, pixels
+from worker.images.decoder import Decoders
+from worker.images.fit import FITTABLE, read_limit
+from worker.images.formats import ImageFormat
+from worker.images.line import Line, Proceed
+from worker.images.validate import (
+    ImageLimits,
+    ValidImage,
+    parse_to_send,
+    parse_within,
+    prove,
+)
+
+_FILES = 4  # that may be fitted, each up to 20 MB, are in memory at a time
+_SMALL = 1_000_000  # pixels; the proof of a PNG takes some milliseconds
+_CORES = os.cpu_count() or 1
+
+
+class ImageJudge:
+    """Judges images; all threads of a worker share one.
+
+    Args:
+        limits: what an image must satisfy.
+        decoders: the child processes that decode.
+        longest_line: how many jobs may wait with an image that may be fitted.
+
+    Attributes:
+        limits: the same.
+    """
+
+    def __init__(self, limits: ImageLimits, decoders: Decoders, longest_line: int) -> None:
+        self.limits = limits
+        self._decoders = decoders
+        self._files = Line(_FILES, longest=longest_line)
+        self._proofs = Line(_CORES + 1, _CORES)
+
+    def room(self, how: Fit, proceed: Proceed) -> AbstractContextManager[None]:
+        """Enter before you read a file; it waits if that may be fitted, and many others are.
+
+        Raises:
+            WorkerBusy: too many wait already.
+        """
+        return nullcontext() if how is Fit.STRICT else self._files.turn(proceed)
+
+    def read_limit(self, how: Fit) -> int:
+        """How many bytes of an image file are worth reading."""
+        return read_limit(self.limits, how)
+
+    def close(self) -> None:
+        """End the child processes that nobody uses."""
+        self._decoders.close()
+
+    def judge(self, data: bytes, how: Fit, proceed: Proceed = lambda: None) -> ValidImage:
+        """The image that may be sent: `data`, or what `how` allows to make of it.
+
+        Args:
+            data: the file.
+            how: whether it may be changed.
+            proceed: called while this waits; what it raises ends that.
+
+        Raises:
+            ImageRejected: it cannot be sent, and may not or cannot be changed so that it can;
+                or it costs too much to decode.
+            WorkerBusy: too many others are waiting to be decoded.
+        """
+        try:
+            layout, draws = parse_to_send(data, self.limits), False
+        except ImageRejected as rejected:
+            if how is Fit.STRICT or rejected.code not in FITTABLE:
+                raise
+            layout, draws = parse_within(data, self.limits.before_fitting), True
+        if not draws and is_cheap_to_prove(layout):
+            is_heavy = layout.format is ImageFormat.PNG and pixels(layout) > _SMALL
+            with self._proofs.turn(proceed, is_heavy=is_heavy):
+                prove(layout)
+            return ValidImage(data, layout.format, layout.size[0])
+        cost = cost_of(layout, len(data), draws=draws)
+        return self._decoders.judge(data, self.limits, how, cost, proceed)
