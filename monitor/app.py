@@ -11,8 +11,9 @@ from celery import Celery
 
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
+from facelift.ledger.broker import broker_settings, forget_celery_settings
 from facelift.ledger.connection import connect
-from facelift.ledger.urls import broker_url
+from facelift.ledger.keys import Keys
 from facelift.operations.settings import settings_from_env
 from monitor.records import Records
 
@@ -21,25 +22,15 @@ _ANSWER_SECONDS = 0.5
 
 
 def _open_ledger() -> tuple[UploadClient, Celery]:
+    forget_celery_settings()
     settings = settings_from_env()
     redis_url, key_prefix = settings["redis_url"], settings["key_prefix"]
     redis = connect(redis_url, retries=0, patience=_ANSWER_SECONDS)
-    celery = Celery("facelift", set_as_current=False)
-    celery.conf.update(
-        broker_url=broker_url(redis_url),
-        broker_use_ssl=_tls(redis_url),  # Flower's page of queues ignores the URL's
-        task_default_queue=key_prefix,
-        accept_content=["json"],
-        # For the same reasons as in `tasks.config`.
-        broker_connection_max_retries=None,
-        broker_transport_options={
-            "socket_timeout": 5,
-            "socket_connect_timeout": 3,
-            "health_check_interval": 10,
-            "socket_keepalive": True,
-            "priority_steps": [0],
-        },
+    celery = Celery(
+        "facelift", loader="celery.loaders.app:AppLoader", fixups=(), set_as_current=False
     )
+    celery.conf.update(broker_settings(redis_url, Keys(key_prefix)))
+    celery.conf.broker_use_ssl = _tls(redis_url)  # Flower's page of queues ignores the URL's
     return UploadClient(redis=redis, key_prefix=key_prefix), celery
 
 

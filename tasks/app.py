@@ -4,13 +4,14 @@ The app knows how a message becomes a call and how the call's report becomes a t
 What the calls do is the worker's: it sets `app.handlers` before the app starts.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from celery import Celery
 from celery.app.task import Task
 
 from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
+from facelift.ledger.broker import forget_celery_settings
+from tasks.message import TaskMessage
 from tasks.report import JobFailed, Report, celery_result
 from tasks.request import WakeUpRequest
 
@@ -21,7 +22,7 @@ class Handlers(Protocol):
     def upload(self, job_id: str) -> Report:
         """Run the job as far as it can go now."""
 
-    def enqueue(self, task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Report:
+    def enqueue(self, message: TaskMessage) -> Report:
         """Record the job that a message describes, under the message's task id."""
 
 
@@ -31,8 +32,14 @@ class App(Celery):  # type: ignore[misc] # celery is untyped
     handlers: Handlers
 
 
+forget_celery_settings()
 app = App(
-    "facelift", amqp="tasks.transport:Amqp", events="tasks.events:Events", set_as_current=False
+    "facelift",
+    amqp="tasks.transport:Amqp",
+    events="tasks.events:Events",
+    loader="celery.loaders.app:AppLoader",
+    fixups=(),  # no Django, whatever DJANGO_SETTINGS_MODULE says
+    set_as_current=False,
 )
 
 
@@ -43,10 +50,10 @@ def upload(task: Task) -> str:
 
 
 # Acknowledged late: until the job is recorded, the message is the only copy.
-@app.task(name=ENQUEUE_TASK, bind=True, typing=False, acks_late=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
-def enqueue(task: Task, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - whatever was sent
+@app.task(name=ENQUEUE_TASK, bind=True, acks_late=True, throws=(JobFailed,))  # type: ignore[untyped-decorator] # celery is untyped
+def enqueue(task: Task) -> str:
     """Record a job for a producer that has Celery but not `facelift-client`."""
-    return _conclude(task, app.handlers.enqueue(task.request.id, args, kwargs))
+    return _conclude(task, app.handlers.enqueue(task.request.received))
 
 
 def _conclude(task: Task, report: Report) -> str:

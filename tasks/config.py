@@ -4,28 +4,41 @@ A Celery message only wakes a worker: record, schedule and lease are the truth. 
 acknowledged early, carry nothing, and may be lost or doubled.
 """
 
-from facelift.ledger.urls import broker_url
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+
+from facelift.ledger.broker import broker_settings
+from facelift.ledger.keys import Keys
 
 _VISIBILITY_TIMEOUT = 120
 
 
-def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, object]:
+def celery_settings(redis_url: str, keys: Keys, concurrency: int) -> dict[str, object]:
     """The configuration of the Celery app.
 
     Args:
         redis_url: of the ledger's Redis, which is also the broker.
-        queue: its only queue.
+        keys: of the ledger.
         concurrency: threads of a process.
     """
+    shared = broker_settings(redis_url, keys)
+    options = {
+        **shared.pop("broker_transport_options"),
+        "max_connections": concurrency + 20,
+        "slots": concurrency,
+        "queue": keys.queue,
+        "keyprefix_binding_deadlines": keys.binding_deadlines,
+        # Applies to `facelift.enqueue` only, which takes milliseconds.
+        "visibility_timeout": _VISIBILITY_TIMEOUT,
+    }
     return {
-        "broker_url": broker_url(redis_url),
+        **shared,
+        **_address(redis_url, options),
         # Hardened against malformed queue entries and Redis outages.
         "broker_transport": "tasks.transport:Transport",
         # No result backend: the ledger holds the outcome.
         "task_ignore_result": True,
         "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_default_queue": queue,
         "task_create_missing_queues": False,
         "task_acks_late": False,
         # Messages wait in Redis, not in a worker that may die.
@@ -40,20 +53,22 @@ def celery_settings(redis_url: str, queue: str, concurrency: int) -> dict[str, o
         "worker_redirect_stdouts": False,
         # Redis may restart, fail over or drop connections at any time.
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_enable_prefetch_count_reduction": False,
-        "broker_transport_options": {
-            # Half-open connections end within seconds instead of minutes.
-            "socket_timeout": 5,
-            "socket_connect_timeout": 3,
-            "health_check_interval": 3,
-            "socket_keepalive": True,
-            "max_connections": concurrency + 20,
-            "priority_steps": [0],
-            "slots": concurrency,
-            # Applies to `facelift.enqueue` only, which takes milliseconds.
-            "visibility_timeout": _VISIBILITY_TIMEOUT,
-        },
     }
+
+
+def _address(redis_url: str, options: dict[str, Any]) -> dict[str, object]:
+    """Where the broker is, in a form that Celery shows to nobody with its password."""
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":
+        # Kombu's own form for a socket makes the whole URL, password included, its host's name.
+        database = parse_qs(parts.query).get("db", ["0"])[0]
+        userinfo = parts.netloc.rpartition("@")[0]
+        host = f"{userinfo}@unix-socket" if userinfo else "unix-socket"
+        return {
+            "broker_url": urlunsplit(("redis", host, f"/{database}", "", "")),
+            "broker_transport_options": options | {"unix_socket_path": unquote(parts.path)},
+        }
+    return {"broker_transport_options": options}

@@ -3,23 +3,22 @@
 With kombu's own, a queue entry that is not JSON, or that Celery cannot read, ends the worker that
 takes it, goes back to the queue, and ends the next worker. A worker queries a Redis that refuses
 it without a pause, but one that was away for minutes only every half minute.
-
-Wake-up messages need no copy in Redis until they are acknowledged, because the ledger sends lost
-ones again. Kombu's copies cost a third of a worker's CPU time a job.
 """
 
-import json
 import logging
 import time
+from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
 from celery.app.amqp import AMQP
 from celery.worker import state
 from kombu import connection
-from kombu.transport import redis, virtual
+from kombu.transport import redis
+from redis import UnixDomainSocketConnection
 
-from facelift.job import UPLOAD_TASK
+from tasks.message import MessageRefused, TaskMessage, read_message
+from tasks.qos import Message, QoS
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +26,12 @@ _LONGEST_PAUSE = 5.0
 _SHORTEST_PAUSE = 2.0
 _BATCH = 8  # messages; not more, so that processes share a short queue
 _BACKLOG = 0.02  # seconds; a queue that answers sooner has more
+_POLL_SECONDS = 3
 
 _last_poll = time.monotonic()
 _is_polling = False
 _last_start = -_SHORTEST_PAUSE
+_listener: Callable[[MessageRefused], object] | None = None
 
 
 def last_poll() -> float:
@@ -43,88 +44,83 @@ def is_polling() -> bool:
     return _is_polling
 
 
-class QoS(redis.QoS):
-    """Keeps copies in Redis only of messages that the ledger cannot send again."""
+def on_refused(listener: Callable[[MessageRefused], object]) -> None:
+    """Have `listener` called with each message that is refused for its form.
 
-    def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
-        """A message was taken from the queue."""
-        parent = virtual.QoS if _is_wake_up(message) else redis.QoS
-        parent.append(self, message, delivery_tag)  # type: ignore[no-untyped-call] # kombu is untyped
-
-    def ack(self, delivery_tag: str) -> None:
-        """A message is done."""
-        parent = virtual.QoS if _is_wake_up(self._delivered.get(delivery_tag)) else redis.QoS
-        parent.ack(self, delivery_tag)  # type: ignore[no-untyped-call] # kombu is untyped
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
-        """A message is not wanted; with `requeue` it goes back to the queue."""
-        message = self._delivered.get(delivery_tag)
-        if not _is_wake_up(message):
-            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call] # kombu is untyped
-            return
-        if requeue:
-            self._put_back([message])
-        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call] # kombu is untyped
-
-    def restore_unacked(self, client: Any = None) -> None:  # noqa: ANN401 - kombu's
-        """The process ends: put back what was taken and not acknowledged."""
-        self._flush()  # type: ignore[no-untyped-call] # kombu is untyped
-        wake_ups = {tag: each for tag, each in self._delivered.items() if _is_wake_up(each)}
-        self._put_back(list(wake_ups.values()))
-        for tag in wake_ups:
-            del self._delivered[tag]
-        super().restore_unacked(client)  # type: ignore[no-untyped-call] # kombu is untyped
-
-    def _put_back(self, messages: list[Any]) -> None:
-        if not messages:
-            return
-        with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
-            for message in messages:
-                delivery = message.delivery_info
-                self.channel._do_restore_message(  # noqa: SLF001 - as kombu's QoS does
-                    message._raw,  # noqa: SLF001 - as kombu's QoS does
-                    delivery["exchange"],
-                    delivery["routing_key"],
-                    pipe,
-                )
-            pipe.execute()
+    It is called in the consumer's loop, and must not raise.
+    """
+    global _listener  # noqa: PLW0603 - a process polls one queue
+    _listener = listener
 
 
 class Channel(redis.Channel):
-    """Drops what is not JSON, takes several messages at once, notes each successful poll.
+    """Reads entries strictly, takes several at once, notes each successful poll.
 
     To take a backlog in batches saves a tenth of a worker's CPU time a job.
 
     Attributes:
         slots: how many jobs the worker can run at once; 0 to take messages one by one.
+        queue: the queue that it polls, and gives messages back to.
+        unix_socket_path: the socket to connect to instead of a host.
+        keyprefix_binding_deadlines: a key of ours: kombu's own sweeps other apps' bindings.
     """
 
     QoS = QoS
-    from_transport_options = (*redis.Channel.from_transport_options, "slots")  # type: ignore[assignment] # longer than kombu's own
+    Message = Message
+    from_transport_options = (  # type: ignore[assignment] # longer than kombu's own
+        *redis.Channel.from_transport_options,
+        *("slots", "queue", "unix_socket_path", "keyprefix_binding_deadlines"),
+    )
     slots = 0
+    queue = ""
+    unix_socket_path = ""
     _polled_at = -_BACKLOG
+    _wake_ups_first = False
+
+    def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
+        if self.unix_socket_path:
+            self.connection_class = UnixDomainSocketConnection  # type: ignore[assignment] # kombu is untyped
+        params = super()._connparams(asynchronous)  # type: ignore[no-untyped-call] # kombu is untyped
+        if self.unix_socket_path:
+            params["path"] = self.unix_socket_path
+            for of_tcp in ("host", "port", "socket_connect_timeout", "socket_keepalive"):
+                params.pop(of_tcp, None)
+            params.pop("socket_keepalive_options", None)
+        return params
 
     def _brpop_start(self, *args: Any) -> None:  # noqa: ANN401 - kombu's
         global _is_polling  # noqa: PLW0603 - a process polls one queue
         self._polled_at = time.monotonic()
-        super()._brpop_start(*args)  # type: ignore[no-untyped-call] # kombu is untyped
+        # Redis takes from the first list that has a message. They take turns, so that a flood of
+        # wake-up messages keeps no producer's message, nor the other way round.
+        self._wake_ups_first = not self._wake_ups_first
+        steps = self.priority_steps
+        if not self._wake_ups_first:
+            self.priority_steps = [*steps[1:], *steps[:1]]
+        try:
+            super()._brpop_start(*args)  # type: ignore[no-untyped-call] # kombu is untyped
+        finally:
+            self.priority_steps = steps
         _is_polling = True
 
-    def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
+    def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401 - kombu's
         global _last_poll, _is_polling  # noqa: PLW0603 - a process polls one queue
         _is_polling = False
         try:
-            taken = super()._brpop_read(**options)  # type: ignore[no-untyped-call] # kombu is untyped
-        except Empty:  # the queue was empty
+            try:
+                taken = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
             _last_poll = time.monotonic()
-            raise
-        except ValueError as error:  # raised for invalid JSON and UTF-8
-            _drop(error)
-            taken = True
-        _last_poll = time.monotonic()
+            if not taken:
+                raise Empty
+            self._receive_item(taken[1])
+        finally:
+            self._in_poll = None  # type: ignore[assignment] # kombu is untyped
         if _last_poll - self._polled_at < _BACKLOG:
             self._take_batch()
-        return taken
+        return True
 
     def _take_batch(self) -> None:
         room = min(_BATCH, self.slots - len(state.reserved_requests))
@@ -132,16 +128,32 @@ class Channel(redis.Channel):
             return
         for queue in self.active_queues:
             for item in self.client.rpop(queue, room) or ():
-                try:
-                    self.connection._deliver(json.loads(item), queue)  # noqa: SLF001 - as kombu's Channel does
-                except ValueError as error:
-                    _drop(error)
+                self._receive_item(item)
+
+    def _receive_item(self, item: bytes) -> None:
+        try:
+            self.connection.receive(read_message(item), self.queue)
+        except MessageRefused as refused:
+            _refuse(refused)
+
+    def _receive_one(self, client: Any) -> Any:  # noqa: ANN401 - kombu's
+        """Receive a message of Celery's remote control."""
+        try:
+            return super()._receive_one(client)  # type: ignore[no-untyped-call] # kombu is untyped
+        except Empty:
+            raise
+        except Exception as error:
+            if isinstance(error, self.connection.network_errors):
+                raise
+            _refuse(MessageRefused(f"Celery's remote control cannot read it ({_name(error)})"))
+            raise Empty from None
 
 
 class Transport(redis.Transport):
     """Drops what Celery cannot read."""
 
     Channel = Channel
+    brpop_timeout = _POLL_SECONDS
 
     def register_with_event_loop(self, broker: Any, loop: Any) -> None:  # noqa: ANN401 - kombu's
         """Start to consume; after a failure not again at once."""
@@ -150,26 +162,22 @@ class Transport(redis.Transport):
         _last_start = time.monotonic()
         super().register_with_event_loop(broker, loop)  # type: ignore[no-untyped-call] # kombu is untyped
 
-    def _deliver(self, message: Any, queue: str) -> None:  # noqa: ANN401 - whatever JSON holds
+    def receive(self, message: TaskMessage, queue: str) -> None:
+        """Give Celery a message of a task; one that it cannot take is refused."""
         try:
-            super()._deliver(message, queue)  # type: ignore[no-untyped-call] # kombu is untyped
+            self._deliver(message, queue)  # type: ignore[no-untyped-call] # kombu is untyped
         except Exception as error:
-            if isinstance(error, self._network_errors()):
+            if isinstance(error, self.network_errors):
                 raise
-            log.error("message dropped: Celery cannot read it (%r)", error)  # noqa: TRY400 - a traceback would show kombu's code only
-            self._forget(message)
+            for channel in self.channels:  # or it would come back at the next start
+                if message.tag in channel.qos._delivered:  # noqa: SLF001 - there is no public way to ask
+                    channel.basic_ack(message.tag)
+            _refuse(MessageRefused(f"Celery cannot read it ({_name(error)})", message.id))
 
-    def _network_errors(self) -> tuple[type[Exception], ...]:
-        # Kombu includes KeyError, which here means a missing field.
+    @property
+    def network_errors(self) -> tuple[type[Exception], ...]:
+        """Errors of the connection and of Redis; kombu adds KeyError, here a missing field."""
         return tuple({*self.connection_errors, *self.channel_errors} - {KeyError})
-
-    def _forget(self, message: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-        """Acknowledge the message, or it would come back at the next start."""
-        properties = message.get("properties") if isinstance(message, dict) else None
-        tag = properties.get("delivery_tag") if isinstance(properties, dict) else None
-        for channel in self.channels:
-            if tag in channel.qos._delivered:  # noqa: SLF001 - there is no public way to ask
-                channel.basic_ack(tag)
 
 
 class Connection(connection.Connection):
@@ -181,12 +189,14 @@ class Connection(connection.Connection):
         return super().ensure_connection(*args, **options)  # type: ignore[no-untyped-call] # kombu is untyped
 
 
-def _drop(error: ValueError) -> None:
-    log.error("message dropped: it is not JSON (%s)", error)
+def _refuse(refused: MessageRefused) -> None:
+    log.error("message refused: %s", refused.reason)
+    if _listener:
+        _listener(refused)
 
 
-def _is_wake_up(message: Any) -> bool:  # noqa: ANN401 - kombu's message, or nothing
-    return message is not None and message.headers.get("task") == UPLOAD_TASK
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 class Amqp(AMQP):  # type: ignore[misc] # celery is untyped

@@ -3,9 +3,11 @@
 import os
 import sys
 
+from facelift.ledger.broker import forget_celery_settings
 from worker.monitoring.processes import count_for_supervisor
 
 count_for_supervisor()
+forget_celery_settings()
 
 from tasks.app import app  # noqa: E402 - composed by the next import
 from worker.app import set_up_logging  # noqa: E402 - makes metrics, so only after the above
@@ -19,6 +21,7 @@ app.worker_main(
         "worker",
         f"--loglevel={sys.argv[1]}",
         f"--hostname=facelift-{os.getpid()}@%h",
+        "--heartbeat-interval=5",
         "--without-gossip",
         "--without-mingle",
     ]

@@ -21,14 +21,16 @@ from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
+from facelift.ledger.refused import RefusedMessages
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
 from facelift.status.worker import WorkerReport
 from facelift.text import printable
 from tasks.app import app
 from tasks.config import celery_settings
-from tasks.transport import last_poll
+from tasks.transport import last_poll, on_refused
 from worker.delivery.executor import Executor
+from worker.delivery.follow_ups import FollowUpSender, RefusedNotes
 from worker.delivery.handlers import MessageHandlers
 from worker.delivery.intake import Intake
 from worker.delivery.recorder import Recorder
@@ -139,8 +141,12 @@ class Worker:
             unchanged=lambda: self._leases.unchanged,
             last_poll=last_poll,
         )
-        app.handlers = MessageHandlers(executor, Intake(client, store))
-        app.conf.update(celery_settings(redis_url, keys.queue, settings.concurrency))
+        notes = RefusedNotes(RefusedMessages(redis, keys), metrics)
+        on_refused(notes.note)
+        app.handlers = MessageHandlers(
+            executor, Intake(client, store, FollowUpSender(redis).send, notes.note)
+        )
+        app.conf.update(celery_settings(redis_url, keys, settings.concurrency))
         self._loops = (
             Loop("registration", registrar.run_once),
             Loop("API key watch", accounts.run_once),

@@ -195,6 +195,7 @@ def test_pages_stay_up_with_plain_rows_while_redis_is_away(
         try:
             eventually(lambda: "Connected to" in flower.log.read_text(), "Flower does not listen")
             with Celery("teller", broker=server.url, set_as_current=False) as app:
+                app.conf.event_exchange = "facelift.events"
                 tell(app, flower, job)
             assert flower.row(job)["args"] == "bot"
             server.pause()

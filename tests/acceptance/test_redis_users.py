@@ -116,13 +116,18 @@ def test_client_worker_and_flower_work_under_their_users(
 
 DENIED = {
     "producer": [
-        ("PUBLISH", "/0.celery.pidbox", "shutdown"),
-        ("PUBLISH", "/0.celeryev/task.multi", "a lie"),
+        ("PUBLISH", "/0.facelift.pidbox", "shutdown"),
+        ("PUBLISH", "/0.facelift.events/task.multi", "a lie"),
         ("PSUBSCRIBE", "*"),
-        ("SMEMBERS", "_kombu.binding.reply.celery.pidbox"),
+        ("SMEMBERS", "_kombu.binding.reply.facelift.pidbox"),
         ("HGETALL", "unacked"),
     ],
-    "worker": [("PUBLISH", "somebody:else", "hello"), ("PSUBSCRIBE", "*")],
+    "worker": [
+        ("PUBLISH", "somebody:else", "hello"),
+        ("PSUBSCRIBE", "*"),
+        *(("HGETALL", "unacked"), ("LPUSH", "celery", "a message")),
+        ("PUBLISH", "/0.celery.pidbox", "shutdown"),
+    ],
     "flower": [
         ("HSET", LEDGER, "state", "succeeded"),
         ("DEL", LEDGER),

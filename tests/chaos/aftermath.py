@@ -86,8 +86,8 @@ def _unacknowledged(redis: Redis) -> list[str]:
 
     Celery redelivers it after the visibility timeout, and a worker drops it as a duplicate.
     """
-    entries = cast("dict[str, str]", redis.hgetall("unacked"))
-    return [json.loads(entry)[0]["headers"]["id"] for entry in entries.values()]
+    entries = cast("dict[str, str]", redis.hgetall(_KEYS.unacked))
+    return [json.loads(entry)["headers"]["id"] for entry in entries.values()]
 
 
 def bad_exits(world: World) -> list[str]:

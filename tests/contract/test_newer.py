@@ -9,7 +9,9 @@ import pytest
 
 from facelift.client import UploadClient
 from facelift.errors import JobNotFound, LedgerRefused
+from facelift.job import ENQUEUE_TASK
 from facelift.ledger.replies import Acquired
+from tasks.message import TaskMessage
 from tests.ledger.driver import LEASE, Ledger
 from worker.delivery.intake import Intake
 
@@ -139,12 +141,14 @@ def test_job_of_a_newer_form_expires_as_others_do(ledger: Ledger) -> None:
 
 @pytest.fixture
 def intake(ledger: Ledger) -> Intake:
-    return Intake(UploadClient(redis=ledger.redis), ledger.store)
+    return Intake(UploadClient(redis=ledger.redis), ledger.store, print, print)
 
 
 def test_message_of_a_newer_form_is_left_on_the_queue(ledger: Ledger, intake: Intake) -> None:
     with pytest.raises(LedgerRefused, match="the message has schema version 2; this release knows"):
-        intake.receive("mine", (), {"version": 2, "picture": "media:a.png"})
+        intake.receive(
+            TaskMessage(ENQUEUE_TASK, "mine", kwargs={"version": 2, "picture": "media:a.png"})
+        )
     with pytest.raises(JobNotFound):
         ledger.get("mine")
 
@@ -153,12 +157,22 @@ def test_message_of_a_newer_form_is_left_on_the_queue(ledger: Ledger, intake: In
 def test_version_that_is_none_is_refused_for_good(
     ledger: Ledger, intake: Intake, version: object
 ) -> None:
-    intake.receive("mine", (), {"version": version, "chatbot_id": "b", "image": "media:a.png"})
+    intake.receive(
+        TaskMessage(
+            ENQUEUE_TASK,
+            "mine",
+            kwargs={"version": version, "chatbot_id": "b", "image": "media:a.png"},
+        )
+    )
     record = ledger.get("mine")
     assert record.outcome == "invalid_job"
     assert record.message == "version: must be 1, the number, or left out"
 
 
 def test_unknown_field_of_a_message_is_refused_by_its_name(ledger: Ledger, intake: Intake) -> None:
-    intake.receive("mine", (), {"chatbot_id": "b", "image": "media:a.png", "expire_at": 1})
+    intake.receive(
+        TaskMessage(
+            ENQUEUE_TASK, "mine", kwargs={"chatbot_id": "b", "image": "media:a.png", "expire_at": 1}
+        )
+    )
     assert ledger.get("mine").message.startswith("'expire_at': is not a field of a job")

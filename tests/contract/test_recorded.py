@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from facelift.client import UploadClient
 from facelift.job import ENQUEUE_TASK, UPLOAD_TASK
 from facelift.ledger.replies import Acquired
+from tasks.message import read_message
 from tests.contract.conftest import RELEASES
 from tests.ledger.driver import LEASE
 from worker.delivery.intake import Intake
@@ -95,8 +97,8 @@ def test_message_of_a_producer_of_that_time_is_recorded(
 ) -> None:
     message = json.loads(recorded["enqueue_message"])
     assert message["headers"]["task"] == ENQUEUE_TASK
-    args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
-    intake = Intake(UploadClient(redis=ledger.redis), ledger.store)
-    intake.receive(message["headers"]["id"], tuple(args), kwargs | more)
+    _, kwargs, _ = json.loads(base64.b64decode(message["body"]))
+    intake = Intake(UploadClient(redis=ledger.redis), ledger.store, print, print)
+    intake.receive(replace(read_message(json.dumps(message).encode()), kwargs=kwargs | more))
     record = as_printed(ledger.get("enqueued"))
     assert {name: record[name] for name in kwargs} == kwargs

@@ -14,10 +14,11 @@ from jsonschema import Draft202012Validator
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import InvalidJob
-from facelift.job import Fit, Priority, UploadJob
+from facelift.job import ENQUEUE_TASK, Fit, Priority, UploadJob
 from facelift.queries import Outcome
 from facelift.record import SCHEMA_VERSION, JobRecord
 from facelift.text import is_blank, is_hidden
+from tasks.message import TaskMessage
 from tests.contract.record import fill
 from tests.documents import DOCS
 from worker.delivery.intake import make_job
@@ -122,7 +123,7 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
     ],
 )
 def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
-    make_job((), JOB | more)
+    make_job(TaskMessage(ENQUEUE_TASK, "mine", kwargs=JOB | more))
     assert problems("job", JOB | more) == []
 
 
@@ -169,7 +170,7 @@ def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
 )
 def test_job_that_is_refused_is_not_valid(given: dict[str, object]) -> None:
     with pytest.raises(InvalidJob):
-        make_job((), given)
+        make_job(TaskMessage(ENQUEUE_TASK, "mine", kwargs=given))
     assert problems("job", given)
 
 

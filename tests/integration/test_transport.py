@@ -13,6 +13,8 @@ from redis import Redis
 
 from facelift.client import UploadClient
 from facelift.job import ENQUEUE_TASK
+from facelift.ledger.broker import broker_settings
+from facelift.ledger.keys import Keys
 from tasks import transport
 from tasks.transport import Transport
 
@@ -30,6 +32,10 @@ Producer: Any = messaging.Producer
 Queue: Any = entity.Queue
 
 QUEUE = Queue("facelift", routing_key="facelift")
+KEYS = Keys()
+OPTIONS = broker_settings("redis://unused", KEYS)["broker_transport_options"] | {
+    "queue": "facelift"
+}
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def raw(redis_server: RedisServer) -> Iterator[Any]:
 
 @pytest.fixture
 def connection(redis_server: RedisServer) -> Iterator[Any]:
-    with Connection(redis_server.url, transport=Transport) as made:
+    with Connection(redis_server.url, transport=Transport, transport_options=OPTIONS) as made:
         yield made
 
 
@@ -77,7 +83,7 @@ def test_wake_up_message_is_not_copied(
 ) -> None:
     enqueue(redis_server)
     message = take(connection)
-    assert raw.exists("unacked", "unacked_index") == 0
+    assert raw.exists(KEYS.unacked, KEYS.unacked_index) == 0
     message.ack()
     message.channel.close()
     assert job_on_queue(raw) is None
@@ -105,11 +111,12 @@ def test_unacknowledged_wake_up_message_goes_back_at_shutdown(
 
 def test_producers_message_is_copied_until_it_is_acknowledged(raw: Any, connection: Any) -> None:
     producer = Producer(connection.channel(), routing_key="facelift")
-    producer.publish({}, headers={"task": ENQUEUE_TASK, "id": "1"}, declare=[QUEUE])
+    body = [[], {"chatbot_id": "bot"}, {}]
+    producer.publish(body, headers={"task": ENQUEUE_TASK, "id": "1"}, declare=[QUEUE])
     message = take(connection)
-    assert raw.hlen("unacked") == 1
+    assert raw.hlen(KEYS.unacked) == 1
     message.ack()
-    assert raw.exists("unacked", "unacked_index") == 0
+    assert raw.exists(KEYS.unacked, KEYS.unacked_index) == 0
 
 
 @pytest.fixture
@@ -130,7 +137,7 @@ def test_of_a_backlog_as_many_messages_are_taken_as_slots_are_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(state, "reserved_requests", {"one", "another"})
-    options = {"slots": slots}
+    options = OPTIONS | {"slots": slots}
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         taken = [message.headers["id"] for message in take_some(connection)]
     assert taken == backlog[: 1 + more]
@@ -140,7 +147,7 @@ def test_of_a_queue_that_was_empty_one_message_is_taken(
     redis_server: RedisServer, backlog: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "_BACKLOG", 0.0)  # as if the poll had waited for long
-    options = {"slots": 100}
+    options = OPTIONS | {"slots": 100}
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         assert [message.headers["id"] for message in take_some(connection)] == backlog[:1]
 
@@ -149,7 +156,7 @@ def test_an_entry_that_is_not_json_does_not_keep_a_backlog(
     redis_server: RedisServer, raw: Any, backlog: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     raw.linsert("facelift", "before", raw.lindex("facelift", -2), "{")  # third to be taken
-    options = {"slots": 100}
+    options = OPTIONS | {"slots": 100}
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         assert [message.headers["id"] for message in take_some(connection)] == backlog
-    assert caplog.messages[0].startswith("message dropped: it is not JSON")
+    assert caplog.messages[0] == "message refused: the message is not JSON"

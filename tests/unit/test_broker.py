@@ -10,6 +10,7 @@ from celery import Celery
 
 from facelift.client import UploadClient
 from facelift.job import UPLOAD_TASK
+from facelift.ledger.keys import Keys
 from tasks.config import celery_settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ LEFT_OUT_OF_PROPERTIES = {"reply_to"}  # there is no result to send
 @pytest.fixture
 def celery(redis_server: RedisServer, real_redis: Redis) -> Iterator[Celery]:  # noqa: ARG001 - it empties the server
     app = Celery("producer", set_as_current=False)
-    app.conf.update(celery_settings(redis_server.url, "facelift", concurrency=1))
+    app.conf.update(celery_settings(redis_server.url, Keys(), concurrency=1))
     yield app
     app.close()
 

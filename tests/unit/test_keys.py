@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHATBOT = "bot:{1} ä"  # a chatbot's name may look like part of a key
-# The probe is set and gone without a script; `changes` and `batch_changes` are channels.
-NO_SCRIPTS = {"prefix", "base", "probe", "changes", "batch_changes"}
+# The probe is set and gone without a script; `changes` and `batch_changes` are channels. Kombu and
+# the workers use the others.
+NO_SCRIPTS = {
+    *("prefix", "base", "probe", "changes", "batch_changes"),
+    *("unacked", "unacked_index", "unacked_mutex", "binding_deadlines", "refused_messages"),
+}
 PREFIXES = ["facelift", "a", "9_-" + "x" * 29]
 
 

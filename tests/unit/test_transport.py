@@ -13,13 +13,34 @@ from kombu.utils import functional
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from facelift.job import UPLOAD_TASK
 from tasks import transport
+from tasks.message import TaskMessage
 from tasks.transport import Channel, Transport, last_poll
 
+WAKE_UP = TaskMessage(UPLOAD_TASK, "job-1")
 
-def channel() -> Any:
+
+class Client:
+    """A Redis client that answers a poll."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+        self.connection = SimpleNamespace(disconnect=lambda: None)
+
+    def parse_response(self, *_: object) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def channel(answer: Any = None, received: list[Any] | None = None) -> Any:
     """Without a connection, which making one would need."""
-    return Channel.__new__(Channel)
+    made = Channel.__new__(Channel)
+    made.client, made.connection_errors = Client(answer), (RedisConnectionError,)
+    receive = [].append if received is None else received.append
+    made.connection = SimpleNamespace(receive=lambda message, _: receive(message))
+    return made
 
 
 def kombu_does(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, result: Any) -> None:
@@ -40,36 +61,36 @@ def long_ago(monkeypatch: pytest.MonkeyPatch) -> float:
     return moment
 
 
-def test_message_taken_counts_as_a_poll(monkeypatch: pytest.MonkeyPatch, long_ago: float) -> None:
-    kombu_does(monkeypatch, kombu_redis.Channel, "_brpop_read", result=True)
-    assert channel()._brpop_read() is True
+def test_message_taken_counts_as_a_poll(long_ago: float) -> None:
+    received: list[Any] = []
+    item = b'{"headers": {"task": "facelift.upload", "id": "job-1"}}'
+    assert channel((b"facelift", item), received)._brpop_read() is True
+    assert [message.id for message in received] == ["job-1"]
     assert last_poll() > long_ago
 
 
-def test_empty_queue_counts_as_a_poll(monkeypatch: pytest.MonkeyPatch, long_ago: float) -> None:
-    kombu_does(monkeypatch, kombu_redis.Channel, "_brpop_read", Empty())
+def test_empty_queue_counts_as_a_poll(long_ago: float) -> None:
     with pytest.raises(Empty):
         channel()._brpop_read()
     assert last_poll() > long_ago
 
 
 @pytest.mark.parametrize("error", [RedisConnectionError("cut"), ResponseError("WRONGTYPE")])
-def test_poll_that_failed_does_not_count(
-    monkeypatch: pytest.MonkeyPatch, long_ago: float, error: Exception
-) -> None:
-    kombu_does(monkeypatch, kombu_redis.Channel, "_brpop_read", error)
+def test_poll_that_failed_does_not_count(long_ago: float, error: Exception) -> None:
     with pytest.raises(type(error)):
-        channel()._brpop_read()
+        channel(error)._brpop_read()
     assert last_poll() == long_ago
 
 
-def test_entry_that_is_not_json_is_dropped_with_a_line(
-    monkeypatch: pytest.MonkeyPatch, long_ago: float, caplog: pytest.LogCaptureFixture
+def test_entry_that_is_not_json_is_refused_with_a_line_and_noted(
+    long_ago: float, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kombu_does(monkeypatch, kombu_redis.Channel, "_brpop_read", ValueError("Expecting value"))
-    assert channel()._brpop_read() is True
+    noted: list[str] = []
+    monkeypatch.setattr(transport, "_listener", lambda refused: noted.append(refused.reason))
+    assert channel((b"facelift", b"{"))._brpop_read() is True
     assert last_poll() > long_ago
-    assert caplog.messages == ["message dropped: it is not JSON (Expecting value)"]
+    assert caplog.messages == ["message refused: the message is not JSON"]
+    assert noted == ["the message is not JSON"]
 
 
 def a_transport(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[Any, list[str]]:
@@ -79,26 +100,21 @@ def a_transport(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[Any,
     made = Transport.__new__(Transport)
     made.connection_errors, made.channel_errors = (OSError, KeyError), (ResponseError,)
     made.channels = [
-        SimpleNamespace(qos=SimpleNamespace(_delivered={"ours"}), basic_ack=acknowledged.append)
+        SimpleNamespace(
+            qos=SimpleNamespace(_delivered={WAKE_UP.tag}), basic_ack=acknowledged.append
+        )
     ]
     return made, acknowledged
 
 
 @pytest.mark.parametrize("error", [KeyError("properties"), TypeError("a list"), ValueError("?")])
-def test_message_that_celery_cannot_read_is_dropped_and_acknowledged(
+def test_message_that_celery_cannot_read_is_refused_and_acknowledged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     made, acknowledged = a_transport(monkeypatch, error)
-    made._deliver({"properties": {"delivery_tag": "ours"}}, "facelift")
-    assert acknowledged == ["ours"]
-    assert "message dropped: Celery cannot read it" in caplog.text
-
-
-@pytest.mark.parametrize("message", [[], "text", None, {}, {"properties": 1}])
-def test_whatever_json_holds_can_be_dropped(monkeypatch: pytest.MonkeyPatch, message: Any) -> None:
-    made, acknowledged = a_transport(monkeypatch, TypeError())
-    made._deliver(message, "facelift")
-    assert acknowledged == []
+    made.receive(WAKE_UP, "facelift")
+    assert acknowledged == [WAKE_UP.tag]
+    assert "message refused: Celery cannot read it" in caplog.text
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), ResponseError("READONLY")])
@@ -107,8 +123,23 @@ def test_connection_lost_in_delivery_is_left_to_celery(
 ) -> None:
     made, acknowledged = a_transport(monkeypatch, error)
     with pytest.raises(type(error)):
-        made._deliver({"properties": {"delivery_tag": "ours"}}, "facelift")
+        made.receive(WAKE_UP, "facelift")
     assert acknowledged == []
+
+
+def test_lists_of_producers_and_of_wake_up_messages_take_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    made = channel()
+    made.priority_steps = [0, 1, 2]
+    monkeypatch.setattr(
+        kombu_redis.Channel, "_brpop_start", lambda self: asked.append(self.priority_steps)
+    )
+    for _ in range(3):
+        made._brpop_start()
+    assert asked == [[0, 1, 2], [1, 2, 0], [0, 1, 2]]
+    assert made.priority_steps == [0, 1, 2]
 
 
 def test_failed_consuming_does_not_start_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from facelift.errors import FaceliftError
+from tasks.message import TaskMessage
 from tasks.report import Report, Verdict
 from worker.delivery.executor import Executor
 from worker.delivery.intake import Intake
@@ -34,11 +33,11 @@ class MessageHandlers:
             time.sleep(_PAUSE_AFTER_ERROR)
             return Report(Verdict.WAITS, str(error))
 
-    def enqueue(self, task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Report:
+    def enqueue(self, message: TaskMessage) -> Report:
         """Record the job; where Redis fails, the message goes back to the queue."""
         try:
-            return self.intake.receive(task_id, args, kwargs)
+            return self.intake.receive(message)
         except FaceliftError as error:
-            log.warning("left on the queue", extra=fields(job=task_id, reason=str(error)))
+            log.warning("left on the queue", extra=fields(job=message.id, reason=str(error)))
             time.sleep(_PAUSE_AFTER_ERROR)
             return Report(Verdict.REQUEUED, str(error))

@@ -60,6 +60,9 @@ class Metrics:
             "crash_loops", "Jobs that failed as crash_loop because they lost too many workers."
         )
         self._resent = counter("resent_messages", "Lost wake-up messages that were sent again.")
+        self._refused_messages = counter(
+            "refused_messages", "Celery messages that were refused for their form."
+        )
         self._webhooks = counter(
             "webhook_attempts",
             "Attempts to send a webhook, by result: sent, failed, given_up.",
@@ -100,6 +103,10 @@ class Metrics:
         self._rescues.inc(done.recovered)
         self._crash_loops.inc(done.crash_loops)
         self._resent.inc(done.resent)
+
+    def message_refused(self) -> None:
+        """A Celery message was refused for its form."""
+        self._refused_messages.inc()
 
     def webhook(self, result: str) -> None:
         """A webhook was `sent`, `failed` and waits for its next attempt, or was `given_up`."""

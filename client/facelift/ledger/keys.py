@@ -86,6 +86,16 @@ class Keys:
     """Those among the events that no worker has logged yet."""
     workers = SharedKey("workers", "zset")
     """The workers, by the Unix time at which they are forgotten."""
+    unacked = SharedKey("unacked", "hash")
+    """Messages of producers that a worker has taken and not acknowledged, by delivery tag."""
+    unacked_index = SharedKey("unacked_index", "zset")
+    """Their tags, by the Unix time at which they were taken."""
+    unacked_mutex = SharedKey("unacked_mutex", "string")
+    """Lock of the worker that gives overdue ones back; expires."""
+    binding_deadlines = SharedKey("binding_deadlines", "zset")
+    """When kombu may forget where a worker's remote control listens."""
+    refused_messages = SharedKey("refused_messages", "list")
+    """The latest messages that workers refused for their form, newest first."""
     probe = SharedKey("probe", "string")
     """Expires at once: whether Redis takes writes."""
 
