@@ -17,10 +17,12 @@ from facelift.cli.draw.console import show
 from facelift.cli.draw.record import table_of_jobs
 from facelift.cli.group import COMMANDS, cli
 from facelift.cli.options import complete_account, complete_job
+from facelift.job import ENQUEUE_TASK
 from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.status.worker import WorkerReport
 from facelift.text import is_hidden
 from facelift.units import Rate
+from tasks.message import TaskMessage
 from worker.delivery.intake import Intake
 
 if TYPE_CHECKING:
@@ -170,7 +172,8 @@ def test_the_record_of_a_refused_job_holds_no_hidden_character(text: str) -> Non
     with FakeRedis(server=FakeServer(), decode_responses=True) as redis:
         client = UploadClient(redis=redis)
         fields = ("chatbot_id", "image", "account", "batch", text)
-        Intake(client, client.ledger).receive("job", (), dict.fromkeys(fields, text))
+        message = TaskMessage(ENQUEUE_TASK, "job", kwargs=dict.fromkeys(fields, text))
+        Intake(client, client.ledger, print, print).receive(message)
         stored: Any = redis.hgetall(client.ledger.keys.job("job"))
     assert stored["outcome"] == "invalid_job"
     assert not {each for value in stored.values() for each in value if is_hidden(each)}
