@@ -11,7 +11,7 @@ from facelift import UploadClient
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
-from tests.acceptance.world import CANARY, WorkerProcess, worker
+from tests.acceptance.world import CANARY, OTHER_KEYS, WorkerProcess, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def endpoint_process(traced: dict[str, str]) -> Iterator[EndpointProcess]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in traced.items():
             patch.setenv(name, value)
-        process = EndpointProcess(api_keys=[CANARY])
+        process = EndpointProcess(api_keys=[CANARY, *OTHER_KEYS])
     with process:
         yield process
 

@@ -16,7 +16,7 @@ from facelift import UploadClient
 from facelift.ledger.message import envelope
 from sandbox.redis_server import RedisServer
 from tests.acceptance.flower import Flower
-from tests.acceptance.world import CANARY, eventually, worker
+from tests.acceptance.world import OTHER_KEYS, eventually, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,8 @@ def watched(
 ) -> Iterator[WorkerProcess]:
     """A worker on a ledger of its own, with an account for each job that is to wait for long."""
     own = {"FACELIFT_KEY_PREFIX": PREFIX} | {
-        f"FACELIFT_API_KEY_{account.upper()}": CANARY for account in PAUSED
+        f"FACELIFT_API_KEY_{account.upper()}": key
+        for account, key in zip(PAUSED, OTHER_KEYS, strict=True)
     }
     with worker(tmp_path_factory.mktemp("watched") / "log", environment | own) as process:
         yield process

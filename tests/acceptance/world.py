@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "facelift.cli", "worker")
 CANARY = "canary-7Zr4key"
+OTHER_KEYS = tuple(f"{CANARY}-{number}" for number in range(1, 5))  # of other accounts
 
 
 class WorkerProcess:
