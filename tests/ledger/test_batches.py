@@ -136,7 +136,7 @@ def test_each_ended_job_is_published_on_its_batchs_channel(ledger: Ledger) -> No
 
 
 def test_the_rest_of_a_batch_is_cancelled(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facelift.ledger.store._CANCELLED_AT_ONCE", 30)
+    monkeypatch.setattr("facelift.ledger.store._JOBS_A_ROUND_TRIP", 30)
     ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("done", batch="logos")))
     runs = ledger.acquire_with_permit(ledger.enqueue("runs", batch="logos"))
     for number in range(120):  # some wait for their account's turn, some behind their chatbot's

@@ -13,7 +13,8 @@ local function dispatch_job(id, job)
     dispatch_account(name)
     return
   end
-  local reason, message, at = blocked_from_queue(name)
+  local is_idle = is_idle_flow(name, job)
+  local reason, message, at = blocked_from_queue(name, is_idle)
   local key = not reason and open_breaker(name)
   if key then
     if not job.history and take_arrival(key) then
@@ -21,10 +22,11 @@ local function dispatch_job(id, job)
     else
       reason, message, at = blocked_by_breaker(name)
     end
-  elseif not reason and account(name).waiting then
+  elseif not reason and not is_idle then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
   if not reason then
+    use_turn(name, job)
     send(id, job)
   elseif not job.image_checked and redis.call('LLEN', '@QUEUE@') < 8 and not fills_share(name) then
     put_on_queue(id, job)  -- without a permit: a bad image fails at once, also during a pause

@@ -9,6 +9,24 @@ local function count_waiting(name, by)
   update('{facelift}:account:' .. name, { waiting = waiting > 0 and waiting or '' })
 end
 
+-- Whether a job may go before the queue: its flow has no waiting job, and had its turn no less long
+-- ago than the others. Only while jobs of others wait does that use up a turn.
+local function is_idle_flow(name, job)
+  if not account(name).waiting then return true end
+  local flow = flow_of(job)
+  local last = redis.call('ZSCORE', '{facelift}:idle_flows:' .. name, flow)
+  return tonumber(last or 0) <= tonumber(account(name).virtual_time or 0)
+         and not redis.call('ZSCORE', '{facelift}:account_queue:' .. name, flow)
+end
+
+local function use_turn(name, job)
+  if not account(name).waiting then return end
+  local flow, idle = flow_of(job), '{facelift}:idle_flows:' .. name
+  local finish = tonumber(account(name).virtual_time or 0) + 1 / (weights[priority_of(flow)] or 1)
+  redis.call('ZADD', idle, string.format('%.6f', finish), flow)
+  redis.call('EXPIRE', idle, '3600')
+end
+
 local function join_flow(name, id, job)
   local flow = flow_of(job)
   local position = job.queue_position or job.generation

@@ -7,14 +7,16 @@ local function used_permits(name)
   return redis.call('ZCARD', '{facelift}:rate_window:' .. name) + used_elsewhere(name)
 end
 
--- Whether jobs wait in the account's queue.
-local function has_waiting(name)
-  return account(name).waiting ~= nil
-         or redis.call('EXISTS', '{facelift}:suspect_queue:' .. name) == 1
+local function has_suspect_waiting(name)
+  return redis.call('EXISTS', '{facelift}:suspect_queue:' .. name) == 1
 end
 
--- When the account may have its next permit: nil for now.
-local function next_permit_at(name)
+-- Whether jobs wait in the account's queue.
+local function has_waiting(name) return account(name).waiting ~= nil or has_suspect_waiting(name) end
+
+-- When the account may have its next permit: nil for now. A job whose flow is idle asks for no
+-- spacing: one upload never pays for the burst of another flow.
+local function next_permit_at(name, is_idle)
   local limit, window = rate(name)
   if not limit then return nil end
   local it, used = account(name), used_permits(name)
@@ -25,13 +27,15 @@ local function next_permit_at(name)
     local at = math.min(tonumber(member[2] or math.huge), now + window)
     return used_elsewhere(name) > 0 and math.min(at, tonumber(it.used_elsewhere_until)) or at
   end
-  -- Permits are spaced soon after a recovery, and once half of them are used: a backlog does not
-  -- come in bursts.
+  if is_idle then return nil end
+  -- Permits are spaced soon after a recovery, while suspects wait, and once half of them are used: a
+  -- backlog does not come in bursts.
   local at = tonumber(it.next_permit_at or 0)
   local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(it.recovered_at or 0),
                              tonumber(endpoint().recovered_at or 0))
   local is_spaced = used * 2 >= limit or now < recovered + window
-  if now < at and is_spaced and has_waiting(name) then return at end
+  local has_suspect = has_suspect_waiting(name)
+  if now < at and (has_suspect or is_spaced and it.waiting) then return at end
   return nil
 end
 
