@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facelift.cli.checks.access import check_access
 from facelift.cli.checks.findings import Verdict
 from facelift.cli.checks.judge import check_pool, check_redis
 from facelift.codes import WaitReason
@@ -67,6 +68,8 @@ def test_a_redis_that_is_well_set_up_is_found_so() -> None:
         ({"is_replica": True}, "Mode", Verdict.FAIL),
         ({"keeps_log": False}, "Persistence", Verdict.WARN),
         ({"log_is_well": False}, "Persistence", Verdict.FAIL),
+        ({"snapshot_is_well": False}, "Persistence", Verdict.FAIL),
+        ({"refusal": "Redis is full: OOM."}, "Redis", Verdict.FAIL),
         ({"policy": "allkeys-lru"}, "Eviction", Verdict.WARN),
         ({"policy": "volatile-ttl", "limit": 8 * GB}, "Eviction", Verdict.FAIL),
         ({"used": 13 * GB}, "Memory", Verdict.WARN),
@@ -188,3 +191,43 @@ def test_whatever_is_wrong_has_advice() -> None:
     pools = [replace(DOWN, pause=PAUSE), ACCOUNT_DOWN, FAILING, replace(POOL, accounts=ONE_KEY)]
     judged = [*check_redis(worst), *(f for pool in pools for f in check_pool(pool, moves=False))]
     assert all(f.advice for f in judged if f.verdict is not Verdict.OK)
+
+    found = [*check_redis(worst), *check_pool(replace(DOWN, pause=PAUSE), moves=False)]
+    assert all(f.advice for f in found if f.verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("redis://10.0.0.5:6379/0", "a password, TLS"),
+        ("redis://:canary@redis:6379/0", "a user of its own, TLS"),
+        ("redis://default:canary@redis:6379/0", "a user of its own, TLS"),
+        ("redis://ana:canary@redis:6379/0", "TLS"),
+        ("rediss://redis:6380/0", "a password"),
+        ("rediss://:canary@redis.example.com/0", "a user of its own"),
+    ],
+)
+def test_what_protects_a_redis_elsewhere_is_named(url: str, lacks: str) -> None:
+    found = check_access(url)
+    assert found.verdict is Verdict.WARN
+    assert found.message.endswith(f"is used without {lacks}")
+    assert "canary" not in found.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://127.0.0.1:6379/0", "redis://localhost", "redis://[::1]/0", "unix:///run/r.sock"),
+        *("redis://127.8.8.8/0", "rediss://ana:canary@redis/0?ssl_cert_reqs=required"),
+    ],
+)
+def test_a_redis_here_or_with_all_of_it_is_well_protected(url: str) -> None:
+    assert check_access(url).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "ssl_check_hostname=false"])
+def test_a_certificate_that_nobody_verifies_is_named(option: str) -> None:
+    found = check_access(f"rediss://ana:canary@redis/0?{option}")
+    assert found.verdict is Verdict.WARN
+    assert option in found.message
+    assert "canary" not in found.message

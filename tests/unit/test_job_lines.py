@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from facelift.cli.bulk.lines import Defaults, JobFile, Line, read_folder
 from facelift.errors import InvalidJob
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEFAULTS = Defaults(
     batch="logos", account="acme", fit="pad", priority="high", fairness_key="customer-7"
@@ -46,6 +43,20 @@ def problem(content: bytes) -> str:
         b'"image","chatbot_id"\n"media:1.png","a"\nmedia:2.png,b\n',
         b"Image ; Chatbot_ID\nmedia:1.png;a\nmedia:2.png;b\n",
         b"chatbot_id\timage\na\tmedia:1.png\nb\tmedia:2.png\n",
+        b"chatbot_id,image\ra,media:1.png\rb,media:2.png\r",
+        b"chatbot_id,image\ra,media:1.png\r\nb,media:2.png\n\r",
+        b'{"chatbot_id":"a","image":"media:1.png"}\r{"image":"media:2.png","chatbot_id":"b"}\r',
+        b"chatbot_id;image;;\r\na;media:1.png;;\r\nb;media:2.png;;\r\n;;;\r\n;;;\r\n",
+        b"chatbot_id,image\na,media:1.png, ,\n , \nb,media:2.png,\n",
+        b",,\nchatbot_id,image,\na,media:1.png,\nb,media:2.png,\n",
+        b"sep=;\r\nchatbot_id;image\r\na;media:1.png\r\nb;media:2.png\r\n",
+        b"\xef\xbb\xbfsep=\t\r\nchatbot_id\timage\r\na\tmedia:1.png\r\nb\tmedia:2.png",
+        b'"SEP=|"\nchatbot_id|image\na|media:1.png\nb|media:2.png\n',
+        *(
+            "\ufeffchatbot_id\timage\r\na\tmedia:1.png\r\nb\tmedia:2.png\r\n".encode(encoding)
+            for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+        ),
+        "\ufeffsep=,\rchatbot_id,image,\ra,media:1.png,\rb,media:2.png,\r".encode("utf-16-le"),
         b'{"chatbot_id": "a", "image": "media:1.png"}\n{"image":"media:2.png","chatbot_id":"b"}',
         (
             b'\xef\xbb\xbf{"chatbot_id":"a","image":"media:1.png"}\r\n\n'
@@ -55,6 +66,50 @@ def problem(content: bytes) -> str:
 )
 def test_what_spreadsheets_and_programs_write_is_read(content: bytes) -> None:
     assert made(content) == [("a", "media:1.png"), ("b", "media:2.png")]
+
+
+def test_letters_of_utf_16_are_read_over_the_bounds_of_pieces() -> None:
+    names = [f"\u0a0a\u0d0d机{number}" for number in range(4_000)]  # bytes that look like line ends
+    rows = "".join(f"{name}\tmedia:ü.png\r\n" for name in names)
+    content = f"\ufeffchatbot_id\timage\r\n{rows}"
+    for encoding in ("utf-16-le", "utf-16-be", "utf-8"):
+        assert made(content.encode(encoding)) == [(name, "media:ü.png") for name in names]
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+def test_a_line_is_as_long_as_it_may_be_whatever_ends_it(end: bytes) -> None:
+    for length in (65_534, 65_535, 65_536, 65_537, 131_072, 200_000):
+        long = b"b,media:" + b"x" * (length - 8)
+        good, bad, after = read(
+            end.join([b"chatbot_id,image", b"a,media:1.png", long, b"c,m:3", b""])
+        )
+        assert (good.place, bad.place, after.place) == ("line 2", "line 3", "line 4")
+        assert bad.job is None
+        assert after.job
+        assert len(bad.raw) <= 65_536
+
+
+def test_invalid_utf_16_spoils_its_own_line() -> None:
+    content = "\ufeffchatbot_id,image\na,media:1.png\nb,media:X.png\nc,media:3.png\n"
+    assert "holds what is invalid in its encoding" in problem(
+        content.encode("utf-16-le").replace(b"X\0", b"\0\xd8")
+    )
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\t", "\u2009", "\u200b", "\ufeff", "\u3164"])
+def test_blanks_around_an_id_are_refused_with_their_line(blank: str) -> None:
+    for cell in (f"{blank}b", f"b{blank}"):
+        found = problem(f"chatbot_id,image\na,m:1\n{cell},m:2\nc,m:3\n".encode())
+        assert found.startswith("chatbot_id: must")
+
+
+@pytest.mark.parametrize("name", ["g_cr_only.csv", "d_trailing_empty_cols.csv"])
+def test_tables_of_spreadsheets_are_read(name: str) -> None:
+    lines = read((Path(__file__).with_name("tables") / name).read_bytes())
+    assert [(line.job and line.job.image, line.problem) for line in lines] == [
+        ("media:p01_plain.png", "")
+    ] * len(lines)
+    assert len(lines) == {"g": 2, "d": 1}[name[0]]
 
 
 def test_quotes_hold_separators_and_quotes() -> None:
@@ -134,8 +189,13 @@ def test_bad_line_of_objects_is_reported_and_the_next_is_read(line: bytes, shown
         (b"chatbot_id,image,size\n", "line 1: has a column 'size', which is not one of job_id"),
         (b"chatbot_id,image,batch\n", "line 1: has a column 'batch'"),
         (b"chatbot_id,image,image\n", "line 1: has two columns 'image'"),
-        (b"\xff\xfec\x00h\x00\n", "line: is not UTF-8"),
-        (b'[{"chatbot_id": "a"}]', "file: must hold one JSON object a line"),
+        (b"\xff,\n", "line 1: is not UTF-8, or lacks the byte order mark of UTF-16"),
+        ("chatbot_id,image\n".encode("utf-16-le"), "line 1: must name the columns, among them"),
+        ("sep=;\nchatbot_id,image\n".encode("utf-16"), "line 2: must name the columns, among them"),
+        (b'\r"chatbot_id,image\r', "line 2: has a quote that is not closed"),
+        (b"sep=:\nchatbot_id:image\n", "line 1: must name the columns"),
+        (b"chatbot_id;;image\n", "line 1: has a column '', which is not one of"),
+        (b'[{"chatbot_id": "a"}]', "line 1: must hold one JSON object, not a list of them"),
     ],
 )
 def test_file_that_begins_wrongly_is_refused_as_a_whole(content: bytes, shown: str) -> None:

@@ -13,6 +13,7 @@ from facelift.errors import InvalidSettings
 from facelift.job import account_key
 from facelift.units import Rate
 from worker.cli.worker import worker
+from worker.settings.api_keys import read_key_file
 from worker.settings.load import catalogue, load, load_for_images, unknown_variables
 from worker.settings.model import Settings
 
@@ -395,8 +396,28 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfsk-1\r\n",
+        "\ufeffsk-1\r\n".encode("utf-16-le"),
+        "\ufeffsk-1\r\n".encode("utf-16-be"),
+        b"\r\n \tsk-1 \r\r\n",
+        "\u00a0sk-1\u3000\n".encode(),
+        b"\x0bsk-1\x0c\x1c",
+    ],
+)
+def test_marks_and_blanks_around_a_key_are_left_out(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    assert [key.get_secret_value() for key in read_key_file(path)] == ["sk-1"]
+
+
+@pytest.mark.parametrize(
     ("content", "why"),
     [
+        (b"\xef\xbb\xbf\r\n", "must hold the key, not only blanks"),
+        ("\u200bsk-1".encode(), "must hold the bare key: printable ASCII"),
+        (b"sk-1\xff", "must hold the bare key: printable ASCII"),
         (None, "must name a readable file: No such file or directory"),
         (b"", "names a file that is empty"),
         (b" \n", "names a file that is empty"),

@@ -28,9 +28,18 @@ def test_options_that_every_client_reads_alike_are_accepted(url: str) -> None:
         ("redis://h?db=1", "redis:// takes none"),
         ("redis://h?decode_responses=no", "redis:// takes none"),
         ("redis://h?ssl_cert_reqs=none", "redis:// takes none"),
-        ("unix:///s?db=x", "unix:// takes db"),
+        ("unix:///s?db=x", "db must be a number"),
         ("unix:///s?db=1&foo=1", "unix:// takes db"),
-        ("rediss://h?ssl_cert_reqs=CERT_MAYBE", "rediss:// takes ssl_ca_certs, ssl_certfile"),
+        ("rediss://h?ssl_cert=x", "rediss:// takes ssl_ca_certs, ssl_certfile"),
+        *(
+            (
+                f"rediss://h?ssl_cert_reqs={value}",
+                "ssl_cert_reqs must be required or optional or none",
+            )
+            for value in ("CERT_NONE", "CERT_REQUIRED", "ssl.CERT_NONE", "None", "0", "")
+        ),
+        ("rediss://h?ssl_check_hostname=False", "ssl_check_hostname must be true or false"),
+        ("rediss://h?ssl_ca_certs=", "ssl_ca_certs must be the path of a file"),
     ],
 )
 def test_another_option_is_refused_with_the_list_of_options(url: str, takes: str) -> None:

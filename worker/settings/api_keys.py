@@ -6,6 +6,7 @@ keys, the new one first. No problem repeats a value: somebody may have put a key
 variable.
 """
 
+import codecs
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from facelift.job import DEFAULT_ACCOUNT, account_key
 API_KEY = "FACELIFT_API_KEY"
 
 _VARIABLE = re.compile(r"(?:_(?P<account>[a-z0-9][a-z0-9_]{0,39}?))??(?P<file>_file)?")
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # a byte order mark, decoded
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _KEY = re.compile(r"[!-~]+")
 _SCHEME = "bearer"
@@ -109,16 +111,20 @@ def read_key_file(path: Path) -> tuple[SecretStr, ...]:
         raise ValueError("names a file that is empty; it must hold the key")
     if len(content) > _FILE_BYTES:
         raise ValueError(f"must name a file of at most {_FILE_BYTES} bytes")
-    return split_keys(content.decode("latin-1"))
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return split_keys(content.decode("utf-16" if is_utf_16 else "utf-8", "replace"))
 
 
 def split_keys(text: str) -> tuple[SecretStr, ...]:
-    """The keys in the text of a variable or a file.
+    """The keys in the text of a variable or a file; a byte order mark and blanks are left out.
 
     Raises:
         ValueError: it holds something else; says what would be valid.
     """
-    keys = list(dict.fromkeys(filter(None, _BLANKS.split(text))))
+    stripped = map(str.strip, _BLANKS.split(text.replace(_MARK, " ")))
+    keys = list(dict.fromkeys(filter(None, stripped)))
+    if not keys:
+        raise ValueError("must hold the key, not only blanks")
     if any(key.lower().rstrip(":") == _SCHEME for key in keys):
         raise ValueError("must hold the bare key, without the word Bearer")
     if not all(map(_KEY.fullmatch, keys)):

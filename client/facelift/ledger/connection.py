@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from redis import Redis, exceptions
@@ -26,6 +27,8 @@ _WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationEr
 _NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 _NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
 _FULL_CODE = re.compile(r"(^|-)OOM ")
+_UNSAVED_CODE = re.compile(r"(^|-)MISCONF ")
+_FULL, _UNSAVED = "Redis is full", "Redis cannot save to its disk"
 _NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no code in a script
 
 
@@ -59,12 +62,15 @@ def connect(
         check_redis_url(redis_url)
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
-    return (_ThreadBound if thread_bound else Redis).from_url(
+    redis = (_ThreadBound if thread_bound else Redis).from_url(
         redis_url,
         max_connections=connections,
         retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
         **_options(redis_url, patience),
     )
+    pool: Any = redis.connection_pool
+    pool.connection_class = _reading_on(pool.connection_class)
+    return redis
 
 
 def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
@@ -74,7 +80,46 @@ def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
         redis_url: `redis://`, `rediss://` or `unix://`.
         connections: at most so many; a task needs one while it waits for a job.
     """
-    return AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
+    redis = AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
+    pool: Any = redis.connection_pool
+    pool.connection_class = _async_reading_on(pool.connection_class)
+    return redis
+
+
+def takes_no_writes(error: LedgerRefused) -> bool:
+    """Whether Redis refused because it is full or cannot save: it can still be read."""
+    return str(error).startswith((_FULL, _UNSAVED))
+
+
+@cache
+def _reading_on(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the URL's scheme
+    """Connections whose health check a Redis passes that cannot save: it refuses even PING then."""
+
+    class Connection(kind):  # type: ignore[misc] # a class that is known when it runs
+        def check_health(self) -> None:
+            try:
+                super().check_health()
+            except exceptions.ResponseError as error:
+                _pass_if_unsaved(error)
+
+    return Connection
+
+
+@cache
+def _async_reading_on(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the URL's scheme
+    class Connection(kind):  # type: ignore[misc] # a class that is known when it runs
+        async def check_health(self) -> None:
+            try:
+                await super().check_health()
+            except exceptions.ResponseError as error:
+                _pass_if_unsaved(error)
+
+    return Connection
+
+
+def _pass_if_unsaved(error: exceptions.ResponseError) -> None:
+    if not _UNSAVED_CODE.match(str(error)):
+        raise error
 
 
 def _options(redis_url: str, patience: float = _ANSWER_SECONDS) -> dict[str, Any]:
@@ -111,9 +156,13 @@ def _translation(error: Exception) -> LedgerUnavailable | LedgerRefused:
         return LedgerRefused(f"Redis refuses these credentials: {error}")
     if isinstance(error, _NOT_NOW) or _NOT_NOW_CODE.search(str(error)):
         return LedgerUnavailable(f"Redis does not take this now: {error}")
+    return LedgerRefused(f"{_refusal(error)}: {error}")
+
+
+def _refusal(error: Exception) -> str:
     if isinstance(error, exceptions.OutOfMemoryError) or _FULL_CODE.search(str(error)):
-        return LedgerRefused(f"Redis is full: {error}")
-    return LedgerRefused(f"Redis refused: {error}")
+        return _FULL
+    return _UNSAVED if _UNSAVED_CODE.search(str(error)) else "Redis refused"
 
 
 class _ThreadBound(Redis):

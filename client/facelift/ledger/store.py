@@ -14,9 +14,9 @@ from redis import Redis
 
 from facelift.attempt import Attempt
 from facelift.codes import Cancellation, JobState, OutcomeCode, WaitReason
-from facelift.errors import JobNotFound
+from facelift.errors import JobNotFound, LedgerRefused
 from facelift.job import UploadJob
-from facelift.ledger.connection import translated
+from facelift.ledger.connection import takes_no_writes, translated
 from facelift.ledger.encoding import (
     decode_record,
     encode_job,
@@ -298,7 +298,7 @@ class JobStore:
 
         Raises:
             LedgerUnavailable: it does not, or not now.
-            LedgerRefused: it is full, or refuses these credentials.
+            LedgerRefused: it is full, cannot save, or refuses these credentials.
         """
         with translated():
             self._redis.set(self.keys.probe, "", px=1)
@@ -308,12 +308,19 @@ class JobStore:
         return find_wrong_types(self._redis, self.keys, limit)
 
     def server(self) -> ServerStatus:
-        """How Redis is set up, once it is known that it takes writes.
+        """How Redis is set up, and whether it takes writes.
 
         Raises:
-            LedgerUnavailable, LedgerRefused: as for `ping`; or it may not be asked.
+            LedgerUnavailable: it cannot be reached, or takes no writes now.
+            LedgerRefused: these credentials may not write or ask this.
         """
-        self.ping()
+        refusal = ""
+        try:
+            self.ping()
+        except LedgerRefused as error:
+            if not takes_no_writes(error):
+                raise
+            refusal = str(error)
         with translated():
             info: Any = self._redis.info()
             began = time.monotonic()
@@ -322,7 +329,11 @@ class JobStore:
         # Redis read its clock about halfway through.
         skew = time.time() - took / 2 - (seconds + microseconds / 1_000_000)
         return ServerStatus.decode(
-            info, answered_in=took, skew=skew, wrong_types=self.wrong_types()
+            info,
+            answered_in=took,
+            skew=skew,
+            refusal=refusal,
+            wrong_types=self.wrong_types(),
         )
 
     def close(self) -> None:

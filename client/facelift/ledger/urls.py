@@ -10,11 +10,12 @@ _OPTIONS: dict[str, dict[str, str]] = {
         "ssl_ca_certs": ".+",
         "ssl_certfile": ".+",
         "ssl_keyfile": ".+",
-        "ssl_cert_reqs": "none|optional|required",
+        "ssl_cert_reqs": "required|optional|none",
         "ssl_check_hostname": "true|false",
     },
     "unix": {"db": "[0-9]+"},
 }
+_VALUES = {".+": "the path of a file", "[0-9]+": "a number"}
 
 
 def split_url(url: str) -> SplitResult | None:
@@ -43,10 +44,15 @@ def check_redis_url(url: str) -> str:
         )
     options = _OPTIONS[parts.scheme]
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in options or not re.fullmatch(options[name], value):
+        if name not in options:
             raise ValueError(
                 f"has a wrong option after its question mark; {parts.scheme}:// takes "
                 f"{', '.join(options) or 'none'}"
+            )
+        if not re.fullmatch(options[name], value):
+            raise ValueError(
+                f"has a wrong option after its question mark; {name} must be "
+                f"{_VALUES.get(options[name]) or options[name].replace('|', ' or ')}"
             )
     return url
 

@@ -88,11 +88,11 @@ class Operator:
         return self.source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
 
     def server(self) -> ServerStatus:
-        """Read how Redis is set up, after a test write.
+        """Read how Redis is set up, and whether it takes a test write.
 
         Raises:
             LedgerUnavailable: it cannot be reached, or takes no writes now.
-            LedgerRefused: it is full, or these credentials may not write or ask this.
+            LedgerRefused: these credentials may not write or ask this.
         """
         return self.source.ledger.server()
 

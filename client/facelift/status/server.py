@@ -30,6 +30,8 @@ class ServerStatus:
         is_replica: whether it replicates another, which alone takes writes.
         keeps_log: whether its append-only file is on.
         log_is_well: whether the last write to that file succeeded.
+        snapshot_is_well: whether its last snapshot succeeded.
+        refusal: why it takes no writes, for a person; empty if it takes them.
         policy: what it evicts when it is full; `noeviction` for nothing.
         used: bytes of memory in use.
         limit: bytes that it may use; None for no limit.
@@ -51,6 +53,8 @@ class ServerStatus:
     machine: int | None
     answered_in: float
     skew: float
+    snapshot_is_well: bool = True
+    refusal: str = ""
     wrong_types: tuple[WrongType, ...] = ()
 
     @classmethod
@@ -60,6 +64,7 @@ class ServerStatus:
         *,
         answered_in: float,
         skew: float,
+        refusal: str = "",
         wrong_types: Iterable[WrongType] = (),
     ) -> Self:
         """Read the reply of `INFO`."""
@@ -70,6 +75,8 @@ class ServerStatus:
             is_replica=info.get("role") == "slave",
             keeps_log=bool(int(info.get("aof_enabled", 0))),
             log_is_well=info.get("aof_last_write_status", "ok") == "ok",
+            snapshot_is_well=info.get("rdb_last_bgsave_status", "ok") == "ok",
+            refusal=refusal,
             policy=str(info.get("maxmemory_policy", "noeviction")),
             used=int(info.get("used_memory", 0)),
             limit=int(info.get("maxmemory", 0)) or None,

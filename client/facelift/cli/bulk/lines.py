@@ -7,19 +7,21 @@ held in memory at a time.
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
+from facelift.cli.bulk.raw_lines import LONGEST_LINE, read_lines
 from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
 from facelift.job import DEFAULT_ACCOUNT, Fit, ImageRef, Priority, UploadJob, check_job_id
 
-_LONGEST_LINE = 65_536  # bytes
-_BOM = b"\xef\xbb\xbf"
 _SEPARATORS = ",;\t"
+_EXCEL = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*', re.IGNORECASE)  # a line that names the separator
+_INVALID = "\N{REPLACEMENT CHARACTER}"
 _TIMES = ("not_before", "expires_at")
 _FIELDS = ["job_id", *(field.name for field in fields(UploadJob) if field.name != "batch")]
 
@@ -80,62 +82,79 @@ class JobFile:
         defaults: for all of its jobs.
 
     Attributes:
-        header: the line with the names of the fields; empty for JSON Lines.
+        header: the line with the names of the fields, and Excel's with the separator before it if
+            there is one; empty for JSON Lines.
 
     Raises:
         InvalidJob: its first line is neither.
     """
 
     def __init__(self, stream: BinaryIO, defaults: Defaults) -> None:
-        self._lines: Iterator[tuple[str, bytes]] = _numbered(stream)
+        self._lines: Iterator[tuple[str, bytes]] = (
+            (f"line {number}", raw) for number, raw in read_lines(stream)
+        )
         self._defaults = defaults
         self._names: list[str] = []
-        self._separator = ","
+        self._separator = ""
         self.header = b""
-        first = next(self._lines, None)
-        if first is None:
-            return
-        place, raw = first
-        start = raw.lstrip()
-        if start.startswith(b"["):
-            raise InvalidJob("file", "must hold one JSON object a line, not a list of them")
-        if start.startswith(b"{"):
-            self._lines = chain([first], self._lines)
-        else:
-            self._read_header(place, raw)
+        for place, raw in self._lines:
+            start = raw.lstrip()
+            if start.startswith(b"["):
+                raise InvalidJob(place, "must hold one JSON object, not a list of them")
+            if start.startswith(b"{"):
+                self._lines = chain([(place, raw)], self._lines)
+                return
+            try:
+                is_header = self._read_header(raw)
+            except InvalidJob as error:
+                raise InvalidJob(place, error.reason) from None
+            if is_header:
+                return
 
     def __iter__(self) -> Iterator[Line]:
         for place, raw in self._lines:
             try:
                 text = _text(raw)
                 given = self._cells(text) if self._names else _json(text)
+                if not given and self._names:  # a row of empty cells
+                    continue
                 yield Line(place, raw, len(raw), *self._defaults.make(given, place, raw))
             except InvalidJob as error:
                 problem = error.reason if error.field == "line" else str(error)
                 yield Line(place, raw, len(raw), problem=problem)
 
-    def _read_header(self, place: str, raw: bytes) -> None:
+    def _read_header(self, raw: bytes) -> bool:
+        """Read the names of the columns; False if the line is one before them."""
         text = _text(raw)
-        self._separator = next((each for each in _SEPARATORS if each in text), ",")
-        self._names = [name.strip().lower() for name in _split(text, self._separator)]
+        self.header += raw.rstrip(b"\r\n") + b"\n"
+        if not self._separator and (named := _EXCEL.fullmatch(text)):
+            self._separator = named[1]
+            return False
+        separator = self._separator or next((each for each in _SEPARATORS if each in text), ",")
+        names = _without_empty_end([name.strip().lower() for name in _split(text, separator)])
+        if not names:
+            return False
         for name in ("chatbot_id", "image"):
-            if name not in self._names:
-                raise InvalidJob(place, f"must name the columns, among them {name}")
-        for name in self._names:
+            if name not in names:
+                hint = "; as UTF-16 it needs a byte order mark" if "\0" in text else ""
+                raise InvalidJob("line", f"must name the columns, among them {name}{hint}")
+        for name in names:
             if name not in _FIELDS:
                 raise InvalidJob(
-                    place, f"has a column {name[:40]!r}, which is not one of {', '.join(_FIELDS)}"
+                    "line", f"has a column {name[:40]!r}, which is not one of {', '.join(_FIELDS)}"
                 )
-            if self._names.count(name) > 1:
-                raise InvalidJob(place, f"has two columns {name!r}")
-        self.header = raw
+            if names.count(name) > 1:
+                raise InvalidJob("line", f"has two columns {name!r}")
+        self._names, self._separator = names, separator
+        return True
 
     def _cells(self, text: str) -> dict[str, Any]:
         cells = _split(text, self._separator)
-        if len(cells) != len(self._names):
-            raise InvalidJob(
-                "line", f"must have {len(self._names)} fields as the header, not {len(cells)}"
-            )
+        count = len(self._names)
+        if len(cells) > count:  # a spreadsheet writes empty columns too
+            cells = cells[:count] + _without_empty_end(cells[count:])
+        if len(cells) != count:
+            raise InvalidJob("line", f"must have {count} fields as the header, not {len(cells)}")
         return {
             name: _time(name, cell) if name in _TIMES else cell
             for name, cell in zip(self._names, cells, strict=True)
@@ -175,26 +194,22 @@ def read_folder(
             yield Line(name, raw, 1, problem=f"cannot be read: {error.strerror}")
 
 
-def _numbered(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """The lines that are not blank with their places; of one too long, only the beginning."""
-    number = 0
-    while raw := stream.readline(_LONGEST_LINE):
-        rest = raw
-        while len(rest) == _LONGEST_LINE and rest[-1:] != b"\n":
-            rest = stream.readline(_LONGEST_LINE)
-        number += 1
-        raw = raw.removeprefix(_BOM) if number == 1 else raw
-        if raw.strip():
-            yield f"line {number}", raw
-
-
 def _text(raw: bytes) -> str:
-    if len(raw) >= _LONGEST_LINE:
-        raise InvalidJob("line", f"is longer than {_LONGEST_LINE - 1} bytes")
+    if len(raw) >= LONGEST_LINE:
+        raise InvalidJob("line", f"is longer than {LONGEST_LINE - 1} bytes")
     try:
-        return raw.decode().rstrip("\r\n")
+        text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise InvalidJob("line", "is not UTF-8") from None
+        raise InvalidJob("line", "is not UTF-8, or lacks the byte order mark of UTF-16") from None
+    if _INVALID in text:
+        raise InvalidJob("line", "holds what is invalid in its encoding")
+    return text
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    return cells
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import chain
 
 import click
 
+from facelift.cli.checks.access import check_access
 from facelift.cli.checks.findings import Finding, Verdict, fail, ok, skip, warn
 from facelift.cli.checks.judge import MINUTE, check_pool, check_redis
 from facelift.cli.draw.console import Paragraph, counted, print_json, say, show
@@ -19,6 +20,7 @@ from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
 from facelift.client import UploadClient
 from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.operations.settings import settings_from_env
 
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
@@ -28,10 +30,11 @@ _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"
 def doctor(*, as_json: bool) -> None:
     """Check what deliveries need, and give advice.
 
-    Everywhere: the settings, Redis (reachable, version, persistence, eviction, memory,
-    clock, types of keys), workers, queue, breaker, pauses. Where a worker is installed
-    and set up: its settings and keys, whether the endpoint can be reached (it connects,
-    and sends nothing), and whether the image stores can be read.
+    Everywhere: the settings, Redis (takes writes, version, persistence, eviction,
+    memory, clock, types of keys, password and TLS), workers, queue, breaker, pauses.
+    Where a worker is installed and set up: its settings and keys, whether the endpoint
+    can be reached (it connects, and sends nothing), and whether the image stores can be
+    read.
 
     WARN works now, but may fail; FAIL loses jobs or delivers none; SKIP could not be
     checked here. Exits with 0 unless something FAILs; with 5 if that is Redis, else
@@ -106,6 +109,7 @@ def _of_client() -> Iterator[Finding]:
             yield from _when_refused(client, error)
         else:
             yield from check_redis(server)
+        yield check_access(settings_from_env()["redis_url"])
         try:
             pool = client.pool(events=1)
             minute_ago = f"{int((pool.at - MINUTE) * 1000)}-0"

@@ -42,6 +42,13 @@ def check_redis(server: ServerStatus) -> Iterator[Finding]:
 
 
 def _speed(server: ServerStatus) -> Finding:
+    if server.refusal:
+        return fail(
+            "Redis",
+            f"answers, but takes no writes. {server.refusal}",
+            "see memory and persistence below, and the log of Redis; nothing can be enqueued or "
+            "delivered until then",
+        )
     message = f"answers in {1000 * server.answered_in:.1f} ms, and takes writes"
     if server.answered_in > _SLOW:
         return warn("Redis", message, "bring producers and workers nearer, or take load off it")
@@ -68,6 +75,12 @@ def _mode(server: ServerStatus) -> Finding:
 
 
 def _persistence(server: ServerStatus) -> Finding:
+    if not server.snapshot_is_well:
+        return fail(
+            "Persistence",
+            "the last snapshot failed",
+            "see the log of Redis; its disk may be full, or its folder not writable",
+        )
     if not server.keeps_log:
         return warn(
             "Persistence",
