@@ -2,13 +2,15 @@
 
 client           one server, and requests to it
 ├── adapter      requests' adapter over our own connections; whom they trust
+├── head         the head of an answer, put in order for http.client
 ├── exchange     what one request may take: total time, silence, lease; and its sockets
 ├── dial         a name's addresses, each checked, and a connection to one of them
 ├── addresses    which URLs and addresses there are: public, private, never
 └── faults       no answer: what an exception stands for
 
 What an answer means is its caller's business. No redirect is followed, no cookie kept, no
-`.netrc` read, nothing sent twice.
+`.netrc` read. A request is sent twice only if a connection that was used before is lost before
+anything of an answer came.
 """
 
 from worker.http.addresses import (

@@ -17,9 +17,19 @@ from requests.exceptions import InvalidSchema
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
 
 from worker.http.dial import Dialler
 from worker.http.exchange import BoundedTLSSocket, current_exchange
+from worker.http.head import OrderedResponse
+
+IDLE_LIMIT = 5.0
+"""Seconds without a request after which a connection is not used again.
+
+A load balancer or a NAT forgets idle connections, and the shortest times known are some seconds.
+A new connection costs a request a fraction of a second, a forgotten one all of its time. Under
+load connections are idle for less.
+"""
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -66,22 +76,28 @@ class Connected(Exception):  # noqa: N818 - no error
 class _Connection(HTTPConnection):
     """A connection made by a dialler; it sends a request's head and body as one."""
 
+    response_class = OrderedResponse
+
     def __init__(self, *args: Any, dialler: Dialler, **kwargs: Any) -> None:  # noqa: ANN401 - urllib3's
         super().__init__(*args, **kwargs)
         self._dialler = dialler
         self._held: list[bytes] | None = None  # what `request` sends at its end
+        self._answered_at: float | None = None  # on the connection that stands
 
     # The one private name: urllib3 has no public way to say which address to connect to, and with
     # what socket. All else, such as tunnels through proxies and TLS, stays its own.
     def _new_conn(self) -> socket:
+        self._answered_at = None
         return self._dialler.connect(self.host, self.port, current_exchange())
 
     def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - urllib3's
         """Send a request."""
         if self.sock is None:
             self.connect()
-        if current_exchange().connects_only:
+        exchange = current_exchange()
+        if exchange.connects_only:
             raise Connected
+        exchange.is_reused = self._answered_at is not None
         held: list[bytes] = []
         self._held = held
         try:
@@ -97,10 +113,23 @@ class _Connection(HTTPConnection):
         else:
             self._held.append(data)
 
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
+        """Read the head of the answer."""
+        response = super().getresponse()
+        self._answered_at = current_exchange().clock()
+        return response
+
     @property
     def is_connected(self) -> bool:
-        """Whether it may carry another request: nothing is left over from the last one."""
-        if not super().is_connected:
+        """Whether it may carry another request.
+
+        It may if nothing is left over from the last one, and it was not idle for so long that
+        something between here and the server may have forgotten it.
+        """
+        exchange = current_exchange()
+        if exchange.needs_new or not super().is_connected:
+            return False
+        if exchange.clock() - (self._answered_at or 0.0) > IDLE_LIMIT:
             return False
         # urllib3 asks the system whether there is more to read; OpenSSL may hold some too.
         return not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
@@ -151,6 +180,10 @@ class Adapter(HTTPAdapter):
         super().close()
         if self._pool is not None:
             self._pool.close()
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:  # noqa: ANN401 - requests'
+        """What stands after the method. requests makes one slash of several at its beginning."""
+        return request.path_url if not proxies else super().request_url(request, proxies)
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:  # noqa: ARG002, ANN401 - requests'
         """The response without cookies and encoding, which nobody reads: 15 us of an upload."""

@@ -5,8 +5,10 @@ request) must not happen here, and takes as long as all the rest.
 """
 
 import io
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Request, Response
@@ -17,7 +19,10 @@ from worker.http.addresses import Reach, check_host
 from worker.http.dial import Dialler, Resolve
 from worker.http.dial import resolve as ask_system
 from worker.http.exchange import SLICE, Exchange, RequestLimits
-from worker.http.faults import mapped
+from worker.http.faults import Fault, NoAnswer, mapped
+
+_LOST = {Fault.CUT_SHORT, Fault.LOST, Fault.TLS}
+"""How a connection is lost."""
 
 
 class Answer:
@@ -27,11 +32,13 @@ class Answer:
         status: HTTP status.
         headers: looked up in any case.
         announced: how many bytes the body has, if the server says so.
+        is_framed: whether the head is whole and says where the body ends.
     """
 
-    def __init__(self, response: Response, limits: RequestLimits) -> None:
+    def __init__(self, response: Response, exchange: Exchange) -> None:
         self._raw = response.raw
-        self._limits = limits
+        self._limits = exchange.limits
+        self.is_framed = exchange.is_framed
         self.status: int = response.raw.status
         self.headers: Mapping[str, str] = response.raw.headers
         self.announced: int | None = response.raw.length_remaining
@@ -43,9 +50,9 @@ class Answer:
             NoAnswer: it ends too early, takes too long, or cannot be read.
         """
         body = io.BytesIO()
-        if self.status < 200:  # noqa: PLR2004 - 1xx has no body, and another answer may follow
-            return b""
         with mapped(self._limits):
+            if not self.is_framed:
+                raise HTTPException
             while (more := at_most - body.tell()) > 0:
                 piece = self._raw.read1(more, decode_content=False)
                 body.write(piece)
@@ -65,6 +72,7 @@ class HttpClient:
             for any address but a cloud's metadata service. With them no proxy is used: it would
             resolve names by itself.
         resolve: the addresses of a host for connections to a port; OSError if there are none.
+        clock: seconds that never go back.
 
     Raises:
         ValueError: the host is itself an address of another reach, or the trusted
@@ -79,6 +87,7 @@ class HttpClient:
         connections: int,
         reaches: frozenset[Reach] | None = None,
         resolve: Resolve = ask_system,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(url)
         if reaches is not None:
@@ -91,6 +100,7 @@ class HttpClient:
         trust = Trust.from_environment() if needs_trust else None
         self._adapter = Adapter(Dialler(reaches, resolve), trust, connections)
         self._url = url
+        self._clock = clock
 
     def send(
         self,
@@ -99,7 +109,12 @@ class HttpClient:
         *,
         limits: RequestLimits | None = None,
     ) -> AbstractContextManager[Answer]:
-        """Send `request` once; no redirect is followed.
+        """Send `request`; no redirect is followed.
+
+        It is sent once, and once more on a new connection if one that was used before is lost
+        before anything of an answer is received: something on the way has forgotten it, or the
+        server was about to close it. So a request must be one that may be repeated. The
+        time limit holds for both.
 
         The connection is kept for another request if the block reads the answer to its end.
 
@@ -113,7 +128,7 @@ class HttpClient:
             NoAnswer: there is none, or not in time.
             Exception: what `check` raised; nothing more is sent then.
         """
-        return self._send(request, Exchange(limits or self._limits, check))
+        return self._send(request, Exchange(limits or self._limits, check, clock=self._clock))
 
     def reach(self) -> None:
         """Connect as for a request, through a proxy and TLS too, and send none.
@@ -132,11 +147,18 @@ class HttpClient:
     @contextmanager
     def _send(self, request: PreparedRequest, exchange: Exchange) -> Iterator[Answer]:
         with exchange:
-            with mapped(exchange.limits):
-                response = self._adapter.send(
-                    request, stream=True, timeout=SLICE, proxies=self._proxies
-                )
             try:
-                yield Answer(response, exchange.limits)
+                response = self._request(request, exchange)
+            except NoAnswer as error:
+                if not exchange.is_reused or exchange.is_heard or error.fault not in _LOST:
+                    raise
+                exchange.needs_new = True
+                response = self._request(request, exchange)
+            try:
+                yield Answer(response, exchange)
             finally:
                 response.close()
+
+    def _request(self, request: PreparedRequest, exchange: Exchange) -> Response:
+        with mapped(exchange.limits):
+            return self._adapter.send(request, stream=True, timeout=SLICE, proxies=self._proxies)

@@ -16,6 +16,22 @@ _WORDS = {
     frozenset({"private"}): "its address is not private, as it has to be without TLS",
 }
 
+# So that nothing on the way forgets a connection on which an answer is awaited, and one whose
+# other end has gone is found out.
+_KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, option, value)
+        for name, value in (
+            ("TCP_KEEPIDLE", 5),  # seconds
+            ("TCP_KEEPALIVE", 5),  # the same on macOS
+            ("TCP_KEEPINTVL", 5),  # seconds
+            ("TCP_KEEPCNT", 4),
+        )
+        if (option := getattr(socket, name, None)) is not None
+    ),
+]
+
 
 class AddressRefused(OSError):  # noqa: N818 - names what happened, as the project's errors do
     """The host has no address that it may have; the text says so."""
@@ -90,6 +106,8 @@ class Dialler:
         try:
             sock.settimeout(seconds)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for level, option, value in _KEEPALIVE:
+                sock.setsockopt(level, option, value)
             sock.connect((address, port))
         except BaseException:
             sock.close()

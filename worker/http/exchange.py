@@ -30,6 +30,10 @@ class Overdue(TimeoutError):  # noqa: N818 - names what happened, as the project
     """The request as a whole took longer than it may."""
 
 
+class GivenUp(TimeoutError):  # noqa: N818 - the same as above
+    """The system gave the connection up, since the other side acknowledges nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """What one request may take; times are seconds.
@@ -61,9 +65,25 @@ class Exchange:
         check: returns if the request may go on, and raises if not. It must not block.
         connects_only: nothing is sent once the connection stands.
         clock: seconds that never go back.
+
+    Attributes:
+        needs_new: no connection that was used before may carry it.
+        is_reused: its connection was used before.
+        is_heard: something of an answer was received.
+        is_framed: the head of the answer says where its body ends.
     """
 
-    __slots__ = ("_check", "_clock", "_deadline", "connects_only", "limits")
+    __slots__ = (
+        "_check",
+        "_deadline",
+        "clock",
+        "connects_only",
+        "is_framed",
+        "is_heard",
+        "is_reused",
+        "limits",
+        "needs_new",
+    )
 
     def __init__(
         self,
@@ -75,8 +95,12 @@ class Exchange:
     ) -> None:
         self.limits = limits
         self.connects_only = connects_only
+        self.clock = clock
+        self.needs_new = False
+        self.is_reused = False
+        self.is_heard = False
+        self.is_framed = True
         self._check = check
-        self._clock = clock
         self._deadline = clock() + limits.total
 
     def __enter__(self) -> Self:
@@ -92,7 +116,7 @@ class Exchange:
         Raises:
             Overdue: there are none.
         """
-        left = self._deadline - self._clock()
+        left = self._deadline - self.clock()
         if left <= 0:
             raise Overdue("the request took too long")
         return left
@@ -103,12 +127,13 @@ class Exchange:
         Raises:
             Overdue: the deadline passed.
             TimeoutError: it was not done within `seconds`.
+            GivenUp: the connection is lost.
             Exception: what `check` raised.
         """
-        give_up = self._clock() + seconds
+        give_up = self.clock() + seconds
         while True:
             self._check()
-            left = min(self.left(), SLICE, give_up - self._clock())
+            left = min(self.left(), SLICE, give_up - self.clock())
             if left <= 0:
                 raise TimeoutError("timed out")
             sock.settimeout(left)
@@ -116,7 +141,7 @@ class Exchange:
                 return operation()
             except TimeoutError as error:
                 if error.errno is not None:  # TCP gave up, not our slice
-                    raise
+                    raise GivenUp(error.errno, error.strerror) from error
 
 
 def current_exchange() -> Exchange:
@@ -141,11 +166,11 @@ class BoundedSocket(socket.socket):
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive as any socket does, within the request's limits."""
-        return self._wait(partial(super().recv, buflen, flags))
+        return self._hear(partial(super().recv, buflen, flags))
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 - as in `socket`
         """Receive as any socket does, within the request's limits."""
-        return self._wait(partial(super().recv_into, buffer, nbytes or len(buffer), flags))
+        return self._hear(partial(super().recv_into, buffer, nbytes or len(buffer), flags))
 
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401, ARG002 - as in `socket`
         """Send as any socket does, within the request's limits, and check before each block.
@@ -169,6 +194,12 @@ class BoundedSocket(socket.socket):
                 raise TimeoutError
 
         self._wait(wait)
+
+    def _hear(self, operation: Callable[[], T]) -> T:
+        received = self._wait(operation)
+        if received:
+            current_exchange().is_heard = True
+        return received
 
     def _wait(self, operation: Callable[[], T]) -> T:
         exchange = current_exchange()

@@ -13,7 +13,7 @@ from ssl import SSLError
 import urllib3.exceptions as of_urllib3
 
 from worker.http.dial import AddressRefused, ConnectTimedOut, NotConnected
-from worker.http.exchange import Overdue, RequestLimits
+from worker.http.exchange import GivenUp, Overdue, RequestLimits
 
 FAULTS = (OSError, ValueError, HTTPException, of_urllib3.HTTPError)
 """What may be raised on the way to an answer. The exceptions of requests are OSErrors."""
@@ -43,6 +43,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Fault], ...] = (
     ((gaierror, UnicodeError), Fault.NAME),
     ((NotConnected, of_urllib3.NewConnectionError), Fault.NO_CONNECTION),
     ((ConnectTimedOut, of_urllib3.ConnectTimeoutError), Fault.CONNECT_TIMEOUT),
+    ((GivenUp,), Fault.CUT_SHORT),
     ((TimeoutError, of_urllib3.TimeoutError), Fault.SILENCE),
     ((SSLError, of_urllib3.SSLError), Fault.TLS),
     ((ConnectionError, of_urllib3.IncompleteRead), Fault.CUT_SHORT),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from worker.errors import ImageRejected
 from worker.stores.protocol import (
     NetworkLimits,
     missing,
@@ -90,7 +91,7 @@ class FolderStore:
                 raise unavailable("reading from it failed", error.strerror) from error
             if self._is_unmounted():
                 raise unavailable("its folder is not mounted") from error
-            raise missing(path) from error
+            raise missing(path, self._has) from error
 
     def _open(self, path: str) -> int:
         names = path.split("/")
@@ -101,6 +102,13 @@ class FolderStore:
                 if error.errno not in _IS_LINK:
                     raise
         return _open_below(self._root, *self._resolve(path))
+
+    def _has(self, path: str) -> bool:
+        try:
+            os.close(self._open(path))
+        except (OSError, ValueError, ImageRejected):
+            return False
+        return True
 
     def _check_root(self) -> None:
         """Raise `StoreUnavailable` if the folder itself cannot be read."""

@@ -3,14 +3,19 @@
 No sentence holds what is the store's own business: a folder's place, a URL, a secret.
 """
 
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice, product
+from typing import Literal, Protocol
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
 
 _LONGEST_SHOWN = 80
 _LARGEST_SHOWN = 10**15
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+_MOST_SPELLINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,29 @@ def rejected(code: OutcomeCode, path: str, words: str) -> ImageRejected:
     return ImageRejected(code, f"{shown} {words}.")
 
 
-def missing(path: str) -> ImageRejected:
-    """There is nothing at `path`."""
-    return rejected(OutcomeCode.IMAGE_NOT_FOUND, path, "is not in the image store")
+def missing(path: str, has: Callable[[str], bool] = lambda _: False) -> ImageRejected:
+    """There is nothing at `path`.
+
+    Args:
+        path: as the job has it.
+        has: whether the store has something at another path.
+    """
+    words = "is not in the image store"
+    if not path.isascii():
+        other = next(filter(has, _spellings(path)), None)
+        if other is not None:
+            forms = [form for form in _FORMS if unicodedata.is_normalized(form, other)]
+            form = f" ({forms[0]})" if len(forms) == 1 else ""
+            words += f", which has that name in another Unicode normal form{form}"
+    return rejected(OutcomeCode.IMAGE_NOT_FOUND, path, words)
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """Paths that look the same, written with other characters."""
+    names = path.split("/")
+    ways = [dict.fromkeys(unicodedata.normalize(form, name) for form in _FORMS) for name in names]
+    others = filter(path.__ne__, map("/".join, product(*ways)))
+    return islice(others, _MOST_SPELLINGS)
 
 
 def unreadable(path: str, words: str = "may not be read by the worker") -> ImageRejected:

@@ -5,6 +5,7 @@ of every store on the network.
 """
 
 import re
+from contextlib import AbstractContextManager, suppress
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsEr
 from botocore.session import Session
 
 from facelift.ledger.urls import split_url
+from worker.errors import Failure
 from worker.http import Answer, Reach, check_url
 from worker.stores.protocol import NetworkLimits, missing, unavailable, unreadable
 from worker.stores.web import Site, read_image
@@ -92,11 +94,24 @@ class S3Store:
 
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""
-        url = self._site.url_of(path)
-        with self._site.get(url, self._sign(url)) as answer:
-            if answer.status != HTTPStatus.OK:
-                _refuse(answer, path)
-            return read_image(answer, path, limit)
+        with self._get(path) as answer:
+            if answer.status == HTTPStatus.OK:
+                return read_image(answer, path, limit)
+            code = _error_code(answer)
+        if code in _MISSING:
+            raise missing(path, self._has)
+        if code in _UNREADABLE:
+            raise unreadable(path, _UNREADABLE[code])
+        raise unavailable(f"it answered {answer.status}", code)
+
+    def _has(self, path: str) -> bool:
+        with suppress(Failure), self._get(path) as answer:
+            return answer.status == HTTPStatus.OK
+        return False
+
+    def _get(self, path: str) -> AbstractContextManager[Answer]:
+        url = self._site.url_of(path, may_begin_with_slash=True)
+        return self._site.get(url, self._sign(url))
 
     def _sign(self, url: str) -> dict[str, str]:
         """The headers that sign a GET of `url`."""
@@ -156,17 +171,12 @@ def _base_url(session: Session, bucket: str, endpoint: str | None, region: str) 
     return url.removesuffix(key)
 
 
-def _refuse(answer: Answer, path: str) -> None:
-    """Raise what an answer without an object stands for: the object's failure or the store's.
+def _error_code(answer: Answer) -> str | None:
+    """S3's name for why there is no object.
 
-    A code in the body says whether the object is refused or the request: 403 stands for both
-    "this object is forbidden" and "the key is unknown". What is not known to be the object's
-    own is the store's, and is retried.
+    It says whether the object is refused or the request: 403 stands for both "this object is
+    forbidden" and "the key is unknown". What is not known to be the object's own is the store's,
+    and is retried.
     """
     found = _CODE.search(answer.read(_ERROR_BYTES))
-    code = found[1].decode() if found else None
-    if code in _MISSING:
-        raise missing(path)
-    if code in _UNREADABLE:
-        raise unreadable(path, _UNREADABLE[code])
-    raise unavailable(f"it answered {answer.status}", code)
+    return found[1].decode() if found else None

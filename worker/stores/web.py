@@ -3,13 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 from requests import Request
 
+from worker.errors import Failure
 from worker.http import Answer, HttpClient, NoAnswer, Reach, RequestLimits, check_url, split_reaches
 from worker.http.dial import Resolve
 from worker.http.dial import resolve as ask_system
@@ -29,6 +30,8 @@ _FORBIDDEN = {
     HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
 }
 _MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
+"""Values of Content-Encoding. Others, such as `aws-chunked` or `none`, say nothing of the bytes."""
 _HEADERS = {"User-Agent": "facelift", "Accept-Encoding": "identity"}
 _SEPARATORS = re.compile(r"[/\\]")
 _READINGS = 3
@@ -66,13 +69,14 @@ class Site:
         parts = urlsplit(base_url)
         self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
 
-    def url_of(self, path: str) -> str:
+    def url_of(self, path: str, *, may_begin_with_slash: bool = False) -> str:
         """The URL of the image at `path`, below the base.
 
         Raises:
             ImageRejected: the path could lead out of the base, or cannot be a file's.
         """
-        return self._base + encode_path(path)
+        begins = may_begin_with_slash and path.startswith("/")
+        return self._base + "/" * begins + encode_path(path[begins:])
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
@@ -95,10 +99,13 @@ def read_image(answer: Answer, path: str, limit: int) -> bytes:
 
     Raises:
         ImageRejected: it has more than `limit` bytes.
+        StoreUnavailable: it was cut off before its first byte, as far as can be known.
     """
     if answer.announced is not None and answer.announced > limit:
         raise too_large(path, limit, answer.announced)
     body = answer.read(limit + 1)
+    if not body and answer.announced is None and "Transfer-Encoding" not in answer.headers:
+        raise unavailable("its answer ended after the headers")
     if len(body) > limit:
         raise too_large(path, limit)
     return body
@@ -129,21 +136,30 @@ class HttpsStore:
 
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""
-        with self._site.get(self._site.url_of(path), {}) as answer:
-            _judge(answer, path)
-            return read_image(answer, path, limit)
+        with self._get(path) as answer:
+            if answer.status not in _MISSING:
+                _judge(answer, path)
+                return read_image(answer, path, limit)
+        raise missing(path, self._has)
+
+    def _has(self, path: str) -> bool:
+        with suppress(Failure), self._get(path) as answer:
+            return answer.status == HTTPStatus.OK
+        return False
+
+    def _get(self, path: str) -> AbstractContextManager[Answer]:
+        return self._site.get(self._site.url_of(path), {})
 
 
 def _judge(answer: Answer, path: str) -> None:
-    """Raise unless the answer holds an image."""
+    """Raise unless the answer holds an image, which is not missing."""
     status = answer.status
     if status == HTTPStatus.OK:
         # None was asked for; and what is stored compressed is no image as it is.
-        if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        codings = answer.headers.get("Content-Encoding", "").lower().split(",")
+        if not _COMPRESSIONS.isdisjoint(map(str.strip, codings)):
             raise unreadable(path, "comes compressed (Content-Encoding), which no image should")
         return
-    if status in _MISSING:
-        raise missing(path)
     if status in _FORBIDDEN:
         raise unreadable(path)
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects

@@ -98,26 +98,6 @@ def test_a_connection_is_not_used_after_a_body_that_was_not_read_to_its_end(
     assert server.connections == 2
 
 
-def test_an_answer_after_an_interim_one_is_not_taken_for_the_next_requests(
-    serve: Serve, connect: Connect
-) -> None:
-    late = threading.Event()
-
-    def talk(server: Server, connection: socket.socket) -> None:
-        server.read(connection)
-        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-        if late.wait(5):
-            connection.sendall(DONE)
-
-    server = serve(talk)
-    client = connect(server.url)
-    for _ in range(2):
-        error = failure(client)
-        assert (error.code, error.http_status) == (OutcomeCode.MALFORMED_RESPONSE, 103)
-    late.set()
-    assert server.connections == 2
-
-
 def test_a_connection_whose_host_cannot_be_reached_any_more_is_lost(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

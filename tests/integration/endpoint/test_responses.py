@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         b"HTTP/1.1 99 Low\r\n\r\n",
         b"HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nhello\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
     ],
@@ -40,6 +40,85 @@ def test_what_is_no_http_response_is_malformed(
     serve: Serve, connect: Connect, answer: bytes
 ) -> None:
     assert failure(connect(serve(answering(answer)).url)).code is OutcomeCode.MALFORMED_RESPONSE
+
+
+CONFIRMED = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+@pytest.mark.parametrize("times", [1, 20])
+def test_interim_answers_are_read_over(
+    serve: Serve, connect: Connect, status: int, times: int
+) -> None:
+    interim = b"HTTP/1.1 %d Wait\r\nLink: </x>; rel=preload\r\n\r\n" % status
+    server = serve(always(interim * times + b"HTTP/1.1 200 OK\r\n" + CONFIRMED))
+    client = connect(server.url)
+    for _ in range(3):
+        assert deliver(client).confirmed
+    assert (server.connections, len(server.heads)) == (1, 3)
+
+
+def test_a_refusal_after_interim_answers_is_the_answer(serve: Serve, connect: Connect) -> None:
+    answer = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(DeliveryRefused) as caught:
+        deliver(connect(serve(always(answer)).url))
+    assert caught.value.code is OutcomeCode.CHATBOT_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"X: y\r\n" * 99,
+        b"X: y\r\n" * 100,
+        b"".join(b"X-%d: y\r\n" % number for number in range(5_000)),
+        b"X: " + b"y" * 70_000 + b"\r\n",
+        b"no colon\r\n",
+        b": no name\r\n",
+        b"two words: y\r\n",
+        b"X: y\r\n folded\r\n",
+        b"X: \x00\r\n",
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_odd_header_lines_are_no_failure_of_an_upload_that_was_confirmed(
+    serve: Serve, connect: Connect, *, lines: bytes, is_first: bool
+) -> None:
+    rest, body = CONFIRMED.split(b"\r\n\r\n")
+    fields = lines + rest + b"\r\n" if is_first else rest + b"\r\n" + lines
+    server = serve(always(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n" + body))
+    client = connect(server.url)
+    for _ in range(2):
+        assert deliver(client).confirmed
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"Content-Length: five\r\n\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+        b"X: " + b"y" * 300_000 + b"\r\n\r\n",
+    ],
+)
+def test_a_broken_head_after_a_success_is_a_success_by_its_status(
+    serve: Serve, connect: Connect, rest: bytes
+) -> None:
+    server = serve(always(b"HTTP/1.1 200 OK\r\n" + rest))
+    client = connect(server.url)
+    began = time.monotonic()
+    for _ in range(2):
+        assert not deliver(client).confirmed
+    assert time.monotonic() - began < 2
+    assert server.connections == 2
+
+
+def test_a_pause_is_found_among_any_number_of_headers(serve: Serve, connect: Connect) -> None:
+    many = b"".join(b"X-%d: y\r\n" % number for number in range(500))
+    answer = b"HTTP/1.1 429 No\r\n" + many + b"no colon\r\nRetry-After: 7\r\n" + CONFIRMED
+    with pytest.raises(RateLimited) as caught:
+        deliver(connect(serve(always(answer)).url))
+    assert caught.value.retry_after == 7
 
 
 def test_a_chunked_body_is_read(serve: Serve, connect: Connect) -> None:

@@ -173,7 +173,9 @@ class S3:
         return open_stores({"media": url}, LIMITS)["media"]
 
     def put(self, path: str, data: bytes) -> None:
-        key = f"bots of+mine/{path}"
+        self.put_key(f"bots of+mine/{path}", data)
+
+    def put_key(self, key: str, data: bytes) -> None:
         self._server.client.put_object(Bucket=self.bucket, Key=key, Body=data)
 
     def gone(self) -> ImageStore:

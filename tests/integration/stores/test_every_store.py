@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from facelift.codes import OutcomeCode
 from tests.integration.stores.backends import PRIVATE, Folder
 from worker.errors import ImageRejected, StoreUnavailable
+from worker.stores.s3 import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,14 +128,51 @@ def test_what_may_not_be_read_is_unreadable(
         "..",
         "../../../../../../../etc/passwd",
         "../no such file",
-        "/etc/passwd",
+        "/../secret.png",
         "//etc/passwd",
-        "/bots/42.png",
     ],
 )
 def test_a_path_out_of_the_store_is_refused(backend: Backend, path: str) -> None:
     backend.put("bots/42.png", b"a picture")
     assert refusal(backend, path).code is OutcomeCode.IMAGE_OUTSIDE_STORE
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/bots/42.png"])
+def test_a_path_that_begins_with_a_slash_is_an_s3_key_and_else_refused(
+    backend: Backend, path: str
+) -> None:
+    backend.put("bots/42.png", b"a picture")
+    expected = (
+        OutcomeCode.IMAGE_NOT_FOUND
+        if isinstance(backend.store, S3Store)
+        else OutcomeCode.IMAGE_OUTSIDE_STORE
+    )
+    assert refusal(backend, path).code is expected
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["caf\u00e9/\u00fcber.png", "\u1ee9.png", "\uac00.png"])
+def test_a_name_in_another_normal_form_gets_a_hint(
+    backend: Backend, stored: Literal["NFC", "NFD"], name: str
+) -> None:
+    asked: Literal["NFC", "NFD"] = "NFD" if stored == "NFC" else "NFC"
+    backend.put(unicodedata.normalize(stored, name), b"a picture")
+    refused = refusal(backend, unicodedata.normalize(asked, name))
+    assert refused.code is OutcomeCode.IMAGE_NOT_FOUND
+    assert refused.sentence.endswith(
+        f"is not in the image store, which has that name in another Unicode normal form ({stored})."
+    )
+
+
+def test_a_name_of_mixed_normal_forms_gets_a_hint(backend: Backend) -> None:
+    backend.put("cafe\u0301/\u00fcber.png", b"a picture")
+    assert "another Unicode normal form." in refusal(backend, "caf\u00e9/\u00fcber.png").sentence
+
+
+def test_a_name_that_is_there_in_no_form_gets_no_hint(backend: Backend) -> None:
+    assert (
+        refusal(backend, "caf\u00e9.png").sentence == "'caf\u00e9.png' is not in the image store."
+    )
 
 
 def test_a_store_that_is_gone_is_an_outage(backend: Backend) -> None:

@@ -184,6 +184,33 @@ def test_what_comes_compressed_is_refused_and_never_unpacked(serve: Serve, encod
 
 
 @pytest.mark.parametrize(
+    "encoding", ["", " ", "identity", "Identity", "aws-chunked", "aws-chunked, identity", "none"]
+)
+def test_a_content_encoding_that_compresses_nothing_is_none(serve: Serve, encoding: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: 9\r\n\r\n"
+    assert plain(serve(always(head.encode() + IMAGE))).read("42.png", LIMIT) == IMAGE
+
+
+def test_what_aws_chunked_hides_is_still_compressed(serve: Serve) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: aws-chunked,gzip\r\nContent-Length: 9\r\n\r\n"
+    assert failure(plain(serve(always(head + IMAGE)))).code is OutcomeCode.IMAGE_UNREADABLE
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_interim_answers_are_read_over(serve: Serve, status: int) -> None:
+    server = serve(always(b"HTTP/1.1 %d X\r\nA: b\r\n\r\n" % status * 3 + WHOLE))
+    store = plain(server)
+    assert [store.read("42.png", LIMIT) for _ in range(3)] == [IMAGE] * 3
+    assert server.connections == 1
+
+
+def test_an_image_comes_after_any_number_of_headers(serve: Serve) -> None:
+    many = b"".join(b"X-%d: y\r\n" % number for number in range(500))
+    answer = b"HTTP/1.1 200 OK\r\n" + many + b"no colon\r\nContent-Length: 9\r\n\r\n" + IMAGE
+    assert plain(serve(always(answer))).read("42.png", LIMIT) == IMAGE
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"",
@@ -192,6 +219,9 @@ def test_what_comes_compressed_is_refused_and_never_unpacked(serve: Serve, encod
         CHUNKED + b"zz\r\n",
         CHUNKED + b"9\r\na pic",
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\na picture",
+        b"HTTP/1.1 200 OK\r\nContent-Length: nine\r\n\r\na picture",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
     ],
 )

@@ -115,6 +115,16 @@ def test_a_profile_brings_credentials_of_its_own(
     )
 
 
+@pytest.mark.parametrize("prefix", ["", "/bots"])
+@pytest.mark.parametrize("key", ["/42.png", "/a b/+\u00e9.png", "42.png"])
+def test_a_key_may_begin_with_a_slash(s3: S3, prefix: str, key: str) -> None:
+    s3.put_key(f"{prefix}/{key}".removeprefix("/"), b"a picture")
+    assert s3.open(f"s3://{s3.bucket}{prefix}").read(key, LIMIT) == b"a picture"
+    with pytest.raises(Failure) as caught:
+        s3.open(f"s3://{s3.bucket}{prefix}").read(key.removeprefix("/") + "x", LIMIT)
+    assert caught.value.code is OutcomeCode.IMAGE_NOT_FOUND
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

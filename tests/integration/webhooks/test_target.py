@@ -65,6 +65,18 @@ def test_what_is_sent_is_verified_by_the_reference_implementation(
     assert Webhook(SECRET).verify(bodies[0], headers) == SAID
 
 
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_interim_answers_are_read_over(serve: Serve, status: int) -> None:
+    interim = b"HTTP/1.1 %d X\r\nLink: x\r\n\r\n" % status
+    assert send(target(nearby(serve(always(interim * 2 + THANKS))))) == 204
+
+
+@pytest.mark.parametrize("lines", [b"X: y\r\n" * 200, b"no colon\r\n", b"Content-Length: x\r\n"])
+def test_odd_headers_change_nothing_of_what_the_status_says(serve: Serve, lines: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n"
+    assert send(target(nearby(serve(always(answer))))) == 200
+
+
 def test_a_redirect_is_an_answer_and_not_followed(serve: Serve) -> None:
     elsewhere = serve(always(THANKS))
     moved = f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere.url}/\r\n\r\n"
