@@ -12,6 +12,7 @@ from facelift import UploadClient
 from facelift.cli.draw.record import table_of_jobs
 from facelift.cli.group import cli
 from facelift.codes import OutcomeCode
+from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.operations.enqueue import IdempotencyConflict
 from tests.drawing import drawn
 
@@ -290,14 +291,14 @@ def test_show_as_json_says_what_to_do(
 def test_show_shows_what_a_job_waits_for_and_until_when(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
-    client.pause("shop", by="ana")
     job = client.enqueue("bot", "media:a.png", not_before=4_000_000_000, expires_at=4_100_000_000)
     shown = facelift("show", job.id).stdout
     assert "State     waiting (scheduled, until 2096-10-02 07:06:40 UTC)" in shown
     assert "now: waiting (scheduled), for " in shown
 
 
-def test_pauses_are_reported_as_json(facelift: Callable[..., Result]) -> None:
+def test_pauses_are_reported_as_json(client: UploadClient, facelift: Callable[..., Result]) -> None:
+    client.ledger.pool.register(BreakerPolicy(), [Registration("shop", None, "key")])
     paused = json.loads(facelift("pause", "shop", "--by", "ana", "--json").stdout)
     assert (paused["account"], paused["paused_before"]) == ("shop", False)
     assert paused["pause"]["by"] == "ana"

@@ -107,7 +107,7 @@ def commands(job: str, jobs: Path) -> Iterator[list[str]]:
         ["resume", "nobody"],
         ["resume", "--all"],
     )
-    yield from (["cancel", job], ["cancel", "waits"])
+    yield from (["priority", "high", "waits", job], ["cancel", job], ["cancel", "waits"])
 
 
 @pytest.mark.parametrize("styled", [False, True])

@@ -20,7 +20,7 @@ ME = f"{getpass.getuser()}@{socket.gethostname()}"
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
     registrations = [
-        Registration(account, rate or Rate(20, 2), "fingerprint") for account in accounts
+        Registration(account, rate or Rate(20, 2), f"key of {account}") for account in accounts
     ]
     client.ledger.pool.register(BreakerPolicy(), registrations)
 
@@ -56,7 +56,29 @@ def test_a_pause_of_everything_holds_every_account(client: UploadClient, redis: 
     assert reason_to_wait(redis, client, "shop") is None
 
 
+def test_accounts_that_no_worker_knows_cannot_be_paused(client: UploadClient, redis: Any) -> None:
+    for expected in ("none is known yet", "known are acme_eu, default"):
+        with pytest.raises(InvalidJob, match=f"no worker has an API key of invented; {expected}"):
+            client.pause("invented")
+        assert "invented" not in {each.name for each in client.pool().accounts}
+        register(client, "default", "acme_eu")
+    assert not redis.exists(client.ledger.keys.account("invented"))
+
+
+def test_accounts_that_no_worker_knows_are_forgotten(client: UploadClient, redis: Any) -> None:
+    register(client, "default")
+    for number in range(50):  # as a producer's own script may do
+        client.ledger.pool.pause(f"invented-{number}", by="x", reason="", until=None)
+    client.pause("default")
+    assert reason_to_wait(redis, client, "invented-7") is WaitReason.UNKNOWN_ACCOUNT
+    client.ledger.prune(None, 10)
+    assert redis.smembers(client.ledger.keys.accounts) == {"default"}
+    assert not redis.exists(client.ledger.keys.account("invented_7"))
+    assert [each.name for each in client.pool().accounts if each.pause] == ["default"]
+
+
 def test_pause_has_author_reason_and_times(client: UploadClient) -> None:
+    register(client, "shop")
     before = client.pool().at
     client.pause("shop", by="ana", reason="New key on its way.", until=before + 3600)
     found = client.pool().account("shop")
@@ -91,6 +113,7 @@ def test_user_without_a_name_is_named_by_number(
 
 
 def test_a_pause_takes_the_place_of_the_one_before(client: UploadClient) -> None:
+    register(client, "shop")
     assert client.pause("shop", by="ana")
     assert not client.pause("shop", by="bob")
     found = client.pool().account("shop")

@@ -65,20 +65,17 @@ def test_command_pauses_for_a_time(client: UploadClient, facelift: Callable[...,
     assert ", until " in done.stdout
 
 
-def test_command_pauses_an_account_that_no_worker_knows_and_warns(
+def test_command_refuses_to_pause_an_account_that_no_worker_knows(
     client: UploadClient, facelift: Callable[..., Result]
 ) -> None:
     done = facelift("pause", "shpo")
-    assert done.exit_code == 0
+    assert done.exit_code == 2
     assert done.stderr == (
-        "facelift: warning: no worker has registered a key of this account; did you mean shop?\n"
+        "facelift: account: no worker has an API key of shpo; did you mean shop? "
+        "known are default, shop\n"
     )
-    found = client.pool().account("shpo")
-    assert found is not None
-    assert found.pause is not None
-    assert "did you mean shop?" in facelift("pause", "shpo").stderr
-    assert "shpo     no worker" in facelift("status").stdout
-    assert facelift("resume", "shpo").stdout == "Account shpo is resumed.\n"
+    assert client.pool().account("shpo") is None
+    assert "shpo" not in facelift("status").stdout
 
 
 def test_command_refuses_to_resume_an_account_that_nobody_named(

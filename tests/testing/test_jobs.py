@@ -50,6 +50,7 @@ def test_client_made_before_works_in_memory(
     assert [each.outcome for each in made_before.outcomes("0", timeout=0)] == ["delivered"]
     assert made_before.history("bot")[0].id == job.id
     assert made_before.cancel(made_before.replay(job.id).id) == "cancelled"
+    facelift_jobs.register("acme")
     made_before.pause("acme")
     assert facelift_jobs.client.pool().account("acme")
 

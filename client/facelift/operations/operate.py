@@ -1,5 +1,6 @@
 """What operators do: pause and resume accounts, or everything; read the state of the pool."""
 
+import difflib
 import getpass
 import os
 import socket
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facelift.errors import InvalidJob
-from facelift.job import check_account, check_limit, check_text, check_time
+from facelift.job import account_key, check_account, check_limit, check_text, check_time
 from facelift.operations.source import LedgerSource
 from facelift.status.pool import PoolStatus
 from facelift.status.server import ServerStatus
@@ -15,6 +16,7 @@ from facelift.status.server import ServerStatus
 _NAME_LENGTH = 100
 _REASON_LENGTH = 200
 _EVENTS_KEPT = 200
+_NAMED = 20  # accounts in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Operator:
             True if it is a new pause; False if it replaces one, whoever began that.
 
         Raises:
-            InvalidJob: an argument has a wrong value; nothing was paused.
+            InvalidJob: an argument has a wrong value, or no worker has registered an API key of
+                the account; nothing was paused.
             LedgerUnavailable, LedgerRefused: it may or may not be paused; pause it again.
         """
         name = account if account is None else check_account(account)
@@ -51,8 +54,11 @@ class Operator:
         if reason != "":
             check_text("reason", reason, _REASON_LENGTH)
         end = check_time("until", until)
-        if end is not None and end <= self.pool(events=1).at:
+        pool = self.pool(events=1)
+        if end is not None and end <= pool.at:
             raise InvalidJob("until", "must be in the future")
+        if name is not None:
+            _check_registered(name, pool)
         return self.source.ledger.pool.pause(name, by=who, reason=reason, until=end)
 
     def resume(self, account: str | None = None, *, by: str | None = None) -> bool:
@@ -95,6 +101,19 @@ class Operator:
             LedgerRefused: these credentials may not write or ask this.
         """
         return self.source.ledger.server()
+
+
+def _check_registered(name: str, pool: PoolStatus) -> None:
+    """A pause of any other account would stay for ever, and hold nobody's jobs."""
+    found = pool.account(name)
+    if found is not None and found.is_registered:
+        return
+    known = [each.name for each in pool.accounts if each.is_registered]
+    meant = difflib.get_close_matches(account_key(name), known, n=1, cutoff=0.6)
+    hint = f"did you mean {meant[0]}? " if meant else ""
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    names = f"known are {', '.join(known[:_NAMED])}{more}" if known else "none is known yet"
+    raise InvalidJob("account", f"no worker has an API key of {name}; {hint}{names}")
 
 
 def _who(by: str | None) -> str:

@@ -59,6 +59,10 @@ class FaceliftJobs:
         """A client on this ledger, for the test itself."""
         return UploadClient(ledger=self._ledger.store)
 
+    def register(self, *accounts: str) -> None:
+        """Have workers hold API keys of these accounts, besides `default`: they can be paused."""
+        self._ledger.register(*accounts)
+
     @property
     def now(self) -> float:
         """Unix seconds, by the ledger's clock."""

@@ -8,7 +8,9 @@ from typing import Any
 from fakeredis import FakeRedis, FakeServer
 
 from facelift.errors import JobNotFound
+from facelift.job import DEFAULT_ACCOUNT, account_key
 from facelift.ledger.notifications import Notifications
+from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.ledger.store import JobStore
 from facelift.record import JobRecord
 
@@ -26,11 +28,17 @@ class MemoryLedger:
         self._moved = 0.0
         self._seen: dict[str, JobRecord] = {}
         self.store = JobStore(self._redis, now=lambda: self.clock, notifications=notifications)
+        self.register(DEFAULT_ACCOUNT)
 
     @property
     def clock(self) -> float:
         """Unix seconds."""
         return time.time() + self._moved
+
+    def register(self, *accounts: str) -> None:
+        """Have the workers hold API keys of these accounts, without a rate limit."""
+        keys = [Registration(account_key(each), None, "facelift.testing") for each in accounts]
+        self.store.pool.register(BreakerPolicy(), keys)
 
     @property
     def enqueued(self) -> list[JobRecord]:

@@ -46,7 +46,8 @@ def pause(
 ) -> None:
     """Pause the jobs of an account, or all jobs.
 
-    Running uploads are finished. Waiting jobs keep their deadlines. A pause replaces the
+    An account must be one whose API key a worker has. Running uploads are finished.
+    Waiting jobs keep their deadlines. A pause replaces the
     one before, also one that Facelift began. With --json it prints the account, null for
     all, whether it was `paused_before`, and the `pause`.
 
@@ -67,10 +68,6 @@ def pause(
         *([] if is_new else ["It replaces an earlier pause."]),
         as_json=as_json,
     )
-    if account is not None:
-        found = before.account(account)
-        if found is None or not found.is_registered:
-            warn(f"no worker has registered a key of this account{_hint(account, before)}")
 
 
 @click.command()

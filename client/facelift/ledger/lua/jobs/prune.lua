@@ -1,6 +1,7 @@
 -- include: clock
 -- Remove jobs, batches and suspects from their indexes whose records expired, and requests from the
--- rate windows that they have left.
+-- rate windows that they have left. Forget accounts whose API key no worker has, once no job of
+-- theirs waits.
 --
 -- ARGV: now, cursor ('-' for the first page), entries to read
 -- Replies: cursor of the next page, '' at the end of the index
@@ -15,6 +16,14 @@ end
 if ARGV[2] == '-' then
   for _, name in ipairs(redis.call('SMEMBERS', '{facelift}:accounts')) do
     redis.call('ZREMRANGEBYSCORE', '{facelift}:rate_window:' .. name, '-inf', now_text)
+    local is_idle = redis.call('EXISTS', '{facelift}:account_queue:' .. name,
+                               '{facelift}:suspect_queue:' .. name,
+                               '{facelift}:running:' .. name,
+                               '{facelift}:rate_window:' .. name) == 0
+    if is_idle and redis.call('HEXISTS', '{facelift}:account:' .. name, 'fingerprint') == 0 then
+      redis.call('SREM', '{facelift}:accounts', name)
+      redis.call('DEL', '{facelift}:account:' .. name)
+    end
     local suspects = '{facelift}:suspects:' .. name
     for _, chatbot in ipairs(redis.call('ZRANDMEMBER', suspects, 100)) do
       if redis.call('EXISTS', '{facelift}:suspect:' .. name .. ':' .. chatbot) == 0 then
