@@ -40,7 +40,15 @@ from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, Idempotenc
 from facelift.operations.observe import WaitTimeout
 from facelift.queries import Outcome, Page
 from facelift.record import JobRecord
-from facelift.status.pool import AccountStatus, BreakerState, Event, EventKind, Pause, PoolStatus
+from facelift.status.pool import (
+    AccountStatus,
+    BreakerState,
+    Event,
+    EventKind,
+    Pause,
+    PoolStatus,
+    SuspectStatus,
+)
 from facelift.status.server import ServerStatus
 from facelift.status.worker import WorkerStatus
 
@@ -80,6 +88,7 @@ __all__ = [
     "Priority",
     "PriorityChange",
     "ServerStatus",
+    "SuspectStatus",
     "UploadClient",
     "UploadJob",
     "WaitReason",

@@ -128,6 +128,15 @@ def test_chatbot_is_listed_no_longer_once_an_upload_succeeds(
     assert check(facelift, "Chatbots") == [("OK", "none fails")]
 
 
+def test_chatbot_that_failed_once_is_not_blamed(
+    ledger: Ledger, facelift: Callable[..., str]
+) -> None:
+    fail_again(ledger, [ledger.enqueue("bot-1")])
+    assert "fail" not in facelift("status")
+    assert metrics(ledger)["account_failing_chatbots/default"] == 0
+    assert ledger.store.pool.snapshot().accounts[1].worst == ()
+
+
 def test_failing_account_is_named_and_the_endpoint_is_not_said_to_be_down(
     ledger: Ledger, facelift: Callable[..., str]
 ) -> None:

@@ -95,7 +95,7 @@ def test_a_pool_that_works_is_found_so() -> None:
     assert amiss_in(WELL) == set()
 
 
-SICK = (replace(ACCOUNT_DOWN.accounts[0], suspects=2, worst=FAILING.accounts[0].worst),)
+SICK = (replace(ACCOUNT_DOWN.accounts[0], failing_chatbots=2, worst=FAILING.accounts[0].worst),)
 ONE_KEY = (
     replace(ACCOUNT, name="acme", shares_key_with=("shop", "studio")),
     replace(ACCOUNT, name="shop", shares_key_with=("acme", "studio")),

@@ -192,7 +192,7 @@ def failing(number: int) -> SuspectStatus:
     )
 
 
-FAILING = with_account(suspects=2, worst=(failing(7), failing(3)))
+FAILING = with_account(failing_chatbots=2, worst=(failing(7), failing(3)))
 ACCOUNT_DOWN = with_account(
     breaker=BreakerState.OPEN,
     breaker_reason="12 uploads of 7 chatbots failed; the last: The endpoint answered 500.",
@@ -226,8 +226,10 @@ def test_failing_chatbots_are_listed_with_counts_and_last_errors() -> None:
 
 
 def test_worst_ten_chatbots_of_all_accounts_are_listed_and_the_others_counted() -> None:
-    shop = replace(ACCOUNT, name="shop", suspects=40, worst=tuple(map(failing, range(40, 30, -1))))
-    other = replace(ACCOUNT, suspects=2, worst=(failing(99), failing(1)))
+    shop = replace(
+        ACCOUNT, name="shop", failing_chatbots=40, worst=tuple(map(failing, range(40, 30, -1)))
+    )
+    other = replace(ACCOUNT, failing_chatbots=2, worst=(failing(99), failing(1)))
     shown = lines(replace(POOL, accounts=(other, shop)))
     assert [line.split()[0] for line in shown if line.startswith("bot-")] == [
         "bot-99",
@@ -257,7 +259,7 @@ def test_every_domain_in_trouble_has_advice_the_widest_first() -> None:
 
 
 def test_only_the_widest_domain_in_trouble_is_shown() -> None:
-    sick = (replace(ACCOUNT_DOWN.accounts[0], suspects=2, worst=FAILING.accounts[0].worst),)
+    sick = (replace(ACCOUNT_DOWN.accounts[0], failing_chatbots=2, worst=FAILING.accounts[0].worst),)
     for pool, advised in (
         (replace(DOWN, accounts=sick), "check the endpoint; the jobs go on by themselves once"),
         (replace(POOL, accounts=sick), "account default: check the account at Chatbase; its"),

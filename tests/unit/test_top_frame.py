@@ -42,7 +42,7 @@ def frame(view: Frame, width: int = 80, height: int | None = 24) -> list[str]:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (200, 60), (20, 5)])
 def test_it_never_exceeds_the_terminal(width: int, height: int) -> None:
     worst = tuple(map(failing, range(30, 20, -1)))
-    sick = tuple(replace(each, suspects=30, worst=worst) for each in BUSY.accounts)
+    sick = tuple(replace(each, failing_chatbots=30, worst=worst) for each in BUSY.accounts)
     for pool in (BUSY, replace(DOWN, accounts=BUSY.accounts), replace(BUSY, accounts=sick)):
         lines = frame(Frame(pool, Figures(), "Redis cannot be reached: " + "x" * 99), width, height)
         assert len(lines) <= height
@@ -87,7 +87,7 @@ def test_failing_chatbots_have_a_line_each() -> None:
 
 def test_failing_chatbots_that_nobody_lists_are_counted_too() -> None:
     worst = tuple(map(failing, range(30, 20, -1)))
-    sick = replace(POOL, accounts=(replace(ACCOUNT, suspects=300, worst=worst),))
+    sick = replace(POOL, accounts=(replace(ACCOUNT, failing_chatbots=300, worst=worst),))
     for height, shown in ((None, 10), (24, 4)):
         lines = frame(Frame(sick, Figures()), height=height)
         assert sum(line.startswith("bot-") for line in lines) == shown

@@ -144,8 +144,8 @@ def _accounts(status: PoolStatus) -> Iterator[Metric]:
         ),
         (
             "failing_chatbots",
-            "Chatbots of an account whose last upload failed.",
-            lambda account: account.suspects,
+            "Chatbots of an account whose last two uploads failed, or more.",
+            lambda account: account.failing_chatbots,
         ),
     ):
         values = [((each.name,), value(each)) for each in accounts]

@@ -146,7 +146,8 @@ class AccountStatus:
         breaker_reason: why it changed last, for a person; empty if it never opened.
         breaker_since: Unix seconds of its last change; None if it never opened.
         next_probe_at: Unix seconds of the next probe; None while the breaker is closed.
-        suspects: how many of its chatbots' last uploads failed.
+        failing_chatbots: those of its chatbots whose last two uploads failed, or more. A single
+            failure, as at the beginning of an outage, says little of a chatbot.
         worst: those among them with the most failures in a row, up to ten.
         shares_key_with: other accounts with the same API key; all of them have one rate, one
             queue, one circuit breaker and one pause.
@@ -167,7 +168,7 @@ class AccountStatus:
     breaker_reason: str = ""
     breaker_since: float | None = None
     next_probe_at: float | None = None
-    suspects: int = 0
+    failing_chatbots: int = 0
     worst: tuple[SuspectStatus, ...] = ()
     shares_key_with: tuple[str, ...] = ()
 
@@ -187,7 +188,7 @@ class AccountStatus:
             quiet_until=quiet_until if quiet_until > now else None,
             running=stored["running"],
             **_breaker(stored),
-            suspects=stored["suspects"],
+            failing_chatbots=stored["failing_chatbots"],
             # Lua does not distinguish an empty list from an empty mapping.
             worst=tuple(SuspectStatus.decode(each) for each in stored["worst"] or ()),
             shares_key_with=tuple(sorted(stored["shares_key_with"] or ())),

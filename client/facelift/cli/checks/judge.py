@@ -220,14 +220,14 @@ def _breakers(pool: PoolStatus) -> Iterator[Finding]:
 
 
 def _chatbots(pool: PoolStatus) -> Iterator[Finding]:
-    failing = [account for account in domains(pool.accounts) if account.suspects]
+    failing = [account for account in domains(pool.accounts) if account.failing_chatbots]
     for account in failing:
         worst = ", ".join(
             f"{each.chatbot_id} ({each.failures} {each.code})" for each in account.worst
         )
+        many = counted(account.failing_chatbots, "failing chatbot")
         message = (
-            f"{counted(account.suspects, 'failing chatbot')} of account {account.name}; those "
-            f"with the most failures in a row: {worst}"
+            f"{many} of account {account.name}; those with the most failures in a row: {worst}"
         )
         yield warn("Chatbots", message, to_do(WaitReason.CHATBOT_FAILING))
     if not failing:

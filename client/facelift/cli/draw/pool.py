@@ -11,12 +11,12 @@ from facelift.cli.draw.console import Paragraph, cell, counted, date, fact, mome
 from facelift.cli.draw.trouble import (
     advice_on,
     attributed,
-    count_suspects,
+    count_failing,
     describe_account,
     describe_breaker,
     describe_pause,
     is_open,
-    table_of_suspects,
+    table_of_failing,
     worst_of,
 )
 from facelift.status.pool import AccountStatus, Event, EventKind, PoolStatus
@@ -47,10 +47,10 @@ def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
         yield fact("Webhooks", f"{counted(pool.webhooks, 'notification')} to send")
     yield ""
     yield table_of_accounts(pool.accounts, pool.at) if pool.accounts else NO_ACCOUNT
-    if suspects := worst_of(pool.accounts):
+    if failing := worst_of(pool.accounts):
         yield ""
-        yield table_of_suspects(suspects, pool.at)
-        if (more := count_suspects(pool.accounts) - len(suspects)) > 0:
+        yield table_of_failing(failing, pool.at)
+        if (more := count_failing(pool.accounts) - len(failing)) > 0:
             yield Text(f"and {more} more", "dim")
     yield ""
     yield table_of_workers(pool.workers, pool.at) if pool.workers else NO_WORKER

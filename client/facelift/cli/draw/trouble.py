@@ -14,8 +14,8 @@ from facelift.status.pool import AccountStatus, BreakerState, Pause, PoolStatus,
 _WORST = 10
 
 
-class Suspect(NamedTuple):
-    """A chatbot whose last upload failed, and its account."""
+class Failing(NamedTuple):
+    """A failing chatbot, and its account."""
 
     account: str
     chatbot: SuspectStatus
@@ -39,7 +39,7 @@ def _attributed(account: AccountStatus, pool: PoolStatus) -> AccountStatus:
     if is_open(pool):
         account = replace(account, breaker=BreakerState.CLOSED)
     if is_open(pool) or is_open(account):
-        account = replace(account, suspects=0, worst=())
+        account = replace(account, failing_chatbots=0, worst=())
     return account
 
 
@@ -47,11 +47,11 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
     """What to do about each failure domain that is in trouble, the widest first."""
     if is_open(pool):
         yield to_do(WaitReason.ENDPOINT_DOWN)
-    if failing := [each.name for each in domains(pool.accounts) if is_open(each)]:
-        names = f"account {failing[0]}" if len(failing) == 1 else f"{len(failing)} accounts"
-        yield f"{names}: {to_do(WaitReason.ACCOUNT_FAILING)}"
-    if suspects := count_suspects(pool.accounts):
-        yield f"{counted(suspects, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
+    if names := [each.name for each in domains(pool.accounts) if is_open(each)]:
+        which = f"account {names[0]}" if len(names) == 1 else f"{len(names)} accounts"
+        yield f"{which}: {to_do(WaitReason.ACCOUNT_FAILING)}"
+    if failing := count_failing(pool.accounts):
+        yield f"{counted(failing, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
     if unknown := pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT):
         yield f"{counted(unknown, 'job')} of unknown accounts: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
 
@@ -97,26 +97,26 @@ def describe_account(account: AccountStatus, now: float) -> str:
         states.append(describe_breaker(account, now))
     if account.quiet_until:
         states.append(f"the endpoint asked for a pause until {moment(account.quiet_until, now)}")
-    if account.suspects:
-        fail = "fails" if account.suspects == 1 else "fail"
-        states.append(f"{counted(account.suspects, 'chatbot')} {fail}")
+    if account.failing_chatbots:
+        fail = "fails" if account.failing_chatbots == 1 else "fail"
+        states.append(f"{counted(account.failing_chatbots, 'chatbot')} {fail}")
     if account.shares_key_with:
         states.append(f"has the API key of {', '.join(account.shares_key_with)}")
     return "; ".join(state.removesuffix(".") for state in states)
 
 
-def count_suspects(accounts: Iterable[AccountStatus]) -> int:
-    """How many chatbots' last uploads failed."""
-    return sum(each.suspects for each in domains(accounts))
+def count_failing(accounts: Iterable[AccountStatus]) -> int:
+    """How many chatbots fail."""
+    return sum(each.failing_chatbots for each in domains(accounts))
 
 
-def worst_of(accounts: Iterable[AccountStatus]) -> list[Suspect]:
+def worst_of(accounts: Iterable[AccountStatus]) -> list[Failing]:
     """The chatbots with the most failures in a row, at most ten."""
-    found = [Suspect(each.name, bot) for each in domains(accounts) for bot in each.worst]
+    found = [Failing(each.name, bot) for each in domains(accounts) for bot in each.worst]
     return sorted(found, key=lambda one: (-one.chatbot.failures, one.chatbot.since))[:_WORST]
 
 
-def table_of_suspects(suspects: Iterable[Suspect], now: float, *, one_line: bool = False) -> Table:
+def table_of_failing(failing: Iterable[Failing], now: float, *, one_line: bool = False) -> Table:
     """Each failing chatbot with its failures in a row, since when, and its last error."""
     rows = [
         (
@@ -126,7 +126,7 @@ def table_of_suspects(suspects: Iterable[Suspect], now: float, *, one_line: bool
             moment(chatbot.since, now),
             chatbot.message or str(chatbot.code),
         )
-        for account, chatbot in suspects
+        for account, chatbot in failing
     ]
     head = ("Failing chatbot", "Account", "Failures", "Since", "Last error")
     return table(head, rows, right=["Failures"], one_line=one_line)

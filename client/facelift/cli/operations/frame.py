@@ -19,9 +19,9 @@ from facelift.cli.draw.pool import (
 )
 from facelift.cli.draw.trouble import (
     attributed,
-    count_suspects,
+    count_failing,
     is_open,
-    table_of_suspects,
+    table_of_failing,
     worst_of,
 )
 from facelift.cli.operations.figures import SPAN, Figures, sparkline
@@ -91,7 +91,7 @@ class Frame:
             key=lambda each: (
                 not is_open(each),
                 not each.pause,
-                not each.suspects,
+                not each.failing_chatbots,
                 -each.waiting,
                 -each.used,
                 each.name,
@@ -105,9 +105,9 @@ class Frame:
             _Section(workers, table_of_workers, NO_WORKER),
             _Section(pool.events, table_of_events, NO_EVENT),
         ]
-        if suspects := worst_of(pool.accounts):
-            unlisted = max(0, count_suspects(pool.accounts) - len(suspects))
-            sections.insert(1, _Section(suspects, table_of_suspects, "", unlisted))
+        if failing := worst_of(pool.accounts):
+            unlisted = max(0, count_failing(pool.accounts) - len(failing))
+            sections.insert(1, _Section(failing, table_of_failing, "", unlisted))
         rows = [section.rows for section in sections]
         if options.height is not None:
             used = len(console.render_lines(head, options.update(height=None)))

@@ -4,7 +4,8 @@
 -- ARGV: now, how many events at most (from 1)
 -- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
 --          job on the queue or first in a flow), accounts (name -> hash, with waiting, used,
---          running, suspects, worst (hashes of up to ten suspects), shares_key_with (names) and
+--          running, failing_chatbots (that failed twice in a row or more), worst (hashes of up to
+--          ten of them), shares_key_with (names) and
 --          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent)
 
@@ -28,7 +29,8 @@ end
 -- The chatbots with the most failures in a row.
 local function worst_suspects(name)
   local worst = {}
-  local found = redis.call('ZREVRANGE', '{facelift}:suspects:' .. name, '0', '9', 'WITHSCORES')
+  local found = redis.call('ZREVRANGEBYSCORE', '{facelift}:suspects:' .. name, '+inf', '2',
+                           'WITHSCORES', 'LIMIT', '0', '10')
   for i = 1, #found, 2 do
     local suspect = read_hash('{facelift}:suspect:' .. name .. ':' .. found[i])
     suspect.chatbot_id, suspect.failures = found[i], found[i + 1]
@@ -50,7 +52,7 @@ local function describe(name)
   it.limit = rate(shares) or 0
   it.window = account(shares).window
   it.running = redis.call('ZCARD', '{facelift}:running:' .. shares)
-  it.suspects = redis.call('ZCARD', '{facelift}:suspects:' .. shares)
+  it.failing_chatbots = redis.call('ZCOUNT', '{facelift}:suspects:' .. shares, '2', '+inf')
   it.worst = worst_suspects(shares)
   it.blocked_by = blocked_by_account(shares)
   it.took, it.recent = nil, nil
