@@ -21,7 +21,7 @@ app.worker_main(
         "worker",
         f"--loglevel={sys.argv[1]}",
         f"--hostname=facelift-{os.getpid()}@%h",
-        "--heartbeat-interval=5",
+        "--heartbeat-interval=10",
         "--without-gossip",
         "--without-mingle",
     ]

@@ -22,6 +22,7 @@ from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
 from facelift.ledger.refused import RefusedMessages
+from facelift.ledger.schedule import Schedule
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
 from facelift.status.worker import WorkerReport
@@ -150,7 +151,7 @@ class Worker:
         self._loops = (
             Loop("registration", registrar.run_once),
             Loop("API key watch", accounts.run_once),
-            Loop("scheduler", Scheduler(store, metrics).run_once),
+            Loop("scheduler", Scheduler(store, metrics, Schedule(redis, keys).first).run_once),
             Loop("heartbeat", self._heartbeat.run_once),
             Loop("janitor", Janitor(store).run_once),
             Loop("poll watchdog", watchdog.run_once),

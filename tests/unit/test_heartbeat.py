@@ -55,6 +55,22 @@ def test_it_reports_ages_by_its_own_clock_and_busy_slots(monkeypatch: pytest.Mon
     assert (report.name, report.age, report.poll_age, report.busy) == ("host:7", 60.0, 2.0, 4)
 
 
+@pytest.mark.parametrize(("busy", "reports"), [(0, [1000, 1010, 1020]), (4, range(1000, 1025, 5))])
+def test_idle_process_reports_every_second_time(
+    monkeypatch: pytest.MonkeyPatch, busy: int, reports: list[float]
+) -> None:
+    pool = Pool()
+    monkeypatch.setattr(Clock, "now", 1000.0)
+    made = make(pool, busy)
+    at: list[float] = []
+    while Clock.now < 1025:
+        before = len(pool.reports)
+        pause = made.run_once()
+        at += [Clock.now] * (len(pool.reports) - before)
+        monkeypatch.setattr(Clock, "now", Clock.now + pause)
+    assert at == [*reports]
+
+
 @pytest.mark.parametrize(("busy", "stalled"), [(9, 0.0), (10, 90.0)])
 def test_a_process_stalls_while_all_slots_are_busy_and_none_changes(
     busy: int, stalled: float

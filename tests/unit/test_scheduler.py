@@ -31,6 +31,7 @@ class Schedule:
 
 
 def scheduler(schedule: Schedule, **options: Any) -> Scheduler:
+    options = {"first_due": object} | options  # by default always another
     return Scheduler(cast("JobStore", schedule), Metrics(), **options)
 
 
@@ -43,6 +44,39 @@ def test_it_runs_again_when_the_next_job_is_due_and_never_much_later(
 ) -> None:
     schedule = Schedule(IDLE._replace(next_due=next_due))
     assert scheduler(schedule, longest_pause=0.5).run_once() == pause
+
+
+def test_schedule_that_did_not_change_is_run_when_its_first_entry_is_due() -> None:
+    now = [100.0]
+    schedule = Schedule(IDLE._replace(next_due=2.0), IDLE)
+    made = scheduler(schedule, first_due=lambda: ("job", 7.0), monotonic=lambda: now[0])
+    assert made.run_once() == 0.5
+    now[0] += 1.7
+    assert made.run_once() == pytest.approx(0.3)
+    assert len(schedule.limits) == 1
+    now[0] += 0.3
+    made.run_once()
+    assert len(schedule.limits) == 2
+
+
+def test_schedule_is_run_at_once_when_something_is_due_earlier_than_before() -> None:
+    firsts = iter([None, None, ("job", 7.0)])
+    schedule = Schedule(IDLE, IDLE)
+    made = scheduler(schedule, first_due=lambda: next(firsts))
+    made.run_once()
+    made.run_once()
+    assert len(schedule.limits) == 1
+    made.run_once()
+    assert len(schedule.limits) == 2
+
+
+def test_idle_schedule_is_run_every_fifteen_seconds_for_its_events() -> None:
+    now = [0.0]
+    schedule = Schedule(*[IDLE] * 3)
+    made = scheduler(schedule, first_due=lambda: None, monotonic=lambda: now[0])
+    for _ in range(61):
+        now[0] += made.run_once()
+    assert len(schedule.limits) == 3
 
 
 def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -> None:

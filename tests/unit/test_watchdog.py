@@ -44,7 +44,8 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_worker_that_polls_is_left_alone(scene: Scene) -> None:
+def test_worker_that_polls_is_left_alone_and_asks_redis_nothing(scene: Scene) -> None:
+    scene.ping = lambda: pytest.fail("it asked")
     scene.pass_time(100, polling=True)
     assert scene.ended_with == []
 
@@ -79,6 +80,7 @@ def test_redis_that_does_not_serve_excuses_the_worker_until_it_does(
         raise error
 
     scene.ping = refuse
+    scene.pass_time(7)  # so recent a poll needs no excuse
     for _ in range(100):
         with pytest.raises(type(error)):
             scene.pass_time(1)
@@ -100,6 +102,7 @@ def test_redis_that_was_frozen_while_it_was_asked_excuses_the_worker(scene: Scen
     def answer_late() -> None:
         scene.now += 20
 
+    scene.pass_time(7)
     scene.ping = answer_late
     scene.pass_time(1)
     scene.ping = lambda: None

@@ -38,16 +38,20 @@ class Heartbeat:
     last_poll: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic
     _started_at: float = field(init=False)
+    _reported: int = field(default=-1, init=False)
+    _report_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._started_at = self.monotonic()
 
     def run_once(self) -> float:
-        """Report; returns the seconds until the next report."""
+        """Report, if idle every second time; returns the seconds until the next."""
         now, busy = self.monotonic(), self.busy()
         # While all slots are busy no job begins: since the last change, none ended either.
         stalled = round(self.unchanged(), 3) if busy >= self.process.slots else 0.0
         self.metrics.slots(self.process.slots, busy, stalled)
+        if busy == self._reported == 0 and now < self._report_at:
+            return HEARTBEAT_INTERVAL
         self.pool.heartbeat(
             replace(
                 self.process,
@@ -57,6 +61,7 @@ class Heartbeat:
                 stalled=stalled,
             )
         )
+        self._reported, self._report_at = busy, now + 1.5 * HEARTBEAT_INTERVAL
         return HEARTBEAT_INTERVAL
 
     def sign_off(self) -> None:

@@ -1,7 +1,10 @@
 """Maintenance of the ledger that all workers share: the scheduler and the janitor."""
 
 import logging
+import time
+from collections.abc import Callable
 
+from facelift.ledger.replies import ScheduleRun
 from facelift.ledger.store import JobStore
 from facelift.status.pool import EventKind
 from worker.monitoring.logs import fields
@@ -24,27 +27,56 @@ _BETWEEN_ROUNDS = 600.0
 class Scheduler:
     """Sends wake-up messages for due jobs and recovers the jobs of lost workers.
 
-    Every worker runs one; any number of them share the work safely.
+    Every worker runs one; any number of them share the work safely. While nothing is due and
+    nothing new is scheduled, a round is one command of Redis.
 
     Args:
         store: the ledger.
         metrics: counts what was found.
+        first_due: reads the first entry of the schedule.
         batch: jobs in one round trip.
         longest_pause: seconds between rounds; a job that becomes due early waits no longer.
+        longest_rest: seconds until the schedule is run though nothing is due: so late may events
+            of an idle pool be logged.
+        monotonic: seconds that never go back.
     """
 
     def __init__(
-        self, store: JobStore, metrics: Metrics, *, batch: int = 200, longest_pause: float = 0.5
+        self,
+        store: JobStore,
+        metrics: Metrics,
+        first_due: Callable[[], object],
+        *,
+        batch: int = 200,
+        longest_pause: float = 0.5,
+        longest_rest: float = 15.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._metrics = metrics
+        self._first_due = first_due
         self._batch = batch
         self._longest_pause = longest_pause
+        self._longest_rest = longest_rest
+        self._monotonic = monotonic
+        self._first: object = None
+        self._run_at = float("-inf")
 
     def run_once(self) -> float:
         """Handle the jobs that are due; returns the seconds until the next round."""
+        first = self._first_due()  # before the run: what is scheduled meanwhile is seen next time
+        rest = self._run_at - self._monotonic()
+        if first == self._first and rest > 0:
+            return min(rest, self._longest_pause)
         done = self._store.run_schedule(self._batch)
+        rest = self._longest_rest if done.next_due is None else done.next_due
+        self._first = first
+        self._run_at = self._monotonic() + min(rest, self._longest_rest)
         self._metrics.schedule_run(done)
+        self._log(done)
+        return min(rest, self._longest_pause)
+
+    def _log(self, done: ScheduleRun) -> None:
         for event in done.events:
             log.log(
                 logging.WARNING if event.kind in _WARNINGS else logging.INFO,
@@ -59,9 +91,6 @@ class Scheduler:
         ):
             if count:
                 log.log(level, message, extra=fields(jobs=count))
-        if done.next_due is None:
-            return self._longest_pause
-        return min(done.next_due, self._longest_pause)
 
 
 class Janitor:

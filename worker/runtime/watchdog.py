@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 EX_STUCK = 75
 _PATIENCE = 15.0
 _INTERVAL = 1.0
+_RECENT = 7.0
 _LATE = 5.0
 
 
@@ -57,7 +58,9 @@ class PollWatchdog:
         """
         excused = not self._has_room()
         try:
-            self._store.ping()
+            # A recent poll needs no excuse, and an idle worker bothers Redis as little as it can.
+            if self._monotonic() - self._last_poll() > _RECENT:
+                self._store.ping()
         except BaseException:
             excused = True
             raise
