@@ -67,7 +67,7 @@ def broker_settings(redis_url: str, keys: Keys) -> dict[str, Any]:
             # Half-open connections end within seconds instead of minutes.
             "socket_timeout": 5,
             "socket_connect_timeout": 3,
-            "health_check_interval": 4,
+            "health_check_interval": 5,
             "socket_keepalive": True,
             "priority_steps": list(PRIORITIES),
             "unacked_key": keys.unacked,
