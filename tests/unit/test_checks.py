@@ -10,7 +10,8 @@ import pytest
 
 from facelift.cli.checks.access import check_access
 from facelift.cli.checks.findings import Verdict
-from facelift.cli.checks.judge import check_pool, check_redis
+from facelift.cli.checks.pool import check_pool
+from facelift.cli.checks.server import check_redis
 from facelift.codes import WaitReason
 from facelift.status.server import ServerStatus, WrongType
 from tests.unit.test_pool_text import (

@@ -14,7 +14,8 @@ import click
 
 from facelift.cli.checks.access import check_access
 from facelift.cli.checks.findings import Finding, Verdict, fail, ok, skip, warn
-from facelift.cli.checks.judge import MINUTE, check_pool, check_redis
+from facelift.cli.checks.pool import MINUTE, check_pool
+from facelift.cli.checks.server import check_redis
 from facelift.cli.draw.console import Paragraph, counted, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import json_option
