@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 from redis.exceptions import RedisError
 
+from facelift.ledger.keys import Keys
 from facelift.ledger.message import envelope
-from tests.chaos.world import LEASE, Freeze
+from tests.chaos.world import LEASE, REQUEST_LIMIT, Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-QUEUE = "facelift"
+KEYS = Keys()
+QUEUE = KEYS.queue
+_SHARE_OF_BROKEN = 0.7  # of the poisoned chatbots; the others' uploads get no answer in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,26 @@ def storm(scene: Scene) -> None:
     scene.world.endpoint.add_rule("*", "status", status=500, times=scene.rng.randint(10, 40))
 
 
+def poison_chatbots(scene: Scene) -> None:
+    """Some chatbots' uploads always fail for a while, those of the others do not."""
+    known = sorted(scene.job_ids)
+    if not known:
+        raise NotNow
+    sample = scene.rng.sample(known, min(6, len(known)))
+    poisoned = {str(scene.world.admin.hget(KEYS.job(each), "chatbot_id")) for each in sample}
+    endpoint = scene.world.endpoint
+    for chatbot in sorted(poisoned):
+        if scene.rng.random() < _SHARE_OF_BROKEN:
+            endpoint.add_rule(chatbot, "status", status=500)
+        else:
+            endpoint.add_rule(chatbot, "delay", seconds=REQUEST_LIMIT + 1)
+    try:
+        time.sleep(scene.between(4, 8))
+    finally:
+        for chatbot in poisoned:
+            endpoint.clear_rules(chatbot)
+
+
 def close_after_accept(scene: Scene) -> None:
     scene.world.endpoint.add_rule("*", "close_after_accept", times=scene.rng.randint(2, 6))
 
@@ -248,6 +271,7 @@ ON_THE_NETWORK: tuple[Callable[[Scene], None], ...] = (
     cut_connections,
     delay_connections,
     storm,
+    poison_chatbots,
     close_after_accept,
     reset_mid_upload,
     slow_answers,

@@ -27,3 +27,9 @@ def redis_client(request: pytest.FixtureRequest) -> Redis:
 @pytest.fixture
 def ledger(redis_client: Redis) -> Ledger:
     return Ledger(redis_client)
+
+
+@pytest.fixture
+def simulated(real_redis: Redis) -> Ledger:
+    """A ledger for a simulation: the fake Redis would take minutes."""
+    return Ledger(real_redis)

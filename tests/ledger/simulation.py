@@ -64,14 +64,20 @@ class Request:
     Attributes:
         chatbot: whose.
         account: whose key.
+        failures: of this chatbot in a row before it.
         permitted: Unix seconds of its permit.
         counted: Unix seconds at which the endpoint had surely counted it.
+        ended: Unix seconds of its answer, or of the end of the worker's patience.
+        code: what came of it.
     """
 
     chatbot: str
     account: str
+    failures: int
     permitted: float
     counted: float
+    ended: float
+    code: OutcomeCode
 
 
 @dataclass
@@ -87,13 +93,14 @@ class Simulation:
         busy: seconds from a message to the permit, at most.
         longest: seconds that a request may take.
         policy: of backoff and attempts.
+        on_delivered: called with each job whose image arrived, as it was acquired.
+        on_failed: called with each other one, why, and whether that used up an attempt.
         requests: all, in order.
         delivered: second of the run at which a chatbot's image arrived.
         enqueued: second of the run at which a chatbot's job was enqueued.
+        jobs: the id of a chatbot's newest job.
         counted: failures that used up an attempt.
         failed: codes of the jobs that failed for good, by chatbot.
-        flying: requests in flight, by account.
-        most_flying: the most of them at once, by account.
         longest_queue: messages on the queue at once.
     """
 
@@ -105,16 +112,18 @@ class Simulation:
     busy: float = 0.02
     longest: float = 30.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    on_delivered: Callable[[JobRecord], object] = lambda _record: None
+    on_failed: Callable[[JobRecord, OutcomeCode, bool], object] = lambda *_: None
     requests: list[Request] = field(default_factory=list)
     delivered: dict[str, float] = field(default_factory=dict)
     enqueued: dict[str, float] = field(default_factory=dict)
+    jobs: dict[str, str] = field(default_factory=dict)
     counted: int = 0
     failed: dict[str, OutcomeCode] = field(default_factory=dict)
-    flying: dict[str, int] = field(default_factory=dict)
-    most_flying: dict[str, int] = field(default_factory=dict)
     longest_queue: int = 0
     _free: int = field(init=False)
     _start: float = field(init=False)
+    _in_a_row: dict[str, int] = field(default_factory=dict)
     _events: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _count: int = 0
 
@@ -167,8 +176,9 @@ class Simulation:
         for chatbot in chatbots:
             self._count += 1
             self.enqueued[chatbot] = self.second
-            job = UploadJob(chatbot_id=chatbot, image="media:a.png", **fields)  # type: ignore[arg-type]
-            jobs.append((job, f"sim-{self._count}"))
+            job = UploadJob(**{"chatbot_id": chatbot, "image": "media:a.png", **fields})  # type: ignore[arg-type]
+            self.jobs[job.chatbot_id] = f"sim-{self._count}"
+            jobs.append((job, self.jobs[job.chatbot_id]))
         for _ in self.ledger.store.enqueue_each(jobs, lifetime=86_400, idempotency_window=3600):
             pass
 
@@ -193,7 +203,8 @@ class Simulation:
         for message in messages:
             self._free -= 1
             job = json.loads(message)["headers"]["id"]
-            self._at(self.ledger.now + self.rng.uniform(0, 0.002), partial(self._acquire, job))
+            taken = self.ledger.now + self.rng.uniform(0, self.busy / 10)
+            self._at(taken, partial(self._acquire, job))
 
     def _acquire(self, job: str) -> None:
         self._count += 1
@@ -210,30 +221,36 @@ class Simulation:
         if not isinstance(permit, Permit):
             self._free += 1
             return
-        now, account = self.ledger.now, record.account
-        answer = self.endpoint(record.chatbot_id, self.second, self.rng)
-        limit = getattr(permit, "longest", None) or self.longest
+        now, chatbot = self.ledger.now, record.chatbot_id
+        answer = self.endpoint(chatbot, self.second, self.rng)
+        limit = permit.seconds or self.longest
         if answer.seconds >= limit:
             answer = Answer(OutcomeCode.TIMEOUT, limit)
-        counted = self.rng.uniform(now, now + answer.seconds)
-        self.requests.append(Request(record.chatbot_id, account, now, counted))
-        self.flying[account] = self.flying.get(account, 0) + 1
-        self.most_flying[account] = max(self.most_flying.get(account, 0), self.flying[account])
-        self._at(now + answer.seconds, partial(self._end, lease, record, permit, answer))
+        ended = now + answer.seconds
+        counted = self.rng.uniform(now, ended)
+        in_a_row = self._in_a_row.get(chatbot, 0)
+        self.requests.append(
+            Request(chatbot, record.account, in_a_row, now, counted, ended, answer.code)
+        )
+        self._at(ended, partial(self._end, lease, record, permit, answer))
 
     def _end(self, lease: Lease, record: JobRecord, permit: Permit, answer: Answer) -> None:
         self._free += 1
-        self.flying[record.account] -= 1
         is_delivered = answer.code is OutcomeCode.DELIVERED
+        self._in_a_row[record.chatbot_id] = (
+            0 if is_delivered else self._in_a_row.get(record.chatbot_id, 0) + 1
+        )
         feedback = Feedback(permit, is_delivered, "key-1", Quota())
         store, code, status = self.ledger.store, answer.code, answer.status
         if is_delivered:
             self.delivered[record.chatbot_id] = self.second
             attempt = self.ledger.attempt(code, status, Decision.SUCCEED)
             store.complete(lease, JobState.SUCCEEDED, code, "Done.", attempt, feedback=feedback)
+            self.on_delivered(record)
             return
-        counts = report_failure(self.ledger, lease, code)
+        counts = store.pool.report_failure(lease, code, f"It failed: {code}.")
         self.counted += counts
+        self.on_failed(record, code, counts)
         match decide(self.policy, code, "No.", record.attempts_used + counts, self.rng):
             case GiveUp(final, sentence):
                 attempt = self.ledger.attempt(code, status, Decision.FAIL)
@@ -245,8 +262,3 @@ class Simulation:
                     code, status, Decision.RETRY, next_at=until, counted=counts
                 )
                 store.retry_later(lease, until, WaitReason.RETRY, "No.", attempt, feedback=feedback)
-
-
-def report_failure(ledger: Ledger, lease: Lease, code: OutcomeCode) -> bool:
-    """Report a request that failed; returns whether it counts as an attempt."""
-    return ledger.store.pool.report_failure(lease, code, f"It failed: {code}.")
