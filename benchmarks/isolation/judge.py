@@ -40,7 +40,7 @@ def _within(delays: Sequence[float | None], limit: float) -> tuple[str, bool]:
 
 
 def import_goes_on(own: Scenario, share: float) -> Judge:
-    """The deliveries of an import in the good uploads' minute, as a share of the rate."""
+    """The deliveries of an import after its first seconds, as a share of the rate."""
 
     def judge(results: Results) -> tuple[str, bool]:
         used = results[own.name]["per_second"]["import"] / 10

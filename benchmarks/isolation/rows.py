@@ -69,16 +69,17 @@ def _imports() -> list[Row]:
             (Rule(prefix="import", tenths=3, status=0),),
         ),
     ):
-        own = Scenario(name=name, loads=(import_, *goods(60)), rules=rules, seconds=125)
+        own = Scenario(name=name, loads=(import_, *goods(0, 60)), rules=rules, seconds=125)
         trouble = f"10,000 jobs of another batch of the same account{what}"
-        rows.append(
+        rows += [
             Row(
-                trouble=trouble,
+                trouble=f"{trouble}, {when}",
                 scenarios=(own,),
                 must="delay under 0.5 s",
-                judge=delay(own, "good60", 0.5),
+                judge=delay(own, f"good{begin}", 0.5),
             )
-        )
+            for begin, when in ((0, "from the first second on"), (60, "a minute later"))
+        ]
         if rules:
             rows.append(
                 Row(
@@ -130,8 +131,8 @@ def _neighbours() -> list[Row]:
         ),
         (
             "drip",
-            "a store that drips, 1,000 jobs of the same account",
-            Load(name="mass", jobs=1_000, image="drip:image.jpg"),
+            "a store that drips, 1,000 jobs of a batch of the same account",
+            Load(name="mass", jobs=1_000, image="drip:image.jpg", batch="import"),
         ),
         (
             "drip-other",

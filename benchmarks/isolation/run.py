@@ -44,6 +44,7 @@ _START = 90.0
 _AFTER_OUTAGE = 10.0
 _RECOVERY = 30.0
 _NICE = 10
+_WARM_UP = 10.0
 
 
 class Run:
@@ -153,7 +154,7 @@ class Run:
         for bot, at in first.items():
             by_load[bot.rpartition("-")[0]].append(at - began)
         measured = [load for load in loads if load.every]
-        window = _minute(measured)
+        steady = self._scenario.seconds - _WARM_UP
         return {
             "scenario": self._scenario.name,
             "seconds": time.monotonic() - began,
@@ -161,7 +162,7 @@ class Run:
             "delivered": {name: len(times) for name, times in by_load.items()},
             "last": {name: max(times, default=None) for name, times in by_load.items()},
             "per_second": {
-                name: sum(window[0] <= at < window[1] for at in times) / (window[1] - window[0])
+                name: sum(at >= _WARM_UP for at in times) / steady
                 for name, times in by_load.items()
             },
             "delays": {
@@ -245,14 +246,6 @@ def _send(pipe: Connection, name: str, load: Load) -> None:
     with suppress(EOFError, KeyboardInterrupt):
         pipe.recv()
         pipe.send(queue.enqueue_all(load))
-
-
-def _minute(measured: list[Load]) -> tuple[float, float]:
-    """The time of the last measured load."""
-    if not measured:
-        return 0.0, 1.0
-    last = measured[-1]
-    return last.at, last.at + last.jobs * last.every
 
 
 def _wait_for_go() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WEIGHT_OF_PLAIN = 0.25  # it has no Redis and no workers
 _PAUSE = 3.0
+_STAGGER = 1.0
 
 
 def groups(scenarios: Iterable[Scenario], most: float) -> list[list[Scenario]]:
@@ -37,7 +38,7 @@ def groups(scenarios: Iterable[Scenario], most: float) -> list[list[Scenario]]:
 def play(
     scenarios: Sequence[Scenario], media: Path, seconds: float | None, keep: Path | None
 ) -> Iterator[dict[str, Any]]:
-    """Play a group: all begin when all have started. Yields the results of those that work."""
+    """Play a group: once all have started, one begins after the other. Yields their results."""
     players: list[_Player] = []
     try:
         players.extend(_Player(scenario, media, seconds, keep) for scenario in scenarios)
@@ -46,6 +47,7 @@ def play(
         time.sleep(_PAUSE)  # what started last is still busy
         for player in players:
             player.go()
+            time.sleep(_STAGGER)  # bursts at one time would delay each other
         for player in players:
             if result := player.result():
                 yield result
