@@ -165,6 +165,15 @@ def test_only_the_widest_domain_in_trouble_is_blamed(pool: PoolStatus, blamed: l
     assert found(pool, "Chatbots") == ["no other chatbot fails"]
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [(("shopp",), "(shopp)"), (("a", "b", "c", "d"), "(a, b, c, …)")],
+)
+def test_unknown_accounts_are_named(names: tuple[str, ...], shown: str) -> None:
+    pool = replace(WELL, waiting={WaitReason.UNKNOWN_ACCOUNT: 7}, unknown_accounts=names)
+    assert found(pool, "Accounts") == [f"waiting: 7 jobs of unknown accounts {shown}"]
+
+
 def test_accounts_with_one_key_are_found_once() -> None:
     (message,) = found(replace(WELL, accounts=ONE_KEY), "API keys")
     assert message.startswith("acme, shop, studio have one API key")

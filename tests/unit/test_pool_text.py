@@ -250,11 +250,12 @@ def test_accounts_with_one_key_are_named_and_have_one_state() -> None:
 def test_every_domain_in_trouble_has_advice_the_widest_first() -> None:
     down = (replace(ACCOUNT_DOWN.accounts[0], name=name) for name in ("acme", "shop"))
     waiting = {WaitReason.UNKNOWN_ACCOUNT: 7}
-    pool = replace(FAILING, accounts=(*FAILING.accounts, *down), waiting=waiting)
+    accounts = (*FAILING.accounts, *down)
+    pool = replace(FAILING, accounts=accounts, waiting=waiting, unknown_accounts=("shopp",))
     assert [each.split(":")[0] for each in advice_on(pool)] == [
         "2 accounts",
         "2 failing chatbots",
-        "7 jobs of unknown accounts",
+        "7 jobs of unknown accounts (shopp)",
     ]
 
 

@@ -217,6 +217,7 @@ class PoolStatus:
         events: the latest events, newest first.
         webhooks: ended jobs whose webhook is still to be sent.
         slots: jobs that the live workers can run at once.
+        unknown_accounts: of the oldest jobs that wait as `unknown_account`.
     """
 
     at: float
@@ -235,6 +236,7 @@ class PoolStatus:
     events: tuple[Event, ...]
     webhooks: int = 0
     slots: int = 0
+    unknown_accounts: tuple[str, ...] = ()
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -262,6 +264,7 @@ class PoolStatus:
             events=tuple(Event.decode(event) for event in found["events"] or ()),
             webhooks=found["webhooks"],
             slots=int(endpoint.get("slots", 0)),
+            unknown_accounts=tuple(found["unknown_accounts"] or ()),
         )
 
     def account(self, name: str) -> AccountStatus | None:

@@ -9,6 +9,7 @@ from facelift.cli.draw.trouble import (
     attributed,
     describe_breaker,
     describe_pause,
+    describe_unknown,
     domains,
     is_open,
     to_do,
@@ -114,10 +115,8 @@ def _chatbots(pool: PoolStatus) -> Iterator[Finding]:
 
 
 def _unknown_accounts(pool: PoolStatus) -> Iterator[Finding]:
-    if waiting := pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT):
-        verb = "waits" if waiting == 1 else "wait"
-        message = f"{counted(waiting, 'job')} {verb} for an account that no worker has registered"
-        yield warn("Accounts", message, to_do(WaitReason.UNKNOWN_ACCOUNT))
+    if unknown := describe_unknown(pool):
+        yield warn("Accounts", f"waiting: {unknown}", to_do(WaitReason.UNKNOWN_ACCOUNT))
 
 
 def _shared_keys(pool: PoolStatus) -> Iterator[Finding]:

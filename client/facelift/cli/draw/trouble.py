@@ -12,6 +12,7 @@ from facelift.codes import WaitReason
 from facelift.status.pool import AccountStatus, BreakerState, Pause, PoolStatus, SuspectStatus
 
 _WORST = 10
+_NAMED = 3
 
 
 class Failing(NamedTuple):
@@ -52,8 +53,8 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
         yield f"{which}: {to_do(WaitReason.ACCOUNT_FAILING)}"
     if failing := count_failing(pool.accounts):
         yield f"{counted(failing, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
-    if unknown := pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT):
-        yield f"{counted(unknown, 'job')} of unknown accounts: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
+    if unknown := describe_unknown(pool):
+        yield f"{unknown}: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
 
 
 def is_open(breaker: PoolStatus | AccountStatus) -> bool:
@@ -79,6 +80,14 @@ def describe_pause(pause: Pause, now: float) -> str:
     until = "" if pause.until is None else f", until {moment(pause.until, now)}"
     why = f": {pause.reason}" if pause.reason else ""
     return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
+
+
+def describe_unknown(pool: PoolStatus) -> str:
+    """How many jobs wait for accounts that no worker has registered, and for which; else empty."""
+    waiting = pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT, 0)
+    names = ", ".join(pool.unknown_accounts[:_NAMED])
+    more = ", …" if len(pool.unknown_accounts) > _NAMED else ""
+    return f"{counted(waiting, 'job')} of unknown accounts ({names}{more})" if waiting else ""
 
 
 def domains(accounts: Iterable[AccountStatus]) -> list[AccountStatus]:

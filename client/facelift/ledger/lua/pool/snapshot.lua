@@ -7,7 +7,8 @@
 --          running, failing_chatbots (that failed twice in a row or more), worst (hashes of up to
 --          ten of them), shares_key_with (names) and
 --          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
---          events (newest first), webhooks (how many are still to be sent)
+--          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
+--          the oldest jobs that wait for an account that no worker has registered)
 
 local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
@@ -59,6 +60,17 @@ local function describe(name)
   note_oldest_of(name)
   return it
 end
+
+local function unknown_accounts()
+  local found, seen = {}, {}
+  for _, id in ipairs(redis.call('ZRANGE', '{facelift}:unknown_accounts', '0', '19')) do
+    local name = redis.call('HGET', '{facelift}:job:' .. id, 'account') or 'default'
+    if not seen[name] then table.insert(found, name) end
+    seen[name] = true
+  end
+  return found
+end
+pool.unknown_accounts = unknown_accounts()
 
 local names = redis.call('SMEMBERS', '{facelift}:accounts')
 local by_key = {}
