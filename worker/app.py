@@ -21,7 +21,6 @@ from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
-from facelift.ledger.refused import RefusedMessages
 from facelift.ledger.schedule import Schedule
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
@@ -142,7 +141,7 @@ class Worker:
             unchanged=lambda: self._leases.unchanged,
             last_poll=last_poll,
         )
-        notes = RefusedNotes(RefusedMessages(redis, keys), metrics)
+        notes = RefusedNotes(store.refused, metrics)
         on_refused(notes.note)
         app.handlers = MessageHandlers(
             executor, Intake(client, store, FollowUpSender(redis).send, notes.note)

@@ -182,6 +182,8 @@ class UploadClient:
     resume = _of("_operator", Operator.resume)
     pool = _of("_operator", Operator.pool)
     server = _of("_operator", Operator.server)
+    refused_messages = _of("_operator", Operator.refused_messages)
+    stray_lists = _of("_operator", Operator.stray_lists)
 
     def close(self) -> None:
         """Close the connections to Redis."""

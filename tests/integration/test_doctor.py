@@ -89,7 +89,7 @@ def test_all_that_deliveries_need_is_checked() -> None:
     found = verdicts(said)
     assert found.keys() == {
         *("Redis", "Access", "Version", "Mode", "Persistence", "Eviction", "Memory", "Clock"),
-        *("Keys", "Workers", "Queue", "Breakers", "Chatbots", "Pauses"),
+        *("Keys", "Workers", "Queue", "Breakers", "Chatbots", "Pauses", "Messages", "Lists"),
         *("Settings", "Endpoint", "Store media"),
     }
     assert {check for check, verdict in found.items() if verdict == "FAIL"} == set()

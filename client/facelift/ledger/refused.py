@@ -1,15 +1,19 @@
-"""The list of messages that workers refused for their form."""
+"""Messages that became no job: those that workers refused, and lists that no worker reads."""
 
 from typing import Any
 
 from redis import Redis
 
+from facelift.job import ENQUEUE_TASK
+from facelift.ledger.broker import PRIORITIES, priority_list
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
 from facelift.status.refused import RefusedMessage
 
 KEPT = 1_000
 """How many of the latest messages the list holds."""
+
+_AT_ONCE, _ROUNDS = 1_000, 100
 
 
 class RefusedMessages:
@@ -22,6 +26,7 @@ class RefusedMessages:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
+        self._keys = keys
         self._key = keys.refused_messages
 
     def add(self, message: RefusedMessage) -> None:
@@ -45,7 +50,29 @@ class RefusedMessages:
             found: Any = self._redis.lrange(self._key, 0, limit - 1)
         return tuple(RefusedMessage.decode(each) for each in found)
 
-    def clear(self) -> None:
-        """Forget all of them."""
+    def stray_lists(self) -> tuple[str, ...]:
+        """The lists that hold messages of `facelift.enqueue`, but none of the queue.
+
+        A producer's `global_keyprefix`, another key prefix or another queue puts them there. It
+        looks at the next message of each list, among the first 100,000 keys.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached; or the user may not list
+                keys.
+        """
+        ours = {priority_list(self._keys.queue, each) for each in PRIORITIES}
+        found: list[str] = []
+        cursor, rounds = 0, 0
         with translated():
-            self._redis.delete(self._key)
+            while rounds == 0 or (cursor and rounds < _ROUNDS):
+                answer: Any = self._redis.scan(cursor, count=_AT_ONCE, _type="list")
+                cursor, names = answer
+                found += [name for name in names if name not in ours and self._holds_ours(name)]
+                rounds += 1
+        return tuple(sorted(set(found)))
+
+    def _holds_ours(self, name: str) -> bool:
+        if name.startswith(self._keys.base):
+            return False
+        item: Any = self._redis.lindex(name, -1)
+        return bool(item) and f'"{ENQUEUE_TASK}"' in item

@@ -30,6 +30,7 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import Pool
 from facelift.ledger.records import Records
+from facelift.ledger.refused import RefusedMessages
 from facelift.ledger.replies import (
     Acquired,
     Ended,
@@ -65,6 +66,7 @@ class JobStore:
         notifications: of changes.
         pool: what all workers share beside the jobs.
         webhooks: the ended jobs whose webhook is still to be sent.
+        refused: the Celery messages that workers refused for their form.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class JobStore:
         self.notifications = notifications or Notifications(redis)
         self.pool = Pool(self._scripts)
         self.webhooks = Webhooks(self._scripts)
+        self.refused = RefusedMessages(redis, self.keys)
 
     def enqueue(
         self,

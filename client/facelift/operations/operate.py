@@ -9,8 +9,10 @@ from datetime import datetime
 
 from facelift.errors import InvalidJob
 from facelift.job import account_key, check_account, check_limit, check_text, check_time
+from facelift.ledger.refused import KEPT
 from facelift.operations.source import LedgerSource
 from facelift.status.pool import PoolStatus
+from facelift.status.refused import RefusedMessage
 from facelift.status.server import ServerStatus
 
 _NAME_LENGTH = 100
@@ -101,6 +103,25 @@ class Operator:
             LedgerRefused: these credentials may not write or ask this.
         """
         return self.source.ledger.server()
+
+    def refused_messages(self, limit: int = 20) -> tuple[RefusedMessage, ...]:
+        """Read the latest Celery messages that workers refused for their form, newest first.
+
+        Args:
+            limit: how many at most, from 1 to 1,000.
+
+        Raises:
+            InvalidJob: `limit` is out of bounds.
+        """
+        return self.source.ledger.refused.latest(check_limit("limit", limit, KEPT))
+
+    def stray_lists(self) -> tuple[str, ...]:
+        """The Redis lists that hold messages of `facelift.enqueue` and that no worker reads.
+
+        Raises:
+            LedgerRefused: these credentials may not list keys.
+        """
+        return self.source.ledger.refused.stray_lists()
 
 
 def _check_registered(name: str, pool: PoolStatus) -> None:

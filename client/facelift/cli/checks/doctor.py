@@ -14,6 +14,7 @@ import click
 
 from facelift.cli.checks.access import check_access
 from facelift.cli.checks.findings import Finding, Verdict, fail, ok, skip, warn
+from facelift.cli.checks.messages import check_messages
 from facelift.cli.checks.pool import MINUTE, check_pool
 from facelift.cli.checks.server import check_redis
 from facelift.cli.draw.console import Paragraph, counted, print_json, say, show
@@ -119,6 +120,7 @@ def _of_client() -> Iterator[Finding]:
             yield skip("Pool", str(error), "use credentials that may read the ledger")
         else:
             yield from check_pool(pool, moves=moves)
+            yield from check_messages(client)
 
 
 def _when_refused(client: UploadClient, error: LedgerRefused) -> Iterator[Finding]:

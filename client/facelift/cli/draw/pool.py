@@ -1,6 +1,6 @@
 """The pool as an operator sees it: queues, accounts, failing chatbots, workers, recent events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from rich.console import RenderableType
@@ -20,6 +20,7 @@ from facelift.cli.draw.trouble import (
     worst_of,
 )
 from facelift.status.pool import AccountStatus, Event, EventKind, PoolStatus
+from facelift.status.refused import RefusedMessage
 from facelift.status.worker import WorkerStatus
 from facelift.units import show_duration
 
@@ -129,3 +130,11 @@ def _event(event: Event) -> str:
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
     return f"{what}{by}{why}"
+
+
+def describe_refused(refused: Sequence[RefusedMessage]) -> Iterator[RenderableType]:
+    """The Celery messages that workers refused, newest first."""
+    if refused:
+        rows = [(date(each.at), each.task_id or "unknown", each.reason) for each in refused[:5]]
+        yield ""
+        yield table(("Refused message", "Task", "Reason"), rows)

@@ -2,11 +2,12 @@
 
 import sys
 import time
+from dataclasses import asdict
 
 import click
 
 from facelift.cli.draw.console import answer, show
-from facelift.cli.draw.pool import describe_pool
+from facelift.cli.draw.pool import describe_pool, describe_refused
 from facelift.cli.draw.record import advice, describe, describe_change, describe_history
 from facelift.cli.exits import exit_of
 from facelift.cli.options import complete_job, job_argument, json_option, timeout_option
@@ -32,7 +33,9 @@ def status(job_id: str | None, *, as_json: bool) -> None:
     with UploadClient.from_env() as client:
         if job_id is None:
             pool = client.pool()
-            answer(pool.as_dict(), *describe_pool(pool), as_json=as_json)
+            refused = client.refused_messages()
+            value = pool.as_dict() | {"refused_messages": [asdict(each) for each in refused]}
+            answer(value, *describe_pool(pool), *describe_refused(refused), as_json=as_json)
             return
         record = client.status(job_id)
     answer(record.as_dict(), *describe(record), as_json=as_json)
