@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,12 +18,13 @@ from facelift.client import UploadClient
 from facelift.job import ENQUEUE_TASK
 from facelift.ledger.broker import PRIORITIES, priority_list
 from tasks.message import MessageRefused, read_message
-from tests.documents import DOCS
+from tests.documents import DOCS, write_files
 from worker.delivery.follow_ups import FollowUpSender
 from worker.delivery.intake import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from redis import Redis
 
@@ -237,6 +241,19 @@ def test_message_that_was_taken_after_it_expired_ends_as_expired(
     client = UploadClient(redis=real_redis)
     client.ledger.run_schedule(10)
     assert client.status("mine").outcome in {"expired", None}
+
+
+def test_program_of_the_page_enqueues(
+    redis_server: RedisServer, real_redis: Redis, tmp_path: Path
+) -> None:
+    (program,) = write_files("producers/celery.md", tmp_path)
+    subprocess.run(
+        [sys.executable, program],
+        cwd=tmp_path,
+        env=os.environ | {"SHOP_BROKER_URL": redis_server.url},
+        check=True,
+    )
+    assert recorded(receive(real_redis), id="profile-42-1", state="queued")
 
 
 def test_page_has_this_table() -> None:
