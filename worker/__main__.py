@@ -1,6 +1,5 @@
 """`python -m worker`: one worker process, started and kept running by `facelift worker`."""
 
-import os
 import sys
 
 from facelift.ledger.broker import forget_celery_settings
@@ -10,7 +9,7 @@ count_for_supervisor()
 forget_celery_settings()
 
 from tasks.app import app  # noqa: E402 - composed by the next import
-from worker.app import set_up_logging  # noqa: E402 - makes metrics, so only after the above
+from worker.app import name, set_up_logging  # noqa: E402 - makes metrics, so only after the above
 from worker.runtime.supervisor import follow_parent  # noqa: E402 - as above
 
 set_up_logging(sys.argv[1].upper())  # Celery would do so only after its first warnings
@@ -20,7 +19,7 @@ app.worker_main(
         "--quiet",
         "worker",
         f"--loglevel={sys.argv[1]}",
-        f"--hostname=facelift-{os.getpid()}@%h",
+        f"--hostname=facelift@{name}",
         "--heartbeat-interval=10",
         "--without-gossip",
         "--without-mingle",

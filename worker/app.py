@@ -37,6 +37,7 @@ from worker.delivery.recorder import Recorder
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.monitoring.logs import LogFormat, configure_logging, fields, say_json
 from worker.monitoring.metrics import Metrics
+from worker.monitoring.processes import process_name
 from worker.runtime.accounts import Accounts
 from worker.runtime.heartbeat import Heartbeat
 from worker.runtime.lease import LeaseKeeper
@@ -68,6 +69,9 @@ class Worker:
         host: where this process runs.
         pid: its process id there.
 
+    Attributes:
+        name: of this process, in records, heartbeats and Celery.
+
     Raises:
         InvalidSettings: an image store or the webhook's target cannot be opened, or the trusted
             certificates cannot be read.
@@ -75,6 +79,7 @@ class Worker:
 
     def __init__(self, settings: Settings, host: str, pid: int) -> None:
         self._settings = settings
+        self.name = process_name(host, pid)
         redis_url = settings.redis_url.get_secret_value()
         keys = Keys(settings.key_prefix)
         redis = connect(
@@ -107,7 +112,7 @@ class Worker:
             ),
             longest_request=settings.request_timeout,
             is_stopping=lambda: self.shutdown.has_begun,
-            worker=f"{host}:{pid}",
+            worker=self.name,
         )
         client = UploadClient(
             redis=redis,
@@ -124,9 +129,9 @@ class Worker:
             last_poll=last_poll,
             on_stuck=self.shutdown.exit_now,
         )
-        name, slots = f"{host}:{pid}", settings.concurrency
+        slots = settings.concurrency
         process = WorkerReport(
-            name=name,
+            name=self.name,
             host=host,
             pid=pid,
             version=version("facelift-client"),
@@ -256,6 +261,7 @@ def _compose(environ: Mapping[str, str]) -> Worker:
 
 _worker = _compose(os.environ)
 
+name = _worker.name
 set_up_logging = _worker.set_up_logging
 setup_logging.connect(set_up_logging)
 worker_ready.connect(_worker.start)

@@ -18,6 +18,7 @@ from facelift.status.worker import WorkerReport
 from sandbox.redis_server import free_port
 from worker.monitoring.collectors import PoolCollector, SupervisorCollector
 from worker.monitoring.health import Child, HealthCheck
+from worker.monitoring.processes import mark_processes, process_name
 from worker.monitoring.server import serving
 from worker.runtime.supervisor import Supervisor
 
@@ -49,18 +50,21 @@ class Scene:
         self.up = 1000.0
         self.store = JobStore(redis, now=lambda: self.now)
         self.children = [Child(7, 500.0), Child(8, 500.0)]
-        self.health = HealthCheck(self.store, HOST, lambda: self.children, 2, lambda: self.up)
+        self.health = HealthCheck(
+            self.store, lambda pid: f"{HOST}:{pid}-a1", lambda: self.children, 2, lambda: self.up
+        )
 
     def heartbeat(
         self,
         pid: int,
         *,
         host: str = HOST,
+        mark: str = "a1",
         poll_age: float = 1.0,
         busy: int = 0,
         stalled: float = 0.0,
     ) -> None:
-        name = f"{host}:{pid}"
+        name = f"{host}:{pid}-{mark}"
         report = {"age": 500.0, "poll_age": poll_age, "slots": 10, "busy": busy, "version": "1"}
         report |= {"stalled": stalled, "patience": 60.0}
         self.store.pool.heartbeat(WorkerReport(name=name, host=host, pid=pid, **report))  # type: ignore[arg-type] # as they are
@@ -83,6 +87,29 @@ def test_worker_is_ready_once_all_its_processes_consume(scene: Scene) -> None:
     assert not scene.health.ready().is_healthy
     scene.heartbeat(8, busy=10, poll_age=100)
     assert scene.health.ready() == (True, "consuming")
+
+
+def test_worker_is_not_judged_by_another_of_the_same_host_and_process_id(scene: Scene) -> None:
+    for pid in (7, 8):
+        scene.heartbeat(pid, mark="b2")
+    assert scene.health.ready() == (False, "process 7: no heartbeat")
+    for pid in (7, 8):
+        scene.heartbeat(pid)
+        scene.heartbeat(pid, mark="b2", poll_age=100)
+    assert scene.health.ready() == (True, "consuming")
+    assert len(scene.store.pool.snapshot().workers) == 4
+
+
+def test_supervisors_give_processes_names_that_no_other_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = set()
+    for _ in range(3):
+        monkeypatch.delenv("FACELIFT_WORKER_MARK", raising=False)
+        mark_processes()
+        names |= {process_name("host", pid) for pid in (1, 2, 1)}
+    assert len(names) == 6
+    assert {name.partition("-")[0] for name in names} == {"host:1", "host:2"}
 
 
 def test_worker_is_not_ready_while_a_process_is_missing(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 
 import click
@@ -17,7 +18,7 @@ from facelift.ledger.store import JobStore
 from worker.monitoring.collectors import PoolCollector, SupervisorCollector
 from worker.monitoring.health import HealthCheck
 from worker.monitoring.logs import configure_logging
-from worker.monitoring.processes import ProcessMetrics
+from worker.monitoring.processes import ProcessMetrics, mark_processes, process_name
 from worker.monitoring.server import serving
 from worker.runtime.supervisor import Supervisor
 from worker.settings.load import catalogue, load
@@ -93,6 +94,7 @@ def _list_settings(*, as_json: bool) -> None:
 
 
 def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:
+    mark_processes()
     patience = settings.request_timeout + _PATIENCE
     if settings.metrics_port is None:
         return Supervisor(command, processes, patience).run()
@@ -119,6 +121,7 @@ def _supervise(settings: Settings, command: Sequence[str], processes: int) -> in
             ),
             PoolCollector(store.pool),
         )
-        health = HealthCheck(store, socket.gethostname(), lambda: supervisor.running, processes)
+        name_of = partial(process_name, socket.gethostname())
+        health = HealthCheck(store, name_of, lambda: supervisor.running, processes)
         with serving(settings.metrics_host, settings.metrics_port, collectors, health):
             return supervisor.run()

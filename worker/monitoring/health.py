@@ -30,7 +30,7 @@ class HealthCheck:
 
     Args:
         store: the ledger.
-        host: where the processes run.
+        name_of: the name of a process by its id.
         children: the processes that run now.
         wanted: how many should run.
         monotonic: seconds that never go back.
@@ -39,13 +39,13 @@ class HealthCheck:
     def __init__(
         self,
         store: JobStore,
-        host: str,
+        name_of: Callable[[int], str],
         children: Callable[[], Sequence[Child]],
         wanted: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._host = host
+        self._name_of = name_of
         self._children = children
         self._wanted = wanted
         self._monotonic = monotonic
@@ -81,9 +81,9 @@ class HealthCheck:
         return self._store.pool.snapshot(events=1)
 
     def _judge(self, children: Sequence[Child], status: PoolStatus) -> Health:
-        reports = {worker.pid: worker for worker in status.workers if worker.host == self._host}
+        reports = {worker.name: worker for worker in status.workers}
         for child in children:
-            worker = reports.get(child.pid)
+            worker = reports.get(self._name_of(child.pid))
             trouble = worker.trouble(status.at) if worker else "no heartbeat"
             if trouble:
                 return Health(False, f"process {child.pid}: {trouble}")

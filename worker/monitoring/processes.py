@@ -1,4 +1,4 @@
-"""Combines the metrics of several worker processes in their supervisor.
+"""Names worker processes, and combines the metrics of several in their supervisor.
 
 Each process keeps its values in files of a folder that the supervisor made, named by the
 process's place. The process that takes the place of one that ended continues its files: nothing
@@ -6,6 +6,7 @@ is counted twice or lost, and no file is left over. The supervisor removes the f
 """
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,22 @@ from prometheus_client.registry import Collector
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's variable
 _PLACE = "FACELIFT_METRICS_PLACE"
+_MARK = "FACELIFT_WORKER_MARK"
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
+
+
+def mark_processes() -> None:
+    """In a supervisor: mark the names of its processes, so that no other worker has them."""
+    os.environ[_MARK] = secrets.token_hex(3)
+
+
+def process_name(host: str, pid: int) -> str:
+    """The name of a process, in records, heartbeats, logs and Celery.
+
+    Two containers may have the name of their host and the process's id in common. The mark of the
+    supervisor, or else of this process, tells them apart.
+    """
+    return f"{host}:{pid}-{os.environ.setdefault(_MARK, secrets.token_hex(3))}"
 
 
 def count_for_supervisor() -> None:
