@@ -127,7 +127,9 @@ class Upload:
             self._take_rule = partial(state.rules.take, key=list(state.keys).index(key))
         problem = await self._read()
         status, self._arrival.reason = refusal or problem or (200, None)
-        response = documented(status)
+        # Only v2's reference has the answer to a key that is wrong; v1's is for none.
+        is_wrong_key = status == 401 and key  # noqa: PLR2004 - unauthorized
+        response = documented(status, envelope="v2" if is_wrong_key else "v1")
         if rate and verdict:
             reset = time.time() + verdict.wait
             responses.add_rate_limit(response, rate.requests, verdict.remaining, reset)

@@ -178,23 +178,27 @@ def test_a_part_without_end_is_not_kept_in_memory(endpoint: EndpointProcess) -> 
     assert upload(endpoint, content=bytes(9 * 2**20)).status_code == 413
 
 
+NO_KEY = {"message": "No API key provided."}
+WRONG_KEY = {"error": {"code": "AUTH_INVALID_API_KEY", "message": "Invalid API key"}}
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "body"),
     [
-        {},
-        {"Authorization": "Bearer key-of-the-third"},
-        {"Authorization": KEYS[0]},
-        {"Authorization": f"Basic {KEYS[0]}"},
-        {"Authorization": b"Bearer \xff\xfe"},
+        ({}, NO_KEY),
+        ({"Authorization": "Bearer key-of-the-third"}, WRONG_KEY),
+        ({"Authorization": KEYS[0]}, NO_KEY),
+        ({"Authorization": f"Basic {KEYS[0]}"}, NO_KEY),
+        ({"Authorization": b"Bearer \xff\xfe"}, WRONG_KEY),
     ],
     ids=["none", "wrong", "no scheme", "other scheme", "not text"],
 )
 def test_a_wrong_key_is_unauthorized(
-    endpoint: EndpointProcess, headers: dict[str, str | bytes]
+    endpoint: EndpointProcess, headers: dict[str, str | bytes], body: object
 ) -> None:
     response = upload(endpoint, headers=headers)
 
-    assert (response.status_code, response.json()) == (401, {"message": "No API key provided."})
+    assert (response.status_code, response.json()) == (401, body)
     assert endpoint.image("bot-1") is None
 
 
