@@ -31,6 +31,7 @@ from tasks.config import celery_settings
 from tasks.transport import last_poll, on_refused
 from worker.delivery.executor import Executor
 from worker.delivery.follow_ups import FollowUpSender, RefusedNotes
+from worker.delivery.grace import ImageGrace
 from worker.delivery.handlers import MessageHandlers
 from worker.delivery.intake import Intake
 from worker.delivery.recorder import Recorder
@@ -48,7 +49,7 @@ from worker.runtime.shutdown import GracefulShutdown
 from worker.runtime.watchdog import PollWatchdog
 from worker.settings.load import load, unknown_variables
 from worker.settings.model import Settings
-from worker.stores import ImageStore, NetworkLimits, open_stores
+from worker.stores import ImageStore, NetworkLimits, WatchedStore, open_stores
 from worker.webhooks import Signer, WebhookSender, WebhookTarget, patience
 
 log = logging.getLogger(__name__)
@@ -100,12 +101,18 @@ class Worker:
         self._endpoint = _endpoint(settings)
         self._images = settings.image_judge()
         self._sender = _webhook_sender(settings, store, metrics)
+        slots = settings.concurrency
+        image_stores = {
+            each: WatchedStore(each, opened, store.stores, worker=self.name, slots=slots)
+            for each, opened in _image_stores(settings).items()
+        }
         executor = Executor(
             store=store,
             leases=self._leases,
-            image_stores=_image_stores(settings),
+            image_stores=image_stores,
             accounts=accounts,
             images=self._images,
+            grace=ImageGrace(settings.image_grace),
             endpoint=self._endpoint,
             recorder=Recorder(
                 store=store, policy=_retry_policy(settings), rng=Random(), metrics=metrics
@@ -129,7 +136,6 @@ class Worker:
             last_poll=last_poll,
             on_stuck=self.shutdown.exit_now,
         )
-        slots = settings.concurrency
         process = WorkerReport(
             name=self.name,
             host=host,
@@ -160,6 +166,7 @@ class Worker:
             Loop("janitor", Janitor(store).run_once),
             Loop("poll watchdog", watchdog.run_once),
             Loop("events", app.events.run_once),
+            *(Loop(f"image store {each}", it.run_once) for each, it in image_stores.items()),
             *([Loop("webhooks", self._sender.run_once)] if self._sender else ()),
         )
 

@@ -5,7 +5,10 @@ Failure                   code, sentence, HTTP status and quota if there was a r
 │   ├── ImageRejected     the image or its path, before any request
 │   └── DeliveryRefused   the endpoint refused the upload
 └── RetryableFailure      a retry may succeed: the job waits in Redis
-    ├── StoreUnavailable  the image store is down
+    ├── StoreUnavailable  the image store did not answer
+    │   ├── StoreOut      it is out: its jobs wait until it is back; uses up no attempt
+    │   └── StoreBusy     too many of its reads are slow; uses up no attempt
+    ├── ImageNotReady     the image may be on its way into the store; uses up no attempt
     ├── WorkerBusy        too many images are decoded here; uses up no attempt
     ├── DeliveryFailed    the request got no valid response, or a server error
     └── RateLimited       the endpoint asked for a pause; uses up no attempt
@@ -66,6 +69,27 @@ class RetryableFailure(Failure):
 
 class StoreUnavailable(RetryableFailure):
     """The image store did not answer; the image may be fine."""
+
+
+class StoreOut(StoreUnavailable):
+    """The image store's circuit breaker is open: the job waits until the store is back."""
+
+    consumes_attempt = False
+
+
+class StoreBusy(StoreUnavailable):
+    """Too many reads of the image store are slow here; the job waits in Redis meanwhile."""
+
+    consumes_attempt = False
+
+
+class ImageNotReady(RetryableFailure):
+    """The image is missing, or is being written; the job waits in Redis for a while.
+
+    Its code is the one with which the job fails if that does not change.
+    """
+
+    consumes_attempt = False
 
 
 class WorkerBusy(RetryableFailure):

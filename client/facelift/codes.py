@@ -168,6 +168,8 @@ class WaitReason(OpenEnum):
     """Its chatbot's last upload failed: such chatbots share a fifth of the account's permits."""
     UNKNOWN_ACCOUNT = "unknown_account"
     """No worker has an API key for its account."""
+    STORE_UNAVAILABLE = "store_unavailable"
+    """Its image store is out; the workers look every few seconds whether it is back."""
     CHATBOT_BUSY = "chatbot_busy"
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"

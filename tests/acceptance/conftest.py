@@ -74,6 +74,7 @@ def environment(
         "FACELIFT_REQUEST_TIMEOUT": "2s",
         "FACELIFT_CONNECT_TIMEOUT": "1s",
         "FACELIFT_LEASE": "3s",
+        "FACELIFT_IMAGE_GRACE": "200ms",
         "FACELIFT_CONCURRENCY": "20",
         "FACELIFT_RATE_LIMIT": "off",  # it has tests of its own
     }

@@ -47,7 +47,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
             keys.chatbot_queue(bot)
             for bot in [*bots[:-1], f"acme_eu:{CHATBOT}single", f"ghost:{CHATBOT}"]
         },
-        "chatbot_lock": {keys.chatbot_lock(bot) for bot in bots[2:6]},
+        "chatbot_lock": {keys.chatbot_lock(bot) for bot in bots[3:6]},
         "generation": {keys.generation},
         "idempotency": {keys.idempotency("k:1")},
         "queue": {keys.queue},
@@ -78,6 +78,8 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "outcomes": {keys.outcomes},
         "batches": {keys.batches},
         "webhooks": {keys.webhooks},
+        "stores": {keys.stores},
+        "store_queue": {keys.store_queue("media")},
         "batch": {keys.batch("logos")},
         "batch_pending": {keys.batch_pending("logos")},
     }
@@ -122,6 +124,20 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.pool.pause("acme-eu", by="ana", reason="again", until=None)
     ghost = UploadJob(chatbot_id=CHATBOT, image="media:a.png", account="ghost")
     store.enqueue(ghost, "ghost", lifetime=60, idempotency_window=60)
+    store.stores.report_outage("host:1", "media", "It is not mounted.")
+    lease = Lease(jobs[2], f"token-{jobs[2]}")
+    out = Attempt(
+        now,
+        0.1,
+        OutcomeCode.IMAGE_STORE_UNAVAILABLE,
+        None,
+        Decision.RETRY,
+        "No.",
+        None,
+        counted=False,
+    )
+    store.retry_later(lease, now + 300, WaitReason.STORE_UNAVAILABLE, "Out.", out)
+    assert store.stores.park(jobs[2], "media")
     store.cancel(jobs[-1])
     store.pool.heartbeat(
         WorkerReport(

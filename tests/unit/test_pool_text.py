@@ -16,6 +16,7 @@ from facelift.status.pool import (
     EventKind,
     Pause,
     PoolStatus,
+    StoreOutage,
     SuspectStatus,
 )
 from facelift.status.worker import WorkerStatus
@@ -327,3 +328,26 @@ def test_it_fits_into_80_columns_with_long_names_and_reasons() -> None:
 def test_webhooks_that_are_still_to_be_sent_are_reported() -> None:
     assert "Webhooks  3 notifications to send" in lines(replace(POOL, webhooks=3))
     assert not [line for line in lines(POOL) if "Webhooks" in line]
+
+
+def test_an_image_store_that_is_out_is_named_with_what_waits_for_it() -> None:
+    outage = StoreOutage(
+        store="media",
+        workers=("host:1", "host:2"),
+        since=NOW - 60,
+        reason="The image store is not available; it answered 503.",
+        waiting=30,
+    )
+    shown = words(replace(POOL, stores=(outage,)))
+    assert "Stores media is out since" in shown
+    assert "host:1, host:2; 30 jobs wait: The image store is not available; it" in shown
+    assert "Advice store media: check the image store" in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [(EventKind.STORE_OUT, "out"), (EventKind.STORE_BACK, "back")]
+)
+def test_event_of_an_image_store_names_it(kind: EventKind, says: str) -> None:
+    event = Event(NOW - 1, kind, "Because.", "facelift", None, "media")
+    shown = lines(replace(POOL, events=(event,)))[-1]
+    assert shown == f"15:59:59  image store media {says}: Because."

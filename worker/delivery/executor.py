@@ -17,6 +17,7 @@ from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Permit, Q
 from facelift.ledger.store import JobStore
 from facelift.record import JobRecord
 from tasks.report import Report, Verdict, ended_before, waits
+from worker.delivery.grace import ImageGrace
 from worker.delivery.recorder import Recorder
 from worker.delivery.run import Run, Watch
 from worker.endpoint import EndpointClient, Receipt
@@ -40,6 +41,7 @@ from worker.stores import ImageStore
 log = logging.getLogger(__name__)
 
 _REQUESTS = 2  # under one lease: with the newest API key and with the previous one
+_NO_GRACE = ImageGrace(0.0)
 _KEY_REFUSED = (OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN)
 
 
@@ -58,6 +60,7 @@ class Executor:
         longest_request: seconds that a request may take.
         is_stopping: whether this worker stops, and should begin no request.
         worker: this worker's name.
+        grace: lets a job wait for an image that is not ready.
         monotonic: seconds that never go back.
     """
 
@@ -71,6 +74,7 @@ class Executor:
     longest_request: float
     is_stopping: Callable[[], bool]
     worker: str
+    grace: ImageGrace = _NO_GRACE
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self, job_id: str) -> Report:
@@ -138,7 +142,7 @@ class Executor:
         how = Fit(record.fit)
         expected = record.sha256 or record.image_sha256
         watch = Watch(run, self.leases, self.store.records, self.is_stopping, self.monotonic)
-        with self.images.room(how, watch):
+        with self.images.room(how, watch), self.grace.given(run, store):
             data = store.read(ref.path, self.images.read_limit(how))
             if expected and hashlib.sha256(data).hexdigest() != expected:
                 since = "enqueued" if record.sha256 else "first read"

@@ -13,9 +13,13 @@ from worker.delivery.run import Run
 from worker.errors import (
     DeliveryFailed,
     Failure,
+    ImageNotReady,
     ImageRejected,
     RateLimited,
     RetryableFailure,
+    StoreBusy,
+    StoreOut,
+    StoreUnavailable,
     WorkerBusy,
 )
 from worker.monitoring.logs import at, fields
@@ -23,7 +27,9 @@ from worker.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_LONGEST_BUSY = 20.0  # seconds until a job that found a worker busy tries again
+# Seconds until a job tries again that found a worker or a store busy, its image not ready, or its
+# store out and was not called.
+_LONGEST_BUSY, _LONGEST_NOT_READY, _PARKED = 20.0, 1.0, 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +66,12 @@ class Recorder:
         """A step failed; the policy decides what that means for the job."""
         if isinstance(failure, ImageRejected):
             self.metrics.rejected(failure.code)
-        if isinstance(failure, WorkerBusy):
-            return self._retry_later(run, failure, self._when_free(run), counts=False)
+        if isinstance(failure, (WorkerBusy, StoreOut, StoreBusy, ImageNotReady)):
+            until = round(run.now + self._delay(run, failure), 3)
+            report = self._retry_later(run, failure, until, counts=False)
+            if isinstance(failure, StoreOut):
+                self.store.stores.park(run.record.id, run.image_ref.store)
+            return report
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
         throttles = run.feedback.permit.throttles if run.feedback else 0
@@ -99,11 +109,14 @@ class Recorder:
             return self.store.pool.report_failure(run.lease, failure.code, failure.sentence)
         return not isinstance(failure, RetryableFailure) or failure.consumes_attempt
 
-    def _when_free(self, run: Run) -> float:
-        """When a job that found this worker busy tries again: ever later, up to a bound."""
-        times = sum(each.code is OutcomeCode.WORKER_BUSY for each in run.record.attempts)
-        longest = min(_LONGEST_BUSY, 2.0**times)
-        return round(run.now + self.rng.uniform(longest / 2, longest), 3)
+    def _delay(self, run: Run, failure: Failure) -> float:
+        """Seconds until a job tries again that uses up no attempt: ever later, up to a bound."""
+        if isinstance(failure, StoreOut):  # it is called as soon as the store is back
+            return self.rng.uniform(_PARKED / 2, _PARKED)
+        times = sum(each.code is failure.code for each in run.record.attempts)
+        bound = _LONGEST_NOT_READY if isinstance(failure, ImageNotReady) else _LONGEST_BUSY
+        longest = min(bound, 2.0**times)
+        return self.rng.uniform(longest / 2, longest)
 
     def _give_up(self, run: Run, failure: Failure, code: OutcomeCode, sentence: str) -> Report:
         attempt = self._attempt(run, failure.code, failure.http_status, Decision.FAIL, sentence)
@@ -170,4 +183,9 @@ class Recorder:
 
 
 def _wait_reason(failure: Failure) -> WaitReason:
-    return WaitReason.RATE_LIMITED if isinstance(failure, RateLimited) else WaitReason.RETRY
+    match failure:
+        case RateLimited():
+            return WaitReason.RATE_LIMITED
+        case StoreUnavailable():
+            return WaitReason.STORE_UNAVAILABLE
+    return WaitReason.RETRY

@@ -83,6 +83,12 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
         ["reason"],
         (((reason,), status.waiting.get(reason, 0)) for reason in WaitReason),
     )
+    yield _family(
+        "pool_store_out",
+        "Whether an image store is out for a worker; absent while it is not.",
+        ["store"],
+        (((outage.store,), True) for outage in status.stores),
+    )
     oldest = 0.0 if status.oldest_at is None else max(0.0, status.at - status.oldest_at)
     yield _gauge(
         "pool_oldest_job_age_seconds",

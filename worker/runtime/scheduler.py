@@ -17,6 +17,7 @@ _WARNINGS = {
     EventKind.ACCOUNT_PAUSED,
     EventKind.ACCOUNT_THROTTLED,
     EventKind.LIMIT_LOWERED,
+    EventKind.STORE_OUT,
 }
 
 _PRUNE_BATCH = 200
@@ -81,7 +82,12 @@ class Scheduler:
             log.log(
                 logging.WARNING if event.kind in _WARNINGS else logging.INFO,
                 event.kind,
-                extra=fields(account=event.account, by=event.by, reason=event.reason or None),
+                extra=fields(
+                    account=event.account,
+                    store=event.store,
+                    by=event.by,
+                    reason=event.reason or None,
+                ),
             )
         for count, level, message in (
             (done.recovered, logging.WARNING, "jobs recovered from lost workers"),

@@ -98,6 +98,12 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     store_timeout: Duration = _setting(
         "10s", "time limit for reading an image from a store on the network", low="1s", high="1min"
     )
+    image_grace: Duration = _setting(
+        "5s",
+        "time for which a job waits for an image that is missing or being written",
+        low="0s",
+        high="1h",
+    )
     image_byte_limit: int = _setting(
         "1000000", "size in bytes that an image must stay under", low=1, high=100_000_000
     )

@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from worker.errors import ImageRejected
 from worker.stores.protocol import (
@@ -40,14 +41,19 @@ class FolderStore:
     no effect.
 
     Args:
-        root: the folder; must be there when the store is opened.
+        root: the folder; must be there when the store is opened, unless there is a marker.
+        marker: a file below `root`, without which the folder is not mounted: nothing is read.
 
     Raises:
         ValueError: `root` is not a folder that can be read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, marker: str | None = None) -> None:
         self._root = root
+        self._marker = None if marker is None else root / marker
+        self._device = 0
+        if self._marker is not None:
+            return
         try:
             self._device = root.stat().st_dev
             os.close(os.open(root, _FOLDER))
@@ -57,7 +63,7 @@ class FolderStore:
 
     @classmethod
     def from_url(cls, url: str, limits: NetworkLimits | None = None) -> Self:  # noqa: ARG003 - a folder's reads cannot be cut off
-        """Open the store that is written as file:///srv/media.
+        """Open the store that is written as file:///srv/media?marker=.mounted.
 
         Raises:
             ValueError: the URL is of another form, or its folder cannot be read.
@@ -68,12 +74,20 @@ class FolderStore:
             raise ValueError("must be a file URL with an absolute path, like file:///srv/media")
         if parts.netloc:
             raise ValueError("must name no host: three slashes after file:, like file:///srv/media")
-        if parts.query or parts.fragment:
-            raise ValueError("must write ? and # in a folder's name as %3F and %23")
-        return cls(Path(path))
+        options = parse_qsl(parts.query, keep_blank_values=True)
+        if parts.fragment or (parts.query and [name for name, _ in options] != ["marker"]):
+            raise ValueError(
+                "must write ? and # in a folder's name as %3F and %23; at its end it may have "
+                "?marker=NAME"
+            )
+        marker = dict(options).get("marker")
+        if marker is not None and not _is_name_below(marker):
+            raise ValueError("must have a marker that is a file's name or path below the folder")
+        return cls(Path(path), marker)
 
     def read(self, path: str, limit: int) -> bytes:
         """See `ImageStore.read`."""
+        self._check_marker()
         try:
             file = self._open(path)
             try:
@@ -92,6 +106,28 @@ class FolderStore:
             if self._is_unmounted():
                 raise unavailable("its folder is not mounted") from error
             raise missing(path, self._has) from error
+
+    def age(self, path: str) -> float | None:
+        """See `Aging.age`."""
+        try:
+            file = self._open(path)
+        except (OSError, ValueError, ImageRejected):
+            return None
+        try:
+            return time.time() - os.fstat(file).st_mtime
+        finally:
+            os.close(file)
+
+    def _check_marker(self) -> None:
+        """Raise `StoreUnavailable` if the folder has a marker, and it is not there."""
+        if self._marker is None:
+            return
+        try:
+            self._marker.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise unavailable("its marker file is not there, so it is not mounted") from error
+        except OSError as error:
+            raise unavailable("its marker file cannot be read", error.strerror) from error
 
     def _open(self, path: str) -> int:
         names = path.split("/")
@@ -119,6 +155,8 @@ class FolderStore:
 
     def _is_unmounted(self) -> bool:
         """Whether the root has become an empty folder of another file system."""
+        if self._marker is not None:  # that tells
+            return False
         try:
             return self._root.stat().st_dev != self._device and not any(self._root.iterdir())
         except OSError:
@@ -133,6 +171,10 @@ class FolderStore:
             if target.is_relative_to(root):
                 return target.relative_to(root).parts
         raise outside(path)
+
+
+def _is_name_below(marker: str) -> bool:
+    return _ELSEWHERE.isdisjoint(marker.split("/")) and marker.isprintable()
 
 
 def _open_below(root: Path, *names: str) -> int:

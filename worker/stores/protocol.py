@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected, StoreUnavailable
@@ -44,6 +44,15 @@ class ImageStore(Protocol):
             ImageRejected: there is no such image, it may not be read, or it is too large.
             StoreUnavailable: the store itself does not answer; it may later.
         """
+        ...
+
+
+@runtime_checkable
+class Aging(Protocol):
+    """A store whose images may be seen while they are being written."""
+
+    def age(self, path: str) -> float | None:
+        """Seconds since what is at `path` changed last; None if there is nothing."""
         ...
 
 

@@ -96,6 +96,8 @@ class Keys:
     """When kombu may forget where a worker's remote control listens."""
     refused_messages = SharedKey("refused_messages", "list")
     """The latest messages that workers refused for their form, newest first."""
+    stores = SharedKey("stores", "hash")
+    """The image stores that a worker cannot read from, by store and worker."""
     probe = SharedKey("probe", "string")
     """Expires at once: whether Redis takes writes."""
 
@@ -131,6 +133,8 @@ class Keys:
     """The jobs of an account with a worker, by the Unix time at which their request began."""
     rate_window = MemberKey("rate_window", "zset")
     """What uses an account's rate: permits of jobs, and requests."""
+    store_queue = MemberKey("store_queue", "zset")
+    """The jobs that wait until an image store is back, by the time of their enqueueing."""
     batch = MemberKey("batch", "hash")
     """The jobs of a batch by state and outcome; expires as their records do."""
     batch_pending = MemberKey("batch_pending", "set")

@@ -43,6 +43,7 @@ from facelift.ledger.replies import (
     Waiting,
 )
 from facelift.ledger.scripts import Scripts
+from facelift.ledger.stores import Stores
 from facelift.ledger.webhooks import Webhooks
 from facelift.record import SCHEMA_VERSION, JobRecord
 from facelift.status.pool import Event
@@ -67,6 +68,7 @@ class JobStore:
         pool: what all workers share beside the jobs.
         webhooks: the ended jobs whose webhook is still to be sent.
         refused: the Celery messages that workers refused for their form.
+        stores: which image stores are out, and the jobs that wait for them.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class JobStore:
         self.pool = Pool(self._scripts)
         self.webhooks = Webhooks(self._scripts)
         self.refused = RefusedMessages(redis, self.keys)
+        self.stores = Stores(self._scripts)
 
     def enqueue(
         self,

@@ -1,6 +1,6 @@
 """The state of the pool: circuit breaker, pauses, accounts, workers and the latest events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -32,6 +32,8 @@ class EventKind(OpenEnum):
     LIMIT_LOWERED = "limit_lowered"
     ALL_PAUSED = "all_paused"
     ALL_RESUMED = "all_resumed"
+    STORE_OUT = "store_out"
+    STORE_BACK = "store_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Event:
         reason: why, for a person; may be empty.
         by: who did it; `facelift` if nobody did.
         account: the account; None for all.
+        store: the image store, if it concerns one.
     """
 
     at: float
@@ -51,6 +54,7 @@ class Event:
     reason: str
     by: str
     account: str | None
+    store: str | None = None
 
     @classmethod
     def decode(cls, stored: Mapping[str, Any]) -> Self:
@@ -61,6 +65,7 @@ class Event:
             reason=stored["reason"],
             by=stored["by"],
             account=stored.get("account"),
+            store=stored.get("store"),
         )
 
 
@@ -196,6 +201,42 @@ class AccountStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOutage:
+    """An image store that workers cannot read from. Times are Unix seconds.
+
+    Attributes:
+        store: its name in the workers' settings.
+        workers: those that cannot read from it.
+        since: when the first of them noticed.
+        reason: why, for a person.
+        waiting: jobs that wait for it.
+    """
+
+    store: str
+    workers: tuple[str, ...]
+    since: float
+    reason: str
+    waiting: int
+
+    @classmethod
+    def decode(cls, reports: Iterable[Mapping[str, Any]]) -> tuple[Self, ...]:
+        """Read what the script `snapshot` replies: one report of a worker for each outage."""
+        by_store: dict[str, list[Mapping[str, Any]]] = {}
+        for report in sorted(reports, key=lambda report: float(report["since"])):
+            by_store.setdefault(report["store"], []).append(report)
+        return tuple(
+            cls(
+                store=store,
+                workers=tuple(report["worker"] for report in found),
+                since=float(found[0]["since"]),
+                reason=found[0]["reason"],
+                waiting=int(found[0]["waiting"]),
+            )
+            for store, found in sorted(by_store.items())
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatus:
     """A snapshot of the pool.
 
@@ -218,6 +259,7 @@ class PoolStatus:
         webhooks: ended jobs whose webhook is still to be sent.
         slots: jobs that the live workers can run at once.
         unknown_accounts: of the oldest jobs that wait as `unknown_account`.
+        stores: the image stores that workers cannot read from.
     """
 
     at: float
@@ -237,6 +279,7 @@ class PoolStatus:
     webhooks: int = 0
     slots: int = 0
     unknown_accounts: tuple[str, ...] = ()
+    stores: tuple[StoreOutage, ...] = ()
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -265,6 +308,7 @@ class PoolStatus:
             webhooks=found["webhooks"],
             slots=int(endpoint.get("slots", 0)),
             unknown_accounts=tuple(found["unknown_accounts"] or ()),
+            stores=StoreOutage.decode(found["stores"] or ()),
         )
 
     def account(self, name: str) -> AccountStatus | None:

@@ -8,6 +8,7 @@ from facelift.cli.draw.console import counted
 from facelift.cli.draw.trouble import (
     attributed,
     describe_breaker,
+    describe_outage,
     describe_pause,
     describe_unknown,
     domains,
@@ -33,6 +34,7 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
     yield _queue(pool, moves=moves)
     yield from _breakers(pool)
     yield from _chatbots(pool)
+    yield from _stores(pool)
     yield from _pauses(pool)
     yield from _unknown_accounts(pool)
     yield from _shared_keys(pool)
@@ -96,6 +98,12 @@ def _breakers(pool: PoolStatus) -> Iterator[Finding]:
         yield warn("Breakers", message, to_do(WaitReason.ACCOUNT_FAILING))
     if not is_open(pool) and not opened:
         yield ok("Breakers", "closed: requests are let through")
+
+
+def _stores(pool: PoolStatus) -> Iterator[Finding]:
+    for outage in pool.stores:
+        message = describe_outage(outage, pool.at)
+        yield warn("Stores", message, to_do(WaitReason.STORE_UNAVAILABLE))
 
 
 def _chatbots(pool: PoolStatus) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from facelift.cli.draw.trouble import (
     count_failing,
     describe_account,
     describe_breaker,
+    describe_outage,
     describe_pause,
     is_open,
     table_of_failing,
@@ -36,6 +37,8 @@ _EVENTS = {
     EventKind.LIMIT_LOWERED: "limit of {whose} lowered",
     EventKind.ALL_PAUSED: "everything paused",
     EventKind.ALL_RESUMED: "everything resumed",
+    EventKind.STORE_OUT: "{whose} out",
+    EventKind.STORE_BACK: "{whose} back",
 }
 
 
@@ -66,6 +69,9 @@ def describe_flow(pool: PoolStatus, most: int | None = None) -> Iterator[Paragra
     yield fact("Endpoint", endpoint, most=most)
     if pool.pause:
         yield fact("All jobs", describe_pause(pool.pause, pool.at), most=most)
+    for number, outage in enumerate(pool.stores):
+        sentence = cell(describe_outage(outage, pool.at), "yellow")
+        yield fact("" if number else "Stores", sentence, most=most)
     oldest = ""
     if pool.oldest_at is not None:
         age = span(pool.at - pool.oldest_at)
@@ -126,6 +132,7 @@ def _account(account: AccountStatus, now: float) -> str | Text:
 
 def _event(event: Event) -> str:
     whose = f"account {event.account}" if event.account else "the endpoint"
+    whose = f"image store {event.store}" if event.store else whose
     what = _EVENTS.get(event.kind, event.kind).format(whose=whose)
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""

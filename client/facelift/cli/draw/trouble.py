@@ -9,7 +9,14 @@ from rich.table import Table
 from facelift.advice import WAITS
 from facelift.cli.draw.console import counted, moment, table
 from facelift.codes import WaitReason
-from facelift.status.pool import AccountStatus, BreakerState, Pause, PoolStatus, SuspectStatus
+from facelift.status.pool import (
+    AccountStatus,
+    BreakerState,
+    Pause,
+    PoolStatus,
+    StoreOutage,
+    SuspectStatus,
+)
 
 _WORST = 10
 _NAMED = 3
@@ -53,6 +60,9 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
         yield f"{which}: {to_do(WaitReason.ACCOUNT_FAILING)}"
     if failing := count_failing(pool.accounts):
         yield f"{counted(failing, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
+    if pool.stores:
+        stores = ", ".join(outage.store for outage in pool.stores)
+        yield f"store {stores}: {to_do(WaitReason.STORE_UNAVAILABLE)}"
     if unknown := describe_unknown(pool):
         yield f"{unknown}: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
 
@@ -73,6 +83,14 @@ def describe_breaker(of: PoolStatus | AccountStatus, now: float) -> str:
     due = of.next_probe_at
     probe = "at the next job" if due is None or due <= now else f"at {moment(due, now)}"
     return f"breaker open{since}{why} Next probe {probe}."
+
+
+def describe_outage(outage: StoreOutage, now: float) -> str:
+    """Which image store is out, since when, for which workers, and why."""
+    workers = ", ".join(outage.workers)
+    waiting = f"; {counted(outage.waiting, 'job')} wait" + ("s" if outage.waiting == 1 else "")
+    since = moment(outage.since, now)
+    return f"{outage.store} is out since {since} for {workers}{waiting}: {outage.reason}"
 
 
 def describe_pause(pause: Pause, now: float) -> str:

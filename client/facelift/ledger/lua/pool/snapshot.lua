@@ -8,10 +8,12 @@
 --          ten of them), shares_key_with (names) and
 --          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
---          the oldest jobs that wait for an account that no worker has registered)
+--          the oldest jobs that wait for an account that no worker has registered), stores (outages as
+--          stores/report writes them, with waiting)
 
 local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
+               stores = {},
                webhooks = redis.call('ZCARD', '{facelift}:webhooks') }
 
 local function note_oldest(id)
@@ -93,5 +95,10 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text
 end
 for _, event in ipairs(redis.call('LRANGE', '{facelift}:events', '0', tonumber(ARGV[2]) - 1)) do
   table.insert(pool.events, cjson.decode(event))
+end
+for _, outage in ipairs(redis.call('HVALS', '{facelift}:stores')) do
+  outage = cjson.decode(outage)
+  outage.waiting = redis.call('ZCARD', '{facelift}:store_queue:' .. outage.store)
+  if outage.forget_at > now then table.insert(pool.stores, outage) end
 end
 return cjson.encode(pool)
