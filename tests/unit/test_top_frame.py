@@ -61,6 +61,15 @@ def test_a_full_terminal_shows_a_part_of_every_table_and_says_how_much_is_missin
     ]
 
 
+def test_small_terminal_shows_the_first_of_every_table() -> None:
+    worst = tuple(map(failing, range(30, 20, -1)))
+    sick = tuple(replace(each, failing_chatbots=30, worst=worst) for each in BUSY.accounts)
+    lines = frame(Frame(replace(BUSY, accounts=sick), Figures()), height=23)
+    assert len(lines) <= 23
+    firsts = ("account_", "bot-", "host:", "16:00:00  everything paused")
+    assert [sum(line.startswith(first) for line in lines) for first in firsts] == [1, 1, 1, 1]
+
+
 def test_the_account_with_most_to_do_comes_first() -> None:
     lines = frame(Frame(BUSY, Figures()), height=None)
     rows = [line.split()[0] for line in lines if line.startswith("account_")]

@@ -53,8 +53,8 @@ class _Section:
         return len(self.items) + bool(self.unlisted)
 
     def drawn(self, rows: int, now: float) -> Iterator[RenderableType]:
-        """The table in so many rows, the last of which counts what is left out."""
-        is_cut = rows > 0 and (rows < self.rows or self.unlisted > 0)
+        """The table in so many rows; the last of several counts what is left out."""
+        is_cut = rows > 1 and (rows < self.rows or self.unlisted > 0)
         listed = self.items[: rows - is_cut]
         yield self.draw(listed, now, one_line=True) if self.items else self.if_empty
         if is_cut:
