@@ -67,6 +67,7 @@ def environment(
         "FACELIFT_ENDPOINT_URL": endpoint_process.url,
         "FACELIFT_API_KEY": CANARY,
         "FACELIFT_IMAGE_STORES": f"media=file://{media}",
+        "FACELIFT_UNKNOWN_GRACE": "1s",
         "FACELIFT_BACKOFF_BASE": "100ms",
         "FACELIFT_BACKOFF_CAP": "200ms",
         "FACELIFT_MAX_ATTEMPTS": "3",

@@ -98,7 +98,7 @@ local function refuse_unknown(id, job)
   if not has_workers then return wait_for_registration(id, job) end
   check_keys(id, job)
   finish_job(id, job, 'failed', 'unknown_account',
-             'The workers hold no API key for the account "' .. own_account(job) .. '".')
+             'The workers hold no API key for the account \'' .. own_account(job) .. '\'.')
 end
 
 local function handle(id)

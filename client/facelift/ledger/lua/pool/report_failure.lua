@@ -4,7 +4,8 @@
 --
 -- The account's breaker opens after some seconds without a success, and in that time some failures
 -- of some distinct chatbots. The endpoint's opens when it gave no answer to as many chatbots, or
--- when the breakers of three accounts and more than half of the active ones are open.
+-- when nobody had a success and the breakers of three accounts and more than half of the active ones
+-- are open.
 --
 -- ARGV: now, job id, lease token, outcome code, what happened in a sentence
 -- Replies: 1 the attempt counts, 0 a breaker is open: it is not the job's fault
@@ -115,24 +116,25 @@ local function check_endpoint()
     end
   end
   if is_closed(key) then return end
-  local active, failing = 0, 0
+  local active, failing, answered_at = 0, 0, 0
   for _, other in ipairs(redis.call('SMEMBERS', '{facelift}:accounts')) do
     local other_key = '{facelift}:account:' .. other
     local hash = pool_hash(other_key)
     if not is_closed(other_key) then
       failing, active = failing + 1, active + 1
-    elseif tonumber(hash.result_at or 0) > now - 60 then
+    elseif math.max(tonumber(hash.failed_at or 0), tonumber(hash.answered_at or 0)) > now - 60 then
       active = active + 1
     end
+    answered_at = math.max(answered_at, tonumber(hash.answered_at or 0))
   end
-  if failing >= 3 and failing * 2 > active then
+  if failing >= 3 and failing * 2 > active and now - answered_at >= after then
     open(endpoint_key, string.format('The breakers of %d of %d active accounts are open; the last: %s',
                                      failing, active, sentence))
   end
 end
 
 record_suspect(name, job, code, sentence)
-update(key, { recent = append_result(name, 'x'), result_at = now_text })
+update(key, { recent = append_result(name, 'x') })
 local blocking = open_breaker(name)
 if blocking then
   if job.probe then note_failed_probe(blocking) end
