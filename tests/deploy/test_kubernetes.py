@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jsonschema import Draft202012Validator
 from facelift.codes import WaitReason
 from facelift.ledger.store import JobStore
 from facelift.units import show_duration
+from worker.http.addresses import METADATA, is_metadata
 from worker.monitoring.collectors import PoolCollector
 from worker.settings.load import load, unknown_variables
 from worker.settings.model import Settings
@@ -113,3 +115,31 @@ def test_secrets_are_given_by_reference_and_flower_gets_no_key() -> None:
 
 def test_flower_is_reached_within_the_cluster_only() -> None:
     assert CORE["Service facelift-flower"]["spec"]["type"] == "ClusterIP"
+
+
+def test_network_policies_select_the_pods_and_leave_out_every_metadata_address() -> None:
+    for name in ("worker", "flower"):
+        policy = CORE[f"NetworkPolicy facelift-{name}"]["spec"]
+        pods = CORE[f"Deployment facelift-{name}"]["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= pods.items()
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        (ingress,) = policy["ingress"]
+        containers = (WORKER if name == "worker" else FLOWER)["containers"]
+        assert ingress["ports"][0]["port"] == containers[0]["ports"][0]["containerPort"]
+    policy = CORE["NetworkPolicy facelift-worker"]["spec"]
+    blocks = [each["ipBlock"] for rule in policy["egress"] for each in rule.get("to", ())]
+    assert {ip_network(each["cidr"]).version for each in blocks} == {4, 6}
+    left_out = [ip_network(each) for block in blocks for each in block["except"]]
+    assert all(is_metadata(str(each.network_address)) for each in left_out)
+    assert set(left_out) == set(METADATA)
+
+
+def test_compose_limits_memory_processes_and_logs_and_redis_has_a_password() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    for name, service in compose["services"].items():
+        assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
+        assert "max-size" in service["logging"]["options"]
+        for each in service.get("environment", ()):
+            if each.startswith("FACELIFT_REDIS_URL="):
+                assert "://:${FACELIFT_REDIS_PASSWORD:-" in each
+    assert "--requirepass" in compose["services"]["redis"]["command"][-1]

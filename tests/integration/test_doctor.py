@@ -12,9 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from facelift import UploadClient
+from facelift.cli.checks.findings import Verdict
 from facelift.cli.exits import Exit
 from facelift.cli.group import cli
 from facelift.status.worker import WorkerReport
+from worker.cli.checks import memory
+from worker.settings.load import load
 from worker.stores import FolderStore
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ def verdicts(said: Result) -> Verdicts:
 def test_all_that_deliveries_need_is_checked() -> None:
     said = doctor("--json")
     found = verdicts(said)
-    assert found.keys() == {
+    assert found.keys() - {"Limit"} == {
         *("Redis", "Access", "Version", "Mode", "Persistence", "Eviction", "Memory", "Clock"),
         *("Keys", "Workers", "Queue", "Breakers", "Chatbots", "Pauses", "Messages", "Lists"),
         *("Settings", "Endpoint", "Store media"),
@@ -215,3 +218,23 @@ def test_without_the_worker_installed_its_checks_are_skipped(
 def test_a_wrong_setting_of_a_producer_is_reported(environ: Any) -> None:
     environ.setenv("FACELIFT_DEADLINE", "soon")
     assert verdicts(doctor("--json")) == {"Settings": "FAIL", "Worker": "SKIP"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [
+        ("max", None),
+        ("9223372036854771712", None),
+        (str(512 * 2**20), Verdict.OK),
+        (str(256 * 2**20), Verdict.WARN),
+    ],
+)
+def test_memory_limit_below_the_peak_of_a_worker_is_named(
+    tmp_path: Path, limit: str, verdict: Verdict | None
+) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(f"{limit}\n")
+    settings = load({"FACELIFT_API_KEY": "key", "FACELIFT_IMAGE_STORES": "media=file:///srv"})
+    found = [each.verdict for each in memory(settings, [tmp_path / "none", file])]
+    assert found == ([verdict] if verdict else [])
+    assert list(memory(settings, [tmp_path / "none"])) == []

@@ -2,7 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.filesize import decimal as size
 
 from facelift.cli.checks.findings import Finding, fail, ok, skip, warn
 from facelift.codes import OutcomeCode
@@ -14,6 +17,12 @@ from worker.settings.load import load, unknown_variables
 from worker.settings.model import Settings
 from worker.stores import NetworkLimits, open_stores
 
+# The limit of this container: control groups of version 2, then of version 1.
+_MEMORY_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_OWN_MEMORY = 100_000_000  # bytes of a worker process, besides what decodes images
 _NOWHERE = "facelift-doctor/there-is-no-such-image.png"
 
 
@@ -35,9 +44,30 @@ def checks() -> Iterator[Finding]:
     yield ok("Settings", f"valid; API keys of {', '.join(sorted(settings.api_keys))}")
     for warning in unknown_variables(os.environ):
         yield warn("Settings", warning, "remove it, or correct its name")
+    yield from memory(settings)
     yield _endpoint(settings)
     for name, url in settings.image_stores.items():
         yield _store(name, url, settings.store_timeout)
+
+
+def memory(settings: Settings, limits: Iterable[Path] = _MEMORY_LIMITS) -> Iterator[Finding]:
+    """Check the memory limit of this container, if it has one.
+
+    Args:
+        settings: of the worker.
+        limits: files that hold the limit; the first that can be read counts.
+    """
+    file = next(filter(Path.is_file, limits), None)
+    text = file.read_text("ascii").strip() if file else ""
+    needed = settings.image_memory_limit + _OWN_MEMORY
+    if not text.isdigit() or int(text) >= 2**60:  # no limit, as the two versions say so
+        return
+    message = f"this container may use {size(int(text))}; a worker process may take {size(needed)}"
+    if int(text) < needed:
+        advice = "give it more, or lower FACELIFT_IMAGE_MEMORY_LIMIT"
+        yield warn("Limit", f"{message} for a costly image", advice)
+    else:
+        yield ok("Limit", message)
 
 
 def _endpoint(settings: Settings) -> Finding:

@@ -21,7 +21,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _LOCAL_NAT64_BYTES = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
 _IPV4_COMPATIBLE = IPv6Network("::/96")
-_METADATA = tuple(
+METADATA = tuple(
     map(
         ip_network,
         (
@@ -37,6 +37,8 @@ _METADATA = tuple(
         ),
     )
 )
+"""Link-local addresses, and others where clouds keep metadata and credentials of their machines."""
+
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")  # for Linux, another way to say loopback
 
 
@@ -94,7 +96,7 @@ def is_metadata(address: str) -> bool:
     """
     ip = ip_address(address)
     each = (ip, *_embedded(ip)) if isinstance(ip, IPv6Address) else (ip,)
-    return any(one in network for one in each for network in _METADATA)
+    return any(one in network for one in each for network in METADATA)
 
 
 def _embedded(ip: IPv6Address) -> Iterator[IPv4Address]:
