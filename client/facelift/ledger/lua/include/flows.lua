@@ -9,20 +9,25 @@ local function count_waiting(name, by)
   update('{facelift}:account:' .. name, { waiting = waiting > 0 and waiting or '' })
 end
 
--- Whether a job may go before the queue: its flow has no waiting job, and had its turn no less long
--- ago than the others. Only while jobs of others wait does that use up a turn.
+-- When the flow of a job is due, in virtual time: at the present, or once its last turns are paid.
+local function idle_tag(name, flow)
+  return math.max(tonumber(account(name).virtual_time or 0),
+                  tonumber(redis.call('ZSCORE', '{facelift}:idle_flows:' .. name, flow) or 0))
+end
+
+-- Whether a job may go before the queue: its flow has no waiting job, and is ahead of the others by
+-- a few turns at most. Only while jobs of others wait does that use up a turn.
 local function is_idle_flow(name, job)
   if not account(name).waiting then return true end
   local flow = flow_of(job)
-  local last = redis.call('ZSCORE', '{facelift}:idle_flows:' .. name, flow)
-  return tonumber(last or 0) <= tonumber(account(name).virtual_time or 0)
+  return idle_tag(name, flow) < tonumber(account(name).virtual_time or 0) + 5
          and not redis.call('ZSCORE', '{facelift}:account_queue:' .. name, flow)
 end
 
 local function use_turn(name, job)
   if not account(name).waiting then return end
   local flow, idle = flow_of(job), '{facelift}:idle_flows:' .. name
-  local finish = tonumber(account(name).virtual_time or 0) + 1 / (weights[priority_of(flow)] or 1)
+  local finish = idle_tag(name, flow) + 1 / (weights[priority_of(flow)] or 1)
   redis.call('ZADD', idle, string.format('%.6f', finish), flow)
   redis.call('EXPIRE', idle, '3600')
 end
@@ -33,10 +38,8 @@ local function join_flow(name, id, job)
   if redis.call('ZADD', flow_queue(name, flow), position, id) == 0 then return end
   count_waiting(name, 1)
   if redis.call('ZSCORE', '{facelift}:account_queue:' .. name, flow) then return end
-  local idle = '{facelift}:idle_flows:' .. name
-  local tag = math.max(tonumber(account(name).virtual_time or 0),
-                       tonumber(redis.call('ZSCORE', idle, flow) or 0))
-  redis.call('ZADD', '{facelift}:account_queue:' .. name, string.format('%.6f', tag), flow)
+  redis.call('ZADD', '{facelift}:account_queue:' .. name,
+             string.format('%.6f', idle_tag(name, flow)), flow)
 end
 
 -- Whether the job was there.

@@ -45,8 +45,9 @@ local function reserve_permit(id, name, score)
   redis.call('ZADD', '{facelift}:rate_window:' .. name, score, id)
   local limit, window = rate(name)
   if not limit then return end
-  -- One that is late may catch up by five permits.
-  local spacing = window / limit
+  -- A hundredth more than even: a permit leaves the window a moment after its turn, so the window would
+  -- fill and make all wait for it. One that is late may catch up by five permits.
+  local spacing = 1.01 * window / limit
   local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
   update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })
 end
