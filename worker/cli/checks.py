@@ -22,7 +22,7 @@ _MEMORY_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-_OWN_MEMORY = 100_000_000  # bytes of a worker process, besides what decodes images
+_OWN_MEMORY = 350_000_000  # bytes of a worker process, besides its largest image
 _NOWHERE = "facelift-doctor/there-is-no-such-image.png"
 
 

@@ -6,7 +6,7 @@ from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat, Layout
 
-# Measured with `python -m benchmarks.image --memory`: what is above must not be less than it takes.
+# `tests/unit/test_image_memory.py` measures that no image takes more than is estimated here.
 _BASE = 40_000_000  # bytes: to scale and encode what is drawn
 _PER_PIXEL = {ImageFormat.PNG: 4, ImageFormat.GIF: 2, ImageFormat.JPEG: 4, ImageFormat.WEBP: 16}
 _PER_SIDE = 12  # bytes, of a PNG that is thin: what its decoder keeps for each row or column
