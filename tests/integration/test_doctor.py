@@ -225,8 +225,8 @@ def test_a_wrong_setting_of_a_producer_is_reported(environ: Any) -> None:
     [
         ("max", None),
         ("9223372036854771712", None),
-        (str(512 * 2**20), Verdict.OK),
-        (str(256 * 2**20), Verdict.WARN),
+        (str(1024 * 2**20), Verdict.OK),
+        (str(512 * 2**20), Verdict.WARN),
     ],
 )
 def test_memory_limit_below_the_peak_of_a_worker_is_named(
