@@ -88,3 +88,9 @@ def test_exit_code_is_documented_as_it_is(code: Exit) -> None:
 def test_compose_hands_every_setting_to_the_worker(doc: SettingDoc) -> None:
     if "<" not in doc.name:  # compose.md describes API keys of further accounts
         assert doc.name in (DOCS.parent / "docker-compose.yml").read_text("utf-8")
+
+
+def test_attacks_that_are_named_have_their_tests() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", (DOCS / "security.md").read_text("utf-8"))
+    assert named
+    assert [path for path in named if not (DOCS.parent / path).exists()] == []
