@@ -160,3 +160,31 @@ def test_an_entry_that_is_not_json_does_not_keep_a_backlog(
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         assert [message.headers["id"] for message in take_some(connection)] == backlog
     assert caplog.messages[0] == "message refused: the message is not JSON"
+
+
+@pytest.mark.parametrize("kept_by", ["a neighbour", "a worker of ours"])
+def test_only_our_own_overdue_messages_are_given_back(
+    redis_server: RedisServer, raw: Any, kept_by: str
+) -> None:
+    """A neighbour's task may run for longer than our visibility timeout."""
+    body = [[], {"chatbot_id": "bot"}, {}]
+    queue = QUEUE if kept_by == "a worker of ours" else Queue("shop", routing_key="shop")
+    ours = {"transport": Transport, "transport_options": OPTIONS}
+    options: dict[str, Any] = ours if queue is QUEUE else {}
+    with Connection(redis_server.url, **options) as keeper:
+        headers = {"task": ENQUEUE_TASK, "id": "1"}
+        Producer(keeper.channel()).publish(
+            body, routing_key=queue.name, headers=headers, declare=[queue]
+        )
+        taken: list[Any] = []
+        channel = keeper.channel()
+        with Consumer(channel, [queue], callbacks=[lambda _, message: taken.append(message)]):
+            keeper.drain_events(timeout=5)
+        assert len(taken) == 1
+        impatient = OPTIONS | {"visibility_timeout": -1}
+        with Connection(redis_server.url, transport=Transport, transport_options=impatient) as we:
+            we.channel().qos.restore_visible(num=10, interval=1)
+        restored = int(queue is QUEUE)
+        assert raw.llen(queue.name) == restored
+        assert raw.hlen("unacked") == 1 - restored
+        taken[0].ack()
