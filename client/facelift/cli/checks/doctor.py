@@ -33,10 +33,10 @@ def doctor(*, as_json: bool) -> None:
     """Check what deliveries need, and give advice.
 
     Everywhere: the settings, Redis (takes writes, version, persistence, eviction,
-    memory, clock, types of keys, password and TLS), workers, queue, breaker, pauses.
-    Where a worker is installed and set up: its settings and keys, whether the endpoint
-    can be reached (it connects, and sends nothing), and whether the image stores can be
-    read.
+    memory, clock, types of keys, password and TLS), workers, queue, breaker, pauses,
+    refused Celery messages and lists that no worker reads. Where a worker is installed
+    and set up: its settings and keys, whether the endpoint can be reached (it connects,
+    and sends nothing), and whether the image stores can be read.
 
     WARN works now, but may fail; FAIL loses jobs or delivers none; SKIP could not be
     checked here. Exits with 0 unless something FAILs; with 5 if that is Redis, else
