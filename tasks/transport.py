@@ -26,7 +26,7 @@ _LONGEST_PAUSE = 5.0
 _SHORTEST_PAUSE = 2.0
 _BATCH = 8  # messages; not more, so that processes share a short queue
 _BACKLOG = 0.02  # seconds; a queue that answers sooner has more
-_POLL_SECONDS = 5
+_POLL_SECONDS = 4
 
 _last_poll = time.monotonic()
 _is_polling = False
