@@ -101,7 +101,7 @@ class DecoderProcess:
     @property
     def is_idle(self) -> bool:
         """Whether it lives, and waits to be asked."""
-        return not select.select([self._socket], [], [], 0)[0] if self._is_ready else True
+        return not self._is_ready or not self._poll(select.POLLIN, 0.0)
 
     def end(self) -> None:
         """Kill it; an answer that it owes is lost."""
@@ -138,12 +138,15 @@ class DecoderProcess:
         return bytes(read)
 
     def _wait(self, event: int, until: float, proceed: Proceed) -> None:
-        poll = select.poll()  # and not `select`, which knows no more than 1,024 descriptors
-        poll.register(self._socket, event)
-        while not poll.poll(1_000 * _CHECK_SECONDS):
+        while not self._poll(event, _CHECK_SECONDS):
             proceed()
             if time.monotonic() > until:
                 raise DecoderEnded("it did not answer in time", is_late=True)
+
+    def _poll(self, event: int, seconds: float) -> bool:
+        poll = select.poll()  # and not `select`, which knows no more than 1,024 descriptors
+        poll.register(self._socket, event)
+        return bool(poll.poll(1_000 * seconds))
 
     def _died(self) -> DecoderEnded:
         self._process.kill()  # it closed its socket: nothing else is left to do
