@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from worker.http import HttpClient
 from worker.http.addresses import Reach, reach_of
 from worker.http.dial import AddressRefused, Dialler, Lookup, resolve
 from worker.http.exchange import Exchange, RequestLimits
@@ -138,6 +139,21 @@ def test_name_of_a_clouds_metadata_is_never_dialled(address: str) -> None:
         dial(network, address, V4, reaches=reaches)
     dial(network, "::ffff:10.0.0.5", reaches=None)
     assert network.dialled == [V4, V4, "::ffff:10.0.0.5"]
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("[fd00:ec2::254]", "100.100.100.200", "192.0.0.192", "168.63.129.16", "169.254.169.254"),
+        *("2852039166", "0xa9fea9fe", "169.254.43518"),
+    ],
+)
+def test_stores_and_webhooks_at_a_clouds_metadata_are_refused_at_the_start(
+    scheme: str, host: str
+) -> None:
+    with pytest.raises(ValueError, match="no server may have"):
+        HttpClient(f"{scheme}://{host}/", LIMITS, connections=1, reaches=frozenset(Reach))
 
 
 def test_the_next_address_is_dialled_when_one_is_down_and_time_is_shared() -> None:
