@@ -41,6 +41,7 @@ for i = first_account, #ARGV, 4 do
   end
   update(key, { limit = ARGV[i + 1], window = ARGV[i + 2], fingerprint = fingerprint })
   update(key, { shares = settle_key(name, fingerprint) })
+  redis.call('PERSIST', key)  -- pause.lua lets the pause of an unknown account expire
   add_account(name)
   schedule_account(name, now)
 end
