@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Final
 
 from worker.images.decoder.messages import PREFIX, READY, Head
@@ -51,7 +52,8 @@ class DecoderProcess:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._socket = ours
-        with theirs:
+        with theirs, ExitStack() as on_error:
+            on_error.callback(ours.close)
             descriptor = theirs.fileno()
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [
@@ -64,6 +66,7 @@ class DecoderProcess:
                 env=_environment(os.environ),
                 pass_fds=(descriptor,),
             )
+            on_error.pop_all()
         self.pid = self._process.pid
         self.images = 0
         self._is_ready = False
