@@ -101,9 +101,13 @@ class Breakers:
             self._expect(
                 not known.is_enough(now, answered, FAILURES), f"{account} did not open: {known}"
             )
-        self._judge_endpoint(now, before, after)
+        # What a probe of an account's own breaker meets need not open the endpoint's.
+        must_tell = not is_shut and code in _UNANSWERED
+        self._judge_endpoint(now, before, after, must_tell=must_tell)
 
-    def _judge_endpoint(self, now: float, before: set[str], after: set[str]) -> None:
+    def _judge_endpoint(
+        self, now: float, before: set[str], after: set[str], *, must_tell: bool
+    ) -> None:
         everybody = list(self._known.values())
         all_of_it = _Evidence(
             max(each.succeeded for each in everybody),
@@ -119,8 +123,7 @@ class Breakers:
             is_possible = len(many) >= ACCOUNTS or len(unanswered) >= CHATBOTS
             self._expect(is_quiet and is_possible, f"the endpoint opened: {all_of_it}, {many}")
         elif "endpoint" not in after:
-            # An account that has failed all along is among the open ones; see `_failed`.
-            self._expect(not silent, f"the endpoint did not open: {all_of_it}")
+            self._expect(not (must_tell and silent), f"the endpoint did not open: {all_of_it}")
             is_new = bool(many - before)
             self._expect(
                 not (is_most and is_quiet and is_new), f"the endpoint did not open: {many} did"
