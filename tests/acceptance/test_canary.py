@@ -243,13 +243,13 @@ def test_search_finds_a_key_anywhere_within_base64(
 def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
     job = scene.enqueue(PLANTED)
     scene.outcomes()
-    with (
-        Celery("planter", broker=scene.server.url, set_as_current=False) as app,
-        app.events.default_dispatcher() as dispatcher,
-    ):
-        dispatcher.send("task-received", uuid="planted", name=PLANTED)
+    with Celery("planter", broker=scene.server.url, set_as_current=False) as app:
+        app.conf.event_exchange = "facelift.events"
+        with app.events.default_dispatcher() as dispatcher:
+            dispatcher.send("task-received", uuid="planted", name=PLANTED)
     eventually(lambda: "planted" in scene.flower.get("/api/tasks"), "Flower did not hear of it")
     scene.redis.sadd("{facelift}:accounts", PLANTED)  # the metrics have a label for it
+    scene.redis.hset("{facelift}:account:" + PLANTED, mapping={"fingerprint": "a", "limit": "0"})
     scene.redis.set("string", PLANTED)
     scene.redis.hset("hash", PLANTED, "")
     scene.redis.rpush("list", "", PLANTED)
