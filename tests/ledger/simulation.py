@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
 _LONGEST_PAUSE = 0.5  # between two runs of the schedule
+_COUNTED_WITHIN = 1.0  # seconds from a permit; the scripts rely on it
 _HELD = 60.0  # seconds of a lease: nobody has to renew it
 _NO_ANSWER = 1e9
 
@@ -66,7 +67,7 @@ class Request:
         account: whose key.
         failures: of this chatbot in a row before it.
         permitted: Unix seconds of its permit.
-        counted: Unix seconds at which the endpoint had surely counted it.
+        counted: Unix seconds at which the endpoint counted it.
         ended: Unix seconds of its answer, or of the end of the worker's patience.
         code: what came of it.
     """
@@ -227,7 +228,7 @@ class Simulation:
         if answer.seconds >= limit:
             answer = Answer(OutcomeCode.TIMEOUT, limit)
         ended = now + answer.seconds
-        counted = self.rng.uniform(now, ended)
+        counted = self.rng.uniform(now, min(ended, now + _COUNTED_WITHIN))
         in_a_row = self._in_a_row.get(chatbot, 0)
         self.requests.append(
             Request(chatbot, record.account, in_a_row, now, counted, ended, answer.code)

@@ -26,7 +26,7 @@ local function record_answer(name, id, job, outcome)
   if job.suspect or job.history then clear_suspect(name, job) end
   local changes = { recent = append_result(name, '.'), failing_since = '' }
   -- Of a busy account ten results a second are enough to know how long its requests take.
-  if now - tonumber(it.answered_at or 0) >= 0.1 then
+  if not it.slow_after or now - tonumber(it.answered_at or 0) >= 0.1 then
     changes.answered_at = now_text
     local began = outcome == 'delivered'
                   and tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, id) or nil)

@@ -3,6 +3,10 @@
 -- which it leaves the window: requests, and permits reserved for jobs. The score of a job on the
 -- queue is 3e15, that of a job with a worker 2e15.
 
+-- The endpoint counts a request within so many seconds of its permit, answered or not: requests
+-- that it never answers do not use up the rate for as long as they last.
+local counted_within = 1
+
 -- Requests, and the seconds of their window; nil if the account has no rate.
 local function rate(name)
   local registered = account(name)

@@ -18,7 +18,7 @@ local function release_lock_and_permit(id, job)
   local _, window = rate(name)
   if window and job.lease_token then
     local at = timestamp(now + window)
-    redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', at,
+    redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', 'LT', at,
                request_member(job.lease_token, 1), at, request_member(job.lease_token, 2))
   end
   if not job.probe then return end

@@ -67,7 +67,8 @@ if not has_permit then
   if not is_reserved then reserve_permit(id, name, '2000000000000000') end
   redis.call('ZREM', window_key, id)
   if window then
-    redis.call('ZADD', window_key, timestamp(now + longest + window), request)
+    redis.call('ZADD', window_key, timestamp(now + math.min(longest, counted_within) + window),
+               request)
     update(account_key, { permits = tonumber(account(name).permits or 0) + 1 })
   end
   if job.probe then redis.call('HSET', key, 'probe', '2') end  -- it asks the endpoint
