@@ -122,14 +122,17 @@ def test_process_that_takes_the_place_of_another_counts_on(watched: Watched) -> 
 def test_every_metric_is_documented_as_it_is(watched: Watched) -> None:
     watched.deliver()
     watched.deliver("media:portrait.jpg")
-    shown = []
+    documented = {row[0]: row for row in rows("monitoring.md") if row[0].startswith("`facelift_")}
+    shown = {}
     for family in text_string_to_metric_families(watched.get("/metrics").text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = sorted({label for each in family.samples for label in each.labels} - {"le"})
         cells = ", ".join(f"`{label}`" for label in labels)
-        shown.append([f"`{name}`", family.type, cells, family.documentation])
-    documented = [row for row in rows("monitoring.md") if row[0].startswith("`facelift_")]
-    assert sorted(documented) == sorted(shown)
+        row = [f"`{name}`", family.type, cells, family.documentation]
+        if not family.samples:  # nothing is in trouble: its labels are not to be seen
+            row[2] = documented[row[0]][2]
+        shown[row[0]] = row
+    assert documented == shown
 
 
 def test_no_file_is_left_when_it_ends(environment: dict[str, str], tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_wrong_key_is_refused_in_the_endpoints_words(
     with pytest.raises(DeliveryRefused) as caught:
         client.deliver(make_image(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
     assert caught.value.code is OutcomeCode.UNAUTHORIZED
-    assert caught.value.sentence == "The endpoint answered 401: No API key provided."
+    assert caught.value.sentence == "The endpoint answered 401: Invalid API key."
     assert endpoint.image("bot-1") is None
 
 

@@ -162,10 +162,13 @@ def test_a_server_that_dies_at_start_says_why_and_leaves_nothing(
 
 
 def test_a_server_that_is_not_ready_in_time_is_not_left_behind(
-    redis_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_server, "_START_SECONDS", 0.0)
-    server = RedisServer(tmp_path / "r", binary=redis_binary)
+    sleeper = tmp_path / "redis-server"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    server = RedisServer(tmp_path / "r", binary=sleeper)
     with pytest.raises(RedisServerFailed):
         server.start()
     with pytest.raises(RuntimeError, match="not running"):
