@@ -106,7 +106,22 @@ class DeliveryFailed(RetryableFailure):
 
     After a timeout or a cut connection the endpoint may have accepted the image; sending the same
     bytes again is harmless.
+
+    Attributes:
+        may_arrive: whether the endpoint may apply the upload later.
     """
+
+    def __init__(
+        self,
+        code: OutcomeCode,
+        sentence: str,
+        *,
+        may_arrive: bool,
+        http_status: int | None = None,
+        quota: Quota | None = None,
+    ) -> None:
+        super().__init__(code, sentence, http_status=http_status, quota=quota)
+        self.may_arrive = may_arrive
 
 
 class RateLimited(RetryableFailure):

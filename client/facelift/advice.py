@@ -89,5 +89,6 @@ WAITS: dict[WaitReason, str] = {
     ),
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
+    WaitReason.UNSETTLED: _NOTHING,
 }
 """For what a job waits for."""

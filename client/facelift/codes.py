@@ -174,6 +174,8 @@ class WaitReason(OpenEnum):
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"
     """A newer upload of its chatbot goes first, and supersedes it if it succeeds."""
+    UNSETTLED = "unsettled"
+    """A repeat: an earlier upload of its chatbot got no answer, and may still arrive."""
 
     @property
     def is_of_account(self) -> bool:
@@ -195,6 +197,8 @@ class Decision(OpenEnum):
     SUCCEED = "succeed"
     RETRY = "retry"
     FAIL = "fail"
+    REPEAT = "repeat"
+    """The job was delivered before; its image is uploaded once more."""
     RESCUE = "rescue"
     """The worker lost its lease; another worker takes over."""
 

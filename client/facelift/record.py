@@ -31,6 +31,9 @@ class JobRecord:
         image_sha256: of the image when it was first read, if it was to be read again.
         superseded_by: the newer job of its chatbot that was delivered.
         replay_of: the ended job that this one repeats.
+        repeat_at: when the image is uploaded once more, because an earlier upload of the chatbot
+            got no answer and may still arrive.
+        repeats: of such a repeat, the delivered job.
         worker: the worker that ran it last.
         created_at: when it was enqueued.
         started_at: when a worker last acquired its lease.
@@ -58,6 +61,8 @@ class JobRecord:
     fairness_key: str | None
     replay_of: str | None
     superseded_by: str | None
+    repeat_at: float | None
+    repeats: str | None
     wait_reason: WaitReason | None
     wait_until: float | None
     image_sha256: str | None
@@ -102,6 +107,8 @@ class JobRecord:
             fairness_key=stored.get("fairness_key"),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
+            repeat_at=number("repeat_at"),
+            repeats=stored.get("repeats"),
             wait_reason=WaitReason.read(reason) if reason else None,
             wait_until=number("wait_until"),
             image_sha256=stored.get("image_sha256") or None,

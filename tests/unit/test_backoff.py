@@ -22,7 +22,9 @@ from worker.errors import (
 )
 
 POLICY = RetryPolicy(base=1, factor=2, cap=300, max_attempts=8)
-BROKEN = DeliveryFailed(OutcomeCode.SERVER_ERROR, "The endpoint answered 500.", http_status=500)
+BROKEN = DeliveryFailed(
+    OutcomeCode.SERVER_ERROR, "The endpoint answered 500.", may_arrive=False, http_status=500
+)
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -124,7 +126,7 @@ def test_permanent_failure_is_final_at_once_with_its_own_code(failure: Failure) 
     "failure",
     [
         BROKEN,
-        DeliveryFailed(OutcomeCode.TIMEOUT, "No answer."),
+        DeliveryFailed(OutcomeCode.TIMEOUT, "No answer.", may_arrive=True),
         StoreUnavailable(OutcomeCode.IMAGE_STORE_UNAVAILABLE, "It is down."),
         RetryableFailure(OutcomeCode.INTERNAL_ERROR, "A defect."),
     ],

@@ -54,6 +54,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "accounts": {keys.accounts},
         "api_keys": {keys.api_keys},
         "unknown_accounts": {keys.unknown_accounts},
+        "unsettled": {keys.unsettled(bot) for bot in bots[:2]},
         "account": {keys.account(account)},
         "account_queue": {keys.account_queue(account)},
         "flow_queue": {keys.flow_queue(f"{account}:normal/batch:logos")},
@@ -100,7 +101,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     def fail(name: str) -> None:
         lease = Lease(name, f"token-{name}")
         assert isinstance(store.acquire(lease, 15, "w"), Acquired)  # also if it is ours already
-        assert isinstance(store.acquire_permit(lease, 15, 30), Permit)
+        assert isinstance(store.acquire_permit(lease, 15, 30, sha256="0" * 64), Permit)
         store.pool.report_failure(lease, OutcomeCode.DNS_FAILED, "Broken.")
         attempt = Attempt(
             now, 0.1, OutcomeCode.DNS_FAILED, None, Decision.RETRY, "No.", None, counted=True

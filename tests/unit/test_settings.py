@@ -68,7 +68,7 @@ def test_a_key_and_a_store_are_enough() -> None:
     assert (settings.rate_limit, settings.pause_cap) == (Rate(100, 10), 3600)
     assert (settings.breaker_failures, settings.breaker_chatbots) == (10, 5)
     assert (settings.breaker_after, settings.breaker_pause) == (5, 1)
-    assert settings.unknown_grace == 300
+    assert (settings.unknown_grace, settings.unsettled_for) == (300, 120)
     assert settings.key_grace == 600
 
 

@@ -184,7 +184,11 @@ class Executor:
     def _acquire_permit(self, run: Run, number: int) -> Permit | Report:
         requested_at = self.monotonic()
         permit = self.store.acquire_permit(
-            run.lease, self.leases.seconds, self.longest_request, request=number
+            run.lease,
+            self.leases.seconds,
+            self.longest_request,
+            request=number,
+            sha256=run.image_sha256,
         )
         match permit:
             case Permit():
@@ -224,4 +228,5 @@ class Executor:
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
             fingerprint=self.accounts.fingerprint(run.record.account),
             quota=quota,
+            settled=not isinstance(result, DeliveryFailed) or not result.may_arrive,
         )

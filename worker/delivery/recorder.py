@@ -58,6 +58,9 @@ class Recorder:
         if not kept:
             return self.lost(run)
         record = run.record
+        if record.repeats:
+            self.metrics.repeated()
+            return Report(Verdict.DELIVERED, sentence)
         since = max(record.created_at, record.not_before or 0.0)
         self.metrics.delivered(attempt.duration, max(0.0, run.now - since))
         return Report(Verdict.DELIVERED, sentence)
@@ -158,7 +161,7 @@ class Recorder:
             duration=run.duration,
             code=code,
             http_status=http_status,
-            decision=decision,
+            decision=Decision.REPEAT if run.record.repeats else decision,
             reason=reason,
             next_at=next_at,
             counted=counted,
@@ -169,6 +172,7 @@ class Recorder:
             "attempt",
             extra=fields(
                 job=run.record.id,
+                repeats=run.record.repeats,
                 chatbot=run.record.chatbot_id,
                 account=run.record.account,
                 attempt=run.record.attempts[-1].number + 1 if run.record.attempts else 1,

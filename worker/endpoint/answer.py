@@ -13,6 +13,9 @@ from worker.endpoint.redact import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_GATEWAY_STATUSES = {502, 504, 520, 522, 524}
+"""A gateway had no answer, or none that it could read; the server behind it may still work on the
+request. Those above 511 are Cloudflare's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,13 @@ def judge(
         case 4 if not code.is_retryable:
             raise DeliveryRefused(code, sentence, http_status=status, quota=quota)
         case 4 | 5:
-            raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
+            may_arrive = status in _GATEWAY_STATUSES
+            raise DeliveryFailed(
+                code, sentence, may_arrive=may_arrive, http_status=status, quota=quota
+            )
         case _:
             sentence = f"The endpoint answered {status}, which is no final HTTP status."
-            raise DeliveryFailed(code, sentence, http_status=status, quota=quota)
+            raise DeliveryFailed(code, sentence, may_arrive=True, http_status=status, quota=quota)
 
 
 def _sentence(what: str, said: str) -> str:

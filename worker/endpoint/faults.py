@@ -38,6 +38,14 @@ _MEANINGS = {
     ),
     Fault.LOST: (OutcomeCode.CONNECTION_LOST, "The connection to {host} was lost"),
 }
+_NOTHING_SENT = {
+    Fault.PROXY,
+    Fault.NAME,
+    Fault.ADDRESS,
+    Fault.NO_CONNECTION,
+    Fault.CONNECT_TIMEOUT,
+    Fault.NO_REQUEST,
+}
 _OTHERWISE = (
     OutcomeCode.CONNECTION_FAILED,
     "The request could not be made; the address of {host} or of a proxy may be wrong",
@@ -48,7 +56,11 @@ def translate(error: NoAnswer, *, host: str, limits: RequestLimits) -> DeliveryF
     """The failure that no answer from `host` is."""
     code, sentence = _MEANINGS.get(error.fault, _OTHERWISE)
     tail = f": {error.detail}." if error.detail else "."
-    return DeliveryFailed(code, sentence.format(host=host, limits=limits) + tail)
+    return DeliveryFailed(
+        code,
+        sentence.format(host=host, limits=limits) + tail,
+        may_arrive=error.fault not in _NOTHING_SENT,
+    )
 
 
 def cause(error: NoAnswer, api_key: str) -> BaseException | None:

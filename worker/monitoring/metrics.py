@@ -55,6 +55,11 @@ class Metrics:
         self._lease_losses = counter(
             "lease_losses", "Leases that this worker lost, so that another worker runs the job."
         )
+        self._repeated = counter(
+            "repeated_uploads",
+            "Delivered images that were uploaded once more, since an earlier upload without an "
+            "answer could have replaced them.",
+        )
         self._rescues = counter("rescues", "Jobs recovered from lost workers.")
         self._crash_loops = counter(
             "crash_loops", "Jobs that failed as crash_loop because they lost too many workers."
@@ -93,6 +98,10 @@ class Metrics:
         """An image was delivered, so many seconds after its lease and after it was due."""
         self._delivery.observe(duration)
         self._enqueue_to_delivery.observe(since_eligible)
+
+    def repeated(self) -> None:
+        """A delivered image was uploaded once more."""
+        self._repeated.inc()
 
     def lease_lost(self) -> None:
         """This worker lost a lease."""

@@ -32,6 +32,7 @@ class Registrar:
             pause=settings.breaker_pause,
         )
         self._unknown_grace = settings.unknown_grace
+        self._unsettled_for = settings.unsettled_for
         self._retention = Retention(
             succeeded=math.ceil(settings.keep_succeeded),
             failed=math.ceil(settings.keep_failed),
@@ -51,5 +52,6 @@ class Registrar:
             webhooks=self._has_webhooks,
             retention=self._retention,
             unknown_grace=self._unknown_grace,
+            unsettled_for=self._unsettled_for,
         )
         return _INTERVAL

@@ -169,6 +169,13 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     unknown_grace: Duration = _setting(
         "5min", "time that a job waits for a worker that has its account", low="1s", high="30d"
     )
+    unsettled_for: Duration = _setting(
+        "2min",
+        "time after a request without an answer in which the endpoint may still apply it; a newer "
+        "image delivered meanwhile is uploaded once more then",
+        low="0s",
+        high="1d",
+    )
     key_grace: Duration = _setting(
         "10min",
         "time after a rotation in which the previous API key is a fallback",

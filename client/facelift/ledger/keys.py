@@ -109,6 +109,9 @@ class Keys:
     """The pending jobs of a chatbot, by generation. Member: `<account>:<chatbot>`."""
     chatbot_lock = MemberKey("chatbot_lock", "string")
     """The one running job of a chatbot. Member: `<account>:<chatbot>`."""
+    unsettled = MemberKey("unsettled", "zset")
+    """What requests without an answer sent, by the Unix time until which the endpoint may apply it.
+    Member: `<account>:<chatbot>`; expires with the last."""
     account = MemberKey("account", "hash")
     """An account's rate, what paused it, its circuit breaker, and how its last requests went."""
     account_queue = MemberKey("account_queue", "zset")

@@ -80,6 +80,7 @@ class Pool:
         webhooks: bool = False,
         retention: Retention | None = None,
         unknown_grace: float = 300.0,
+        unsettled_for: float = 120.0,
     ) -> None:
         """Register a worker's settings; every worker must have the same, the last one wins.
 
@@ -91,9 +92,11 @@ class Pool:
             webhooks: whether the worker sends webhooks for ended jobs.
             retention: how long records of ended jobs are kept; None changes nothing.
             unknown_grace: seconds that a job waits for a worker that has its account.
+            unsettled_for: seconds after a request without an answer in which the endpoint may
+                apply it; 0 for none.
         """
         settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
-        settings["unknown_grace"] = unknown_grace
+        settings |= {"unknown_grace": unknown_grace, "unsettled_for": unsettled_for}
         settings |= {f"breaker_{name}": value for name, value in asdict(breaker).items()}
         if retention:
             settings |= {f"keep_{state}": kept for state, kept in asdict(retention).items()}

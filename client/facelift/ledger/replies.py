@@ -92,6 +92,8 @@ class Feedback:
     Attributes:
         permit: with which the request was made.
         answered: whether the endpoint answered as a working one does, even if it refused.
+        settled: whether the endpoint will not apply the request any more: it answered, or nothing
+            was sent. If not, the chatbot is unsettled for a while.
         fingerprint: of the account's newest API key.
         quota: the response's rate limit headers.
     """
@@ -100,10 +102,12 @@ class Feedback:
     answered: bool
     fingerprint: str
     quota: Quota
+    settled: bool = True
 
     def encode(self) -> str:
         """As JSON for the scripts, without what is not known."""
         fields = {"answered": self.answered, "fingerprint": self.fingerprint}
+        fields["settled"] = self.settled
         fields |= self.permit._asdict() | self.quota._asdict() | {"seconds": None}
         known = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(known, separators=(",", ":"))

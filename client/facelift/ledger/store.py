@@ -13,7 +13,7 @@ from typing import Any
 from redis import Redis
 
 from facelift.attempt import Attempt
-from facelift.codes import Cancellation, JobState, OutcomeCode, WaitReason
+from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import JobNotFound, LedgerRefused
 from facelift.job import UploadJob
 from facelift.ledger.connection import takes_no_writes, translated
@@ -165,7 +165,13 @@ class JobStore:
         return [lease for lease in leases if lease.token in lost]
 
     def acquire_permit(
-        self, lease: Lease, seconds: float, longest: float, *, request: int = 1
+        self,
+        lease: Lease,
+        seconds: float,
+        longest: float,
+        *,
+        request: int = 1,
+        sha256: str | None = None,
     ) -> Permit | Ended | Leased | Waiting:
         """Ask whether a request may start now, and renew the lease for `seconds`.
 
@@ -174,8 +180,10 @@ class JobStore:
             seconds: for which it is renewed.
             longest: seconds that the request may take.
             request: its number under this lease, 1 or 2.
+            sha256: of the stored image; without it, the ledger takes every request for answered.
         """
-        reply = self._scripts.call("jobs/acquire_permit", *lease, seconds, longest, request)
+        arguments = (seconds, longest, request, sha256 or "")
+        reply = self._scripts.call("jobs/acquire_permit", *lease, *arguments)
         match reply[0]:
             case "permit":
                 left, permits, throttles, allowed = reply[1:]
@@ -200,7 +208,8 @@ class JobStore:
         feedback: Feedback | None = None,
     ) -> bool:
         """Record the outcome; False if the lease was lost."""
-        encoded = attempt.encode_last(code, message)
+        is_last = attempt.decision is not Decision.REPEAT  # a repeat's is copied elsewhere
+        encoded = attempt.encode_last(code, message) if is_last else attempt.encode()
         arguments = (state, code, message, *_attempt_arguments(attempt, encoded, feedback))
         return bool(self._scripts.call("jobs/complete", *lease, *arguments))
 

@@ -123,11 +123,15 @@ def describe(record: JobRecord) -> Iterator[Paragraph]:
     else:
         after = record.finished_at - record.created_at
         yield fact("Ended", f"{date(record.finished_at)}, {after:.1f} s later")
+    if record.repeat_at:
+        at = moment(record.repeat_at, record.created_at)
+        yield fact("Repeat", f"from {at} on: an earlier upload without an answer may still arrive")
     for label, value in (
         ("Priority", None if record.priority == Priority.NORMAL else record.priority),
         ("Fairness", record.fairness_key),
         ("Batch", record.batch),
         ("Replays", record.replay_of),
+        ("Repeats", record.repeats),
         ("Newer job", record.superseded_by),
     ):
         if value:
@@ -175,14 +179,22 @@ def describe_history(record: JobRecord, now: float) -> Iterator[RenderableType]:
     yield at(record.created_at, "enqueued")
     if record.attempts and record.attempts[0].number > 1:
         yield fact("", f"attempts before {record.attempts[0].number} are no longer recorded")
-    for attempt in record.attempts:
+    repeats = [each for each in record.attempts if _repeats(record, each)]
+    for attempt in record.attempts[: len(record.attempts) - len(repeats)]:
         yield at(attempt.started_at, _attempt(attempt))
     if record.finished_at is not None:
         yield at(record.finished_at, f"ended: {record.state}")
+        for attempt in repeats:
+            yield at(attempt.started_at, f"repeated: {_attempt(attempt)}")
         return
     if record.state is JobState.RUNNING and record.started_at is not None:
         yield at(record.started_at, f"started by {record.worker}")
     yield at(now, f"now: {_now(record, now)}")
+
+
+def _repeats(record: JobRecord, attempt: Attempt) -> bool:
+    """Whether an attempt was made after the job had been delivered."""
+    return record.finished_at is not None and attempt.started_at >= record.finished_at
 
 
 def _now(record: JobRecord, now: float) -> str:

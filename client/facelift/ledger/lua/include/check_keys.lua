@@ -11,4 +11,5 @@ local function check_keys(id, job)
   redis.call('ZSCORE', '{facelift}:account_queue:' .. name, id)
   redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id)
   redis.call('ZSCORE', '{facelift}:running:' .. name, id)
+  if job.sent_sha256 then redis.call('ZCARD', '{facelift}:unsettled:' .. chatbot) end
 end

@@ -1,16 +1,26 @@
 -- include: leave_account_queue, release_permit, tracking
 
--- pending -> terminal, for this job alone
-local function close_job(id, job, state, outcome, message, status)
-  local key = '{facelift}:job:' .. id
+-- For producers. A repeat is none of their jobs.
+local function announce_outcome(id, job, state, outcome)
   redis.call('XADD', '{facelift}:outcomes', 'MAXLEN', '~', '100000', '*', 'job', id,
              'state', state, 'outcome', outcome, 'chatbot_id', job.chatbot_id,
              'account', job.account or 'default', 'created_at', job.created_at,
              'finished_at', now_text)
   if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
+  redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
+end
+
+-- pending -> terminal, for this job alone
+local function close_job(id, job, state, outcome, message, status)
+  local key = '{facelift}:job:' .. id
+  if job.repeats then
+    redis.call('HDEL', '{facelift}:job:' .. job.repeats, 'repeat_at')
+  else
+    announce_outcome(id, job, state, outcome)
+  end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
              'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow', 'shares',
-             'reported')
+             'reported', 'sent_sha256')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', now_text)
   redis.call('EXPIRE', key, retention(state))
@@ -19,7 +29,6 @@ local function close_job(id, job, state, outcome, message, status)
   leave_account_queue(id, job)
   release_lock_and_permit(id, job)
   change_state(id, job, state)
-  redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
   if job.batch then
     local batch = '{facelift}:batch:' .. job.batch
     local pending = '{facelift}:batch_pending:' .. job.batch

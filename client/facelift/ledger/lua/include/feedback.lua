@@ -3,14 +3,15 @@
 
 -- Apply what came of a job's request.
 --
--- feedback: '' if it made none, else JSON: answered (as a working endpoint does), fingerprint (of
---           the key), what acquire_permit replied (left, permits, throttles), and the headers
+-- feedback: '' if it made none, else JSON: answered (as a working endpoint does), settled (it was
+--           not sent, or the endpoint is done with it), fingerprint (of the key), what acquire_permit replied (left, permits, throttles), and the headers
 --           (limit, remaining, reset_after in seconds), as far as they are known
 -- pause_until: when the endpoint asked to be left alone, else nil
 local function apply_feedback(id, job, outcome, feedback, pause_until)
   if feedback == '' then return end
   local answer, name = cjson.decode(feedback), account_of(job)
   local key, it = '{facelift}:account:' .. name, account(name)
+  job.settled = answer.settled
   if answer.answered then record_answer(name, id, job, outcome) end
   if outcome == 'unauthorized' or outcome == 'forbidden' then
     record_refusal(name, outcome, answer.fingerprint)

@@ -3,7 +3,8 @@
 -- Take a waiting job out of its account's queue, or out of that of unknown accounts. Whether it was
 -- there.
 local function leave_account_queue(id, job)
-  local elsewhere = { scheduled = true, retry = true, newer_upload = true, chatbot_busy = true }
+  local elsewhere = { scheduled = true, retry = true, newer_upload = true, chatbot_busy = true,
+                      unsettled = true }
   if job.state ~= 'waiting' or elsewhere[job.wait_reason] then return false end
   local name = account_of(job)
   return leave_flow(name, id, job)

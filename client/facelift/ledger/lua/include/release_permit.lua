@@ -1,4 +1,4 @@
--- include: accounts, breaker, rate, records
+-- include: accounts, breaker, rate, records, unsettled
 
 -- A request as a member of its account's rate window: a job may make two under one lease.
 local function request_member(token, number) return token .. ':' .. number end
@@ -9,6 +9,7 @@ local function release_lock_and_permit(id, job)
   local name, lock = account_of(job), '{facelift}:chatbot_lock:' .. chatbot_of(job)
   if redis.call('GET', lock) == id then redis.call('DEL', lock) end
   redis.call('ZREM', '{facelift}:rate_window:' .. name, id)
+  mark_unsettled(name, id, job)
   redis.call('ZREM', '{facelift}:running:' .. name, id)
   if job.suspect then
     redis.call('SREM', '{facelift}:suspects_running:' .. name, id)

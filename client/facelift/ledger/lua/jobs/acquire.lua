@@ -53,7 +53,7 @@ end
 
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
-redis.call('HDEL', key, 'queued_at')
+redis.call('HDEL', key, 'queued_at', 'sent_sha256')
 redis.call('HSET', key, 'state', 'running', 'worker', worker, 'started_at', now_text,
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
 change_state(id, job, 'running')

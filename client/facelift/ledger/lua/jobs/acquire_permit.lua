@@ -3,7 +3,7 @@
 -- cancellation, deadline, order, pauses, breaker and rate, all in one step.
 --
 -- ARGV: now, job id, lease token, lease in seconds, seconds that a request may take, number of the
---       request under this lease (1 or 2)
+--       request under this lease (1 or 2), SHA-256 of the stored image or ''
 -- Replies: {'permit', left, permits, throttles, seconds}  permits left to the account ('' without a
 --              rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
 --              that this request may take
@@ -17,6 +17,7 @@ local request = request_member(token, ARGV[6])
 local key = '{facelift}:job:' .. id
 local job = load_job(id)
 if not job or not holds_lease(job, token) then return { 'lost' } end
+job.settled = true  -- an earlier request under this lease was answered
 if job.cancel_requested then
   give_up(id, job, 'cancelled')
   return { 'ended', 'cancelled' }
@@ -61,6 +62,7 @@ end
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
 redis.call('HSET', key, 'lease_until', lease_until)
+if ARGV[7] ~= '' then redis.call('HSET', key, 'sent_sha256', ARGV[7]) end
 local limit, window = rate(name)
 redis.call('ZADD', '{facelift}:running:' .. name, now_text, id)
 if not has_permit then

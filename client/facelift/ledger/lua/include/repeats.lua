@@ -1,0 +1,35 @@
+-- include: flow_names, tracking, unsettled, wait
+-- Repeats: the image of a delivered job is uploaded once more when its chatbot is settled. A repeat
+-- is a record of its own, since an ended job never changes its state; it has the delivered job's
+-- place in the chatbot's order, so that a newer image supersedes it. No index, stream or batch
+-- has it. Its attempts are in the delivered job's record too.
+
+local repeat_message = 'An earlier upload of this chatbot got no answer, and may still arrive; '
+                       .. 'then the image is uploaded once more.'
+
+local function wait_until_settled(id, job, at)
+  local delivered = '{facelift}:job:' .. job.repeats
+  if redis.call('EXISTS', delivered) == 1 then
+    redis.call('HSET', delivered, 'repeat_at', timestamp(at))
+  end
+  wait(id, job, 'unsettled', repeat_message, at)
+end
+
+-- (none) -> waiting: a repeat of a job that was delivered. `sha256` pins the stored image.
+local function plan_repeat(id, job, at)
+  local again = string.format('repeat-%s-%.0f', job.generation, now * 1000)
+  local repeated = {
+    version = job.version, chatbot_id = job.chatbot_id, image = job.image, account = job.account,
+    fit = job.fit, priority = job.priority, fairness_key = job.fairness_key,
+    sha256 = job.sent_sha256, repeats = id, generation = job.generation, flow = flow_of(job),
+    shares = job.shares, created_at = now_text,
+    expires_at = timestamp(math.max(tonumber(job.expires_at), at + 86400)) }
+  local flat = {}
+  for field, value in pairs(repeated) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  redis.call('HSET', '{facelift}:job:' .. again, unpack(flat))
+  redis.call('ZADD', '{facelift}:chatbot_queue:' .. chatbot_of(job), job.generation, again)
+  wait_until_settled(again, repeated, at)
+end

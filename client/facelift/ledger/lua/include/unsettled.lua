@@ -1,0 +1,33 @@
+-- include: clock, pool_state, records
+-- Chatbots with a request that was sent and not answered: the endpoint may still apply it, after a
+-- newer image. `unsettled` has what such requests sent, by the time until which that may happen.
+
+-- What a job's request sent: the same stored bytes in the same fit are the same image.
+local function sent_by(job) return job.sent_sha256 .. ':' .. (job.fit or 'strict') end
+
+-- A job's request is over. Unless an answer settled it, its chatbot is unsettled for a while.
+local function mark_unsettled(name, id, job)
+  if not job.sent_sha256 or job.settled then return end
+  local began = tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, id) or nil)
+  if not began or began > 8e15 then return end  -- it made no request
+  local at = began + tonumber(config().unsettled_for or 120)
+  if at <= now then return end
+  local key = '{facelift}:unsettled:' .. chatbot_of(job)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now_text)
+  redis.call('ZADD', key, timestamp(at), sent_by(job))
+  local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
+  redis.call('EXPIRE', key, math.ceil(tonumber(last) - now) + 1)
+end
+
+-- Until when the endpoint may apply another image of the chatbot than the one that the job
+-- delivered; nil if it will not.
+local function unsettled_until(job)
+  if not job.sent_sha256 then return nil end
+  local at
+  local marks = redis.call('ZRANGEBYSCORE', '{facelift}:unsettled:' .. chatbot_of(job),
+                           '(' .. now_text, '+inf', 'WITHSCORES')
+  for i = 1, #marks, 2 do
+    if marks[i] ~= sent_by(job) then at = tonumber(marks[i + 1]) end
+  end
+  return at
+end
