@@ -5,12 +5,13 @@ local function on_queue(name)
   return redis.call('ZCOUNT', '{facelift}:rate_window:' .. name, score, score)
 end
 
--- Whether an account fills its share of the pool's slots: 90%, so that others find one. A pool with
--- one account, or with less than ten slots, reserves nothing.
-local function fills_share(name)
+-- Whether an account fills its share of the pool's slots: 90%, so that others find one, and its own
+-- idle flows. A pool of less than ten slots reserves nothing.
+local function fills_share(name, goes_ahead)
   local all = slots()
-  if not all or all < 10 or redis.call('SCARD', '{facelift}:accounts') < 2 then return false end
-  return redis.call('ZCARD', '{facelift}:running:' .. name) + on_queue(name) >= math.ceil(0.9 * all)
+  if not all or all < 10 then return false end
+  local most = goes_ahead and all or math.ceil(0.9 * all)
+  return redis.call('ZCARD', '{facelift}:running:' .. name) + on_queue(name) >= most
 end
 
 -- What keeps one more job of an account from the queue: a pause, its rate, its share of the slots,
@@ -21,7 +22,8 @@ local function blocked_from_queue(name, is_idle)
   if reason then return reason, message, at end
   at = next_permit_at(name, is_idle)
   if at then return 'rate_limited', 'Its account has used up its rate for the moment.', at end
-  if on_queue(name) >= 16 or fills_share(name) then
+  local goes_ahead = is_idle and account(name).waiting
+  if on_queue(name) >= (goes_ahead and 32 or 16) or fills_share(name, goes_ahead) then
     return 'backlog', 'Earlier jobs of its account go first.', now + 1
   end
   return nil
