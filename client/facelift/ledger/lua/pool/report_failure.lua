@@ -138,6 +138,7 @@ update(key, { recent = append_result(name, 'x') })
 local blocking = open_breaker(name)
 if blocking then
   if job.probe then note_failed_probe(blocking) end
+  if blocking ~= endpoint_key then check_endpoint() end
 else
   redis.call('LPUSH', '{facelift}:charged:' .. name, id .. ':' .. tonumber(job.history or 0) + 1)
   redis.call('LTRIM', '{facelift}:charged:' .. name, '0', '99')
