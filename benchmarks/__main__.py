@@ -14,6 +14,8 @@ import click
 
 from benchmarks.growth.ledger import grow
 from benchmarks.images import write_images
+from benchmarks.isolation.rows import BESIDE, QUEUES, ROWS
+from benchmarks.isolation.sitting import scenarios_of, sit
 from benchmarks.pacing.neighbours import quiet_account
 from benchmarks.pacing.outage import Kind, outage
 from benchmarks.pacing.window import CONTESTANTS, one_account
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ROOT = Path(__file__).parent.parent
-_KINDS = ("peers", "turns", "pacing", "growth")
+_KINDS = ("peers", "turns", "pacing", "isolation", "growth")
 
 
 class Bench:
@@ -142,6 +144,16 @@ class Bench:
                 ),
             )
 
+    def isolation(self) -> None:
+        """Good uploads beside trouble."""
+        plan, results = self._plan, Results(self._folder, "isolation")
+        rows = [row for row in ROWS if not plan.isolation or row.own.name in plan.isolation]
+        rows += [row.by(queue) for row in BESIDE for queue in QUEUES if not plan.isolation]
+        scenarios = scenarios_of(rows).values()
+        for result in sit(scenarios, plan.isolation_seconds, self._folder / "isolation"):
+            results.add("run", {}, result)
+            click.echo(f"isolation {result['scenario']}: {result['delivered']}", err=True)
+
     def growth(self) -> None:
         """A growing ledger."""
         plan, results = self._plan, Results(self._folder, "growth")
@@ -185,7 +197,7 @@ def _shown(values: Mapping[str, object]) -> str:
     envvar="ONLY",
     default=",".join(_KINDS),
     metavar="LIST",
-    help="Of peers,turns,pacing,growth; `report` measures nothing. [env: ONLY]",
+    help="Of peers,turns,pacing,isolation,growth; `report` measures nothing. [env: ONLY]",
 )
 @click.option(
     "--match", envvar="MATCH", default="", help="Only those named like this. [env: MATCH]"

@@ -25,6 +25,8 @@ class Plan:
         backlog: of the busy account.
         outage_jobs: that are queued.
         outage_seconds: how long the endpoint is unreachable.
+        isolation: scenarios of isolation; all if empty.
+        isolation_seconds: after which each of these runs ends; None lets each take its time.
         finished: sizes of the ledger.
         waiting: jobs that wait, at the largest size.
         deliveries: after which a worker's memory is read.
@@ -45,6 +47,8 @@ class Plan:
     backlog: int
     outage_jobs: int
     outage_seconds: float
+    isolation: tuple[str, ...]
+    isolation_seconds: float | None
     finished: tuple[int, ...]
     waiting: int
     deliveries: int
@@ -65,6 +69,8 @@ FULL = Plan(
     backlog=5_000,
     outage_jobs=10_000,
     outage_seconds=60,
+    isolation=(),
+    isolation_seconds=None,
     finished=(0, 100_000, 300_000, 1_000_000),
     waiting=100_000,
     deliveries=3_000,
@@ -84,6 +90,8 @@ SHORT = Plan(
     backlog=1_000,
     outage_jobs=500,
     outage_seconds=15,
+    isolation=("poison15", "hang300-other", "first3", "batches"),
+    isolation_seconds=61,
     finished=(0, 1_000, 10_000),
     waiting=1_000,
     deliveries=500,

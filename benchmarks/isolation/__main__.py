@@ -9,15 +9,12 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 
-from benchmarks.images import write_images
-from benchmarks.isolation.images import write_worst
 from benchmarks.isolation.rows import ROWS, scenario_named
-from benchmarks.isolation.sitting import groups, play
+from benchmarks.isolation.sitting import PARALLEL, scenarios_of, sit
 
 _ROOT = Path(__file__).parents[2]
 
@@ -30,7 +27,9 @@ _ROOT = Path(__file__).parents[2]
     "`poison300@celery` for another queue. [default: all]",
 )
 @click.option("--seconds", type=float, help="End each run after this time.")
-@click.option("--parallel", type=float, default=10, help="Runs side by side. [default: 10]")
+@click.option(
+    "--parallel", type=float, default=PARALLEL, show_default=True, help="Runs side by side."
+)
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,7 +44,7 @@ def main(
     os.chdir(_ROOT)
     wanted = only.split(",") if only else None
     rows = [row for row in ROWS if wanted is None or _is_named(row.own.name, wanted)]
-    scenarios = {each.name: each for row in rows for each in row.scenarios}
+    scenarios = scenarios_of(rows)
     for name in wanted or ():
         if "@" in name:
             scenarios[name] = scenario_named(name)
@@ -54,13 +53,9 @@ def main(
             click.echo(f"{row.own.name:<20} {row.trouble}")
         return
     results = {}
-    with tempfile.TemporaryDirectory(prefix="facelift-isolation-") as folder:
-        write_images(Path(folder))
-        write_worst(Path(folder))
-        for group in groups(scenarios.values(), parallel):
-            for result in play(group, Path(folder), seconds, keep):
-                results[result["scenario"]] = result
-                click.echo(json.dumps(result))
+    for result in sit(scenarios.values(), seconds, keep, most=parallel):
+        results[result["scenario"]] = result
+        click.echo(json.dumps(result))
     for row in rows:
         try:
             reached, holds = row.judge(results)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from benchmarks.isolation.scenario import Result, Results, Scenario
-
-    Judge = Callable[[Results], tuple[str, bool]]
+    from benchmarks.isolation.scenario import Judge, Result, Results, Scenario
 
 _REQUESTS_IN_OUTAGE, _FIRST_WITHIN, _RATE_USED = 45, 7.0, 0.98
 

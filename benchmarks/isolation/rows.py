@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TYPE_CHECKING
 
 from benchmarks.isolation.judge import (
     all_delivered,
@@ -16,11 +18,16 @@ from benchmarks.isolation.judge import (
 from benchmarks.isolation.rules import Rule
 from benchmarks.isolation.scenario import Load, Row, Scenario, goods
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.isolation.scenario import Judge
+
 _ALWAYS_500 = (Rule(prefix="bad", status=500),)
 _SILENT = (Rule(prefix="bad", status=0),)
 _AFTER_28 = (Rule(prefix="bad", takes=28),)
 _LATE = 120
-_BACKLOG = 5_000
+_BACKLOG = 2_000
 _MANY, _FEW = 100, 25
 
 
@@ -156,7 +163,7 @@ def _neighbours() -> list[Row]:
         ),
     ):
         own = Scenario(
-            name=name, loads=(replace(load, at=5), *goods(2)), seconds=75, alone="drip" not in name
+            name=name, loads=(replace(load, at=5), *goods(2)), seconds=68, alone="drip" not in name
         )
         rows.append(
             Row(
@@ -194,11 +201,11 @@ def _slow() -> list[Row]:
     kinds = [
         *((f"slow{s}", f"every answer takes {s} s", Rule(takes=s), 150) for s in (6, 10, 20)),
         *(
-            (f"slower{s}", f"{s} s from the 40th second on", Rule(begin=40, takes=s), 180)
+            (f"slower{s}", f"{s} s from the 40th second on", Rule(begin=40, takes=s), 150)
             for s in (3, 8, 15, 25)
         ),
         *(
-            (f"lost{q}", f"{q}% never answered", Rule(share=q / 100, status=0), 180)
+            (f"lost{q}", f"{q}% never answered", Rule(share=q / 100, status=0), 150)
             for q in (10, 30, 60)
         ),
     ]
@@ -332,6 +339,52 @@ ROWS = (
     *_outages(),
     *_rest(),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One line of the comparison with other queues, which have no rate limit of their pool.
+
+    Attributes:
+        trouble: what happens.
+        name: of the scenario.
+        measure: from the scenario to how it is judged.
+    """
+
+    trouble: str
+    name: str
+    measure: Callable[[Scenario], Judge]
+
+    def by(self, queue: str) -> Row:
+        """The line by one of the queues."""
+        own = scenario_named(self.name if queue == "facelift" else f"{self.name}@{queue}")
+        return Row(trouble=self.trouble, scenarios=(own,), must="", judge=self.measure(own))
+
+
+QUEUES = {"facelift": "Facelift", "celery": "Celery with retry", "saq": "saq"}
+BESIDE = (
+    Beside(
+        "300 chatbots always 500, from the first second on: delay of the others",
+        "poison300",
+        lambda own: delay(own, "good0", inf),
+    ),
+    Beside(
+        "300 chatbots never answer, from the first second on: delay of the others",
+        "hang300",
+        lambda own: delay(own, "good0", inf),
+    ),
+    Beside(
+        "40 chatbots, first three uploads 500, no rate limit",
+        "first3",
+        lambda own: all_delivered(own, "bad", inf),
+    ),
+    Beside(
+        "no rate limit, 15,000 jobs: delay of single uploads beside them",
+        "unlimited",
+        lambda own: delay(own, "same", inf),
+    ),
+)
+
 _SCENARIOS = {each.name: each for row in ROWS for each in row.scenarios}
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]
 """By the scenario's name."""
+Judge = Callable[[Results], tuple[str, bool]]
+"""What was reached, and whether it is enough."""
 
 GOOD = "good"
 SLOTS = 100
@@ -104,7 +106,7 @@ class Row:
     trouble: str
     scenarios: tuple[Scenario, ...]
     must: str
-    judge: Callable[[Results], tuple[str, bool]]
+    judge: Judge
 
     @property
     def own(self) -> Scenario:

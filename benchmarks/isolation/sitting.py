@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
+from benchmarks.images import write_images
+from benchmarks.isolation.images import write_worst
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
-    from benchmarks.isolation.scenario import Scenario
+    from benchmarks.isolation.scenario import Row, Scenario
+
+PARALLEL = 22.0
+"""Runs side by side, on two cores."""
 
 _WEIGHT_OF_PLAIN = 0.25  # it has no Redis and no workers
 _PAUSE = 3.0
@@ -35,7 +42,35 @@ def groups(scenarios: Iterable[Scenario], most: float) -> list[list[Scenario]]:
     return found
 
 
-def play(
+def scenarios_of(rows: Iterable[Row]) -> dict[str, Scenario]:
+    """All runs that the rows need, by name."""
+    return {each.name: each for row in rows for each in row.scenarios}
+
+
+def sit(
+    scenarios: Iterable[Scenario],
+    seconds: float | None = None,
+    keep: Path | None = None,
+    *,
+    most: float = PARALLEL,
+) -> Iterator[dict[str, Any]]:
+    """Play scenarios in groups; yields the results of those that work.
+
+    Args:
+        scenarios: in any order.
+        seconds: after which each ends, if not before.
+        keep: where the workers' logs and the endpoint's records go.
+        most: how many side by side.
+    """
+    with tempfile.TemporaryDirectory(prefix="facelift-isolation-") as folder:
+        media = Path(folder)
+        write_images(media)
+        write_worst(media)
+        for group in groups(scenarios, most):
+            yield from _play(group, media, seconds, keep)
+
+
+def _play(
     scenarios: Sequence[Scenario], media: Path, seconds: float | None, keep: Path | None
 ) -> Iterator[dict[str, Any]]:
     """Play a group: once all have started, one begins after the other. Yields their results."""

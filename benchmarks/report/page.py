@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.report import plots, tables
+from benchmarks.report import isolation, plots, tables
 from benchmarks.report.places import filled
 from benchmarks.results import load
 
@@ -36,6 +36,9 @@ def write_page(results: Path, out: Path) -> Path:
             "outage": tables.outages(rows),
         }
         plots.window(rows, images / "pacing.svg")
+    if found := load(results, "isolation"):
+        rows = found["rows"]
+        places |= {"isolation": isolation.troubles(rows), "beside": isolation.beside(rows)}
     if found := load(results, "growth"):
         places["growth"] = tables.growth(found["rows"]) + _image(
             "Time of each step and worker memory by size of the ledger", "growth"

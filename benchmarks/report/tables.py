@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MB = 1e6
-_TEXTS = {"", "command", "tuned", "by", "the endpoint"}
+_TEXTS = {"", "command", "tuned", "by", "the endpoint", "trouble", "must hold", "reached", "holds"}
 NOTHING = "\N{EN DASH}"
 Rows = list[dict[str, Any]]
 
@@ -69,7 +69,7 @@ def speed(rows: Rows) -> str:
         *("", "jobs/s", "CPU ms/job", "Redis CPU ms/job", "memory, MB"),
         *("enqueue/s", "enqueue/s, many", "latency p50, ms", "p99, ms", "not sent", "sent twice"),
     )
-    return _table(head, table)
+    return markdown_table(head, table)
 
 
 def turns(rows: Rows) -> str:
@@ -81,7 +81,7 @@ def turns(rows: Rows) -> str:
         return ""
     of_medians = median(run["cpu"] for run in runs) / median(taken.values())
     ratio = _typical(ratios, "ratio", 2)
-    return _table(
+    return markdown_table(
         ("", "CPU ms/job", "times the loop's", "turn by turn"),
         (
             (FACELIFT.name, _typical(runs, "cpu", 2), f"{of_medians:.2f}", ratio),
@@ -93,7 +93,7 @@ def turns(rows: Rows) -> str:
 def tuning(rows: Rows) -> str:
     """How each peer was run."""
     measured = {row["peer"] for row in rows}
-    return _table(
+    return markdown_table(
         ("", "command", "tuned"),
         [
             [peer.name, f"`{peer.command.replace('benchmarks.', '')}`", peer.tuned]
@@ -118,12 +118,12 @@ def window(rows: Rows) -> str:
             )
         table.append([contestant.name, *cells, contestant.how])
     head = [cell for number in processes for cell in (f"{number} proc.: used", "refused")]
-    return _table(("", *head, "by"), table)
+    return markdown_table(("", *head, "by"), table)
 
 
 def neighbours(rows: Rows) -> str:
     """The delays of the quiet account."""
-    return _table(
+    return markdown_table(
         ("backlog of the other account", "p50, ms", "p99, ms", "not sent"),
         [
             [
@@ -156,7 +156,7 @@ def outages(rows: Rows) -> str:
         *("the endpoint", "requests meanwhile", "after its first 5 s", "attempts used"),
         *("worker memory, MB", "first delivery after, s", "rate in the next 30 s", "refused"),
     )
-    return _table(head, table)
+    return markdown_table(head, table)
 
 
 def growth(rows: Rows) -> str:
@@ -181,7 +181,7 @@ def growth(rows: Rows) -> str:
         *("status p50, ms", "p99", "acquire p50", "p99", "schedule run of 100 p50", "p99"),
         "worker, MB",
     )
-    return _table(head, table)
+    return markdown_table(head, table)
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -195,7 +195,8 @@ def _typical(rows: Rows, value: str, digits: int) -> str:
     return f"{_number(median(found), digits)}{spread}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; columns of numbers are aligned to the right."""
     rule = ["---" if name in _TEXTS else "---:" for name in head]
     lines = [head, rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
