@@ -4,8 +4,9 @@
 -- Apply what came of a job's request.
 --
 -- feedback: '' if it made none, else JSON: answered (as a working endpoint does), settled (it was
---           not sent, or the endpoint is done with it), fingerprint (of the key), what acquire_permit replied (left, permits, throttles), and the headers
---           (limit, remaining, reset_after in seconds), as far as they are known
+--           not sent, or the endpoint is done with it), fingerprint (of the key), what
+--           acquire_permit replied (left, permits, throttles), and the headers (limit, remaining,
+--           reset_after in seconds), as far as they are known
 -- pause_until: when the endpoint asked to be left alone, else nil
 local function apply_feedback(id, job, outcome, feedback, pause_until)
   if feedback == '' then return end
