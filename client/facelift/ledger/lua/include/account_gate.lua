@@ -1,5 +1,5 @@
 -- include: breaker, paused_until, rate
--- What keeps an account's jobs from the endpoint: pauses, the endpoint's requests to wait, breakers.
+-- What keeps an account's jobs from the endpoint: pauses, requests of the endpoint, breakers.
 -- Each function returns a wait reason, a sentence, and when it may be over; nil if nothing does.
 
 local function pause_message(hash, what)

@@ -19,8 +19,8 @@ local function close_job(id, job, state, outcome, message, status)
     announce_outcome(id, job, state, outcome)
   end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
-             'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow', 'shares',
-             'reported', 'sent_sha256')
+             'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow',
+             'shares', 'reported', 'sent_sha256')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', now_text)
   redis.call('EXPIRE', key, retention(state))

@@ -21,7 +21,7 @@ local function take_next(name)
   return take_from_flows(name, has_trouble and turn % 2 == 1)
 end
 
--- A probe is the newest or a random fresh job in turn, never the oldest: the oldest may all be sick.
+-- A probe is the newest or a random fresh job in turn, never the oldest: those may all be sick.
 local function take_probe(name)
   local turn = tonumber(account(name).probes or 0)
   update('{facelift}:account:' .. name, { probes = turn + 1 })

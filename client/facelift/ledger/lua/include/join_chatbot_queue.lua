@@ -1,7 +1,7 @@
 -- include: chatbots, leave_account_queue, release_permit, wait
 
--- A newer job takes over the older one's place in the account's queue, so that a chatbot whose image
--- changes often does not wait for ever: within a flow, or if the older one has more weight.
+-- A newer job takes over the older one's place in the account's queue, so that a chatbot whose
+-- image changes often does not wait for ever: within a flow, or if the older one has more weight.
 local function take_over_place(id, job, older)
   local flow = flow_of(older)
   local weight = weights[priority_of(flow)] or 1

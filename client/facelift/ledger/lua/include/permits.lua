@@ -12,7 +12,9 @@ local function has_suspect_waiting(name)
 end
 
 -- Whether jobs wait in the account's queue.
-local function has_waiting(name) return account(name).waiting ~= nil or has_suspect_waiting(name) end
+local function has_waiting(name)
+  return account(name).waiting ~= nil or has_suspect_waiting(name)
+end
 
 -- When the account may have its next permit: nil for now. A job whose flow is idle asks for no
 -- spacing: one upload never pays for the burst of another flow.
@@ -28,8 +30,8 @@ local function next_permit_at(name, is_idle)
     return used_elsewhere(name) > 0 and math.min(at, tonumber(it.used_elsewhere_until)) or at
   end
   if is_idle then return nil end
-  -- Permits are spaced soon after a recovery, while suspects wait, and once half of them are used: a
-  -- backlog does not come in bursts.
+  -- Permits are spaced soon after a recovery, while suspects wait, and once half of them are used:
+  -- a backlog does not come in bursts.
   local at = tonumber(it.next_permit_at or 0)
   local recovered = math.max(tonumber(it.quiet_until or 0), tonumber(it.recovered_at or 0),
                              tonumber(endpoint().recovered_at or 0))
@@ -45,8 +47,8 @@ local function reserve_permit(id, name, score)
   redis.call('ZADD', '{facelift}:rate_window:' .. name, score, id)
   local limit, window = rate(name)
   if not limit then return end
-  -- A hundredth more than even: a permit leaves the window a moment after its turn, so the window would
-  -- fill and make all wait for it. One that is late may catch up by five permits.
+  -- A hundredth more than even: a permit leaves the window a moment after its turn, so the window
+  -- would fill and make all wait for it. One that is late may catch up by five permits.
   local spacing = 1.01 * window / limit
   local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
   update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })

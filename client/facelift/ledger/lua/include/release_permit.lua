@@ -3,8 +3,8 @@
 -- A request as a member of its account's rate window: a job may make two under one lease.
 local function request_member(token, number) return token .. ':' .. number end
 
--- Release what a job holds of its chatbot, account and breakers. A request that it made is over, and
--- leaves the rate window one window from now at the latest.
+-- Release what a job holds of its chatbot, account and breakers. A request that it made is over,
+-- and leaves the rate window one window from now at the latest.
 local function release_lock_and_permit(id, job)
   local name, lock = account_of(job), '{facelift}:chatbot_lock:' .. chatbot_of(job)
   if redis.call('GET', lock) == id then redis.call('DEL', lock) end

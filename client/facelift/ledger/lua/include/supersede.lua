@@ -4,7 +4,8 @@
 -- done, the delivered job stands before them in the chatbot's queue, and the scheduler goes on.
 local function supersede_older(id, job)
   local queue = '{facelift}:chatbot_queue:' .. chatbot_of(job)
-  local older = redis.call('ZRANGEBYSCORE', queue, '-inf', '(' .. job.generation, 'LIMIT', '0', '100')
+  local older = redis.call('ZRANGEBYSCORE', queue, '-inf', '(' .. job.generation,
+                           'LIMIT', '0', '100')
   for _, other in ipairs(older) do
     local is_readable, its = pcall(load_job, other)
     if is_readable and its and is_pending(its.state) then

@@ -1,5 +1,6 @@
 -- include: clock, pool_state
--- A worker's heartbeat; workers without one are forgotten. The slots of the live ones are summed up.
+-- A worker's heartbeat; workers without one are forgotten. The slots of the live ones are added
+-- up.
 --
 -- ARGV: now, name, seconds for which it is remembered (0: it leaves), seconds since it began,
 --       seconds since it last polled for a job, then field, value, ...

@@ -4,8 +4,8 @@
 --
 -- The account's breaker opens after some seconds without a success, and in that time some failures
 -- of some distinct chatbots. The endpoint's opens when it gave no answer to as many chatbots, or
--- when nobody had a success and the breakers of three accounts and more than half of the active ones
--- are open.
+-- when nobody had a success and the breakers of three accounts and more than half of the active
+-- ones are open.
 --
 -- ARGV: now, job id, lease token, outcome code, what happened in a sentence
 -- Replies: 1 the attempt counts, 0 a breaker is open: it is not the job's fault
@@ -128,8 +128,8 @@ local function check_endpoint()
     answered_at = math.max(answered_at, tonumber(hash.answered_at or 0))
   end
   if failing >= 3 and failing * 2 > active and now - answered_at >= after then
-    open(endpoint_key, string.format('The breakers of %d of %d active accounts are open; the last: %s',
-                                     failing, active, sentence))
+    local reason = 'The breakers of %d of %d active accounts are open; the last: %s'
+    open(endpoint_key, string.format(reason, failing, active, sentence))
   end
 end
 

@@ -8,8 +8,8 @@
 --          ten of them), shares_key_with (names) and
 --          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
---          the oldest jobs that wait for an account that no worker has registered), stores (outages as
---          stores/report writes them, with waiting)
+--          the oldest jobs that wait for an account that no worker has registered), stores (outages
+--          as stores/report writes them, with waiting)
 
 local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
