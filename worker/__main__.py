@@ -20,7 +20,7 @@ app.worker_main(
         "worker",
         f"--loglevel={sys.argv[1]}",
         f"--hostname=facelift@{name}",
-        "--heartbeat-interval=10",
+        "--heartbeat-interval=20",
         "--without-gossip",
         "--without-mingle",
     ]
