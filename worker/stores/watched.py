@@ -21,7 +21,7 @@ NOWHERE = ".facelift/probe"
 _SLOW = 2.0  # seconds
 _SHARE = 4  # a part of so many of a worker's slots may be in slow reads of one store
 _PATHS = 3  # that fail in a row, while others could be read
-_IDLE, _SOONEST, _LATEST = 5.0, 1.0, 5.0  # seconds between two rounds
+_IDLE, _SOONEST, _LATEST = 15.0, 1.0, 5.0  # seconds between two rounds
 _RELEASED = 200
 
 
