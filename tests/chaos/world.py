@@ -215,6 +215,7 @@ class World:
             "FACELIFT_LEASE": f"{LEASE}s",
             # The endpoint's faults last for a number of requests, not for a time.
             "FACELIFT_BREAKER_PAUSE": "200ms",
+            "FACELIFT_UNSETTLED_FOR": "2s",
             "FACELIFT_CONCURRENCY": str(CONCURRENCY),
         }
         return Worker(name, self._command, redis, endpoint, environment, self._folder)

@@ -151,7 +151,7 @@ def test_probes_become_rarer_and_end_the_outage(
     assert store.run_once() == 5
     shared.parked = 300
     place.is_out = False
-    assert [store.run_once() for _ in range(3)] == [1, 1, 5]
+    assert [store.run_once() for _ in range(3)] == [1, 1, 15]
     assert store.read("a.png", LIMIT)
     outage = "w:1 media out: The image store is not available; it answered 503."
     assert shared.said == [outage] * 3 + ["w:1 media back"]

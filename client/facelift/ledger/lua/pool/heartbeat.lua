@@ -23,4 +23,6 @@ local slots = 0
 for _, other in ipairs(redis.call('ZRANGE', workers, '0', '-1')) do
   slots = slots + tonumber(redis.call('HGET', '{facelift}:worker:' .. other, 'slots') or 0)
 end
-update('{facelift}:endpoint', { slots = slots > 0 and slots or '' })
+if slots ~= tonumber(endpoint().slots or 0) then
+  update('{facelift}:endpoint', { slots = slots > 0 and slots or '' })
+end
