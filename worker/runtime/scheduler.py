@@ -49,7 +49,7 @@ class Scheduler:
         first_due: Callable[[], object],
         *,
         batch: int = 200,
-        longest_pause: float = 0.5,
+        longest_pause: float = 0.6,
         longest_rest: float = 15.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
