@@ -51,6 +51,8 @@ STATE_STYLES = {
 }
 _COLUMNS = ("JOB", "ENQUEUED", "STATE", "CHATBOT", "ACCOUNT")
 
+_ROUNDING = 0.01  # seconds
+
 
 def print_new(record: JobRecord, *, as_json: bool) -> None:
     """Print the id of a job that was enqueued; to a person also how to follow it."""
@@ -194,7 +196,8 @@ def describe_history(record: JobRecord, now: float) -> Iterator[RenderableType]:
 
 def _repeats(record: JobRecord, attempt: Attempt) -> bool:
     """Whether an attempt was made after the job had been delivered."""
-    return record.finished_at is not None and attempt.started_at >= record.finished_at
+    ended = record.finished_at  # rounded, as the record has it
+    return ended is not None and attempt.started_at > ended + _ROUNDING
 
 
 def _now(record: JobRecord, now: float) -> str:
