@@ -6,12 +6,12 @@ local function on_queue(name)
 end
 
 -- Whether an account fills its share of the pool's slots: 90%, so that others find one, and its own
--- idle flows. A pool of less than ten slots reserves nothing.
-local function fills_share(name, goes_ahead)
+-- idle flows. A pool of less than ten slots reserves nothing. queued: its messages on the queue.
+local function fills_share(name, queued, goes_ahead)
   local all = slots()
   if not all or all < 10 then return false end
   local most = goes_ahead and all or math.ceil(0.9 * all)
-  return redis.call('ZCARD', '{facelift}:running:' .. name) + on_queue(name) >= most
+  return redis.call('ZCARD', '{facelift}:running:' .. name) + queued >= most
 end
 
 -- What keeps one more job of an account from the queue: a pause, its rate, its share of the slots,
@@ -23,7 +23,8 @@ local function blocked_from_queue(name, is_idle)
   at = next_permit_at(name, is_idle)
   if at then return 'rate_limited', 'Its account has used up its rate for the moment.', at end
   local goes_ahead = is_idle and account(name).waiting
-  if on_queue(name) >= (goes_ahead and 32 or 16) or fills_share(name, goes_ahead) then
+  local queued = on_queue(name)
+  if queued >= (goes_ahead and 32 or 16) or fills_share(name, queued, goes_ahead) then
     return 'backlog', 'Earlier jobs of its account go first.', now + 1
   end
   return nil

@@ -10,7 +10,7 @@ end
 local function take_next(name)
   local key, it = '{facelift}:account:' .. name, account(name)
   local turn = tonumber(it.turn or 0)
-  local has_suspect = redis.call('EXISTS', '{facelift}:suspect_queue:' .. name) == 1
+  local has_suspect = has_suspect_waiting(name)
   if has_suspect and (not it.waiting or turn >= 4) and suspects_have_room(name) then
     update(key, { turn = '' })
     return take_suspect(name)
@@ -28,10 +28,10 @@ local function take_probe(name)
   return take_from_any_flow(name, turn % 2 == 0) or take_suspect(name)
 end
 
--- Reserve a permit for a job and send its message.
-local function send(id, job)
+-- Reserve a permit for a job and send its message. suspect: whether its chatbot is one.
+local function send(id, job, suspect)
   local name = account_of(job)
-  if is_suspect(name, job) then
+  if suspect then
     redis.call('HSET', '{facelift}:job:' .. id, 'suspect', '1')
     redis.call('SADD', '{facelift}:suspects_running:' .. name, id)
   end
@@ -59,7 +59,7 @@ local function send_taken(id, name, key)
     wait(id, job, reason, message)
   else
     if key then start_probe(key, id, job) end
-    send(id, job)
+    send(id, job, is_suspect(name, job))
     return true
   end
   return false

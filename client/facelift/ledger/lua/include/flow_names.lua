@@ -2,7 +2,7 @@
 
 local weights = { high = 4, normal = 2, low = 1 }
 
-local function priority_of(flow) return string.match(flow, '^%a+') end
+local function weight_of(flow) return weights[string.match(flow, '^%a+')] or 1 end
 
 -- The flow of a job: its fairness key, else its batch, else all single jobs, by priority. A job
 -- that took over an older one's place in the queue has that one's flow.

@@ -27,7 +27,7 @@ end
 local function use_turn(name, job)
   if not account(name).waiting then return end
   local flow, idle = flow_of(job), '{facelift}:idle_flows:' .. name
-  local finish = idle_tag(name, flow) + 1 / (weights[priority_of(flow)] or 1)
+  local finish = idle_tag(name, flow) + 1 / weight_of(flow)
   redis.call('ZADD', idle, string.format('%.6f', finish), flow)
   redis.call('EXPIRE', idle, '3600')
 end
@@ -64,7 +64,7 @@ local function take_from_flows(name, is_newest)
   local id = redis.call(is_newest and 'ZPOPMAX' or 'ZPOPMIN', queue)[1]
   count_waiting(name, id and -1 or 0)
   update('{facelift}:account:' .. name, { virtual_time = string.format('%.6f', tag) })
-  local finish = string.format('%.6f', tag + 1 / (weights[priority_of(flow)] or 1))
+  local finish = string.format('%.6f', tag + 1 / weight_of(flow))
   if redis.call('EXISTS', queue) == 1 then
     redis.call('ZADD', queues, finish, flow)
   else

@@ -4,9 +4,9 @@
 -- image changes often does not wait for ever: within a flow, or if the older one has more weight.
 local function take_over_place(id, job, older)
   local flow = flow_of(older)
-  local weight = weights[priority_of(flow)] or 1
+  local weight = weight_of(flow)
   if flow ~= flow_of(job) then
-    if weight <= (weights[priority_of(flow_of(job))] or 1) then return end
+    if weight <= weight_of(flow_of(job)) then return end
     job.flow = flow
     redis.call('HSET', '{facelift}:job:' .. id, 'flow', flow)
   end

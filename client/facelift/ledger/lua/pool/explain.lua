@@ -13,14 +13,14 @@ local suspects = '{facelift}:suspect_queue:' .. name
 
 -- How many jobs of other flows go before the one at a rank of its flow.
 local function others_before(flow, rank)
-  local weight = weights[priority_of(flow)] or 1
+  local weight = weight_of(flow)
   local tag = tonumber(redis.call('ZSCORE', flows, flow) or 0) + rank / weight
   local before = 0
   local tags = redis.call('ZRANGE', flows, '0', '99', 'WITHSCORES')
   for i = 1, #tags, 2 do
     local other, start = tags[i], tonumber(tags[i + 1])
     if other ~= flow and start <= tag then
-      local served = math.floor((tag - start) * (weights[priority_of(other)] or 1)) + 1
+      local served = math.floor((tag - start) * weight_of(other)) + 1
       before = before + math.min(served, redis.call('ZCARD', flow_queue(name, other)))
     end
   end
