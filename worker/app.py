@@ -34,6 +34,7 @@ from worker.delivery.follow_ups import FollowUpSender, RefusedNotes
 from worker.delivery.grace import ImageGrace
 from worker.delivery.handlers import MessageHandlers
 from worker.delivery.intake import Intake
+from worker.delivery.permit import Permits
 from worker.delivery.recorder import Recorder
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.monitoring.logs import LogFormat, configure_logging, fields, say_json
@@ -117,7 +118,9 @@ class Worker:
             recorder=Recorder(
                 store=store, policy=_retry_policy(settings), rng=Random(), metrics=metrics
             ),
-            longest_request=settings.request_timeout,
+            permits=Permits(
+                store=store, leases=self._leases, longest_request=settings.request_timeout
+            ),
             is_stopping=lambda: self.shutdown.has_begun,
             worker=self.name,
         )

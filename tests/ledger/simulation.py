@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE = 0.5  # between two runs of the schedule
 _COUNTED_WITHIN = 1.0  # seconds from a permit; the scripts rely on it
+_FRESH = 0.5  # seconds after which a worker acquires a permit anew
 _HELD = 60.0  # seconds of a lease: nobody has to renew it
 _NO_ANSWER = 1e9
 
@@ -92,6 +93,7 @@ class Simulation:
         slots: requests at once, of all workers together.
         workers: how many share the slots.
         busy: seconds from a message to the permit, at most.
+        stall: seconds from the permit to the request, at most.
         longest: seconds that a request may take.
         policy: of backoff and attempts.
         on_delivered: called with each job whose image arrived, as it was acquired.
@@ -111,6 +113,7 @@ class Simulation:
     slots: int = 200
     workers: int = 2
     busy: float = 0.02
+    stall: float = 0.0
     longest: float = 30.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     on_delivered: Callable[[JobRecord], object] = lambda _record: None
@@ -222,16 +225,26 @@ class Simulation:
         if not isinstance(permit, Permit):
             self._free += 1
             return
+        send = partial(self._send, lease, record, permit, self.ledger.now)
+        if self.stall:
+            self._at(self.ledger.now + self.rng.uniform(0, self.stall), send)
+        else:
+            send()
+
+    def _send(self, lease: Lease, record: JobRecord, permit: Permit, asked: float) -> None:
+        if self.ledger.now - asked > _FRESH:
+            self._acquire_permit(lease, record)
+            return
         now, chatbot = self.ledger.now, record.chatbot_id
         answer = self.endpoint(chatbot, self.second, self.rng)
         limit = permit.seconds or self.longest
         if answer.seconds >= limit:
             answer = Answer(OutcomeCode.TIMEOUT, limit)
         ended = now + answer.seconds
-        counted = self.rng.uniform(now, min(ended, now + _COUNTED_WITHIN))
+        counted = self.rng.uniform(now, min(ended, asked + _COUNTED_WITHIN))
         in_a_row = self._in_a_row.get(chatbot, 0)
         self.requests.append(
-            Request(chatbot, record.account, in_a_row, now, counted, ended, answer.code)
+            Request(chatbot, record.account, in_a_row, asked, counted, ended, answer.code)
         )
         self._at(ended, partial(self._end, lease, record, permit, answer))
 

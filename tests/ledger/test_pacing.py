@@ -173,6 +173,30 @@ def test_permit_asked_for_again_after_a_lost_reply_is_the_same(ledger: Ledger) -
     assert ledger.store.pool.snapshot().accounts[0].used == 1
 
 
+def test_permit_asked_for_again_before_it_is_used_counts_from_then_on(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 10))
+    pool = ledger.store.pool
+    lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
+    ledger.run_once(4)
+    permit = ledger.store.acquire_permit(lease, LEASE, REQUEST)
+    assert isinstance(permit, Permit)
+    assert permit.permits == pool.snapshot().accounts[0].used == 1
+    ledger.run_once(10.9)
+    assert pool.snapshot().accounts[0].used == 1
+    ledger.run_once(0.2)
+    assert pool.snapshot().accounts[0].used == 0
+
+
+def test_permit_that_nobody_used_in_its_time_goes_to_another_job(ledger: Ledger) -> None:
+    ledger.register(Rate(1, 2))
+    first, second = fill(ledger, 2)
+    lease = ledger.acquire_with_permit(first)
+    ledger.run_once(3.1)
+    ledger.acquire_with_permit(second)
+    assert isinstance(ledger.store.acquire_permit(lease, LEASE, REQUEST), Waiting)
+    assert ledger.get(first).wait_reason == WaitReason.RATE_LIMITED
+
+
 def test_a_second_request_under_one_lease_needs_its_own_permit(ledger: Ledger) -> None:
     ledger.register(Rate(2, 10))
     lease = ledger.acquire_with_permit(fill(ledger, 1)[0])
@@ -210,6 +234,7 @@ class World:
     window: float
     latency: float
     busy: float
+    stall: float
 
     def answer(self, _chatbot: str, _second: float, rng: Random) -> Answer:
         return Answer(seconds=rng.uniform(0, self.latency))
@@ -221,6 +246,7 @@ worlds = st.builds(
     window=st.sampled_from([0.5, 2.0, 10.0]),
     latency=st.sampled_from([0.0, 0.1, 3.0]),
     busy=st.sampled_from([0.0, 0.05, 1.0]),
+    stall=st.sampled_from([0.0, 1.0, 3.0]),
 )
 
 
@@ -237,7 +263,9 @@ def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> 
         redis_client.flushall()
         ledger, rng = Ledger(redis_client), Random(seed)
         ledger.register(Rate(world.limit, world.window))
-        simulation = Simulation(ledger, rng, world.answer, slots=10_000, busy=world.busy)
+        simulation = Simulation(
+            ledger, rng, world.answer, slots=10_000, busy=world.busy, stall=world.stall
+        )
         for batch in range(4):
             fill(ledger, rng.randrange(2 * world.limit + 2), first=100 * batch)
             simulation.run(rng.uniform(0, 1.5 * world.window))

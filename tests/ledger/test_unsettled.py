@@ -10,7 +10,7 @@ import pytest
 
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.pool import BreakerPolicy, Registration
-from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota
+from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota, Waiting
 from tests.ledger.driver import LEASE, REQUEST, Ledger
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def time_out(ledger: Ledger, lease: Lease, delay: float = 3600.0, *, settled: bo
     assert kept
 
 
-def deliver(ledger: Ledger, lease: Lease) -> None:
+def deliver(ledger: Ledger, lease: Lease, *, settled: bool = True) -> None:
     decision = Decision.REPEAT if ledger.get(lease.job_id).repeats else Decision.SUCCEED
     attempt = ledger.attempt(OutcomeCode.DELIVERED, 200, decision)
     kept = ledger.store.complete(
@@ -51,7 +51,7 @@ def deliver(ledger: Ledger, lease: Lease) -> None:
         OutcomeCode.DELIVERED,
         "Done.",
         attempt,
-        feedback=feedback(settled=True),
+        feedback=feedback(settled=settled),
     )
     assert kept
 
@@ -129,6 +129,22 @@ def test_a_job_that_was_never_sent_leaves_no_mark(ledger: Ledger) -> None:
     time_out(ledger, ledger.acquire(job))
     deliver(ledger, request(ledger, ledger.enqueue(), NEW))
     assert repeats(ledger) == []
+
+
+def test_delivered_image_that_was_sent_twice_may_still_arrive(ledger: Ledger) -> None:
+    lease = request(ledger, ledger.enqueue(), OLD)
+    deliver(ledger, lease, settled=False)
+    deliver(ledger, request(ledger, ledger.enqueue(), NEW))
+    assert len(repeats(ledger)) == 1
+
+
+def test_upload_that_is_not_sent_again_may_still_arrive(ledger: Ledger) -> None:
+    lease = request(ledger, ledger.enqueue(), OLD)
+    newer = ledger.enqueue()
+    again = ledger.store.acquire_permit(lease, LEASE, REQUEST, sha256=OLD, settled=False)
+    assert isinstance(again, Waiting)
+    deliver(ledger, request(ledger, newer, NEW))
+    assert len(repeats(ledger)) == 1
 
 
 @pytest.mark.parametrize("how", ["lost lease", "given back", "failed", "cancelled"])

@@ -17,6 +17,7 @@ from tasks.report import Report, Verdict
 from tests.images import draw, encode
 from tests.ledger.driver import START, Ledger
 from worker.delivery.executor import Executor
+from worker.delivery.permit import Permits
 from worker.delivery.recorder import Recorder
 from worker.delivery.run import Run, Watch
 from worker.endpoint import Receipt
@@ -30,6 +31,7 @@ from worker.runtime.lease import LeaseKeeper
 from worker.settings.api_keys import AccountKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from facelift.job import Fit
@@ -75,16 +77,35 @@ class NoJudge(ImageJudge):
 
 
 class Endpoint:
-    """Takes every picture, but refuses some keys."""
+    """Takes every picture, but refuses some keys.
 
-    def __init__(self, refused: tuple[str, ...] = (), code: OutcomeCode | None = None) -> None:
+    Args:
+        refused: these keys.
+        code: with this outcome.
+        sendings: how often each request is sent.
+    """
+
+    def __init__(
+        self, refused: tuple[str, ...] = (), code: OutcomeCode | None = None, sendings: int = 1
+    ) -> None:
         self.names: list[str] = []
         self.images: list[ValidImage] = []
         self.keys: list[str] = []
         self._refused = refused
         self._code = code
+        self._sendings = sendings
 
-    def deliver(self, image: ValidImage, *, file_name: str, api_key: str, **_: Any) -> Receipt:
+    def deliver(
+        self,
+        image: ValidImage,
+        *,
+        file_name: str,
+        api_key: str,
+        before_sending: Callable[[], None],
+        **_: Any,
+    ) -> Receipt:
+        for _sending in range(self._sendings):
+            before_sending()
         self.names.append(file_name)
         self.images.append(image)
         self.keys.append(api_key)
@@ -101,6 +122,7 @@ def run(
     later: float = 0.0,
     images: ImageJudge = JUDGE,
     is_stopping: bool = False,
+    afterwards: Callable[[Ledger], object] = lambda _: None,
     **job: Any,
 ) -> tuple[Report, JobRecord]:
     with FakeRedis(decode_responses=True) as redis:
@@ -120,13 +142,14 @@ def run(
                 rng=Random(1),
                 metrics=metrics or Metrics(),
             ),
-            longest_request=30,
+            permits=Permits(store=ledger.store, leases=leases, longest_request=30),
             worker="w",
         )
         job_id = ledger.enqueue(**job)
         ledger.run_once(later)
         report = executor.run(job_id)
         leases.stop()
+        afterwards(ledger)
         return report, ledger.get(job_id)
 
 
@@ -261,6 +284,18 @@ def test_a_lost_lease_a_stopping_worker_and_a_deadline_end_the_wait(
         setattr(scene, name, value)
     with pytest.raises(error):
         scene.watch()
+
+
+@pytest.mark.parametrize(("sendings", "marks"), [(1, 0), (2, 1)])
+def test_upload_that_was_sent_again_over_another_connection_may_arrive_once_more(
+    sendings: int, marks: int
+) -> None:
+    def count_marks(ledger: Ledger) -> None:
+        assert ledger.redis.zcard(ledger.store.keys.unsettled("default:bot")) == marks
+
+    endpoint = Endpoint(sendings=sendings)
+    report, _ = run(endpoint, image="media:good.png", afterwards=count_marks)
+    assert report.verdict is Verdict.DELIVERED
 
 
 @pytest.mark.parametrize("code", [OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN])

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from facelift.codes import OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit
-from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Permit, Quota, Waiting
+from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Quota, Waiting
 from facelift.ledger.store import JobStore
 from facelift.record import JobRecord
 from tasks.report import Report, Verdict, ended_before, waits
 from worker.delivery.grace import ImageGrace
+from worker.delivery.permit import NotPermitted, Permits, RequestPermit
 from worker.delivery.recorder import Recorder
 from worker.delivery.run import Run, Watch
 from worker.endpoint import EndpointClient, Receipt
@@ -57,7 +58,7 @@ class Executor:
         images: judges an image, and fits it.
         endpoint: where images are uploaded.
         recorder: records the results.
-        longest_request: seconds that a request may take.
+        permits: for its requests.
         is_stopping: whether this worker stops, and should begin no request.
         worker: this worker's name.
         grace: lets a job wait for an image that is not ready.
@@ -71,7 +72,7 @@ class Executor:
     images: ImageJudge
     endpoint: EndpointClient
     recorder: Recorder
-    longest_request: float
+    permits: Permits
     is_stopping: Callable[[], bool]
     worker: str
     grace: ImageGrace = _NO_GRACE
@@ -105,6 +106,8 @@ class Executor:
             return self.recorder.failure(run, failure)
         except LeaseLost:
             return self.recorder.lost(run)
+        except NotPermitted as refusal:
+            return self._not_permitted(run, refusal.reply)
         except Interrupted:
             self.store.release(run.lease)  # the ledger ends it, or sends its message again
             return Report(Verdict.DROPPED, "The job was given back before its request.")
@@ -117,8 +120,6 @@ class Executor:
             sentence = f"The worker failed with {type(error).__name__}; its log says more."
             defect = RetryableFailure(OutcomeCode.INTERNAL_ERROR, sentence)
             return self.recorder.failure(run, defect)
-        if isinstance(result, Report):
-            return result
         sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
         return self.recorder.success(run, sentence, result.http_status)
 
@@ -154,7 +155,7 @@ class Executor:
             run.has_read(data, image)
         return image
 
-    def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt | Report:
+    def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt:
         """Deliver; if the endpoint refuses the API key, once more with another one.
 
         The other one is what the secret file holds by now, or the previous key, if the endpoint
@@ -163,9 +164,7 @@ class Executor:
         account, tried = run.record.account, set[str]()
         for number in range(1, _REQUESTS + 1):
             api_key = next(key for key in keys if key not in tried)
-            permit = self._acquire_permit(run, number)
-            if isinstance(permit, Report):
-                return permit
+            permit = self.permits.acquire(run, number)
             try:
                 return self._deliver(run, image, api_key, permit)
             except DeliveryRefused as refusal:
@@ -181,36 +180,22 @@ class Executor:
                     raise
         raise AssertionError  # the last request returns or raises
 
-    def _acquire_permit(self, run: Run, number: int) -> Permit | Report:
-        requested_at = self.monotonic()
-        permit = self.store.acquire_permit(
-            run.lease,
-            self.leases.seconds,
-            self.longest_request,
-            request=number,
-            sha256=run.image_sha256,
-        )
-        match permit:
-            case Permit():
-                self.leases.renewed(run.held, requested_at)
-                return permit
-            case Waiting(reason, message, until):
-                self.recorder.record_image(run)
-                return waits(reason, message, until)
-            case Ended(state):
-                return ended_before(state)
-            case _:
-                raise LeaseLost
+    def _not_permitted(self, run: Run, reply: Waiting | Ended) -> Report:
+        if isinstance(reply, Ended):
+            return ended_before(reply.state)
+        self.recorder.record_image(run)
+        return waits(reply.reason, reply.message, reply.until)
 
-    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: Permit) -> Receipt:
+    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: RequestPermit) -> Receipt:
         try:
             receipt = self.endpoint.deliver(
                 image,
                 chatbot_id=run.record.chatbot_id,
                 file_name=run.image_ref.path,
                 api_key=api_key,
-                seconds=permit.seconds,
+                seconds=permit.granted.seconds,
                 may_send=lambda: self.leases.is_ours(run.held),
+                before_sending=permit.use,
             )
         except Failure as failure:
             run.feedback = self._feedback(run, permit, failure)
@@ -218,15 +203,16 @@ class Executor:
         run.feedback = self._feedback(run, permit, receipt)
         return receipt
 
-    def _feedback(self, run: Run, permit: Permit, result: Receipt | Failure) -> Feedback:
+    def _feedback(self, run: Run, permit: RequestPermit, result: Receipt | Failure) -> Feedback:
         quota = result.quota or Quota()
         cap = self.recorder.policy.pause_cap
         if quota.reset_after is not None and quota.reset_after > cap:
             quota = quota._replace(reset_after=cap)
+        is_over = not isinstance(result, DeliveryFailed) or not result.may_arrive
         return Feedback(
-            permit=permit,
+            permit=permit.granted,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
             fingerprint=self.accounts.fingerprint(run.record.account),
             quota=quota,
-            settled=not isinstance(result, DeliveryFailed) or not result.may_arrive,
+            settled=run.is_settled and is_over,
         )

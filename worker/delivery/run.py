@@ -27,6 +27,8 @@ class Run:
         held: the lease.
         started_at: Unix seconds at which the lease was acquired.
         feedback: of the last request, for the rate limiter and the breakers; None without one.
+        is_settled: whether the endpoint is done with every request before the last: none was sent
+            again over another connection, so that the first sending may arrive later.
 
     Raises:
         InvalidJob: the record names no valid image.
@@ -40,6 +42,7 @@ class Run:
         self._image: bytes | None = None
         self._image_sha256: str | None = None
         self.feedback: Feedback | None = None
+        self.is_settled = True
         self._monotonic = monotonic
         self._acquired_at = monotonic()
 

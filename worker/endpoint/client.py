@@ -56,6 +56,7 @@ class EndpointClient:
         file_name: str,
         api_key: str,
         may_send: Callable[[], bool] = lambda: True,
+        before_sending: Callable[[], None] = lambda: None,
         seconds: float | None = None,
     ) -> Receipt:
         """Make `image` the chatbot's profile picture: one request, never repeated.
@@ -67,6 +68,9 @@ class EndpointClient:
             api_key: of the account.
             may_send: whether the job's lease is still held. Asked before each block is sent, and
                 while the answer is awaited; it must neither block nor raise.
+            before_sending: called once the connection stands, before the first byte is sent; again
+                if it is sent once more, since a connection that was used before was lost. It may
+                block, and raise what keeps the request from being sent.
             seconds: that the request may take, if less than the client's limit.
 
         Raises:
@@ -74,6 +78,7 @@ class EndpointClient:
             DeliveryFailed: the request did not get through, or the endpoint failed.
             RateLimited: the endpoint asked for a pause.
             LeaseLost: `may_send` said no; the request was cut off.
+            Exception: what `before_sending` raised.
         """
         if not _KEY.fullmatch(api_key):
             raise DeliveryRefused(
@@ -91,7 +96,9 @@ class EndpointClient:
         )
         limits = self._limits.within(seconds)
         try:
-            with self._http.send(request, check, limits=limits) as answer:
+            with self._http.send(
+                request, check, before_sending=before_sending, limits=limits
+            ) as answer:
                 body = self._read(answer)
         except NoAnswer as error:
             raise self._failure(error, limits) from cause(error, api_key)

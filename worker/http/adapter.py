@@ -104,6 +104,7 @@ class _Connection(HTTPConnection):
             super().request(*args, **kwargs)
         finally:
             self._held = None
+        exchange.before_sending()
         self.send(b"".join(held))
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - what http.client sends

@@ -107,6 +107,7 @@ class HttpClient:
         request: PreparedRequest,
         check: Callable[[], None] = lambda: None,
         *,
+        before_sending: Callable[[], None] = lambda: None,
         limits: RequestLimits | None = None,
     ) -> AbstractContextManager[Answer]:
         """Send `request`; no redirect is followed.
@@ -122,13 +123,18 @@ class HttpClient:
             request: to this server.
             check: returns if the request may go on, and raises if not; called before each block
                 is sent, and every half second while something is awaited. It must not block.
+            before_sending: called once the connection stands, before the first block is sent; a
+                second time if it is sent once more. It may block, within the client's time limit.
             limits: of this request, if not the client's.
 
         Raises:
             NoAnswer: there is none, or not in time.
-            Exception: what `check` raised; nothing more is sent then.
+            Exception: what `check` or `before_sending` raised; nothing more is sent then.
         """
-        return self._send(request, Exchange(limits or self._limits, check, clock=self._clock))
+        exchange = Exchange(
+            limits or self._limits, check, before_sending=before_sending, clock=self._clock
+        )
+        return self._send(request, exchange)
 
     def reach(self) -> None:
         """Connect as for a request, through a proxy and TLS too, and send none.

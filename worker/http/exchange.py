@@ -63,6 +63,8 @@ class Exchange:
     Args:
         limits: of this request.
         check: returns if the request may go on, and raises if not. It must not block.
+        before_sending: called before the first block of the request, each time that it is sent. It
+            may block; what it raises ends the request.
         connects_only: nothing is sent once the connection stands.
         clock: seconds that never go back.
 
@@ -76,6 +78,7 @@ class Exchange:
     __slots__ = (
         "_check",
         "_deadline",
+        "before_sending",
         "clock",
         "connects_only",
         "is_framed",
@@ -90,10 +93,12 @@ class Exchange:
         limits: RequestLimits,
         check: Callable[[], None] = lambda: None,
         *,
+        before_sending: Callable[[], None] = lambda: None,
         connects_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
+        self.before_sending = before_sending
         self.connects_only = connects_only
         self.clock = clock
         self.needs_new = False

@@ -172,8 +172,11 @@ class JobStore:
         *,
         request: int = 1,
         sha256: str | None = None,
+        settled: bool = True,
     ) -> Permit | Ended | Leased | Waiting:
         """Ask whether a request may start now, and renew the lease for `seconds`.
+
+        Asked again for the same request, its permit counts from now on.
 
         Args:
             lease: on the job.
@@ -181,8 +184,9 @@ class JobStore:
             longest: seconds that the request may take.
             request: its number under this lease, 1 or 2.
             sha256: of the stored image; without it, the ledger takes every request for answered.
+            settled: whether the endpoint is done with whatever was sent under this lease.
         """
-        arguments = (seconds, longest, request, sha256 or "")
+        arguments = (seconds, longest, request, sha256 or "", "1" if settled else "")
         reply = self._scripts.call("jobs/acquire_permit", *lease, *arguments)
         match reply[0]:
             case "permit":

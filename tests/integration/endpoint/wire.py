@@ -123,6 +123,7 @@ def deliver(
     image: ValidImage = SMALL,
     *,
     may_send: Callable[[], bool] = lambda: True,
+    before_sending: Callable[[], None] = lambda: None,
     file_name: str = "bots/a.png",
     seconds: float | None = None,
 ) -> Receipt:
@@ -132,6 +133,7 @@ def deliver(
         file_name=file_name,
         api_key=KEY,
         may_send=may_send,
+        before_sending=before_sending,
         seconds=seconds,
     )
 

@@ -3,7 +3,10 @@
 -- cancellation, deadline, order, pauses, breaker and rate, all in one step.
 --
 -- ARGV: now, job id, lease token, lease in seconds, seconds that a request may take, number of the
---       request under this lease (1 or 2), SHA-256 of the stored image or ''
+--       request under this lease (1 or 2), SHA-256 of the stored image or '', '1' if the endpoint
+--       is done with whatever was sent under this lease, else ''
+-- A request that has a permit may ask again before it is sent: its place in the rate window is then
+-- that of a request that starts now.
 -- Replies: {'permit', left, permits, throttles, seconds}  permits left to the account ('' without a
 --              rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
 --              that this request may take
@@ -17,7 +20,7 @@ local request = request_member(token, ARGV[6])
 local key = '{facelift}:job:' .. id
 local job = load_job(id)
 if not job or not holds_lease(job, token) then return { 'lost' } end
-job.settled = true  -- an earlier request under this lease was answered
+job.settled = ARGV[8] == '1'
 if job.cancel_requested then
   give_up(id, job, 'cancelled')
   return { 'ended', 'cancelled' }
@@ -38,15 +41,17 @@ if reason then
   return { 'waiting', reason, message, job.expires_at }
 end
 
-local has_permit = redis.call('ZSCORE', window_key, request)  -- the reply was lost
+-- The reply was lost, or the worker did not send the request in time. Once its place in the rate
+-- window has expired, it needs another.
+local place = redis.call('ZSCORE', window_key, request)
+local has_permit = place and tonumber(place) > now
 local is_reserved = redis.call('ZSCORE', window_key, id)
+local has_begun = tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, id) or 9e15) < 8e15
 local at
-if is_reserved then
-  reason, message, at = blocked_by_account(name, job)
-elseif not has_permit then
-  reason, message, at = blocked_by_account(name, job)
-  if not reason then reason, message, at = blocked_from_queue(name) end
-  if not reason and ARGV[6] == '1'
+reason, message, at = blocked_by_account(name, job)
+if not reason and not has_permit and not is_reserved then
+  reason, message, at = blocked_from_queue(name)
+  if not reason and not has_begun
      and (account(name).waiting or not job.suspect and is_suspect(name, job)) then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
   end
@@ -68,12 +73,13 @@ redis.call('ZADD', '{facelift}:running:' .. name, now_text, id)
 if not has_permit then
   if not is_reserved then reserve_permit(id, name, '2000000000000000') end
   redis.call('ZREM', window_key, id)
-  if window then
-    redis.call('ZADD', window_key, timestamp(now + math.min(longest, counted_within) + window),
-               request)
-    update(account_key, { permits = tonumber(account(name).permits or 0) + 1 })
-  end
+  if window then update(account_key, { permits = tonumber(account(name).permits or 0) + 1 }) end
   if job.probe then redis.call('HSET', key, 'probe', '2') end  -- it asks the endpoint
+end
+
+if window then
+  local leaves = timestamp(now + math.min(longest, counted_within) + window)
+  redis.call('ZADD', window_key, leaves, request)
 end
 
 -- While slots are scarce, a chatbot's first request may take only as long as is not slow. As a

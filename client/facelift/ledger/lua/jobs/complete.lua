@@ -19,7 +19,7 @@ redis.call('XLEN', '{facelift}:outcomes')
 redis.call('ZSCORE', '{facelift}:webhooks', id)
 record_attempt(id, job, ARGV[8], ARGV[9])
 apply_feedback(id, job, outcome, ARGV[10])
-job.settled = job.settled or outcome == 'delivered'
+if job.settled == nil then job.settled = outcome == 'delivered' end
 if repeat_at and job.repeats then
   release_lock_and_permit(id, job)
   wait_until_settled(id, job, repeat_at)
