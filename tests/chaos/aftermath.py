@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, cast
 from facelift import UploadClient, WaitTimeout
 from facelift.codes import JobState
 from facelift.ledger.keys import Keys
-from tests.chaos.judgement import count_overlaps
 from tests.chaos.load import PROBE
 from tests.chaos.world import CONCURRENCY
+from tests.history.checker import count_overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from redis import Redis
 
-    from sandbox.endpoint.request_log import Arrival
-    from tests.chaos.faults import InjectedFault
     from tests.chaos.world import World
+    from tests.history.events import History
 
 ALL_CONSUME_WITHIN = 30.0
 
@@ -100,30 +99,29 @@ def bad_exits(world: World) -> list[str]:
     ]
 
 
-def figures(
-    world: World, faults: Sequence[InjectedFault], arrivals: Sequence[Arrival]
-) -> dict[str, object]:
+def figures(world: World, history: History) -> dict[str, object]:
     """The run's figures by name."""
     logs = "".join(worker.logs for worker in world.workers)
     logged = {name: re.findall(pattern, logs) for name, pattern in _LOGGED.items()}
+    kinds = Counter(fault.kind for fault in history.faults)
     return {
-        "faults": f"{len(faults)}: {counted(Counter(fault.kind for fault in faults))}",
-        "requests": len(arrivals),
-        "images taken": sum(arrival.stored for arrival in arrivals),
-        "overlaps at the endpoint": counted(count_overlaps(arrivals)),
+        "faults": f"{len(history.faults)}: {counted(kinds)}",
+        "requests": len(history.requests),
+        "images taken": sum(request.stored for request in history.requests),
+        "overlaps at the endpoint": counted(count_overlaps(history.requests)),
         **{
             name: sum(int(each) if each.isdigit() else 1 for each in found)
             for name, found in logged.items()
         },
         "unacknowledged, harmless": len(_unacknowledged(world.admin)),
-        "longest recovery": _longest_recovery(faults, arrivals),
+        "longest recovery": _longest_recovery(history),
     }
 
 
-def _longest_recovery(faults: Sequence[InjectedFault], arrivals: Sequence[Arrival]) -> str:
-    landed = sorted(arrival.body_at for arrival in arrivals if arrival.stored and arrival.body_at)
+def _longest_recovery(history: History) -> str:
+    landed = sorted(each.whole for each in history.requests if each.stored and each.whole)
     longest, kind = 0.0, "none"
-    for fault in faults:
+    for fault in history.faults:
         after = next((at for at in landed if at > fault.ended), fault.ended)
         if after - fault.ended > longest:
             longest, kind = after - fault.ended, fault.kind

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from tests.chaos.recorder import Recorder
+
 _NO_IMAGE = 0.06
 _CANCELLED = 0.04
 _SMALL, _LARGE = 40, 360  # pixels; as noise about 5 kB and 390 kB
@@ -89,17 +91,21 @@ class Producer:
         planned: what to enqueue.
         redis_url: of its proxy.
         seconds: over how long.
+        recorder: of the run's history.
 
     Attributes:
         accepted: the planned jobs whose `enqueue` returned, by job id.
         retries: how often it had to retry.
     """
 
-    def __init__(self, planned: list[PlannedJob], redis_url: str, seconds: float) -> None:
+    def __init__(
+        self, planned: list[PlannedJob], redis_url: str, seconds: float, recorder: Recorder
+    ) -> None:
         self.accepted: dict[str, PlannedJob] = {}
         self.retries = 0
         self.error: BaseException | None = None
         self._planned = planned
+        self._recorder = recorder
         self._client = UploadClient(redis_url)
         self._pause = seconds / len(planned)
         self._stopping = threading.Event()
@@ -138,7 +144,8 @@ class Producer:
     def _enqueue(self, job: PlannedJob) -> None:
         while not self._stopping.is_set():
             try:
-                self._client.enqueue(job.chatbot_id, job.image, job_id=job.job_id)
+                with self._recorder.call("enqueue", job):
+                    self._client.enqueue(job.chatbot_id, job.image, job_id=job.job_id)
             except LedgerUnavailable:
                 self.retries += 1
                 time.sleep(0.1)
@@ -149,7 +156,7 @@ class Producer:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended, as first observed."""
+    """How a job ended."""
 
     state: JobState
     outcome: str
@@ -157,22 +164,22 @@ class Ending:
 
 
 class Observer:
-    """Polls every accepted job: a terminal state must never change. Also cancels some jobs.
+    """Polls every accepted job, and records each terminal state that it sees. Also cancels some.
 
     Args:
         redis: a client without a proxy.
         accepted: the jobs so far, by id; it grows.
+        recorder: of the run's history.
 
     Attributes:
-        endings: of the finished jobs, by id.
-        changes: the terminal states that changed, by job id; there must be none.
+        endings: of the finished jobs, by id, as last seen.
     """
 
-    def __init__(self, redis: Redis, accepted: dict[str, PlannedJob]) -> None:
+    def __init__(self, redis: Redis, accepted: dict[str, PlannedJob], recorder: Recorder) -> None:
         self.endings: dict[str, Ending] = {}
-        self.changes: dict[str, str] = {}
         self._redis = redis
         self._accepted = accepted
+        self._recorder = recorder
         self._store = JobStore(redis)
         self._cancelled: set[str] = set()
         self._stopping = threading.Event()
@@ -198,13 +205,12 @@ class Observer:
             rows = cast("list[list[str | None]]", pipeline.execute())
         for job_id, (state, outcome, finished_at) in zip(job_ids, rows, strict=True):
             before = self.endings.get(job_id)
-            if state and JobState(state).is_terminal:
-                now = Ending(JobState(state), outcome or "", finished_at or "")
-                if before not in {None, now}:
-                    self.changes[job_id] = f"{job_id} ended as {before}, and then as {now}"
-                self.endings.setdefault(job_id, now)
-            elif before:
-                self.changes[job_id] = f"{job_id} ended as {before}, and is {state} now"
+            if before is None and (state is None or not JobState(state).is_terminal):
+                continue
+            now = Ending(JobState(state or JobState.QUEUED), outcome or "", finished_at or "")
+            if before != now:
+                self.endings[job_id] = now
+                self._recorder.observed(job_id, now.state, now.outcome, now.finished_at)
 
     def _run(self) -> None:
         while not self._stopping.wait(_INTERVAL):
@@ -212,7 +218,8 @@ class Observer:
                 self.poll()
                 for job_id, job in list(self._accepted.items()):
                     if job.cancel and job_id not in self._cancelled:
-                        self._store.cancel(job_id)
+                        with self._recorder.call("cancel", job) as answer:
+                            answer.text = self._store.cancel(job_id)
                         self._cancelled.add(job_id)
             except (LedgerUnavailable, RedisError):
                 continue

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, cast
 
-from facelift.codes import JobState
 from facelift.ledger.keys import Keys
 from tests.chaos.aftermath import bad_exits, counted, figures, idle_workers, leftovers
 from tests.chaos.faults import ON_PROCESSES, ON_THE_NETWORK, InjectedFault, Scene, Track
-from tests.chaos.judgement import Job, judge
 from tests.chaos.load import Observer, PlannedJob, Producer, plan_jobs
+from tests.chaos.recorder import Recorder
 from tests.chaos.world import World
+from tests.history.checker import judge
+from tests.history.events import Recorded, Started, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from redis import Redis
 
-    from sandbox.endpoint.request_log import Arrival
-
 ALL_END_WITHIN = 60.0
-EVIDENCE = "evidence.json"
-"""The data behind the checks, in the run's folder."""
+HISTORY = "history.jsonl"
+"""All that happened, in the run's folder; `python -m tests.history` judges it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,17 @@ def run(plan: Plan, folder: Path) -> Report:
     report = Report(plan)
     rng = Random(plan.seed)
     with World(folder, plan.workers) as world, ExitStack() as stack:
+        recorder = Recorder(
+            folder / HISTORY,
+            Started(plan.seed, plan.jobs, plan.chatbots, plan.workers, plan.seconds),
+        )
+        stack.callback(recorder.close)
         planned = plan_jobs(world.media, plan.jobs, plan.chatbots, rng)
         until = time.monotonic() + plan.seconds
-        producer = Producer(planned, f"redis://127.0.0.1:{world.producers.port}/0", plan.seconds)
+        url = f"redis://127.0.0.1:{world.producers.port}/0"
+        producer = Producer(planned, url, plan.seconds, recorder)
         stack.callback(producer.stop)
-        observer = Observer(world.admin, producer.accepted)
+        observer = Observer(world.admin, producer.accepted, recorder)
         stack.callback(observer.stop)
         tracks = [
             Track(group, Scene(world, Random(rng.random()), producer.accepted), until)
@@ -110,55 +114,33 @@ def run(plan: Plan, folder: Path) -> Report:
             "enqueue retried": producer.retries,
             "all had ended": f"{time.monotonic() - recovering_at:.1f} s after the last fault",
         }
-        report.problems += observer.changes.values()
-        arrivals = world.endpoint.arrivals()
-        _judge(
-            report,
-            world,
-            folder,
-            _read_jobs(world.admin, producer.accepted.values(), report),
-            arrivals,
+        recorder.recorded(_read_jobs(world.admin, producer.accepted.values()))
+        recorder.requests(world.endpoint.arrivals())
+        recorder.uploads(
+            each for worker in world.workers for each in list(worker.endpoint.exchanges)
         )
+        recorder.disturbed(world.freezes, report.faults)
+        history = read(folder / HISTORY)
+        report.problems += judge(history)
         asked_at = time.monotonic()
         report.problems += [f"idle after the last fault: {each}" for each in idle_workers(world)]
         report.figures["all workers delivered again"] = f"{time.monotonic() - asked_at:.1f} s later"
         report.problems += leftovers(world.admin)
         world.stop_workers()
         report.problems += bad_exits(world)
-        report.figures |= figures(world, report.faults, arrivals)
+        report.figures |= figures(world, history)
     return report
 
 
-def _read_jobs(redis: Redis, planned: Iterable[PlannedJob], report: Report) -> list[Job]:
-    jobs = []
+def _read_jobs(redis: Redis, planned: Iterable[PlannedJob]) -> Iterator[Recorded]:
     for job in planned:
         record = cast("dict[str, str]", redis.hgetall(Keys().job(job.job_id)))
-        if not record:
-            report.problems.append(f"{job.job_id} was accepted, but has no record")
-            continue
-        jobs.append(
-            Job(
-                job_id=job.job_id,
-                chatbot_id=job.chatbot_id,
-                sha256=job.sha256,
+        if record:
+            yield Recorded(
+                job=job.job_id,
+                chatbot=job.chatbot_id,
+                state=record["state"],
+                outcome=record.get("outcome", ""),
                 generation=int(record["generation"]),
-                state=JobState(record["state"]),
                 finished_at=float(record.get("finished_at", 0)),
             )
-        )
-    return jobs
-
-
-def _judge(
-    report: Report, world: World, folder: Path, jobs: list[Job], arrivals: list[Arrival]
-) -> None:
-    exchanges = [each for worker in world.workers for each in list(worker.endpoint.exchanges)]
-    evidence = {
-        "jobs": [asdict(job) for job in jobs],
-        "arrivals": [asdict(arrival) for arrival in arrivals],
-        "exchanges": [asdict(exchange) for exchange in exchanges],
-        "freezes": [asdict(freeze) for freeze in world.freezes],
-        "faults": [asdict(fault) for fault in report.faults],
-    }
-    (folder / EVIDENCE).write_text(json.dumps(evidence, indent=1))
-    report.problems += judge(jobs, arrivals, exchanges, world.freezes)
