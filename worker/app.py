@@ -41,6 +41,7 @@ from worker.monitoring.logs import LogFormat, configure_logging, fields, say_jso
 from worker.monitoring.metrics import Metrics
 from worker.monitoring.processes import process_name
 from worker.runtime.accounts import Accounts
+from worker.runtime.accounts_left import AccountsLeft
 from worker.runtime.heartbeat import Heartbeat
 from worker.runtime.lease import LeaseKeeper
 from worker.runtime.loop import Loop
@@ -98,7 +99,8 @@ class Worker:
             grace=settings.key_grace,
             on_change=lambda _: registrar.run_once(),
         )
-        registrar = Registrar(store.pool, accounts, settings)
+        left = AccountsLeft()
+        registrar = Registrar(store.pool, accounts, settings, worker=self.name, left=left)
         self._endpoint = _endpoint(settings)
         self._images = settings.image_judge()
         self._sender = _webhook_sender(settings, store, metrics)
@@ -112,6 +114,7 @@ class Worker:
             leases=self._leases,
             image_stores=image_stores,
             accounts=accounts,
+            left=left,
             images=self._images,
             grace=ImageGrace(settings.image_grace),
             endpoint=self._endpoint,

@@ -10,6 +10,7 @@ Failure                   code, sentence, HTTP status and quota if there was a r
     │   └── StoreBusy     too many of its reads are slow; uses up no attempt
     ├── ImageNotReady     the image may be on its way into the store; uses up no attempt
     ├── WorkerBusy        too many images are decoded here; uses up no attempt
+    ├── KeyRefused        the endpoint refused the account's API key; uses up no attempt
     ├── DeliveryFailed    the request got no valid response, or a server error
     └── RateLimited       the endpoint asked for a pause; uses up no attempt
 
@@ -21,7 +22,7 @@ A dependency's error or a response is mapped to one of these once, where it occu
 """
 
 from facelift.codes import OutcomeCode
-from facelift.ledger.replies import Quota
+from facelift.ledger.replies import KeyVerdict, Quota
 
 
 class Failure(Exception):  # noqa: N818 - a failure is an outcome here, not a defect
@@ -99,6 +100,24 @@ class WorkerBusy(RetryableFailure):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(OutcomeCode.WORKER_BUSY, sentence)
+
+
+class KeyRefused(RetryableFailure):
+    """The endpoint refused the account's API key (401).
+
+    Attributes:
+        verdict: what that means, as the ledger knows.
+    """
+
+    def __init__(self, refusal: DeliveryRefused, verdict: KeyVerdict) -> None:
+        super().__init__(
+            refusal.code,
+            refusal.sentence,
+            http_status=refusal.http_status,
+            quota=refusal.quota,
+        )
+        self.verdict = verdict
+        self.consumes_attempt = verdict is KeyVerdict.CHATBOT
 
 
 class DeliveryFailed(RetryableFailure):

@@ -66,6 +66,7 @@ def decide(
 ) -> Retry | GiveUp:
     """Decide what follows a failed attempt.
 
+    A refused API key (`unauthorized`) is an attempt of a job whose chatbot alone is refused.
     Full jitter keeps jobs that failed together from coming back together. A pause of the
     account (429) has no jitter: the jobs that wait for its end come back at the account's rate.
 
@@ -78,7 +79,7 @@ def decide(
         retry_after: seconds for which the endpoint asked to pause, with `rate_limited`.
         throttles: earlier pauses of the account with no success since.
     """
-    if not code.is_retryable:
+    if not code.is_retryable and code is not OutcomeCode.UNAUTHORIZED:
         return GiveUp(code, sentence)
     if code is OutcomeCode.RATE_LIMITED:
         backoff = policy.longest_wait(throttles + 1)
@@ -86,7 +87,6 @@ def decide(
         return Retry(min(pause, policy.pause_cap))
     if attempts_used >= policy.max_attempts:
         attempts = "1 attempt" if attempts_used == 1 else f"{attempts_used} attempts"
-        return GiveUp(
-            OutcomeCode.RETRIES_EXHAUSTED, f"Gave up after {attempts}; the last: {sentence}"
-        )
+        final = OutcomeCode.RETRIES_EXHAUSTED if code.is_retryable else code
+        return GiveUp(final, f"Gave up after {attempts}; the last: {sentence}")
     return Retry(policy.wait(attempts_used, chance))

@@ -79,7 +79,6 @@ def test_attempts_run_out(client: UploadClient, endpoint: EndpointProcess) -> No
     ("status", "code"),
     [
         (400, "bad_request"),
-        (401, "unauthorized"),
         (403, "forbidden"),
         (404, "chatbot_not_found"),
         (410, "endpoint_gone"),

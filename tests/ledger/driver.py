@@ -13,6 +13,7 @@ from facelift.job import UploadJob
 from facelift.ledger.pool import BreakerPolicy, Registration, Retention
 from facelift.ledger.replies import Acquired, Lease, Permit
 from facelift.ledger.store import JobStore
+from facelift.status.worker import WorkerReport
 
 if TYPE_CHECKING:
     from facelift.ledger.replies import Feedback
@@ -53,14 +54,21 @@ class Ledger:
         account: str = "default",
         *,
         key: str = "key-1",
+        others: tuple[str, ...] = (),
+        worker: str = "",
         breaker: BreakerPolicy | None = None,
         webhooks: bool = False,
         retention: Retention | None = None,
-    ) -> None:
-        """As a worker does that was set to this."""
-        self.store.pool.register(
+    ) -> list[str]:
+        """As a worker does that was set to this; with a name, it sends a heartbeat too."""
+        if worker:
+            self.store.pool.heartbeat(
+                WorkerReport(name=worker, host="h", pid=1, version="1", slots=10)
+            )
+        return self.store.pool.register(
             breaker or BreakerPolicy(),
-            [Registration(account, rate, fingerprint=key)],
+            [Registration(account, rate, fingerprint=key, others=others)],
+            worker=worker,
             webhooks=webhooks,
             retention=retention,
         )
@@ -161,6 +169,6 @@ class Ledger:
             key
             for key in self.redis.keys(keys.base + "*")
             if not key.startswith((keys.job(""), keys.batch(""), keys.idempotency("")))
-            and not key.startswith(keys.account(""))
+            and not key.startswith((keys.account(""), keys.account_keys("")))
             and key not in kept
         }

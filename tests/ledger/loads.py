@@ -29,7 +29,7 @@ def pool(
     slots: int = 200,
 ) -> Simulation:
     for account in accounts or ("default",):
-        ledger.register(rate, account, key=f"key of {account}")
+        ledger.register(rate, account, key=f"key-of-{account}")
     return Simulation(ledger, Random(1), endpoint, policy=policy, slots=slots)
 
 

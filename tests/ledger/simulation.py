@@ -254,7 +254,7 @@ class Simulation:
         self._in_a_row[record.chatbot_id] = (
             0 if is_delivered else self._in_a_row.get(record.chatbot_id, 0) + 1
         )
-        feedback = Feedback(permit, is_delivered, "key-1", Quota())
+        feedback = Feedback(permit, is_delivered, "", Quota())
         store, code, status = self.ledger.store, answer.code, answer.status
         if is_delivered:
             self.delivered[record.chatbot_id] = self.second

@@ -140,66 +140,31 @@ def test_without_a_rate_of_ours_the_endpoint_says_when_it_has_none_left(ledger: 
     assert ledger.take_message() == job
 
 
-@pytest.mark.parametrize("code", [OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN])
-def test_three_refusals_in_a_row_pause_the_account(ledger: Ledger, code: OutcomeCode) -> None:
+def forbid(ledger: Ledger, *chatbots: str) -> None:
+    """The endpoint answers 403."""
+    for chatbot in chatbots:
+        lease = acquire_permit_for(ledger, ledger.enqueue(chatbot))[0]
+        ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback=feedback_of())
+
+
+def test_403_of_three_distinct_chatbots_in_a_row_pauses_the_account(ledger: Ledger) -> None:
     ledger.register(Rate(100, 10))
-    for number in range(3):
-        assert ledger.store.pool.snapshot().accounts[0].pause is None
-        ledger.fail(
-            acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0],
-            code,
-            feedback=feedback_of(),
-        )
-    pause = ledger.store.pool.snapshot().accounts[0].pause
+    pool = ledger.store.pool
+    forbid(ledger, "bot-1", "bot-2", "bot-1", "bot-2")
+    assert pool.snapshot().accounts[0].pause is None
+    forbid(ledger, "bot-3")
+    pause = pool.snapshot().accounts[0].pause
     assert pause is not None
-    assert (pause.code, pause.by, pause.until) == (code, "facelift", None)
+    assert (pause.code, pause.by, pause.until) == ("forbidden", "facelift", None)
     ledger.lose_messages()
     assert turned_away(ledger, ledger.enqueue("bot")) == WaitReason.ACCOUNT_PAUSED
 
 
-def test_a_delivery_between_refusals_keeps_the_account_going(ledger: Ledger) -> None:
+def test_delivery_between_403s_keeps_the_account_going(ledger: Ledger) -> None:
     ledger.register(None)
-    for number in range(6):
-        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        if number == 2:
-            ledger.deliver(lease, feedback=feedback_of())
-        elif number < 5:
-            ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback=feedback_of())
-    assert ledger.store.pool.snapshot().accounts[0].pause is None
-
-
-def refuse_key(ledger: Ledger) -> str:
-    """The account is paused for its key; returns a job that waits."""
-    ledger.register(Rate(100, 10))
-    for number in range(3):
-        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=feedback_of())
-    ledger.lose_messages()
-    job = ledger.enqueue("bot")
-    assert turned_away(ledger, job) == WaitReason.ACCOUNT_PAUSED
-    return job
-
-
-def test_the_same_key_again_does_not_resume_the_account(ledger: Ledger) -> None:
-    refuse_key(ledger)
-    ledger.register(Rate(100, 10))
-    ledger.run_once(100)
-    assert ledger.messages() == 0
-
-
-def test_another_key_resumes_the_account(ledger: Ledger) -> None:
-    job = refuse_key(ledger)
-    ledger.register(Rate(100, 10), key="key-2")
-    ledger.run_once()
-    assert ledger.take_message() == job
-    assert "key was changed" in ledger.store.pool.snapshot().events[0].reason
-
-
-def test_refusals_of_the_key_before_do_not_pause_again(ledger: Ledger) -> None:
-    ledger.register(None, key="key-2")
-    for number in range(5):
-        lease = acquire_permit_for(ledger, ledger.enqueue(f"bot-{number}"))[0]
-        ledger.fail(lease, OutcomeCode.UNAUTHORIZED, feedback=feedback_of(key="key-1"))
+    forbid(ledger, "bot-1", "bot-2")
+    ledger.deliver(acquire_permit_for(ledger, ledger.enqueue("bot"))[0], feedback=feedback_of())
+    forbid(ledger, "bot-3", "bot-4")
     assert ledger.store.pool.snapshot().accounts[0].pause is None
 
 
@@ -231,7 +196,11 @@ def test_an_operator_pauses_and_resumes(
 
 
 def test_an_operators_pause_replaces_any_other(ledger: Ledger) -> None:
-    job = refuse_key(ledger)
+    ledger.register(Rate(100, 10))
+    forbid(ledger, "bot-1", "bot-2", "bot-3")
+    ledger.lose_messages()
+    job = ledger.enqueue("bot")
+    assert turned_away(ledger, job) == WaitReason.ACCOUNT_PAUSED
     assert not ledger.store.pool.pause("default", by="ana", reason="I check it", until=None)
     ledger.register(Rate(100, 10), key="key-2")
     ledger.run_once(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from facelift.testing.jobs import FaceliftJobs
 
 NOT_OF_A_TRY = {"expired", "superseded", "cancelled", "invalid_job"}
+PAUSES = {"unauthorized"}
 TRIED_AGAIN = {
     "server_error",
     "rate_limited",
@@ -28,7 +30,7 @@ TRIED_AGAIN = {
     "internal_error",
     "worker_lost",
 }
-FINAL = [code for code in OutcomeCode if code not in NOT_OF_A_TRY | TRIED_AGAIN]
+FINAL = [code for code in OutcomeCode if code not in NOT_OF_A_TRY | TRIED_AGAIN | PAUSES]
 
 
 def test_final_outcome_ends_the_job(facelift_jobs: FaceliftJobs) -> None:
@@ -68,8 +70,14 @@ def test_attempts_run_out_after_as_many_as_workers_make(facelift_jobs: FaceliftJ
 def test_refused_key_pauses_the_account(facelift_jobs: FaceliftJobs) -> None:
     for number in range(4):
         facelift_jobs.client.enqueue(f"bot-{number}", "media:a.png")
-    assert len(facelift_jobs.run("unauthorized")) == 3
-    assert facelift_jobs.enqueued[-1].wait_reason == "account_paused"
+    facelift_jobs.client.enqueue("late", "media:a.png", expires_at=time.time() + 60)
+    assert facelift_jobs.run("unauthorized") == []
+    assert {job.wait_reason for job in facelift_jobs.enqueued} == {"account_paused"}
+    facelift_jobs.advance(61)
+    late = facelift_jobs.enqueued[-1]
+    assert (late.outcome, late.attempts_used) == ("unauthorized", 0)
+    assert facelift_jobs.client.resume("default")
+    assert {job.outcome for job in facelift_jobs.run()} == {"delivered"}
 
 
 def test_pause_that_the_endpoint_asks_for_is_kept(facelift_jobs: FaceliftJobs) -> None:

@@ -27,6 +27,7 @@ from worker.images.judge import ImageJudge
 from worker.images.validate import ImageLimits
 from worker.monitoring.metrics import Metrics
 from worker.runtime.accounts import Accounts
+from worker.runtime.accounts_left import AccountsLeft
 from worker.runtime.lease import LeaseKeeper
 from worker.settings.api_keys import AccountKeys
 
@@ -133,6 +134,7 @@ def run(
             leases=leases,
             image_stores={"media": Store()},
             accounts=accounts,
+            left=AccountsLeft(),
             images=images,
             is_stopping=lambda: is_stopping,
             endpoint=endpoint,

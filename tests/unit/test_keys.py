@@ -58,6 +58,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "account": {keys.account(account)},
         "account_queue": {keys.account_queue(account)},
         "flow_queue": {keys.flow_queue(f"{account}:normal/batch:logos")},
+        "account_keys": {keys.account_keys(account)},
         "idle_flows": {keys.idle_flows(account)},
         "suspect_queue": {keys.suspect_queue(account)},
         "suspects": {keys.suspects(account)},
@@ -74,6 +75,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "unlogged_events": {keys.unlogged_events},
         "workers": {keys.workers},
         "worker": {keys.worker("host:1")},
+        "worker_keys": {keys.worker_keys("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
@@ -88,7 +90,9 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
 
     now = 1_764_000_000.0
     store = JobStore(redis, keys=keys, now=lambda: now)
-    store.pool.register(BreakerPolicy(), [Registration(account, None, "key")], webhooks=True)
+    store.pool.register(
+        BreakerPolicy(), [Registration(account, None, "key")], worker="host:1", webhooks=True
+    )
 
     def enqueue(name: str, batch: str | None = None) -> None:
         key = "k:1" if name == jobs[0] else None

@@ -41,7 +41,7 @@ class Scene:
             longest_request=REQUEST,
             monotonic=self._monotonic,
         )
-        self.permit: RequestPermit = permits.acquire(self.run, 1)
+        self.permit: RequestPermit = permits.acquire(self.run, 1, ())
         self.acquired_at = self.ledger.now
 
     def _monotonic(self) -> float:

@@ -15,7 +15,6 @@ from facelift.errors import FaceliftError
 from facelift.job import Fit
 from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Quota, Waiting
 from facelift.ledger.store import JobStore
-from facelift.record import JobRecord
 from tasks.report import Report, Verdict, ended_before, waits
 from worker.delivery.grace import ImageGrace
 from worker.delivery.permit import NotPermitted, Permits, RequestPermit
@@ -28,6 +27,7 @@ from worker.errors import (
     Failure,
     ImageRejected,
     Interrupted,
+    KeyRefused,
     LeaseLost,
     PermanentFailure,
     RetryableFailure,
@@ -36,6 +36,7 @@ from worker.images.judge import ImageJudge
 from worker.images.validate import ValidImage
 from worker.monitoring.logs import fields
 from worker.runtime.accounts import Accounts
+from worker.runtime.accounts_left import AccountsLeft
 from worker.runtime.lease import LeaseKeeper
 from worker.stores import ImageStore
 
@@ -55,6 +56,7 @@ class Executor:
         leases: renews the leases of running jobs.
         image_stores: by name.
         accounts: the API keys of each.
+        left: the accounts of which other workers have the key that works.
         images: judges an image, and fits it.
         endpoint: where images are uploaded.
         recorder: records the results.
@@ -69,6 +71,7 @@ class Executor:
     leases: LeaseKeeper
     image_stores: Mapping[str, ImageStore]
     accounts: Accounts
+    left: AccountsLeft
     images: ImageJudge
     endpoint: EndpointClient
     recorder: Recorder
@@ -88,8 +91,8 @@ class Executor:
             match self.store.acquire(held.lease, self.leases.seconds, self.worker):
                 case Acquired(record):
                     return self._run(Run(record, held, self.monotonic))
-                case Waiting(reason, message, until):
-                    return waits(reason, message, until)
+                case Waiting() as waiting:
+                    return self._wait(waiting)
                 case Ended(state):
                     return ended_before(state)
                 case Leased():
@@ -99,9 +102,9 @@ class Executor:
 
     def _run(self, run: Run) -> Report:
         try:
-            keys = self._find_keys(run.record)
+            self._keys(run)
             image = self._read_image(run)
-            result = self._request(run, image, keys)
+            result = self._request(run, image)
         except Failure as failure:
             return self.recorder.failure(run, failure)
         except LeaseLost:
@@ -123,14 +126,15 @@ class Executor:
         sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
         return self.recorder.success(run, sentence, result.http_status)
 
-    def _find_keys(self, record: JobRecord) -> tuple[str, ...]:
-        keys = self.accounts.keys(record.account)
-        if not keys:
-            raise PermanentFailure(
-                OutcomeCode.UNKNOWN_ACCOUNT,
-                f"The workers hold no API key for the account {record.account!r}.",
-            )
-        return keys
+    def _keys(self, run: Run) -> dict[str, str]:
+        """The API keys of the job's account by their fingerprints, the newest first."""
+        account = run.record.account
+        if keys := self.accounts.keys(account):
+            return keys
+        raise PermanentFailure(
+            OutcomeCode.UNKNOWN_ACCOUNT,
+            f"The workers hold no API key for the account {account!r}.",
+        )
 
     def _read_image(self, run: Run) -> ValidImage:
         record = run.record
@@ -155,35 +159,48 @@ class Executor:
             run.has_read(data, image)
         return image
 
-    def _request(self, run: Run, image: ValidImage, keys: tuple[str, ...]) -> Receipt:
+    def _request(self, run: Run, image: ValidImage) -> Receipt:
         """Deliver; if the endpoint refuses the API key, once more with another one.
 
         The other one is what the secret file holds by now, or the previous key, if the endpoint
-        does not know the newest (401).
+        does not know the newest (401). Which key a request is made with, the ledger says.
         """
-        account, tried = run.record.account, set[str]()
+        keys, tried = self._keys(run), set[str]()
         for number in range(1, _REQUESTS + 1):
-            api_key = next(key for key in keys if key not in tried)
-            permit = self.permits.acquire(run, number)
+            left = {each: key for each, key in keys.items() if each not in tried}
+            permit = self.permits.acquire(run, number, tuple(left))
+            used = permit.granted.fingerprint
             try:
-                return self._deliver(run, image, api_key, permit)
+                return self._deliver(run, image, left[used], permit)
             except DeliveryRefused as refusal:
                 if refusal.code not in _KEY_REFUSED:
                     raise
-                tried.add(api_key)
-                is_unknown = refusal.code is OutcomeCode.UNAUTHORIZED
-                if is_unknown:
-                    self.accounts.refused(account, api_key)
-                self.accounts.refresh(account)
-                keys = self.accounts.keys(account)[: _REQUESTS if is_unknown else 1]
+                tried.add(used)
+                self.accounts.refresh(run.record.account)
+                keys, failure = self._keys(run), self._judge(run, refusal, used)
+                if refusal.code is OutcomeCode.FORBIDDEN:
+                    keys = dict(list(keys.items())[:1])
                 if number == _REQUESTS or tried.issuperset(keys):
-                    raise
+                    raise failure from None
         raise AssertionError  # the last request returns or raises
+
+    def _judge(self, run: Run, refusal: DeliveryRefused, fingerprint: str) -> Failure:
+        """What it means for the job that an API key was refused (401, 403)."""
+        if refusal.code is OutcomeCode.FORBIDDEN:
+            return refusal
+        keys = self._keys(run)
+        verdict = self.store.pool.report_refusal(run.lease, fingerprint, tuple(keys))
+        return KeyRefused(refusal, verdict)
 
     def _not_permitted(self, run: Run, reply: Waiting | Ended) -> Report:
         if isinstance(reply, Ended):
             return ended_before(reply.state)
         self.recorder.record_image(run)
+        return self._wait(reply)
+
+    def _wait(self, reply: Waiting) -> Report:
+        if reply.left:
+            self.left.add(reply.left)
         return waits(reply.reason, reply.message, reply.until)
 
     def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: RequestPermit) -> Receipt:
@@ -212,7 +229,7 @@ class Executor:
         return Feedback(
             permit=permit.granted,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
-            fingerprint=self.accounts.fingerprint(run.record.account),
+            fingerprint=permit.granted.fingerprint,
             quota=quota,
             settled=run.is_settled and is_over,
         )

@@ -5,7 +5,7 @@ of its permit. Connecting may take longer than that, and so may a machine that i
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facelift.ledger.replies import Ended, Permit, Waiting
@@ -45,16 +45,21 @@ class Permits:
     longest_request: float
     monotonic: Callable[[], float] = time.monotonic
 
-    def acquire(self, run: Run, number: int) -> "RequestPermit":
+    def acquire(self, run: Run, number: int, keys: Sequence[str]) -> "RequestPermit":
         """A permit for the first or second request under the job's lease.
+
+        Args:
+            run: the job.
+            number: of the request, 1 or 2.
+            keys: fingerprints of the API keys that it may be made with, the newest first.
 
         Raises:
             NotPermitted: the job waits, or has ended.
             LeaseLost: another worker runs it.
         """
-        return RequestPermit(self, run, number)
+        return RequestPermit(self, run, number, keys)
 
-    def ask(self, run: Run, number: int) -> Permit:
+    def ask(self, run: Run, number: int, keys: Sequence[str]) -> Permit:
         """What the ledger grants; it keeps one permit for a request, however often it is asked.
 
         Raises:
@@ -68,6 +73,7 @@ class Permits:
             request=number,
             sha256=run.image_sha256,
             settled=run.is_settled,
+            keys=keys,
         )
         match reply:
             case Permit():
@@ -85,10 +91,11 @@ class RequestPermit:
         granted: what the ledger granted last.
     """
 
-    def __init__(self, permits: Permits, run: Run, number: int) -> None:
+    def __init__(self, permits: Permits, run: Run, number: int, keys: Sequence[str]) -> None:
         self._permits = permits
         self._run = run
         self._number = number
+        self._keys = keys
         self._sent = False
         self._acquire()
 
@@ -107,4 +114,5 @@ class RequestPermit:
 
     def _acquire(self) -> None:
         self._asked_at = self._permits.monotonic()
-        self.granted = self._permits.ask(self._run, self._number)
+        self.granted = self._permits.ask(self._run, self._number, self._keys)
+        self._keys = (self.granted.fingerprint,)  # asked again, it is for the same key

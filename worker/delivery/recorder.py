@@ -6,6 +6,7 @@ from random import Random
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
+from facelift.ledger.replies import KeyVerdict
 from facelift.ledger.store import JobStore
 from facelift.retry import GiveUp, RetryPolicy, decide
 from tasks.report import Report, Verdict
@@ -15,6 +16,7 @@ from worker.errors import (
     Failure,
     ImageNotReady,
     ImageRejected,
+    KeyRefused,
     RateLimited,
     RetryableFailure,
     StoreBusy,
@@ -75,6 +77,9 @@ class Recorder:
             if isinstance(failure, StoreOut):
                 self.store.stores.park(run.record.id, run.image_ref.store)
             return report
+        if isinstance(failure, KeyRefused) and failure.verdict is not KeyVerdict.CHATBOT:
+            delay = self._delay(run, failure)
+            return self._retry_later(run, failure, round(run.now + delay, 3), counts=False)
         counts = self._counts(run, failure)
         used = run.record.attempts_used + counts
         throttles = run.feedback.permit.throttles if run.feedback else 0
@@ -188,6 +193,8 @@ class Recorder:
 
 def _wait_reason(failure: Failure) -> WaitReason:
     match failure:
+        case KeyRefused(verdict=KeyVerdict.KEY):
+            return WaitReason.ACCOUNT_PAUSED
         case RateLimited():
             return WaitReason.RATE_LIMITED
         case StoreUnavailable():

@@ -1,4 +1,4 @@
-"""The API keys of each account now, in the order to use them.
+"""The API keys of each account now, known by their fingerprints.
 
 Secret files are read again while the worker runs. After a rotation the previous key stays a
 fallback for a while, because the endpoint may accept the new one later than this worker reads
@@ -20,7 +20,6 @@ from worker.settings.api_keys import AccountKeys, read_key_file
 log = logging.getLogger(__name__)
 
 _INTERVAL = 2.0
-_REFUSED_FOR = 30.0
 _FINGERPRINT = b"facelift fingerprint of an API key\0"
 _DIGITS = 12
 
@@ -60,18 +59,17 @@ class Accounts:
         """The normalised accounts, in order."""
         return tuple(sorted(self._accounts))
 
-    def keys(self, account: str) -> tuple[str, ...]:
-        """The keys in the order to use them; none if there is no such account."""
-        if (found := self._accounts.get(account_key(account))) is None:
-            return ()
-        with self._lock:
-            return found.order(self._monotonic())
+    def keys(self, account: str) -> dict[str, str]:
+        """The keys by their fingerprints, the newest first; none if there is no such account.
 
-    def refused(self, account: str, key: str) -> None:
-        """The endpoint refused `key` (401): for 30 s it comes last."""
-        if found := self._accounts.get(account_key(account)):
-            with self._lock:
-                found.refuse(key, self._monotonic())
+        Workers compare fingerprints to see that a key is another one, without sharing the key: the
+        first 48 bits of the SHA-256 of a fixed prefix and the key. SHA-256 cannot be reversed,
+        the prefix makes precomputed tables useless, and a random key is too long to guess.
+        """
+        if (found := self._accounts.get(account_key(account))) is None:
+            return {}
+        with self._lock:
+            return found.usable(self._monotonic())
 
     def refresh(self, account: str) -> bool:
         """Read the account's secret file now.
@@ -81,18 +79,6 @@ class Accounts:
         """
         name = account_key(account)
         return name in self._accounts and self._read(name)
-
-    def fingerprint(self, account: str) -> str:
-        """12 hex digits that change with the newest key; empty if there is no such account.
-
-        Workers compare fingerprints to see that a key is a new one, without sharing the key: the
-        first 48 bits of the SHA-256 of a fixed prefix and the key. SHA-256 cannot be reversed,
-        the prefix makes precomputed tables useless, and a random key is too long to guess.
-        """
-        if (found := self._accounts.get(account_key(account))) is None:
-            return ""
-        with self._lock:
-            return found.fingerprint
 
     def run_once(self) -> float:
         """Read all secret files and notify of changes; returns the seconds until the next round.
@@ -150,7 +136,6 @@ class _Account:
         variable: the setting that named them.
         file: the secret file, if they come from one.
         keys: the newest, then perhaps the previous one.
-        fingerprint: of the newest.
         broken: whether the file could not be read, or held no key, at the last attempt.
         reading: held by the thread that reads the file.
     """
@@ -159,25 +144,18 @@ class _Account:
         self.variable = given.variable
         self.file = given.file
         self.keys = given.keys
-        self.fingerprint = _fingerprint(self.keys[0])
         self.broken = False
         self.reading = threading.Lock()
         self._grace = grace
         self._fallback = given.keys[1] if len(given.keys) > 1 else None
         self._fallback_until = now + grace
-        self._refused_at: dict[SecretStr, float] = {}
 
-    def order(self, now: float) -> tuple[str, ...]:
-        """The keys in the order to use them."""
-        refused = {key: at for key, at in self._refused_at.items() if now - at < _REFUSED_FOR}
-        in_order = sorted(self._usable(now), key=lambda key: refused.get(key, float("-inf")))
-        return tuple(key.get_secret_value() for key in in_order)
-
-    def refuse(self, key: str, now: float) -> None:
-        """`key` was refused; ignored if it is no longer one of the keys."""
-        for each in self._usable(now):
-            if each.get_secret_value() == key:
-                self._refused_at[each] = now
+    def usable(self, now: float) -> dict[str, str]:
+        """The keys to use by their fingerprints, the newest first."""
+        usable = [self.keys[0]]
+        if self._fallback is not None and now < self._fallback_until:
+            usable.append(self._fallback)
+        return {_fingerprint(key): key for key in (each.get_secret_value() for each in usable)}
 
     def replace(self, keys: tuple[SecretStr, ...], now: float) -> bool:
         """Replace the keys by `keys`; returns whether they differ."""
@@ -190,17 +168,8 @@ class _Account:
         if fallback != self._fallback:
             self._fallback, self._fallback_until = fallback, now + self._grace
         self.keys = keys
-        self.fingerprint = _fingerprint(keys[0])
-        usable = self._usable(now)
-        self._refused_at = {key: at for key, at in self._refused_at.items() if key in usable}
         return True
 
-    def _usable(self, now: float) -> list[SecretStr]:
-        if self._fallback is None or now >= self._fallback_until:
-            return [self.keys[0]]
-        return [self.keys[0], self._fallback]
 
-
-def _fingerprint(key: SecretStr) -> str:
-    digest = hashlib.sha256(_FINGERPRINT + key.get_secret_value().encode())
-    return digest.hexdigest()[:_DIGITS]
+def _fingerprint(key: str) -> str:
+    return hashlib.sha256(_FINGERPRINT + key.encode()).hexdigest()[:_DIGITS]

@@ -4,6 +4,7 @@ import math
 
 from facelift.ledger.pool import BreakerPolicy, Pool, Registration, Retention
 from worker.runtime.accounts import Accounts
+from worker.runtime.accounts_left import AccountsLeft
 from worker.settings.model import Settings
 
 _INTERVAL = 60.0  # again, because a Redis that failed over may have lost the registration
@@ -18,10 +19,22 @@ class Registrar:
         pool: where to register.
         accounts: of this worker, with their API keys.
         settings: of this worker.
+        worker: its name.
+        left: is told of which accounts other workers have the key that works.
     """
 
-    def __init__(self, pool: Pool, accounts: Accounts, settings: Settings) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        accounts: Accounts,
+        settings: Settings,
+        *,
+        worker: str,
+        left: AccountsLeft,
+    ) -> None:
         self._pool = pool
+        self._worker = worker
+        self._left = left
         self._accounts = accounts
         self._rate_for = settings.rate_for
         self._has_webhooks = bool(settings.webhook_url)
@@ -43,15 +56,18 @@ class Registrar:
 
     def run_once(self) -> float:
         """Register; returns the seconds until the next registration."""
-        self._pool.register(
+        left = self._pool.register(
             self._breaker,
-            [
-                Registration(name, self._rate_for(name), self._accounts.fingerprint(name))
-                for name in self._accounts.names
-            ],
+            [self._registration(name) for name in self._accounts.names],
+            worker=self._worker,
             webhooks=self._has_webhooks,
             retention=self._retention,
             unknown_grace=self._unknown_grace,
             unsettled_for=self._unsettled_for,
         )
+        self._left.replace(left)
         return _INTERVAL
+
+    def _registration(self, name: str) -> Registration:
+        newest, *others = self._accounts.keys(name)
+        return Registration(name, self._rate_for(name), newest, tuple(others))

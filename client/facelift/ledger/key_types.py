@@ -15,7 +15,15 @@ from facelift.ledger.keys import Keys, MemberKey, SharedKey
 from facelift.status.server import WrongType
 
 _OF_ACCOUNT = (
-    *("account", "account_queue", "idle_flows", "suspect_queue", "suspects", "suspects_running"),
+    *(
+        "account",
+        "account_keys",
+        "account_queue",
+        "idle_flows",
+        "suspect_queue",
+        "suspects",
+        "suspects_running",
+    ),
     *("failures", "charged", "running", "rate_window"),
 )
 
@@ -57,7 +65,7 @@ def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
         for account in members(keys.accounts):
             expected |= member_types(keys, account, *_OF_ACCOUNT)
         for worker in members(keys.workers):
-            expected |= member_types(keys, worker, "worker")
+            expected |= member_types(keys, worker, "worker", "worker_keys")
         for batch in members(keys.batches):
             expected |= member_types(keys, batch, "batch", "batch_pending")
         pending = [each for each in members(keys.schedule) if ":" not in each]

@@ -114,6 +114,8 @@ class Keys:
     Member: `<account>:<chatbot>`; expires with the last."""
     account = MemberKey("account", "hash")
     """An account's rate, what paused it, its circuit breaker, and how its last requests went."""
+    account_keys = MemberKey("account_keys", "hash")
+    """What became of each API key of an account, by fingerprint (JSON)."""
     account_queue = MemberKey("account_queue", "zset")
     """The flows of an account that have waiting jobs, by start tag."""
     flow_queue = MemberKey("flow_queue", "zset")
@@ -144,6 +146,8 @@ class Keys:
     """The ids of a batch's jobs that have not ended."""
     worker = MemberKey("worker", "hash")
     """A worker's last heartbeat; expires soon after."""
+    worker_keys = MemberKey("worker_keys", "hash")
+    """The fingerprints of a worker's API keys by account, the newest first; expires soon after."""
     changes = MemberKey("changes", "")
     """Channel, not a key: the state that a job came into, at each change."""
     batch_changes = MemberKey("batch_changes", "")

@@ -4,13 +4,13 @@ One method for each script in `lua/pool/`.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 
 from facelift.codes import OutcomeCode
 from facelift.job import account_key
 from facelift.ledger.encoding import flat
-from facelift.ledger.replies import Lease
+from facelift.ledger.replies import KeyVerdict, Lease
 from facelift.ledger.scripts import Scripts
 from facelift.status.pool import PoolStatus
 from facelift.status.worker import REMEMBERED, WorkerReport
@@ -59,11 +59,13 @@ class Registration:
         account: its name, as variables spell it.
         rate: how many requests it may make; None for any number.
         fingerprint: tells one API key from another without revealing it.
+        others: fingerprints of its other API keys, which it uses if that one is refused.
     """
 
     account: str
     rate: Rate | None
     fingerprint: str
+    others: tuple[str, ...] = ()
 
 
 class Pool:
@@ -77,11 +79,12 @@ class Pool:
         breaker: BreakerPolicy,
         accounts: Iterable[Registration],
         *,
+        worker: str = "",
         webhooks: bool = False,
         retention: Retention | None = None,
         unknown_grace: float = 300.0,
         unsettled_for: float = 120.0,
-    ) -> None:
+    ) -> list[str]:
         """Register a worker's settings; every worker must have the same, the last one wins.
 
         An account that is paused because its key was refused resumes if this key is another.
@@ -89,11 +92,16 @@ class Pool:
         Args:
             breaker: when the circuit breaker opens.
             accounts: those whose API key the worker has.
+            worker: its name; without it the ledger does not know who has which key.
             webhooks: whether the worker sends webhooks for ended jobs.
             retention: how long records of ended jobs are kept; None changes nothing.
             unknown_grace: seconds that a job waits for a worker that has its account.
             unsettled_for: seconds after a request without an answer in which the endpoint may
                 apply it; 0 for none.
+
+        Returns:
+            The accounts of which the worker has another API key than the one that works: it takes
+            none of their jobs.
         """
         settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
         settings |= {"unknown_grace": unknown_grace, "unsettled_for": unsettled_for}
@@ -104,8 +112,9 @@ class Pool:
         registered: list[str | float] = []
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
-            registered += [each.account, *limit, each.fingerprint]
-        self._scripts.call("pool/register", len(settings), *flat(settings), *registered)
+            registered += [each.account, *limit, " ".join((each.fingerprint, *each.others))]
+        arguments = (worker, len(settings), *flat(settings), *registered)
+        return list(self._scripts.call("pool/register", *arguments))
 
     def heartbeat(self, report: WorkerReport) -> None:
         """Report a worker's state; it is forgotten half a minute after its last heartbeat."""
@@ -124,6 +133,19 @@ class Pool:
         It does not while a circuit breaker is open: that is not the job's fault.
         """
         return bool(self._scripts.call("pool/report_failure", *lease, code, sentence))
+
+    def report_refusal(
+        self, lease: Lease, fingerprint: str, held: Sequence[str] = ()
+    ) -> KeyVerdict:
+        """Report that the endpoint refused the API key of a job's request (401).
+
+        Args:
+            lease: on the job.
+            fingerprint: of the key.
+            held: fingerprints of the keys that the worker has for the account by now.
+        """
+        arguments = (*lease, fingerprint, " ".join(held))
+        return KeyVerdict(self._scripts.call("pool/report_refusal", *arguments))
 
     def pause(self, account: str | None, *, by: str, reason: str, until: float | None) -> bool:
         """Pause the jobs of an account, or all jobs; False if they were paused before.

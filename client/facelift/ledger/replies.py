@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from facelift.codes import JobState, WaitReason
@@ -48,11 +49,14 @@ class Waiting:
         reason: what it waits for.
         message: the same for a person.
         until: Unix seconds; when the scheduler checks it at the latest.
+        left: the account of which this worker has another API key than the one that works, if
+            the job is left to another worker for that; else empty.
     """
 
     reason: WaitReason
     message: str
     until: float
+    left: str = ""
 
 
 class Permit(NamedTuple):
@@ -63,12 +67,25 @@ class Permit(NamedTuple):
         permits: how many the account ever had, this one included.
         throttles: pauses that the endpoint asked of the account, with no success since.
         seconds: that the request may take; None for no limit but the worker's own.
+        fingerprint: of the API key to use; empty if the worker named none.
     """
 
     left: int | None = None
     permits: int = 0
     throttles: int = 0
     seconds: float | None = None
+    fingerprint: str = ""
+
+
+class KeyVerdict(StrEnum):
+    """What it means that the endpoint refused an API key (401)."""
+
+    KEY = "key"
+    """The key is refused: its account waits for another one, unless a worker has one."""
+    AGAIN = "again"
+    """The key worked before: the job tries again soon."""
+    CHATBOT = "chatbot"
+    """The key works for other chatbots."""
 
 
 class Quota(NamedTuple):
@@ -94,7 +111,7 @@ class Feedback:
         answered: whether the endpoint answered as a working one does, even if it refused.
         settled: whether the endpoint will not apply the request any more: it answered, or nothing
             was sent. If not, the chatbot is unsettled for a while.
-        fingerprint: of the account's newest API key.
+        fingerprint: of the API key with which it was made.
         quota: the response's rate limit headers.
     """
 
@@ -106,9 +123,9 @@ class Feedback:
 
     def encode(self) -> str:
         """As JSON for the scripts, without what is not known."""
-        fields = {"answered": self.answered, "fingerprint": self.fingerprint}
-        fields["settled"] = self.settled
-        fields |= self.permit._asdict() | self.quota._asdict() | {"seconds": None}
+        fields: dict[str, object] = {"answered": self.answered, "settled": self.settled}
+        permit = self.permit._replace(seconds=None, fingerprint=self.fingerprint)
+        fields |= permit._asdict() | self.quota._asdict()
         known = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(known, separators=(",", ":"))
 

@@ -7,7 +7,7 @@ of many jobs. A method that takes a lease changes nothing unless its token holds
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -173,6 +173,7 @@ class JobStore:
         request: int = 1,
         sha256: str | None = None,
         settled: bool = True,
+        keys: Sequence[str] = (),
     ) -> Permit | Ended | Leased | Waiting:
         """Ask whether a request may start now, and renew the lease for `seconds`.
 
@@ -185,14 +186,21 @@ class JobStore:
             request: its number under this lease, 1 or 2.
             sha256: of the stored image; without it, the ledger takes every request for answered.
             settled: whether the endpoint is done with whatever was sent under this lease.
+            keys: fingerprints of the API keys that it may be made with, the newest first; the
+                permit names the one to use.
         """
-        arguments = (seconds, longest, request, sha256 or "", "1" if settled else "")
+        sent = (sha256 or "", "1" if settled else "")
+        arguments = (seconds, longest, request, *sent, " ".join(keys))
         reply = self._scripts.call("jobs/acquire_permit", *lease, *arguments)
         match reply[0]:
             case "permit":
-                left, permits, throttles, allowed = reply[1:]
+                left, permits, throttles, allowed, key = reply[1:]
                 return Permit(
-                    None if left == "" else int(left), int(permits), int(throttles), float(allowed)
+                    left=None if left == "" else int(left),
+                    permits=int(permits),
+                    throttles=int(throttles),
+                    seconds=float(allowed),
+                    fingerprint=key,
                 )
             case "ended":
                 return Ended(JobState(reply[1]))
@@ -381,4 +389,5 @@ def _attempt_arguments(
 
 
 def _waiting(reply: list[str]) -> Waiting:
-    return Waiting(WaitReason.read(reply[1]), reply[2], float(reply[3]))
+    reason, message, until, *left = reply[1:]
+    return Waiting(WaitReason.read(reason), message, float(until), "".join(left))

@@ -37,8 +37,10 @@ class MemoryLedger:
 
     def register(self, *accounts: str) -> None:
         """Have the workers hold API keys of these accounts, without a rate limit."""
-        keys = [Registration(account_key(each), None, "facelift.testing") for each in accounts]
-        self.store.pool.register(BreakerPolicy(), keys)
+        names = map(account_key, accounts)
+        self.store.pool.register(
+            BreakerPolicy(), [Registration(each, None, fingerprint=each) for each in names]
+        )
 
     @property
     def enqueued(self) -> list[JobRecord]:

@@ -10,7 +10,8 @@ from random import Random
 
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
-from facelift.ledger.replies import Acquired, Feedback, Lease, Permit, Quota
+from facelift.job import account_key
+from facelift.ledger.replies import Acquired, Feedback, KeyVerdict, Lease, Permit, Quota
 from facelift.record import JobRecord
 from facelift.retry import GiveUp, RetryPolicy, decide
 from facelift.testing.ledger import MemoryLedger
@@ -52,7 +53,8 @@ class ScriptedWorkers:
                 permit = store.acquire_permit(lease, _LEASE, _LONGEST_REQUEST)
                 if not isinstance(permit, Permit):
                     return False
-                feedback = Feedback(permit, outcome.is_answer, _NAME, Quota())
+                key = account_key(record.account)
+                feedback = Feedback(permit, outcome.is_answer, key, Quota())
             self._conclude(lease, record, outcome, feedback)
         self._script.has_attempted(record)
         return True
@@ -61,7 +63,13 @@ class ScriptedWorkers:
         self, lease: Lease, record: JobRecord, outcome: Outcome, feedback: Feedback | None
     ) -> None:
         code, sentence, store = outcome.code, outcome.sentence, self._ledger.store
-        counted = code is not OutcomeCode.RATE_LIMITED
+        counted, reason = True, WaitReason.RETRY
+        if code is OutcomeCode.RATE_LIMITED:
+            counted, reason = False, WaitReason.RATE_LIMITED
+        elif code is OutcomeCode.UNAUTHORIZED:
+            verdict = store.pool.report_refusal(lease, account_key(record.account))
+            counted = verdict is KeyVerdict.CHATBOT
+            reason = WaitReason.ACCOUNT_PAUSED if verdict is KeyVerdict.KEY else reason
         started_at, now = record.started_at or record.created_at, round(self._ledger.clock, 3)
         attempt = Attempt(
             started_at=started_at,
@@ -91,6 +99,5 @@ class ScriptedWorkers:
             store.complete(lease, JobState.FAILED, code, sentence, attempt, feedback=feedback)
         else:
             until = round(now + decision.delay, 3)
-            reason = WaitReason.RETRY if counted else WaitReason.RATE_LIMITED
             attempt = replace(attempt, decision=Decision.RETRY, next_at=until)
             store.retry_later(lease, until, reason, sentence, attempt, feedback=feedback)

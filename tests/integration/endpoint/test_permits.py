@@ -56,7 +56,9 @@ def test_slow_connection_does_not_let_a_request_leave_the_rate_window_early(
             reply = ledger.store.acquire(held.lease, 15, "w")
             assert isinstance(reply, Acquired)
             run = Run(reply.record, held, time.monotonic)
-            permit = Permits(store=ledger.store, leases=leases, longest_request=30).acquire(run, 1)
+            permit = Permits(store=ledger.store, leases=leases, longest_request=30).acquire(
+                run, 1, ()
+            )
             ledger.now = time.time() + 1.1
             deliver(client, before_sending=permit.use)
         leases.stop()

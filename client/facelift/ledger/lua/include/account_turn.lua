@@ -17,8 +17,8 @@ end
 -- What keeps one more job of an account from the queue: a pause, its rate, its share of the slots,
 -- or 16 messages of the account on the queue. So the queue stays short, and a busy account delays
 -- no other. Breakers are asked apart: a probe passes them. is_idle: its flow has no waiting job.
-local function blocked_from_queue(name, is_idle)
-  local reason, message, at = blocked_by_pause(name)
+local function blocked_from_queue(name, is_idle, job)
+  local reason, message, at = blocked_by_pause(name, job)
   if reason then return reason, message, at end
   at = next_permit_at(name, is_idle)
   if at then return 'rate_limited', 'Its account has used up its rate for the moment.', at end

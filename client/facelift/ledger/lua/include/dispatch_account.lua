@@ -35,6 +35,7 @@ local function send(id, job, suspect)
     redis.call('HSET', '{facelift}:job:' .. id, 'suspect', '1')
     redis.call('SADD', '{facelift}:suspects_running:' .. name, id)
   end
+  if needs_key_probe(name) then start_key_probe(name, id, job) end
   reserve_permit(id, name, '3000000000000000')
   put_on_queue(id, job)
 end
@@ -90,7 +91,7 @@ local function dispatch_account(name)
       return
     end
     local id
-    if key then id = take_probe(name) else id = take_next(name) end
+    if key or needs_key_probe(name) then id = take_probe(name) else id = take_next(name) end
     if not id then
       schedule_account(name, now + 1)  -- suspects wait for a slot
       return

@@ -4,7 +4,7 @@
 -- Apply what came of a job's request.
 --
 -- feedback: '' if it made none, else JSON: answered (as a working endpoint does), settled (it was
---           not sent, or the endpoint is done with it), fingerprint (of the key), what
+--           not sent, or the endpoint is done with it), fingerprint (of its key), what
 --           acquire_permit replied (left, permits, throttles), and the headers (limit, remaining,
 --           reset_after in seconds), as far as they are known
 -- pause_until: when the endpoint asked to be left alone, else nil
@@ -14,11 +14,12 @@ local function apply_feedback(id, job, outcome, feedback, pause_until)
   local key, it = '{facelift}:account:' .. name, account(name)
   job.settled = answer.settled
   if answer.answered then record_answer(name, id, job, outcome) end
-  if outcome == 'unauthorized' or outcome == 'forbidden' then
-    record_refusal(name, outcome, answer.fingerprint)
+  if outcome == 'forbidden' then
+    record_forbidden(name, id, job, answer.fingerprint)
   elseif outcome == 'delivered' then
     local is_quiet = tonumber(it.quiet_until or 0) > now
-    update(key, { refusals = '', throttles = is_quiet and it.throttles or '' })
+    update(key, { throttles = is_quiet and it.throttles or '' })
+    accept_key(name, answer.fingerprint)
   end
   apply_quota(name, answer)
   if pause_until then

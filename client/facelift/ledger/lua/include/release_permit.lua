@@ -1,4 +1,4 @@
--- include: accounts, breaker, rate, records, unsettled
+-- include: api_keys, breaker, rate, records, unsettled
 
 -- A request as a member of its account's rate window: a job may make two under one lease.
 local function request_member(token, number) return token .. ':' .. number end
@@ -22,6 +22,7 @@ local function release_lock_and_permit(id, job)
     redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', 'LT', at,
                request_member(job.lease_token, 1), at, request_member(job.lease_token, 2))
   end
+  end_key_probe(name, id, job)
   if not job.probe then return end
   redis.call('HDEL', '{facelift}:job:' .. id, 'probe')
   local key = open_breaker(name)

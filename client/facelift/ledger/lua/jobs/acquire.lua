@@ -1,13 +1,15 @@
--- include: give_up, leases
+-- include: choose_key, give_up, leases
 -- queued -> running: acquire the job's lease.
--- queued -> waiting: it is not the job's turn. queued | waiting -> expired: its deadline passed.
+-- queued -> waiting: it is not the job's turn, or the worker has no API key for it that works.
+-- queued | waiting -> expired | failed: its deadline passed.
 --
 -- ARGV: now, job id, lease token, lease in seconds, worker, schema version of this release
 -- Replies: {'acquired', {field, value, ...}}
 --          {'unknown'}                   no record: a malformed message, or it expired long ago
 --          {'ended', state}              terminal: a duplicate, or past its deadline just now
 --          {'leased'}                    another worker runs it
---          {'waiting', reason, message, until}
+--          {'waiting', reason, message, until, account}  account: '' unless the job is left to a
+--              worker with another API key of it
 --          {'unknown_schema', version}   for a worker of a newer release
 
 local id, token, lease, worker, version = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -18,11 +20,16 @@ if not is_pending(job.state) then return { 'ended', job.state } end
 if holds_lease(job, token) then return { 'acquired', redis.call('HGETALL', key) } end
 if job.state == 'running' then return { 'leased' } end
 if tonumber(job.expires_at) <= now then
-  give_up(id, job, 'expired')
-  return { 'ended', 'expired' }
+  return { 'ended', give_up(id, job, 'expired') }
 end
 
-local name = account_of(job)
+local name, leaves_it = account_of(job), nil
+-- Whether a live worker has an API key that may be tried, and this one has not.
+local function is_for_another()
+  local held = redis.call('HGET', '{facelift}:worker_keys:' .. worker, own_account(job))
+  return held and not choose_key(account_of(job), job, words(held)) and has_usable_key(name)
+end
+
 if job.version ~= version then
   release_lock_and_permit(id, job)  -- other jobs go on; the scheduler sends its message again
   dispatch_account(name)
@@ -37,6 +44,9 @@ if job.state == 'queued' then
   elseif is_unknown(job) then
     wait_for_registration(id, job)
     release_lock_and_permit(id, job)
+  elseif is_for_another() then
+    leave_to_another(id, job)
+    leaves_it = own_account(job)
   elseif not redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id) then
     local at
     reason, message, at = blocked_from_queue(name)
@@ -50,7 +60,7 @@ if job.state == 'queued' then
 end
 if job.state == 'waiting' then
   job = load_job(id)
-  return { 'waiting', job.wait_reason, job.message, job.wait_until }
+  return { 'waiting', job.wait_reason, job.message, job.wait_until, leaves_it or '' }
 end
 
 local lease_until = timestamp(now + lease)

@@ -1,19 +1,21 @@
--- include: give_up, leases
--- running -> running | waiting | cancelled | expired: the last check before a request. Lease,
+-- include: choose_key, give_up, leases, refusals
+-- running -> running | waiting | cancelled | expired | failed: the last check before a request. Lease,
 -- cancellation, deadline, order, pauses, breaker and rate, all in one step.
 --
 -- ARGV: now, job id, lease token, lease in seconds, seconds that a request may take, number of the
 --       request under this lease (1 or 2), SHA-256 of the stored image or '', '1' if the endpoint
---       is done with whatever was sent under this lease, else ''
+--       is done with whatever was sent under this lease, else '', fingerprints of the API keys
+--       that the worker may use for it ('a b', the newest first)
 -- A request that has a permit may ask again before it is sent: its place in the rate window is then
 -- that of a request that starts now.
--- Replies: {'permit', left, permits, throttles, seconds}  permits left to the account ('' without a
+-- Replies: {'permit', left, permits, throttles, seconds, key}  permits left to the account ('' without a
 --              rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
---              that this request may take
+--              that this request may take, fingerprint of the key to use
 --          {'lost'}           the lease is somebody else's
 --          {'ended', state}   cancelled, or past its deadline
---          {'waiting', reason, message, until}  a newer image of the chatbot came in, or it is not
---              the account's turn
+--          {'waiting', reason, message, until, account}  a newer image of the chatbot came in, or
+--              it is not the account's turn, or the job is left to a worker with another API key
+--              of the account
 
 local id, token, lease, longest = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local request = request_member(token, ARGV[6])
@@ -26,8 +28,7 @@ if job.cancel_requested then
   return { 'ended', 'cancelled' }
 end
 if tonumber(job.expires_at) <= now then
-  give_up(id, job, 'expired')
-  return { 'ended', 'expired' }
+  return { 'ended', give_up(id, job, 'expired') }
 end
 
 local name = account_of(job)
@@ -50,7 +51,7 @@ local has_begun = tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, i
 local at
 reason, message, at = blocked_by_account(name, job)
 if not reason and not has_permit and not is_reserved then
-  reason, message, at = blocked_from_queue(name)
+  reason, message, at = blocked_from_queue(name, false, job)
   if not reason and not has_begun
      and (account(name).waiting or not job.suspect and is_suspect(name, job)) then
     reason, message, at = 'backlog', 'Earlier jobs of its account go first.', now
@@ -63,6 +64,16 @@ if reason then
   dispatch_account(name)
   return { 'waiting', reason, message, job.expires_at }
 end
+
+local fingerprint, is_unproven = choose_key(name, job, words(ARGV[9]), ARGV[6] == '2')
+if not fingerprint then
+  redis.call('HSET', key, 'image_checked', '1')
+  check_for_usable_key(name, {})
+  reason, message, at = blocked_by_pause(name)
+  leave_to_another(id, job, reason, message, at)
+  return { 'waiting', reason or 'backlog', message or other_key, job.expires_at, own_account(job) }
+end
+if is_unproven and not job.key_probe then start_key_probe(name, id, job) end
 
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
@@ -92,4 +103,4 @@ end
 
 return { 'permit', limit and limit - used_permits(name) + used_elsewhere(name) or '',
          account(name).permits or '0', account(name).throttles or '0',
-         string.format('%.3f', seconds_allowed()) }
+         string.format('%.3f', seconds_allowed()), fingerprint }

@@ -21,7 +21,10 @@ if job.cancel_requested then
   return 1
 end
 release_lock_and_permit(id, job)
-if reason == 'rate_limited' then
+if reason == 'account_paused' then  -- its API key was refused
+  local why, sentence, over = blocked_by_account(account_of(job))
+  join_account_queue(id, job, why or 'backlog', sentence or message, over or now)
+elseif reason == 'rate_limited' then
   join_account_queue(id, job, reason, message, at)
 else
   wait(id, job, reason, message, at)

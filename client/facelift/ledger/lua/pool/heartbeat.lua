@@ -10,7 +10,7 @@ local name, kept = ARGV[2], tonumber(ARGV[3])
 local workers, key = '{facelift}:workers', '{facelift}:worker:' .. name
 redis.call('ZREMRANGEBYSCORE', workers, '-inf', now_text)
 if kept == 0 then
-  redis.call('DEL', key)
+  redis.call('DEL', key, '{facelift}:worker_keys:' .. name)
   redis.call('ZREM', workers, name)
 else
   redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),

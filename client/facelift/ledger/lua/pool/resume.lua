@@ -10,7 +10,7 @@ if name ~= '' then name = account(name).shares or name end
 local key = name == '' and '{facelift}:endpoint' or '{facelift}:account:' .. name
 local it = pool_hash(key)
 local was_paused = paused_until(it) or tonumber(it.quiet_until or 0) > now
-resume(key)
+resume(key, name ~= '' and name)
 if name ~= '' and not it.fingerprint
    and redis.call('EXISTS', '{facelift}:account_queue:' .. name) == 0 then
   redis.call('SREM', '{facelift}:accounts', name)  -- no worker has it: a typo, or it is gone
