@@ -20,7 +20,7 @@ ME = f"{getpass.getuser()}@{socket.gethostname()}"
 
 def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
     registrations = [
-        Registration(account, rate or Rate(20, 2), f"key of {account}") for account in accounts
+        Registration(account, rate or Rate(20, 2), f"key-of-{account}") for account in accounts
     ]
     client.ledger.pool.register(BreakerPolicy(), registrations)
 

@@ -86,7 +86,8 @@ local function accept_key(name, fingerprint)
   local key, it = '{facelift}:account:' .. name, account(name)
   if it.refusals then update(key, { refusals = '', key_worked_at = now_text }) end
   if it.forbidden then update(key, { forbidden = '' }) end
-  if fingerprint == '' or fingerprint == it.proven_key and it.proven_key == it.working_key then return end
+  local is_proven = fingerprint == it.proven_key and it.proven_key == it.working_key
+  if fingerprint == '' or is_proven then return end
   local entry = account_keys(name)[fingerprint]
   if it.working_key and entry and entry.state == 'works' then return end  -- an older one
   set_key_state(name, fingerprint, 'works')
