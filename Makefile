@@ -1,4 +1,4 @@
-.PHONY: help demo test nightly chaos bench lock clean
+.PHONY: help demo test nightly chaos explore bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -19,6 +19,10 @@ nightly: ## the slow tests that `make test` leaves out
 chaos: ## three minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it
 	@scripts/setup dev
 	@scripts/chaos
+
+explore: ## every interleaving of a scope on the real scripts; SCOPE=, DEPTH=, MINUTES= bound it
+	@scripts/setup dev
+	@scripts/explore
 
 bench: ## Facelift beside other queues, for docs/performance.md; SHORT=1 takes minutes
 	@scripts/setup bench

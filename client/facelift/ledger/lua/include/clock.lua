@@ -8,4 +8,7 @@ if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
+local now_micros = string.format('%.0f', now * 1000000)
+-- Whole milliseconds, as every time of the ledger: or what is due would not have come yet.
 local now_text = timestamp(now)
+now = tonumber(now_text)

@@ -6,6 +6,6 @@ local function send_message(id)
   redis.call('ZADD', '{facelift}:schedule', timestamp(now + 10), id)
   -- Each has its own delivery tag; Celery tracks unacknowledged messages by it.
   local message = string.gsub('@MESSAGE@', '@(%u+)@', {
-    ID = id, TAG = id .. '.' .. string.format('%.0f', now * 1000000), SENT = now_text })
+    ID = id, TAG = id .. '.' .. now_micros, SENT = now_text })
   redis.call('LPUSH', '@QUEUE@', message)
 end

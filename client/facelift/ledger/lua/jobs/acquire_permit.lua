@@ -21,6 +21,10 @@ local id, token, lease, longest = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(
 local request = request_member(token, ARGV[6])
 local key = '{facelift}:job:' .. id
 local job = load_job(id)
+if job and gave_up_lease(job, token) then  -- the reply was lost
+  if not is_pending(job.state) then return { 'ended', job.state } end
+  return { 'waiting', job.wait_reason or 'backlog', job.message, job.wait_until or job.expires_at }
+end
 if not job or not holds_lease(job, token) then return { 'lost' } end
 job.settled = ARGV[8] == '1'
 if job.cancel_requested then
@@ -45,9 +49,9 @@ end
 -- The reply was lost, or the worker did not send the request in time. Once its place in the rate
 -- window has expired, it needs another.
 local place = redis.call('ZSCORE', window_key, request)
-local has_permit = place and tonumber(place) > now
 local is_reserved = redis.call('ZSCORE', window_key, id)
 local has_begun = tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, id) or 9e15) < 8e15
+local has_permit = place and tonumber(place) > now or has_begun and not rate(name)
 local at
 reason, message, at = blocked_by_account(name, job)
 if not reason and not has_permit and not is_reserved then

@@ -1,0 +1,121 @@
+"""What an exploration may do: which jobs, which answers of the endpoint, how many faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Job(NamedTuple):
+    """A job that a producer enqueues; each has an image of its own.
+
+    Attributes:
+        name: its id.
+        chatbot: whose image.
+        lives: seconds until it expires; None for longer than any exploration.
+    """
+
+    name: str
+    chatbot: str
+    lives: float | None = None
+
+
+class Faults(NamedTuple):
+    """How often each of these may still happen."""
+
+    kills: int = 0
+    """A worker process dies; another takes its place."""
+    freezes: int = 0
+    """A worker stands still and renews no lease, until it goes on or is replaced."""
+    lost_replies: int = 0
+    """A script has run and its reply is lost: the worker asks again, sooner or later."""
+    lost_messages: int = 0
+    duplicates: int = 0
+    """A worker gets a wake-up message of any job that was not sent, or was sent before."""
+    cancels: int = 0
+    replays: int = 0
+    hand_backs: int = 0
+    """A worker stops: it releases its lease, whatever it was doing."""
+    not_found: int = 0
+    """Answers 404."""
+    failed: int = 0
+    """Answers 500."""
+    unanswered: int = 0
+    """Uploads that the worker gives up waiting for; the endpoint may apply them later."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A bounded world.
+
+    Attributes:
+        name: as on the command line.
+        jobs: in the order in which they are enqueued.
+        faults: of the whole run.
+        workers: how many, each with one slot.
+        rate: requests in ten seconds; None for any number.
+    """
+
+    name: str
+    jobs: tuple[Job, ...]
+    faults: Faults = field(default_factory=Faults)
+    workers: int = 2
+    rate: int | None = None
+
+    @property
+    def may_expire(self) -> bool:
+        return any(job.lives for job in self.jobs)
+
+    def __str__(self) -> str:
+        faults = [
+            f"{count} {name.replace('_', ' ')}"
+            for name, count in self.faults._asdict().items()
+            if count
+        ]
+        jobs = ", ".join(
+            f"{each.name} of {each.chatbot}"
+            + (f" (expires after {each.lives:g} s)" if each.lives else "")
+            for each in self.jobs
+        )
+        rate = f"; {self.rate} requests in 10 s" if self.rate else ""
+        return f"{self.workers} workers; jobs {jobs}; at most {', '.join(faults) or 'none'}{rate}"
+
+
+_A, _B, _C = Job("A", "anna"), Job("B", "anna"), Job("C", "carl")
+
+SCOPES = {
+    scope.name: scope
+    for scope in (
+        Scope("tiny", (_A, _B), Faults(not_found=1), workers=2),
+        Scope("small", (_A, _B), Faults(kills=1, not_found=2)),
+        Scope("replies", (_A, _B), Faults(lost_replies=2, failed=1, not_found=1)),
+        Scope("messages", (_A, _B), Faults(lost_messages=1, duplicates=2, not_found=1)),
+        Scope("leases", (_A, _B), Faults(freezes=1, kills=1, not_found=1)),
+        Scope("late", (_A, _B), Faults(unanswered=2, not_found=1)),
+        Scope("stops", (_A, _B), Faults(hand_backs=2, lost_replies=1)),
+        Scope("people", (_A, _B), Faults(cancels=2, replays=1, kills=1)),
+        Scope(
+            "deadlines",
+            (Job("A", "anna", 20.0), Job("B", "anna", 12.0)),
+            Faults(kills=1, failed=1, lost_messages=1),
+        ),
+        Scope("rate", (_A, _B, _C), Faults(failed=1, lost_replies=1), rate=1),
+        Scope(
+            "full",
+            (_A, _B, _C),
+            Faults(
+                kills=1,
+                freezes=1,
+                lost_replies=1,
+                lost_messages=1,
+                duplicates=1,
+                cancels=1,
+                replays=1,
+                hand_backs=1,
+                not_found=1,
+                failed=1,
+                unanswered=1,
+            ),
+        ),
+    )
+}
