@@ -78,6 +78,8 @@ class Model:
 
     def acquire_permit(self, job_id: str, token: str) -> str:
         job = self.jobs[job_id]
+        if self._did(job, token):
+            return "waiting" if job.state in PENDING else "ended"
         if not self._owns(job, token):
             return "lost"
         if job.cancel_requested or job.expires <= self.now:
@@ -113,7 +115,8 @@ class Model:
     def release(self, job_id: str, token: str) -> bool:
         job = self.jobs[job_id]
         if not self._owns(job, token):
-            return self._did(job, token)
+            return self._did(job, f"released {token}")
+        job.token = f"released {token}"
         self._requeue(job)
         return True
 
