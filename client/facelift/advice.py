@@ -6,13 +6,17 @@ _NOTHING = "nothing"
 _RETRIED = "nothing; if it lasts, check the endpoint"
 _KEY = (
     "check the account's API key and plan; "
-    "a changed key or `facelift resume ACCOUNT` ends the pause"
+    "a changed key or `facelift resume ACCOUNT` ends the pause; then replay the job"
 )
 _SETTINGS = "check the workers' settings with `facelift doctor`"
 _ENDPOINT_URL = "check `FACELIFT_ENDPOINT_URL`"
 _CHATBOT = "check the chatbot id"
 _MESSAGE = "read the message"
 _PAUSED = "`facelift status` says who paused it and why; `facelift resume` ends it"
+_ACCOUNT_PAUSED = (
+    "if the endpoint refused its API key, give the workers one that works: the jobs then go on by "
+    "themselves; `facelift status` says who paused it and why, `facelift resume ACCOUNT` ends it"
+)
 
 OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.DELIVERED: _NOTHING,
@@ -70,7 +74,7 @@ WAITS: dict[WaitReason, str] = {
     WaitReason.RETRY: _NOTHING,
     WaitReason.BACKLOG: "nothing, or have the vendor raise the limit",
     WaitReason.RATE_LIMITED: _NOTHING,
-    WaitReason.ACCOUNT_PAUSED: _PAUSED,
+    WaitReason.ACCOUNT_PAUSED: _ACCOUNT_PAUSED,
     WaitReason.ALL_PAUSED: _PAUSED,
     WaitReason.ENDPOINT_DOWN: "check the endpoint; the jobs go on by themselves once it is back",
     WaitReason.ACCOUNT_FAILING: (

@@ -199,5 +199,10 @@ def test_status_shows_what_a_job_waits_for_now_and_about_how_long(
     shown = facelift("status", second).stdout
     assert "State     waiting (account_paused)\n" in shown
     assert "The account default is paused by ana: new key" in shown
+    for command in ("wait", "watch"):
+        waited = facelift(command, second, "--timeout", "0.1")
+        said = " ".join((waited.stderr if command == "wait" else waited.stdout).split())
+        assert "account_paused" in said
+        assert "give the workers one that works" in said
     client.pause(by="bob", until=client.pool().at + 60)
     assert "State     waiting (all_paused, until " in facelift("status", second).stdout

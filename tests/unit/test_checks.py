@@ -103,6 +103,8 @@ ONE_KEY = (
     replace(ACCOUNT, name="studio", shares_key_with=("acme", "shop")),
 )
 STUCK = replace(WELL, oldest_at=NOW - 90)
+REFUSED = replace(PAUSE, code="unauthorized")
+LEFT = with_account(workers_left=("host-1:7",))
 ILL = replace(WELL.workers[0], seen_at=NOW - 25)
 
 
@@ -121,6 +123,8 @@ ILL = replace(WELL.workers[0], seen_at=NOW - 25)
         (replace(WELL, accounts=ONE_KEY), "API keys", Verdict.WARN),
         (replace(WELL, pause=PAUSE), "Pauses", Verdict.WARN),
         (replace(WELL, accounts=with_account(pause=PAUSE).accounts), "Pauses", Verdict.WARN),
+        (replace(WELL, accounts=with_account(pause=REFUSED).accounts), "Pauses", Verdict.FAIL),
+        (replace(WELL, accounts=LEFT.accounts), "API keys", Verdict.WARN),
     ],
 )
 def test_what_is_wrong_with_the_pool_is_found(

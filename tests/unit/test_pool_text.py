@@ -169,10 +169,20 @@ def test_a_worker_is_reported_as_it_stands(changes: dict[str, object], shown: st
         ),
         ({"limit": None, "window": None, "used": 0}, "default no limit 1200 ok"),
         ({"is_registered": False, "limit": None}, "default no worker 1200 ok"),
+        ({"has_key": False}, "one upload tries its API key before others go"),
+        ({"workers_left": ("w",)}, "1 worker has another API key than the newest that works"),
+        ({"workers_left": ("v", "w")}, "2 workers have another API key than the newest that"),
     ],
 )
 def test_an_account_is_reported_as_it_stands(changes: dict[str, object], row: str) -> None:
     assert row in words(with_account(**changes))
+
+
+@pytest.mark.parametrize("code", ["unauthorized", "forbidden"])
+def test_refused_key_comes_with_advice(code: str) -> None:
+    shown = words(with_account(pause=replace(PAUSE, code=code)))
+    assert "Advice account default: if the endpoint refused its API key, give the workers" in shown
+    assert "give the workers" not in words(with_account(pause=PAUSE))
 
 
 def test_endpoint_that_is_down_comes_with_advice() -> None:

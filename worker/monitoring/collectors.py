@@ -153,6 +153,11 @@ def _accounts(status: PoolStatus) -> Iterator[Metric]:
             "Chatbots of an account whose last two uploads failed, or more.",
             lambda account: account.failing_chatbots,
         ),
+        (
+            "workers_left",
+            "Workers that run none of an account's jobs: they have another API key than works.",
+            lambda account: len(account.workers_left),
+        ),
     ):
         values = [((each.name,), value(each)) for each in accounts]
         samples = [(label, each) for label, each in values if each is not None]

@@ -156,6 +156,10 @@ class AccountStatus:
         worst: those among them with the most failures in a row, up to ten.
         shares_key_with: other accounts with the same API key; all of them have one rate, one
             queue, one circuit breaker and one pause.
+        workers_left: live workers that take none of its jobs, since they have another API key than
+            the newest that works.
+        has_key: whether it has a key that works, as far as is known. If not, one upload tries one
+            before any other goes.
         pause: by an operator, or because the endpoint refused its key; None if it is not paused.
         quiet_until: Unix seconds of the end of a pause that the endpoint asked for.
     """
@@ -176,6 +180,8 @@ class AccountStatus:
     failing_chatbots: int = 0
     worst: tuple[SuspectStatus, ...] = ()
     shares_key_with: tuple[str, ...] = ()
+    workers_left: tuple[str, ...] = ()
+    has_key: bool = True
 
     @classmethod
     def decode(cls, name: str, stored: Mapping[str, Any], now: float) -> Self:
@@ -197,6 +203,8 @@ class AccountStatus:
             # Lua does not distinguish an empty list from an empty mapping.
             worst=tuple(SuspectStatus.decode(each) for each in stored["worst"] or ()),
             shares_key_with=tuple(sorted(stored["shares_key_with"] or ())),
+            workers_left=tuple(sorted(stored["workers_left"] or ())),
+            has_key="working_key" in stored or "fingerprint" not in stored,
         )
 
 

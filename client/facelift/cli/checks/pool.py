@@ -6,6 +6,7 @@ from importlib.metadata import version
 from facelift.cli.checks.findings import Finding, fail, ok, warn
 from facelift.cli.draw.console import counted
 from facelift.cli.draw.trouble import (
+    OTHER_KEY,
     attributed,
     describe_breaker,
     describe_outage,
@@ -13,6 +14,7 @@ from facelift.cli.draw.trouble import (
     describe_unknown,
     domains,
     is_open,
+    is_refused,
     to_do,
 )
 from facelift.codes import WaitReason
@@ -38,6 +40,7 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
     yield from _pauses(pool)
     yield from _unknown_accounts(pool)
     yield from _shared_keys(pool)
+    yield from _other_keys(pool)
 
 
 def _workers(pool: PoolStatus) -> Iterator[Finding]:
@@ -141,12 +144,27 @@ def _shared_keys(pool: PoolStatus) -> Iterator[Finding]:
         )
 
 
+def _other_keys(pool: PoolStatus) -> Iterator[Finding]:
+    for account in pool.accounts:
+        if account.workers_left:
+            have = "has" if len(account.workers_left) == 1 else "have"
+            yield warn(
+                "API keys",
+                f"{', '.join(account.workers_left)} {have} another API key of account "
+                f"{account.name} than the newest that works, so no job of it is run there",
+                OTHER_KEY,
+            )
+
+
 def _pauses(pool: PoolStatus) -> Iterator[Finding]:
     if pool.pause:
         yield warn("Pauses", f"all {describe_pause(pool.pause, pool.at)}", "facelift resume --all")
-    paused = [(each.name, each.pause) for each in pool.accounts if each.pause]
-    for name, pause in paused:
+    paused = [(each, each.name, each.pause) for each in pool.accounts if each.pause]
+    for account, name, pause in paused:
         message = f"{name} {describe_pause(pause, pool.at)}"
-        yield warn("Pauses", message, f"facelift resume {name}, once the reason is gone")
+        if is_refused(account):
+            yield fail("Pauses", message, to_do(WaitReason.ACCOUNT_PAUSED))
+        else:
+            yield warn("Pauses", message, f"facelift resume {name}, once the reason is gone")
     if not pool.pause and not paused:
         yield ok("Pauses", "nothing is paused")

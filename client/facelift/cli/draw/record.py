@@ -91,13 +91,16 @@ def table_of_jobs(records: Sequence[JobRecord], width: int, now: float) -> Rende
     return table(_COLUMNS[: len(rows[0])], rows, whole=True)
 
 
-def describe_change(record: JobRecord) -> Paragraph:
-    """The state that a job has at present, or since it ended."""
+def describe_change(record: JobRecord) -> Iterator[Paragraph]:
+    """The state that a job has at present, or since it ended, and the advice while it waits."""
     text = Text.assemble(
         (_state(record), STATE_STYLES.get(record.state, "")),
         cell(f": {record.message}" if record.message else ""),
     )
-    return Paragraph(f"{clock(record.finished_at or time.time())}  ", text)
+    head = f"{clock(record.finished_at or time.time())}  "
+    yield Paragraph(head, text)
+    if record.wait_reason and (to_do := advice(record).replace("`", "")):
+        yield Paragraph(f"{'':<{len(head)}}-> ", to_do)
 
 
 def advice(record: JobRecord) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from facelift.advice import WAITS
 from facelift.cli.draw.console import counted, moment, table
-from facelift.codes import WaitReason
+from facelift.codes import OutcomeCode, WaitReason
 from facelift.status.pool import (
     AccountStatus,
     BreakerState,
@@ -18,6 +18,11 @@ from facelift.status.pool import (
     SuspectStatus,
 )
 
+OTHER_KEY = (
+    "give all workers the same API key: a changed file is read by itself, a changed variable needs "
+    "a restart"
+)
+"""The advice where workers have another key than the newest that works."""
 _WORST = 10
 _NAMED = 3
 
@@ -58,6 +63,10 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
     if names := [each.name for each in domains(pool.accounts) if is_open(each)]:
         which = f"account {names[0]}" if len(names) == 1 else f"{len(names)} accounts"
         yield f"{which}: {to_do(WaitReason.ACCOUNT_FAILING)}"
+    if names := [each.name for each in domains(pool.accounts) if is_refused(each)]:
+        yield f"account {', '.join(names[:_NAMED])}: {to_do(WaitReason.ACCOUNT_PAUSED)}"
+    if any(each.workers_left for each in pool.accounts):
+        yield OTHER_KEY
     if failing := count_failing(pool.accounts):
         yield f"{counted(failing, 'failing chatbot')}: {to_do(WaitReason.CHATBOT_FAILING)}"
     if pool.stores:
@@ -70,6 +79,12 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
 def is_open(breaker: PoolStatus | AccountStatus) -> bool:
     """Whether the breaker of the endpoint, or of an account, lets only probes through."""
     return breaker.breaker is not BreakerState.CLOSED
+
+
+def is_refused(account: AccountStatus) -> bool:
+    """Whether the account is paused because the endpoint refused its API key."""
+    codes = {OutcomeCode.UNAUTHORIZED, OutcomeCode.FORBIDDEN}
+    return account.pause is not None and account.pause.code in codes
 
 
 def describe_breaker(of: PoolStatus | AccountStatus, now: float) -> str:
@@ -120,6 +135,13 @@ def describe_account(account: AccountStatus, now: float) -> str:
     states = []
     if account.pause:
         states.append(describe_pause(account.pause, now))
+    elif not account.has_key:
+        states.append("one upload tries its API key before others go")
+    if account.workers_left:
+        have = "worker has" if len(account.workers_left) == 1 else "workers have"
+        states.append(
+            f"{len(account.workers_left)} {have} another API key than the newest that works"
+        )
     if is_open(account):
         states.append(describe_breaker(account, now))
     if account.quiet_until:

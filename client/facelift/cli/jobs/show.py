@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from facelift.cli.draw.console import answer, show
+from facelift.cli.draw.console import answer, console, show
 from facelift.cli.draw.pool import describe_pool, describe_refused
 from facelift.cli.draw.record import advice, describe, describe_change, describe_history
 from facelift.cli.exits import exit_of
@@ -68,7 +68,8 @@ def show_job(job_id: str, *, as_json: bool) -> None:
 def wait(job_id: str, *, timeout: float, as_json: bool) -> None:
     """Wait until a job has ended, then show its outcome.
 
-    `facelift watch` shows each change meanwhile.
+    What it waits for meanwhile is said on standard error, if there is something to do
+    about it. `facelift watch` shows each change.
 
     \b
     Example:
@@ -95,7 +96,7 @@ def watch(job_id: str, *, timeout: float, as_json: bool) -> None:
     """  # noqa: D301 - click wants the escape, not the backslash
     with UploadClient.from_env() as client:
         for record in client.watch(job_id, timeout):
-            answer(record.as_dict(), describe_change(record), as_json=as_json)
+            answer(record.as_dict(), *describe_change(record), as_json=as_json)
     if not as_json:
         show("", *describe(record))
     sys.exit(exit_of(record))
@@ -103,8 +104,12 @@ def watch(job_id: str, *, timeout: float, as_json: bool) -> None:
 
 def wait_for(client: UploadClient, job_id: str, timeout: float, *, as_json: bool) -> None:
     """Wait until a job has ended, print its record, and exit with its code."""
+    said = None
     try:
-        record = client.wait(job_id, timeout)
+        for record in client.watch(job_id, timeout):
+            if record.wait_reason != said and advice(record) and not record.state.is_terminal:
+                show(*describe_change(record), to=console(err=True))
+            said = record.wait_reason
     except WaitTimeout as error:
         answer(error.record.as_dict(), *describe(error.record), as_json=as_json)
         raise

@@ -6,7 +6,8 @@
 --          job on the queue or first in a flow), accounts (name -> hash, with waiting, used,
 --          running, failing_chatbots (that failed twice in a row or more), worst (hashes of up to
 --          ten of them), shares_key_with (names) and
---          blocked_by, which is why all of its jobs wait if they do), workers (name -> hash),
+--          blocked_by, which is why all of its jobs wait if they do, and workers_left, those that
+--          have another API key than the one that works), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
 --          the oldest jobs that wait for an account that no worker has registered), stores (outages
 --          as stores/report writes them, with waiting)
@@ -42,6 +43,22 @@ local function worst_suspects(name)
   return worst
 end
 
+local live = redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text, '+inf')
+local keys_of = {}
+for _, worker in ipairs(live) do keys_of[worker] = read_hash('{facelift}:worker_keys:' .. worker) end
+
+-- The workers that take none of an account's jobs, since they have not the key that works.
+local function workers_left(name, working)
+  local left = {}
+  for _, worker in ipairs(live) do
+    local held = keys_of[worker][name]
+    if working and held and not string.find(held, working, 1, true) then
+      left[#left + 1] = worker
+    end
+  end
+  return left
+end
+
 -- The state of an account; one that shares a key has the state of all that do.
 local function describe(name)
   local registered, it = account(name), {}
@@ -57,6 +74,7 @@ local function describe(name)
   it.running = redis.call('ZCARD', '{facelift}:running:' .. shares)
   it.failing_chatbots = redis.call('ZCOUNT', '{facelift}:suspects:' .. shares, '2', '+inf')
   it.worst = worst_suspects(shares)
+  it.workers_left = workers_left(name, account(shares).working_key)
   it.blocked_by = blocked_by_account(shares)
   it.took, it.recent = nil, nil
   note_oldest_of(name)
@@ -89,7 +107,7 @@ for _, name in ipairs(names) do
   end
   pool.accounts[name] = it
 end
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text, '+inf')) do
+for _, name in ipairs(live) do
   local worker = read_hash('{facelift}:worker:' .. name)
   if next(worker) then pool.workers[name] = worker end
 end
