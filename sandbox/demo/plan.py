@@ -11,12 +11,15 @@ from sandbox.samples import Sample
 
 UNKNOWN_CHATBOT = "nobody"
 """The one chatbot that the sandbox endpoint does not know."""
+REFUSED = "gym"
+"""The account whose API key is refused once; also its chatbot."""
 
 RULES = (
     "florist 500 times=2",
     "museum 429 retry_after=2 times=1",
     "library reset times=1",
     "cinema delay seconds=4 times=1",
+    "gym 401 times=1",
 )
 """The sandbox endpoint's rules, as its option `--fault` takes them."""
 
@@ -29,6 +32,7 @@ class PlannedJob:
     chatbot_id: str
     outcome: OutcomeCode
     statuses: tuple[int | None, ...] = ()  # of the responses to its requests; None for none
+    account: str = "default"
 
 
 def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
@@ -44,6 +48,8 @@ def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
         PlannedJob(good[2], "museum", delivered, (429, 200)),
         PlannedJob(good[3], "library", delivered, (None, 200)),
         PlannedJob(good[4], "cinema", delivered, (200,)),
+        # Its API key is refused: it waits until somebody resumes its account.
+        PlannedJob(good[0], REFUSED, delivered, (401, 200), account=REFUSED),
         # Three images in a row: only the last is uploaded.
         PlannedJob(good[5], "hotel", superseded),
         PlannedJob(good[0], "hotel", superseded),

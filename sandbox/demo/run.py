@@ -1,6 +1,7 @@
 """`facelift demo` from start to end: a folder, a Redis, the sandbox endpoint, a worker, jobs."""
 
 import io
+import math
 import os
 import signal
 import sys
@@ -13,10 +14,10 @@ from typing import Any
 
 import click
 
-from facelift import FaceliftError, JobRecord, UploadClient
+from facelift import FaceliftError, JobRecord, UploadClient, WaitReason
 from facelift.cli.draw.console import SafeConsole, print_json, say
 from sandbox.child import ChildProcess
-from sandbox.demo.plan import RULES, UNKNOWN_CHATBOT, deviations, plan
+from sandbox.demo.plan import REFUSED, RULES, UNKNOWN_CHATBOT, deviations, plan
 from sandbox.demo.screen import Progress, print_outcomes, print_summary
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.redis_binary import find_redis_server
@@ -31,6 +32,8 @@ faults on purpose; and half of the images are bad.
 _LONGEST_SECONDS = 40.0
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 2.0
+_PAUSED_SECONDS = 3.0
+_KEYS = {"default": "demo-key", REFUSED: "demo-key-of-the-gym"}
 _LOG_LINES = 15
 
 
@@ -110,24 +113,46 @@ def _play(
     known = {each.chatbot_id for each in jobs} - {UNKNOWN_CHATBOT}
     options = ["--latency=400ms", *(f"--known-chatbot={each}" for each in sorted(known))]
     options += [f"--fault={rule}" for rule in RULES]
-    endpoint = stack.enter_context(EndpointProcess(options=options))
+    endpoint = stack.enter_context(EndpointProcess(api_keys=list(_KEYS.values()), options=options))
     step(f"Enqueueing {len(jobs)} jobs, and starting a worker")
     # In this order, so that which image is the newest does not depend on timing.
-    ids = [client.enqueue(each.chatbot_id, f"media:{each.image.name}").id for each in jobs]
+    ids = [
+        client.enqueue(each.chatbot_id, f"media:{each.image.name}", account=each.account).id
+        for each in jobs
+    ]
     log = folder / "worker.log"
     worker = _start_worker(redis, endpoint, images, log)
     # Asked a second time, the worker gives up the uploads in flight.
     stack.callback(worker.stop, _STOP_SECONDS, requests=2)
     step("Delivering")
+    resume = _Resumption(client)
     for records in _watch(client, ids):
         progress.show(records)
         check()
+        resume(records)
         if (code := worker.poll()) is not None:
             raise WorkerFailed(f"the worker ended with exit code {code}; {_end_of(log)}")
     found = list(deviations(jobs, records, endpoint, images))
     if found:
         found.append(f"the worker may know why; {_end_of(log)}")
     return records, endpoint.stats(), found
+
+
+class _Resumption:
+    """Resumes the account whose API key was refused, as an operator does, after some seconds."""
+
+    def __init__(self, client: UploadClient) -> None:
+        self._client = client
+        self._resume_at: float | None = None
+
+    def __call__(self, records: Sequence[JobRecord]) -> None:
+        now = time.monotonic()
+        if self._resume_at is None:
+            if any(each.wait_reason is WaitReason.ACCOUNT_PAUSED for each in records):
+                self._resume_at = now + _PAUSED_SECONDS
+        elif now >= self._resume_at:
+            self._resume_at = math.inf
+            self._client.resume(REFUSED)
 
 
 def _watch(client: UploadClient, ids: Sequence[str]) -> Iterator[list[JobRecord]]:
@@ -152,7 +177,8 @@ def _start_worker(
     } | {
         "FACELIFT_REDIS_URL": redis.url,
         "FACELIFT_ENDPOINT_URL": endpoint.url,
-        "FACELIFT_API_KEY": endpoint.api_key,
+        "FACELIFT_API_KEY": _KEYS["default"],
+        f"FACELIFT_API_KEY_{REFUSED.upper()}": _KEYS[REFUSED],
         "FACELIFT_IMAGE_STORES": f"media={images.as_uri()}",
         "FACELIFT_BACKOFF_BASE": "1s",
         "FACELIFT_BACKOFF_CAP": "2s",

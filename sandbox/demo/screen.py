@@ -20,6 +20,7 @@ _WHY: dict[JobState | WaitReason, str] = {
     JobState.QUEUED: "on its way to the worker",
     JobState.RUNNING: "the worker uploads it",
     JobState.SUPERSEDED: "a newer image was delivered",
+    WaitReason.ACCOUNT_PAUSED: "its API key is refused; others go on",
     WaitReason.CHATBOT_BUSY: "an earlier image goes first",
     WaitReason.NEWER_UPLOAD: "a newer image goes first",
 }
@@ -157,6 +158,8 @@ def _why(record: JobRecord) -> str:
     """Why a job is in its state."""
     if known := _WHY.get(record.wait_reason or record.state):
         return known
+    if record.wait_reason and record.wait_until == record.expires_at:
+        return str(record.wait_reason)
     if record.state is JobState.WAITING:
         left = max(0.0, (record.wait_until or 0.0) - time.time())
         cause = _results(record)[-1] if record.attempts else record.wait_reason

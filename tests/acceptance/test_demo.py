@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DEMO = [sys.executable, "-m", "facelift.cli", "demo"]
 OUTCOMES = {
-    OutcomeCode.DELIVERED: 6,
+    OutcomeCode.DELIVERED: 7,
     OutcomeCode.SUPERSEDED: 2,
     OutcomeCode.CHATBOT_NOT_FOUND: 1,
     OutcomeCode.IMAGE_NOT_SQUARE: 1,
@@ -158,7 +158,8 @@ def test_every_job_ends_as_it_should(show: Show) -> None:
     found = {code: table.count(f"  {code}  ") for code in OutcomeCode}
     assert {code: count for code, count in found.items() if count} == OUTCOMES
     assert "3 (500, 500, 200)" in table
-    assert "All 17 jobs ended as they should" in table
+    assert "2 (401, 200)" in table
+    assert "All 18 jobs ended as they should" in table
     assert "overlapping uploads: 0" in table
     assert show.left == []
 
@@ -190,6 +191,7 @@ def test_the_machines_own_settings_are_left_alone(
 
 def test_progress_in_a_pipe_is_plain_lines(json_run: subprocess.CompletedProcess[str]) -> None:
     lines = json_run.stderr.splitlines()
+    assert any("gym      waiting     its API key is refused; others go on" in x for x in lines)
     assert any("peach.png     florist  succeeded   delivered after 500, 500" in x for x in lines)
     assert all(line.isprintable() and len(line) <= 80 for line in lines)
 

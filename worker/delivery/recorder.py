@@ -135,13 +135,14 @@ class Recorder:
 
     def _retry_later(self, run: Run, failure: Failure, until: float, *, counts: bool) -> Report:
         reason = _wait_reason(failure)
+        is_open_ended = reason is WaitReason.ACCOUNT_PAUSED
         attempt = self._attempt(
             run,
             failure.code,
             failure.http_status,
             Decision.RETRY,
             failure.sentence,
-            next_at=until,
+            next_at=None if is_open_ended else until,
             counted=counts,
         )
         self.record_image(run)
