@@ -134,7 +134,10 @@ class Worker:
             idempotency_window=settings.idempotency_window,
         )
         self.shutdown = GracefulShutdown(
-            store, self._leases, settings.request_timeout + _RECORD_SECONDS
+            store,
+            self._leases,
+            settings.request_timeout + _RECORD_SECONDS,
+            announce=lambda: store.pool.stopping(self.name),
         )
         watchdog = PollWatchdog(
             store,

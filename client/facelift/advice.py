@@ -93,6 +93,7 @@ WAITS: dict[WaitReason, str] = {
     ),
     WaitReason.CHATBOT_BUSY: _NOTHING,
     WaitReason.NEWER_UPLOAD: _NOTHING,
+    WaitReason.QUARANTINED: "nothing; if workers are lost again and again, read their logs",
     WaitReason.UNSETTLED: _NOTHING,
 }
 """For what a job waits for."""

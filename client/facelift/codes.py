@@ -174,6 +174,8 @@ class WaitReason(OpenEnum):
     """An earlier upload of its chatbot is in flight."""
     NEWER_UPLOAD = "newer_upload"
     """A newer upload of its chatbot goes first, and supersedes it if it succeeds."""
+    QUARANTINED = "quarantined"
+    """A worker was lost while it ran this job and others; these run apart from the rest."""
     UNSETTLED = "unsettled"
     """A repeat: an earlier upload of its chatbot got no answer, and may still arrive."""
 

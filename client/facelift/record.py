@@ -24,7 +24,9 @@ class JobRecord:
         http_status: the last response's status, if there was a response.
         attempts: its history, oldest first; only the newest 32 are kept.
         attempts_used: how many attempts counted.
-        lost_leases: how often a worker lost its lease on the job.
+        lost_leases: how often a worker was lost while it ran the job.
+        crashes: how many of these workers no other job may have ended, as far as is known; the
+            third ends the job as `crash_loop`.
         wait_reason: what it waits for, while waiting.
         wait_until: when it is due again, while waiting; an estimate if it waits for its
             account.
@@ -68,6 +70,7 @@ class JobRecord:
     image_sha256: str | None
     attempts_used: int
     lost_leases: int
+    crashes: int
     worker: str | None
     created_at: float
     started_at: float | None
@@ -114,6 +117,7 @@ class JobRecord:
             image_sha256=stored.get("image_sha256") or None,
             attempts_used=int(stored.get("attempts_used", "0")),
             lost_leases=int(stored.get("lost_leases", "0")),
+            crashes=int(stored.get("crashes", "0")),
             worker=stored.get("worker"),
             created_at=float(stored["created_at"]),
             started_at=number("started_at"),

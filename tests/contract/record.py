@@ -54,9 +54,10 @@ def fill(ledger: Ledger) -> None:
     ledger.deliver(ledger.acquire_with_permit("succeeded"))
     ledger.fail(ledger.acquire_with_permit("failed"))
     ledger.store.cancel("cancelled")
-    for _ in range(3):
+    for _ in range(4):
         ledger.acquire("crash_loop")
         ledger.run_once(15)
+        ledger.run_once(300)
     ledger.enqueue("bot-late", job_id="expired", expires_at=ledger.now + 1)
     ledger.run_once(10)
     ledger.store.refuse(

@@ -82,9 +82,11 @@ class Ledger:
         """One that nobody had before."""
         return Lease(job_id, f"token-{next(self._ids)}")
 
-    def acquire(self, job_id: str) -> Lease:
+    def acquire(self, job_id: str, worker: str = "") -> Lease:
+        """By a worker of its own, unless one is named."""
         lease = self.lease(job_id)
-        reply = self.store.acquire(lease, LEASE, "worker-1")
+        worker = worker or f"worker-of-{lease.token}"
+        reply = self.store.acquire(lease, LEASE, worker)
         assert isinstance(reply, Acquired), reply
         return lease
 
@@ -169,6 +171,6 @@ class Ledger:
             key
             for key in self.redis.keys(keys.base + "*")
             if not key.startswith((keys.job(""), keys.batch(""), keys.idempotency("")))
-            and not key.startswith((keys.account(""), keys.account_keys("")))
+            and not key.startswith((keys.account(""), keys.account_keys(""), keys.lost_worker("")))
             and key not in kept
         }

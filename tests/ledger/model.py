@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from tests.ledger.driver import LEASE
 
-RESEND, RESEND_LATEST, IN_FLIGHT, MOST_LOST_LEASES = 10, 120, 5, 3
+RESEND, RESEND_LATEST, IN_FLIGHT = 10, 120, 5
+TOGETHER, MOST_CRASHES, QUIET = 10, 3, 3
 PENDING = {"queued", "running", "waiting"}
 TURN = {"newer_upload", "chatbot_busy"}
 
@@ -28,6 +29,10 @@ class Job:
     queued_at: float = 0
     attempts_used: int = 0
     lost_leases: int = 0
+    started: float = 0
+    together: float | None = None
+    crashes: int = 0
+    quiet: float = 0
     cancel_requested: bool = False
     superseded_by: str | None = None
     batch: str | None = None
@@ -41,6 +46,9 @@ class Model:
     jobs: dict[str, Job] = field(default_factory=dict)
     queue: list[tuple[float, str]] = field(default_factory=list)
     generations: int = 0
+    quarantine: dict[str, float] = field(default_factory=dict)
+    quarantine_due: float = math.inf
+    lost_at: float = -math.inf
 
     # What the world does.
 
@@ -73,6 +81,7 @@ class Model:
         if job.state == "waiting":
             return "waiting"
         job.state, job.reason, job.token = "running", None, token
+        job.started = self.now
         job.lease_until = job.due = self.now + LEASE
         return "acquired"
 
@@ -139,12 +148,18 @@ class Model:
 
     def run_once(self) -> None:
         due = sorted(
-            (job.due, job.id)
-            for job in self.jobs.values()
-            if job.due is not None and job.due <= self.now
+            [(self.quarantine_due, "quarantine")] * (self.quarantine_due <= self.now)
+            + [
+                (job.due, job.id)
+                for job in self.jobs.values()
+                if job.due is not None and job.due <= self.now
+            ]
         )
         oldest = self.queue[0][0] if self.queue else math.inf
         for _, job_id in due:
+            if job_id == "quarantine":
+                self._check_quarantine()
+                continue
             job = self.jobs[job_id]
             if job.state == "running":
                 self._rescue(job)
@@ -163,18 +178,60 @@ class Model:
         if job.lease_until > self.now:
             job.due = job.lease_until
             return
+        """Each job has a worker of its own: from the second loss on, it is the only suspect."""
         job.lost_leases += 1
-        job.token = None
-        if job.lost_leases >= MOST_LOST_LEASES and not job.cancel_requested:
-            self._end(job, "failed")
-        else:
-            self._requeue(job)
+        job.token, self.lost_at = None, self.now
+        if job.cancel_requested:
+            self._end(job, "cancelled")
+            return
+        self._leave_worker(job)
+        at = self.now
+        if job.together:
+            job.crashes += 1
+            ran = self.now - job.started
+            longest = min(3 * ran, 20) if job.crashes == 1 else min(10 * ran, 300)
+            job.quiet = max(QUIET, longest)
+            at += job.quiet if job.crashes < MOST_CRASHES else 0
+        before = job.together
+        job.together = (max(0.1, before // 3) if before > 1 else 0.1) if before else TOGETHER
+        self.quarantine[job.id] = at
+        self.quarantine_due = min(self.quarantine_due, at)
+        self._wait(job, "quarantined", job.expires)
+        self._advance(job.chatbot)
+
+    def _check_quarantine(self) -> None:
+        sent = 0
+        due = sorted((at, job) for job, at in self.quarantine.items() if at <= self.now)
+        for _, job_id in due:
+            job = self.jobs[job_id]
+            if job.reason != "quarantined":
+                del self.quarantine[job_id]
+            elif job.crashes >= MOST_CRASHES:
+                self._end(job, "failed")
+            elif self.lost_at + job.quiet > self.now and job.quiet:
+                self.quarantine[job_id] = self.lost_at + job.quiet
+            elif sent < self._most_beside(job):
+                del self.quarantine[job_id]
+                sent += 1
+                self._route(job)
+        self.quarantine_due = max(self.now + 0.5, min(self.quarantine.values(), default=math.inf))
+
+    def _leave_worker(self, job: Job) -> None:
+        if job.state == "running" and job.together and self.quarantine:
+            self.quarantine_due = min(self.quarantine_due, self.now)
+        job.state = ""
+
+    def _most_beside(self, job: Job) -> int:
+        if job.crashes > 1:
+            return 1
+        doubled = min(8, (self.now - self.lost_at) // 3)
+        return max(1, int((0.1 if job.crashes else job.together or 0) * 2**doubled))
 
     def _requeue(self, job: Job) -> None:
         if job.cancel_requested:
             self._end(job, "cancelled")
         else:
-            job.state = ""  # releases its chatbot
+            self._leave_worker(job)  # releases its chatbot
             self._route(job)
             self._advance(job.chatbot)
 
@@ -223,6 +280,7 @@ class Model:
         self.queue.append((self.now, job.id))
 
     def _wait(self, job: Job, reason: str, until: float) -> None:
+        self._leave_worker(job)
         job.state, job.reason, job.due = "waiting", reason, min(until, job.expires)
 
     def _end(self, job: Job, state: str) -> None:
@@ -231,6 +289,9 @@ class Model:
                 if (older.generation or 0) < (job.generation or 0):
                     older.state, older.reason, older.due = "superseded", None, None
                     older.superseded_by = job.id
+                    self.quarantine.pop(older.id, None)
+        self._leave_worker(job)
+        self.quarantine.pop(job.id, None)
         job.state, job.reason, job.due = state, None, None
         self._advance(job.chatbot)
 

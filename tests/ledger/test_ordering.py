@@ -106,6 +106,7 @@ def test_newer_job_goes_on_after_the_older_ones_worker_was_lost(ledger: Ledger) 
     ledger.acquire_with_permit(older)
     newer = ledger.enqueue()
     ledger.run_once(LEASE + 1)
+    ledger.run_once()
     assert ledger.get(older).wait_reason == "newer_upload"
     ledger.deliver(ledger.acquire_with_permit(newer))
     assert ledger.state(older) == "superseded"

@@ -114,7 +114,7 @@ class Promises(RuleBasedStateMachine):
 
     def acquire(self, job: str) -> None:
         lease = Lease(job, f"t{len(self.leases)}")
-        reply = self.ledger.store.acquire(lease, LEASE, "w")
+        reply = self.ledger.store.acquire(lease, LEASE, f"worker-of-{lease.token}")
         assert REPLIES[type(reply)] == self.model.acquire(job, lease.token)
         self.leases.append(lease)
 
@@ -260,7 +260,7 @@ class Promises(RuleBasedStateMachine):
             while self.model.queue:
                 self.deliver_oldest_message()
                 lease = self.leases[-1]
-                if self.model.acquire_permit(*lease) == "go":
+                if self.model.acquire_permit(*lease) == "permit":
                     self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
                     assert self.ledger.deliver(lease)
                     self.model.finish(*lease, "succeeded")

@@ -50,9 +50,10 @@ def expire(ledger: Ledger) -> str:
 
 def crash_loop(ledger: Ledger) -> str:
     job = ledger.enqueue()
-    for _ in range(3):
+    for _ in range(4):
         ledger.acquire(job)
-        ledger.run_once(60)
+        ledger.run_once(60)  # its lease is lost
+        ledger.run_once(600)  # its time in quarantine is over
     return job
 
 

@@ -207,6 +207,7 @@ def test_repeat_without_an_answer_is_retried(ledger: Ledger) -> None:
     ledger.run_once(1)
     request(ledger, repeat.id, NEW)
     ledger.run_once(LEASE)  # its worker was killed
+    ledger.run_once()
     deliver(ledger, request(ledger, repeat.id, NEW))
     codes = [each.code for each in ledger.get(job).attempts]
     assert codes == ["delivered", "timeout", "worker_lost", "delivered"]

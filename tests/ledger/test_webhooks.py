@@ -45,9 +45,10 @@ def wanted(ledger: Ledger) -> Ledger:
 
 
 def lose_workers(ledger: Ledger, job: str) -> None:
-    for _ in range(3):
+    for _ in range(4):
         ledger.acquire(job)
         ledger.run_once(LEASE + 1)
+        ledger.run_once(600)
 
 
 def refuse(ledger: Ledger, job: str) -> None:

@@ -47,13 +47,19 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
             keys.chatbot_queue(bot)
             for bot in [*bots[:-1], f"acme_eu:{CHATBOT}single", f"ghost:{CHATBOT}"]
         },
-        "chatbot_lock": {keys.chatbot_lock(bot) for bot in bots[3:6]},
+        "chatbot_lock": {
+            keys.chatbot_lock(bot) for bot in [*bots[3:5], f"acme_eu:{CHATBOT}single"]
+        },
         "generation": {keys.generation},
         "idempotency": {keys.idempotency("k:1")},
         "queue": {keys.queue},
         "accounts": {keys.accounts},
         "api_keys": {keys.api_keys},
         "unknown_accounts": {keys.unknown_accounts},
+        "quarantined": {keys.quarantined},
+        "quarantine_queue": {keys.quarantine_queue},
+        "quarantine_running": {keys.quarantine_running},
+        "lost_worker": {keys.lost_worker("lost"), keys.lost_worker("other")},
         "unsettled": {keys.unsettled(bot) for bot in bots[:2]},
         "account": {keys.account(account)},
         "account_queue": {keys.account_queue(account)},
@@ -121,10 +127,17 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     enqueue("single")
     enqueue(jobs[-1], "logos")
     for name in jobs[1:6]:  # makes room on the queue, for the single job too
-        assert isinstance(store.acquire(Lease(name, f"token-{name}"), 15, "w"), Acquired)
+        worker = "other" if name == jobs[5] else "w"
+        assert isinstance(store.acquire(Lease(name, f"token-{name}"), 15, worker), Acquired)
     fail(jobs[1])
+    assert isinstance(store.acquire(Lease("single", "lost"), 15, "lost"), Acquired)
+    store.pool.gone("lost")
+    store.run_schedule(100)
+    store.run_schedule(100)
+    assert isinstance(store.acquire(Lease("single", "token-single"), 15, "host:1"), Acquired)
     store.pool.pause("acme-eu", by="ana", reason="", until=None)
     now += 2
+    store.pool.gone("other")
     store.run_schedule(100)
     store.pool.pause("acme-eu", by="ana", reason="again", until=None)
     ghost = UploadJob(chatbot_id=CHATBOT, image="media:a.png", account="ghost")

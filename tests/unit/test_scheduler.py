@@ -91,7 +91,7 @@ def test_it_takes_no_more_than_a_batch_and_goes_on_at_once_while_more_is_due() -
     ("done", "level", "words"),
     [
         ({"recovered": 3}, "WARNING", "recovered from lost workers"),
-        ({"crash_loops": 3}, "ERROR", "jobs failed, each lost too many workers"),
+        ({"crash_loops": 3}, "ERROR", "jobs failed, each ended too many workers"),
         ({"resent": 3}, "WARNING", "lost wake-up messages sent again"),
         ({"expired": 3}, "WARNING", "expired before delivery"),
     ],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.runtime.supervisor import Supervisor
+from worker.runtime.supervisor import Ended, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,7 +256,7 @@ def test_signal_during_a_pause_ends_it_without_starting_another(
 
 
 def test_each_place_has_its_environment_and_reports_its_end(tmp_path: Path) -> None:
-    ended: list[int] = []
+    ended: list[Ended] = []
     child = "import os, sys; open(sys.argv[1] + os.environ['PLACE'], 'a'); sys.exit(0)"
     supervisor = Supervisor(
         (sys.executable, "-S", "-c", child, f"{tmp_path}/"),
@@ -269,7 +269,8 @@ def test_each_place_has_its_environment_and_reports_its_end(tmp_path: Path) -> N
     while len(ended) < 2:
         assert time.monotonic() < deadline
         supervisor.check()
-    assert sorted(ended) == [0, 1]
+    assert [(each.place, each.code) for each in sorted(ended)] == [(0, 0), (1, 0)]
+    assert all(each.pid and not each.is_lost for each in ended)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
     assert (supervisor.wanted, supervisor.restarts) == (2, 2)
 

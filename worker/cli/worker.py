@@ -20,7 +20,8 @@ from worker.monitoring.health import HealthCheck
 from worker.monitoring.logs import configure_logging
 from worker.monitoring.processes import ProcessMetrics, mark_processes, process_name
 from worker.monitoring.server import serving
-from worker.runtime.supervisor import Supervisor
+from worker.runtime.lost_processes import LostProcesses
+from worker.runtime.supervisor import Ended, Supervisor
 from worker.settings.load import catalogue, load
 from worker.settings.model import Settings
 
@@ -96,32 +97,36 @@ def _list_settings(*, as_json: bool) -> None:
 def _supervise(settings: Settings, command: Sequence[str], processes: int) -> int:
     mark_processes()
     patience = settings.request_timeout + _PATIENCE
-    if settings.metrics_port is None:
-        return Supervisor(command, processes, patience).run()
+    name_of = partial(process_name, socket.gethostname())
     url = settings.redis_url.get_secret_value()
-    with (
-        connect(url, retries=0, patience=_REDIS_SECONDS) as redis,
-        ProcessMetrics() as process_metrics,
-    ):
+    with connect(url, retries=0, patience=_REDIS_SECONDS) as redis:
         store = JobStore(redis, keys=Keys(settings.key_prefix))
-        supervisor = Supervisor(
-            command,
-            processes,
-            patience,
-            environment=process_metrics.environment,
-            on_end=process_metrics.ended,
-        )
-        collectors = (
-            process_metrics,
-            SupervisorCollector(
-                lambda: supervisor.running,
-                supervisor.wanted,
-                lambda: supervisor.restarts,
-                version("facelift-client"),
-            ),
-            PoolCollector(store.pool),
-        )
-        name_of = partial(process_name, socket.gethostname())
-        health = HealthCheck(store, name_of, lambda: supervisor.running, processes)
-        with serving(settings.metrics_host, settings.metrics_port, collectors, health):
-            return supervisor.run()
+        lost = LostProcesses(store.pool, name_of)
+        if settings.metrics_port is None:
+            return Supervisor(command, processes, patience, on_end=lost.report).run()
+        with ProcessMetrics() as process_metrics:
+
+            def on_end(ended: Ended) -> None:
+                process_metrics.ended(ended.place)
+                lost.report(ended)
+
+            supervisor = Supervisor(
+                command,
+                processes,
+                patience,
+                environment=process_metrics.environment,
+                on_end=on_end,
+            )
+            collectors = (
+                process_metrics,
+                SupervisorCollector(
+                    lambda: supervisor.running,
+                    supervisor.wanted,
+                    lambda: supervisor.restarts,
+                    version("facelift-client"),
+                ),
+                PoolCollector(store.pool),
+            )
+            health = HealthCheck(store, name_of, lambda: supervisor.running, processes)
+            with serving(settings.metrics_host, settings.metrics_port, collectors, health):
+                return supervisor.run()

@@ -89,6 +89,11 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
         ["store"],
         (((outage.store,), True) for outage in status.stores),
     )
+    yield _gauge(
+        "pool_quarantined_jobs",
+        "Jobs that were with a worker when it was lost, and run apart from others.",
+        status.quarantined,
+    )
     oldest = 0.0 if status.oldest_at is None else max(0.0, status.at - status.oldest_at)
     yield _gauge(
         "pool_oldest_job_age_seconds",

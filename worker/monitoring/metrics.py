@@ -62,7 +62,7 @@ class Metrics:
         )
         self._rescues = counter("rescues", "Jobs recovered from lost workers.")
         self._crash_loops = counter(
-            "crash_loops", "Jobs that failed as crash_loop because they lost too many workers."
+            "crash_loops", "Jobs that failed as crash_loop because they ended too many workers."
         )
         self._resent = counter("resent_messages", "Lost wake-up messages that were sent again.")
         self._refused_messages = counter(

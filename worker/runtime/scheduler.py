@@ -18,6 +18,7 @@ _WARNINGS = {
     EventKind.ACCOUNT_THROTTLED,
     EventKind.LIMIT_LOWERED,
     EventKind.STORE_OUT,
+    EventKind.WORKER_LOST,
 }
 
 _PRUNE_BATCH = 200
@@ -91,7 +92,7 @@ class Scheduler:
             )
         for count, level, message in (
             (done.recovered, logging.WARNING, "jobs recovered from lost workers"),
-            (done.crash_loops, logging.ERROR, "jobs failed, each lost too many workers"),
+            (done.crash_loops, logging.ERROR, "jobs failed, each ended too many workers"),
             (done.resent, logging.WARNING, "lost wake-up messages sent again"),
             (done.expired, logging.WARNING, "jobs expired before delivery"),
         ):

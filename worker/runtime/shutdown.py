@@ -30,6 +30,8 @@ class GracefulShutdown:
         store: the ledger.
         leases: of the jobs that this process runs.
         drain_seconds: time after the first signal until the jobs that still run are released.
+        announce: tells the ledger that this process stops in good order: a lease that it could
+            not release is no evidence against the job.
         exit_process: ends the process with an exit code.
     """
 
@@ -39,11 +41,13 @@ class GracefulShutdown:
         leases: LeaseKeeper,
         drain_seconds: float,
         *,
+        announce: Callable[[], object] = lambda: None,
         exit_process: Callable[[int], object] = os._exit,
     ) -> None:
         self._store = store
         self._leases = leases
         self._drain_seconds = drain_seconds
+        self._announce = announce
         self._exit_process = exit_process
         self._begun = threading.Event()
         self._at_once = threading.Event()
@@ -87,12 +91,17 @@ class GracefulShutdown:
 
     def _release(self, leases: list[Lease]) -> None:
         try:
+            self._announce()
             released = sum(self._store.release(lease) for lease in leases)
             log.warning("jobs released", extra=fields(jobs=released, held=len(leases)))
         except FaceliftError as error:
             log.warning("jobs not released, their leases will expire: %s", error)
 
     def _drain(self) -> None:
+        try:
+            self._announce()  # now: the process may be killed before it has drained
+        except FaceliftError as error:
+            log.info("could not announce the shutdown: %s", error)
         is_early = self._at_once.wait(self._drain_seconds)
         log.warning("exiting at once" if is_early else "exiting: the time to drain is over")
         self.exit_now(0)

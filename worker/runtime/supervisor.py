@@ -10,10 +10,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from worker.monitoring.health import Child
 from worker.monitoring.logs import fields
 from worker.runtime.loop import Loop
+from worker.runtime.watchdog import EX_STUCK
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,27 @@ EX_SETTINGS = 2
 _POLL = 0.1
 _LONG_ENOUGH = 60.0
 _LONGEST_PAUSE = 30.0
+_AFTER_A_KILL = 5.0
 _SIGNAL_BASE = 128
+
+
+class Ended(NamedTuple):
+    """A process that ended without having been stopped.
+
+    Attributes:
+        place: in which it ran, from 0 on.
+        pid: its process id.
+        code: its exit code, as a shell reports it.
+    """
+
+    place: int
+    pid: int
+    code: int
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it ended by accident, and may have left jobs behind."""
+        return self.code not in {0, EX_SETTINGS, EX_STUCK}
 
 
 class Supervisor:
@@ -32,9 +54,9 @@ class Supervisor:
         processes: how many of it.
         patience: seconds that a process has to end after a signal, before it is killed.
         first_pause: seconds until a process that ended is replaced. The pause doubles each time
-            that a process ends within a minute, up to half a minute.
+            that a process ends within a minute, up to half a minute; after a signal, up to 5 s.
         environment: additional environment variables of the process in each place, from 0 on.
-        on_end: called with its place when a process ended without having been stopped.
+        on_end: called when a process ended without having been stopped.
 
     Attributes:
         wanted: how many processes should run.
@@ -49,7 +71,7 @@ class Supervisor:
         *,
         first_pause: float = 1.0,
         environment: Callable[[int], Mapping[str, str]] = lambda _: {},
-        on_end: Callable[[int], object] = lambda _: None,
+        on_end: Callable[[Ended], object] = lambda _: None,
     ) -> None:
         self._places = [
             _Place(command, environment(number), first_pause) for number in range(processes)
@@ -80,9 +102,10 @@ class Supervisor:
         """Start the processes that are due; returns the exit codes of those that ended."""
         codes = []
         for number, place in enumerate(self._places):
+            pid = place.process.pid if place.process else 0
             if (code := place.check()) is not None:
                 self.restarts += 1
-                self._on_end(number)
+                self._on_end(Ended(number, pid, code))
                 codes.append(code)
         return codes
 
@@ -160,7 +183,9 @@ class _Place:
             )
         self.process = None
         self._start_at = now + self._pause
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        # One that was killed could start, and its jobs wait for the next.
+        longest = _LONGEST_PAUSE if code < _SIGNAL_BASE else _AFTER_A_KILL
+        self._pause = max(self._first_pause, min(self._pause * 2, longest))
         return code
 
 

@@ -55,7 +55,8 @@ class Keys:
 
     schedule = SharedKey("schedule", "zset")
     """Job ids by the Unix time at which they are due; also `account:<name>`, whose queue is to be
-    dispatched, `superseding:<job id>`, `endpoint` for its next probe, and `unknown_accounts`."""
+    dispatched, `superseding:<job id>`, `endpoint` for its next probe, `unknown_accounts`
+    and `quarantine`."""
     generation = SharedKey("generation", "string")
     """Counter: the order in which jobs became eligible, over all chatbots."""
     counts = SharedKey("counts", "hash")
@@ -74,6 +75,12 @@ class Keys:
     """The fingerprints of API keys, and the account that registered each first."""
     unknown_accounts = SharedKey("unknown_accounts", "zset")
     """Waiting jobs whose account no worker has registered, in order."""
+    quarantined = SharedKey("quarantined", "zset")
+    """Pending jobs that may have ended a worker, by the Unix time of its loss."""
+    quarantine_queue = SharedKey("quarantine_queue", "zset")
+    """Those among them that wait until a worker may run them, by the time from which it may."""
+    quarantine_running = SharedKey("quarantine_running", "set")
+    """Those among them that a worker runs."""
     config = SharedKey("config", "hash")
     """The settings that workers registered: retention, circuit breaker, webhooks."""
     endpoint = SharedKey("endpoint", "hash")
@@ -148,6 +155,8 @@ class Keys:
     """A worker's last heartbeat; expires soon after."""
     worker_keys = MemberKey("worker_keys", "hash")
     """The fingerprints of a worker's API keys by account, the newest first; expires soon after."""
+    lost_worker = MemberKey("lost_worker", "hash")
+    """A worker that was lost, or stops, and what it ran; expires after a day."""
     changes = MemberKey("changes", "")
     """Channel, not a key: the state that a job came into, at each change."""
     batch_changes = MemberKey("batch_changes", "")

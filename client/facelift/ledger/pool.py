@@ -127,6 +127,14 @@ class Pool:
         """Remove a worker that stops."""
         self._scripts.call("pool/heartbeat", worker, 0)
 
+    def stopping(self, worker: str) -> None:
+        """Note that a worker stops in good order: what it leaves behind is no job's fault."""
+        self._scripts.call("pool/end_worker", worker, "stopping")
+
+    def gone(self, worker: str) -> None:
+        """Note that a worker's process has ended for certain; its leases end now."""
+        self._scripts.call("pool/end_worker", worker, "gone")
+
     def report_failure(self, lease: Lease, code: OutcomeCode, sentence: str) -> bool:
         """Report that a job's request failed; returns whether it counts as an attempt.
 

@@ -34,6 +34,8 @@ class EventKind(OpenEnum):
     ALL_RESUMED = "all_resumed"
     STORE_OUT = "store_out"
     STORE_BACK = "store_back"
+    WORKER_LOST = "worker_lost"
+    WORKER_RETURNED = "worker_returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,7 @@ class PoolStatus:
         slots: jobs that the live workers can run at once.
         unknown_accounts: of the oldest jobs that wait as `unknown_account`.
         stores: the image stores that workers cannot read from.
+        quarantined: pending jobs that may have ended a worker; they run apart from others.
     """
 
     at: float
@@ -288,6 +291,7 @@ class PoolStatus:
     slots: int = 0
     unknown_accounts: tuple[str, ...] = ()
     stores: tuple[StoreOutage, ...] = ()
+    quarantined: int = 0
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -317,6 +321,7 @@ class PoolStatus:
             slots=int(endpoint.get("slots", 0)),
             unknown_accounts=tuple(found["unknown_accounts"] or ()),
             stores=StoreOutage.decode(found["stores"] or ()),
+            quarantined=found["quarantined"],
         )
 
     def account(self, name: str) -> AccountStatus | None:

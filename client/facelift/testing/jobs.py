@@ -19,6 +19,7 @@ from facelift.testing.workers import ScriptedWorkers
 
 # What passes by itself, unlike an operator's pause or a time that was asked for.
 _PASSING = {
+    WaitReason.QUARANTINED,
     WaitReason.RETRY,
     WaitReason.BACKLOG,
     WaitReason.RATE_LIMITED,

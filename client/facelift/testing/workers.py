@@ -41,7 +41,7 @@ class ScriptedWorkers:
     def _attempt(self, lease: Lease) -> bool:
         """False if the job has ended, or has to wait."""
         store = self._ledger.store
-        acquired = store.acquire(lease, _LEASE, _NAME)
+        acquired = store.acquire(lease, _LEASE, f"{_NAME}-{lease.token}")
         if not isinstance(acquired, Acquired):
             return False
         record, feedback = acquired.record, None

@@ -11,6 +11,7 @@ from facelift.cli.draw.trouble import (
     describe_breaker,
     describe_outage,
     describe_pause,
+    describe_quarantine,
     describe_unknown,
     domains,
     is_open,
@@ -37,6 +38,7 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
     yield from _breakers(pool)
     yield from _chatbots(pool)
     yield from _stores(pool)
+    yield from _quarantine(pool)
     yield from _pauses(pool)
     yield from _unknown_accounts(pool)
     yield from _shared_keys(pool)
@@ -107,6 +109,11 @@ def _stores(pool: PoolStatus) -> Iterator[Finding]:
     for outage in pool.stores:
         message = describe_outage(outage, pool.at)
         yield warn("Stores", message, to_do(WaitReason.STORE_UNAVAILABLE))
+
+
+def _quarantine(pool: PoolStatus) -> Iterator[Finding]:
+    if pool.quarantined:
+        yield warn("Quarantine", describe_quarantine(pool), to_do(WaitReason.QUARANTINED))
 
 
 def _chatbots(pool: PoolStatus) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from facelift.cli.draw.trouble import (
     describe_breaker,
     describe_outage,
     describe_pause,
+    describe_quarantine,
     is_open,
     table_of_failing,
     worst_of,
@@ -39,6 +40,8 @@ _EVENTS = {
     EventKind.ALL_RESUMED: "everything resumed",
     EventKind.STORE_OUT: "{whose} out",
     EventKind.STORE_BACK: "{whose} back",
+    EventKind.WORKER_LOST: "worker lost",
+    EventKind.WORKER_RETURNED: "worker returned",
 }
 
 
@@ -47,6 +50,8 @@ def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
     pool = attributed(pool)
     yield fact("Pool", date(pool.at))
     yield from describe_flow(pool)
+    if pool.quarantined:
+        yield fact("Quarantine", describe_quarantine(pool))
     if pool.webhooks:
         yield fact("Webhooks", f"{counted(pool.webhooks, 'notification')} to send")
     yield ""

@@ -123,6 +123,13 @@ def describe_unknown(pool: PoolStatus) -> str:
     return f"{counted(waiting, 'job')} of unknown accounts ({names}{more})" if waiting else ""
 
 
+def describe_quarantine(pool: PoolStatus) -> str:
+    """How many jobs may have ended a worker, and what is done about it."""
+    jobs = counted(pool.quarantined, "job")
+    was, run = ("was", "it runs") if pool.quarantined == 1 else ("were", "they run")
+    return f"{jobs} {was} with a worker that was lost; {run} apart until the cause is found"
+
+
 def domains(accounts: Iterable[AccountStatus]) -> list[AccountStatus]:
     """The first by name of all accounts with one API key: they have one state."""
     return [each for each in accounts if each.name <= min(each.shares_key_with, default=each.name)]

@@ -20,7 +20,8 @@ local function close_job(id, job, state, outcome, message, status)
   end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
              'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow',
-             'shares', 'reported', 'sent_sha256', 'key_refused_at')
+             'shares', 'reported', 'sent_sha256', 'key_refused_at', 'quarantined',
+             'quarantine_reason', 'crashed_at', 'quiet')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', now_text)
   redis.call('EXPIRE', key, retention(state))
@@ -28,6 +29,10 @@ local function close_job(id, job, state, outcome, message, status)
   redis.call('ZREM', '{facelift}:chatbot_queue:' .. chatbot_of(job), id)
   leave_account_queue(id, job)
   release_lock_and_permit(id, job)
+  if job.quarantined then
+    redis.call('ZREM', '{facelift}:quarantined', id)
+    redis.call('ZREM', '{facelift}:quarantine_queue', id)
+  end
   change_state(id, job, state)
   if job.batch then
     local batch = '{facelift}:batch:' .. job.batch

@@ -4,7 +4,7 @@
 -- there.
 local function leave_account_queue(id, job)
   local elsewhere = { scheduled = true, retry = true, newer_upload = true, chatbot_busy = true,
-                      unsettled = true }
+                      unsettled = true, quarantined = true }
   if job.state ~= 'waiting' or elsewhere[job.wait_reason] then return false end
   local name = account_of(job)
   return leave_flow(name, id, job)

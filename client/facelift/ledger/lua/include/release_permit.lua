@@ -11,6 +11,10 @@ local function release_lock_and_permit(id, job)
   redis.call('ZREM', '{facelift}:rate_window:' .. name, id)
   mark_unsettled(name, id, job)
   redis.call('ZREM', '{facelift}:running:' .. name, id)
+  if job.quarantined and redis.call('SREM', '{facelift}:quarantine_running', id) == 1
+     and redis.call('EXISTS', '{facelift}:quarantine_queue') == 1 then
+    redis.call('ZADD', '{facelift}:schedule', 'LT', now_text, 'quarantine')
+  end
   if job.suspect then
     redis.call('SREM', '{facelift}:suspects_running:' .. name, id)
     redis.call('HDEL', '{facelift}:job:' .. id, 'suspect')

@@ -1,4 +1,4 @@
--- include: choose_key, give_up, leases
+-- include: choose_key, give_up, leases, quarantine, quarantine_room
 -- queued -> running: acquire the job's lease.
 -- queued -> waiting: it is not the job's turn, or the worker has no API key for it that works.
 -- queued | waiting -> expired | failed: its deadline passed.
@@ -47,6 +47,10 @@ if job.state == 'queued' then
   elseif is_for_another() then
     leave_to_another(id, job)
     leaves_it = own_account(job)
+  elseif job.quarantined and not has_quarantine_room(job, worker) then
+    wait_in_quarantine(id, job, now + 0.5)
+    release_lock_and_permit(id, job)
+    dispatch_account(name)
   elseif not redis.call('ZSCORE', '{facelift}:rate_window:' .. name, id) then
     local at
     reason, message, at = blocked_from_queue(name)
@@ -63,6 +67,7 @@ if job.state == 'waiting' then
   return { 'waiting', job.wait_reason, job.message, job.wait_until, leaves_it or '' }
 end
 
+if job.quarantined then redis.call('SADD', '{facelift}:quarantine_running', id) end
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
 redis.call('HDEL', key, 'queued_at', 'sent_sha256')

@@ -1,9 +1,10 @@
--- include: attempts, dispatch_in_order, give_up, join_chatbot_queue
+-- include: check_quarantine, join_chatbot_queue
 -- Handle the jobs and accounts that are due.
 --
 --   waiting -> queued     its time has come (or it waits on, for others of its chatbot)
---   running -> queued     its lease was lost with its worker
---   running -> failed     the same for the third time
+--   running -> waiting    its lease was lost with its worker: it is in quarantine
+--   waiting -> queued     the quarantine has room for it
+--   waiting -> failed     three workers were lost, and no other job may have ended them
 --   queued  -> queued     its message was lost: send it again
 --   queued | waiting -> expired
 --   waiting -> failed     no worker has its account, for too long
@@ -13,7 +14,7 @@
 --           crash loops, resent, expired}: events that no worker has logged yet, oldest first;
 --           then counts
 
-local schedule, most_lost_leases = '{facelift}:schedule', 3
+local schedule = '{facelift}:schedule'
 local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', now_text, 'LIMIT', '0', ARGV[2])
 local sent, recovered, crash_loops, resent, expired = 0, 0, 0, 0, 0
 
@@ -22,30 +23,6 @@ local sent, recovered, crash_loops, resent, expired = 0, 0, 0, 0, 0
 local oldest = redis.call('LINDEX', '@QUEUE@', '-1')
 local oldest_sent = oldest and tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0)
                     or math.huge
-
-local function recover_lost_lease(id, job)
-  check_keys(id, job)
-  recovered = recovered + 1
-  local lost_leases = redis.call('HINCRBY', '{facelift}:job:' .. id, 'lost_leases', '1')
-  local is_last = lost_leases >= most_lost_leases
-  record_attempt(id, job, cjson.encode({
-    started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
-    code = 'worker_lost', decision = is_last and 'fail' or 'rescue', counted = false,
-    reason = 'Worker ' .. job.worker .. ' was lost while it ran this job.' }), 0)
-  redis.call('HDEL', '{facelift}:job:' .. id, 'lease_token')
-  release_lock_and_permit(id, job)
-  if job.cancel_requested then
-    give_up(id, job, 'cancelled')
-  elseif is_last then
-    crash_loops = crash_loops + 1
-    finish_job(id, job, 'failed', 'crash_loop',
-               lost_leases .. ' workers were lost while they ran this job; it is not tried again.')
-  else
-    dispatch_in_order(id, job)
-    dispatch_chatbot(chatbot_of(job))
-    dispatch_account(account_of(job))
-  end
-end
 
 local function check_message(id, job)
   local queued_at = tonumber(job.queued_at)
@@ -120,12 +97,16 @@ local function handle(id)
     return probe_endpoint()
   elseif id == 'unknown_accounts' then
     return check_unknown_accounts()
+  elseif id == 'quarantine' then
+    crash_loops = crash_loops + check_quarantine()
+    return
   end
   local job = load_job(id)
   if not job or not is_pending(job.state) then
     redis.call('ZREM', schedule, id)
   elseif job.state == 'running' then
     if tonumber(job.lease_until) <= now then
+      recovered = recovered + 1
       recover_lost_lease(id, job)
     else
       redis.call('ZADD', schedule, job.lease_until, id)

@@ -1,4 +1,4 @@
--- include: clock, pool_state
+-- include: returned_worker
 -- A worker's heartbeat; workers without one are forgotten. The slots of the live ones are added
 -- up.
 --
@@ -8,11 +8,15 @@
 
 local name, kept = ARGV[2], tonumber(ARGV[3])
 local workers, key = '{facelift}:workers', '{facelift}:worker:' .. name
-redis.call('ZREMRANGEBYSCORE', workers, '-inf', now_text)
+for _, other in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', now_text)) do
+  redis.call('ZREM', workers, other)
+  if other ~= name then note_loss(other, 'lost') end
+end
 if kept == 0 then
   redis.call('DEL', key, '{facelift}:worker_keys:' .. name)
   redis.call('ZREM', workers, name)
 else
+  clear_loss(name)
   redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),
              'last_poll_at', timestamp(now - tonumber(ARGV[5])), unpack(ARGV, 6))
   redis.call('ZADD', workers, timestamp(now + kept), name)

@@ -10,11 +10,11 @@
 --          have another API key than the one that works), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
 --          the oldest jobs that wait for an account that no worker has registered), stores (outages
---          as stores/report writes them, with waiting)
+--          as stores/report writes them, with waiting), quarantined (jobs)
 
 local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
-               stores = {},
+               stores = {}, quarantined = redis.call('ZCARD', '{facelift}:quarantined'),
                webhooks = redis.call('ZCARD', '{facelift}:webhooks') }
 
 local function note_oldest(id)
