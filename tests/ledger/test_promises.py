@@ -266,6 +266,7 @@ class Promises(RuleBasedStateMachine):
                     self.model.finish(*lease, "succeeded")
                 else:
                     self.ledger.store.acquire_permit(lease, LEASE, REQUEST)
+        self.run_once(16)  # what is left in the schedule
         self.ledger_equals_model()
         self.each_job_is_listed_once_and_its_outcome_told_once()
         assert all(self.ledger.state(job).is_terminal for job in self.model.jobs)
