@@ -20,7 +20,7 @@ _WHY: dict[JobState | WaitReason, str] = {
     JobState.QUEUED: "on its way to the worker",
     JobState.RUNNING: "the worker uploads it",
     JobState.SUPERSEDED: "a newer image was delivered",
-    WaitReason.ACCOUNT_PAUSED: "its API key is refused; others go on",
+    WaitReason.ACCOUNT_PAUSED: "its API key was refused",
     WaitReason.CHATBOT_BUSY: "an earlier image goes first",
     WaitReason.NEWER_UPLOAD: "a newer image goes first",
 }

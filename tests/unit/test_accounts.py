@@ -79,6 +79,15 @@ def test_of_a_pair_the_second_is_a_fallback_for_the_grace_period(pair: World) ->
     assert pair.keys() == ("K2",)
 
 
+def test_end_of_the_grace_period_is_reported_as_a_change(pair: World) -> None:
+    pair.accounts.run_once()
+    assert pair.reported == []
+    pair.clock.now += GRACE
+    for _ in range(2):
+        pair.accounts.run_once()
+    assert pair.reported == ["shop"]
+
+
 def test_a_key_that_was_replaced_is_a_fallback_for_the_grace_period(world: World) -> None:
     world.clock.now += 5 * GRACE
     world.change("K2")

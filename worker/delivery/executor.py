@@ -169,7 +169,7 @@ class Executor:
         for number in range(1, _REQUESTS + 1):
             left = {each: key for each, key in keys.items() if each not in tried}
             permit = self.permits.acquire(run, number, tuple(left))
-            used = permit.granted.fingerprint
+            used = permit.fingerprint
             try:
                 return self._deliver(run, image, left[used], permit)
             except DeliveryRefused as refusal:
@@ -229,7 +229,7 @@ class Executor:
         return Feedback(
             permit=permit.granted,
             answered=not isinstance(result, DeliveryFailed) and result.http_status is not None,
-            fingerprint=permit.granted.fingerprint,
+            fingerprint=permit.fingerprint,
             quota=quota,
             settled=run.is_settled and is_over,
         )

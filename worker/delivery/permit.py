@@ -88,6 +88,7 @@ class RequestPermit:
     """The permit of one request.
 
     Attributes:
+        fingerprint: of the API key to use.
         granted: what the ledger granted last.
     """
 
@@ -98,6 +99,7 @@ class RequestPermit:
         self._keys = keys
         self._sent = False
         self._acquire()
+        self.fingerprint = self.granted.fingerprint
 
     def use(self) -> None:
         """Call it before the first byte of the request is sent, each time that it is sent.
@@ -115,4 +117,3 @@ class RequestPermit:
     def _acquire(self) -> None:
         self._asked_at = self._permits.monotonic()
         self.granted = self._permits.ask(self._run, self._number, self._keys)
-        self._keys = (self.granted.fingerprint,)  # asked again, it is for the same key

@@ -83,6 +83,8 @@ class Accounts:
     def run_once(self) -> float:
         """Read all secret files and notify of changes; returns the seconds until the next round.
 
+        That a previous key is no fallback any more is a change too.
+
         The contents are compared, not only the file's times: Kubernetes replaces a symbolic link
         to a folder, and the new file may be as old as the previous one. A file that cannot be
         read, or holds no key, leaves the last good keys in use.
@@ -90,6 +92,8 @@ class Accounts:
         for account in self._accounts:
             self._read(account)
         with self._lock:
+            now = self._monotonic()
+            self._changed |= {name for name, it in self._accounts.items() if it.end_grace(now)}
             changed = sorted(self._changed)
         for account in changed:
             self._notify(account)
@@ -149,6 +153,7 @@ class _Account:
         self._grace = grace
         self._fallback = given.keys[1] if len(given.keys) > 1 else None
         self._fallback_until = now + grace
+        self._has_fallback = len(self.usable(now)) > 1
 
     def usable(self, now: float) -> dict[str, str]:
         """The keys to use by their fingerprints, the newest first."""
@@ -156,6 +161,11 @@ class _Account:
         if self._fallback is not None and now < self._fallback_until:
             usable.append(self._fallback)
         return {_fingerprint(key): key for key in (each.get_secret_value() for each in usable)}
+
+    def end_grace(self, now: float) -> bool:
+        """Whether the fallback's time is over, and was not when this was asked last."""
+        had, self._has_fallback = self._has_fallback, len(self.usable(now)) > 1
+        return had and not self._has_fallback
 
     def replace(self, keys: tuple[SecretStr, ...], now: float) -> bool:
         """Replace the keys by `keys`; returns whether they differ."""

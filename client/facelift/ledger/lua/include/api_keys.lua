@@ -1,5 +1,5 @@
 -- include: accounts, pool_state
--- An account's API keys, known by their fingerprints. `account_keys` has what became of each (JSON):
+-- An account's API keys, known by their fingerprints. `account_keys` has what became of each, JSON:
 --
 -- state: new, works (an upload with it succeeded), or refused
 -- at: since when

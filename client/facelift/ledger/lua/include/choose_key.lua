@@ -29,7 +29,7 @@ local function choose_key(name, job, offered, again)
   return nil
 end
 
-local other_key = 'The worker that took it has another API key of its account than the one that works.'
+local other_key = 'The worker that took it has another API key than the one that works.'
 
 -- queued | running -> waiting: another worker takes the job soon, or once what blocks its account
 -- is over.

@@ -33,8 +33,8 @@ local function give_up_key(name, id, job, fingerprint)
   end_key_probe(name, id, job)
 end
 
--- Without a key that may be tried, the account is paused. held: keys that a worker has besides those
--- that are registered.
+-- Without a key that may be tried, the account is paused. held: keys that a worker has besides
+-- those that are registered.
 local function check_for_usable_key(name, held)
   if not account(name).working_key and not has_usable_key(name, held) then
     pause_for_key(name, 'unauthorized', 'The endpoint refused its API key (401).')
@@ -42,8 +42,8 @@ local function check_for_usable_key(name, held)
 end
 
 -- The endpoint refused the key of a job's request (401). A key that works is refused for good the
--- third time in a row; any other at once. Returns 'key' if the key is refused, 'again' if that is not certain yet, 'chatbot' if it took
--- uploads of other chatbots since it was refused for this one.
+-- third time in a row; any other at once. Returns 'key' if the key is refused, 'again' if that is
+-- not certain yet, 'chatbot' if it took uploads of other chatbots since it was refused for this one.
 local function refuse_key(name, id, job, fingerprint, held)
   local key, it = '{facelift}:account:' .. name, account(name)
   local entry = account_keys(name)[fingerprint]

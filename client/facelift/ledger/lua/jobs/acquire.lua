@@ -46,7 +46,7 @@ if job.state == 'queued' then
     release_lock_and_permit(id, job)
   elseif is_for_another() then
     leave_to_another(id, job)
-    leaves_it = own_account(job)
+    leaves_it = account(name).working_key and own_account(job)
   elseif job.quarantined and not has_quarantine_room(job, worker) then
     wait_in_quarantine(id, job, now + 0.5)
     release_lock_and_permit(id, job)

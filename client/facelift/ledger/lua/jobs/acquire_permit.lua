@@ -1,6 +1,6 @@
 -- include: choose_key, give_up, leases, refusals
--- running -> running | waiting | cancelled | expired | failed: the last check before a request. Lease,
--- cancellation, deadline, order, pauses, breaker and rate, all in one step.
+-- running -> running | waiting | cancelled | expired | failed: the last check before a request.
+-- Lease, cancellation, deadline, order, pauses, API key, breaker and rate, all in one step.
 --
 -- ARGV: now, job id, lease token, lease in seconds, seconds that a request may take, number of the
 --       request under this lease (1 or 2), SHA-256 of the stored image or '', '1' if the endpoint
@@ -8,9 +8,9 @@
 --       that the worker may use for it ('a b', the newest first)
 -- A request that has a permit may ask again before it is sent: its place in the rate window is then
 -- that of a request that starts now.
--- Replies: {'permit', left, permits, throttles, seconds, key}  permits left to the account ('' without a
---              rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
---              that this request may take, fingerprint of the key to use
+-- Replies: {'permit', left, permits, throttles, seconds, key}  permits left to the account ('' if it
+--              has no rate), permits it ever had, pauses that the endpoint asked for in a row,
+--              seconds that this request may take, fingerprint of the key to use
 --          {'lost'}           the lease is somebody else's
 --          {'ended', state}   cancelled, or past its deadline
 --          {'waiting', reason, message, until, account}  a newer image of the chatbot came in, or
@@ -75,7 +75,8 @@ if not fingerprint then
   check_for_usable_key(name, {})
   reason, message, at = blocked_by_pause(name)
   leave_to_another(id, job, reason, message, at)
-  return { 'waiting', reason or 'backlog', message or other_key, job.expires_at, own_account(job) }
+  local left = account(name).working_key and own_account(job) or ''
+  return { 'waiting', reason or 'backlog', message or other_key, job.expires_at, left }
 end
 if is_unproven and not job.key_probe then start_key_probe(name, id, job) end
 

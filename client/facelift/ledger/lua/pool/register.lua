@@ -2,9 +2,9 @@
 -- Register a worker's settings; every worker must have the same, the last one wins. An account
 -- whose key was refused resumes if the worker has another key.
 --
--- ARGV: now, worker, number of settings, then setting, value, ... ('' removes one), then for each account:
---       name, requests (0 for no limit), their window in seconds, fingerprints of its API keys,
---       the newest first, with a space between
+-- ARGV: now, worker, number of settings, then setting, value, ... ('' removes one), then for each
+--       account: name, requests (0 for no limit), their window in seconds, fingerprints of its API
+--       keys, the newest first, with a space between
 -- Replies: the accounts of which the worker has another key than the one that works
 
 local config, first_account = '{facelift}:config', 4 + 2 * tonumber(ARGV[3])
@@ -32,12 +32,12 @@ local function register_keys(name, worker, offered)
   local key, it = '{facelift}:account:' .. name, account(name)
   local keys, newest = account_keys(name), offered[1]
   if not keys[newest] and not next(keys) then update(key, { working_key = newest }) end
-  local held = held_keys(name, worker)
-  if not keys[newest] or newest == it.working_key or not held[it.fingerprint] then
-    update(key, { fingerprint = newest })
-  end
-  if it.working_key and not held[it.working_key] and newest ~= it.working_key then
-    update(key, { working_key = '' })
+  if newest == it.working_key then
+    if it.fingerprint ~= newest then update(key, { fingerprint = newest }) end
+  else  -- rare: it asks for what all workers hold
+    local held = held_keys(name, worker)
+    if not keys[newest] or not held[it.fingerprint] then update(key, { fingerprint = newest }) end
+    if it.working_key and not held[it.working_key] then update(key, { working_key = '' }) end
   end
   for _, fingerprint in ipairs(offered) do
     if is_usable(name, fingerprint) then end_key_pause(name, 'Its API key was changed.') end

@@ -44,17 +44,14 @@ local function worst_suspects(name)
 end
 
 local live = redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text, '+inf')
-local keys_of = {}
-for _, worker in ipairs(live) do keys_of[worker] = read_hash('{facelift}:worker_keys:' .. worker) end
 
 -- The workers that take none of an account's jobs, since they have not the key that works.
-local function workers_left(name, working)
-  local left = {}
+local function workers_left(name, shares)
+  local left, working, keys = {}, account(shares).working_key, '{facelift}:account_keys:' .. shares
+  if not working or redis.call('HLEN', keys) < 2 then return left end
   for _, worker in ipairs(live) do
-    local held = keys_of[worker][name]
-    if working and held and not string.find(held, working, 1, true) then
-      left[#left + 1] = worker
-    end
+    local held = redis.call('HGET', '{facelift}:worker_keys:' .. worker, name)
+    if held and not string.find(held, working, 1, true) then left[#left + 1] = worker end
   end
   return left
 end
@@ -74,7 +71,7 @@ local function describe(name)
   it.running = redis.call('ZCARD', '{facelift}:running:' .. shares)
   it.failing_chatbots = redis.call('ZCOUNT', '{facelift}:suspects:' .. shares, '2', '+inf')
   it.worst = worst_suspects(shares)
-  it.workers_left = workers_left(name, account(shares).working_key)
+  it.workers_left = workers_left(name, shares)
   it.blocked_by = blocked_by_account(shares)
   it.took, it.recent = nil, nil
   note_oldest_of(name)
