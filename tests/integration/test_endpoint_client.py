@@ -57,9 +57,7 @@ def deliver(endpoint: EndpointProcess, client: EndpointClient) -> Callable[[], R
     """Deliver an image to bot-1."""
 
     def deliver() -> Receipt:
-        return client.deliver(
-            make_image(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
-        )
+        return client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key)
 
     return deliver
 
@@ -69,9 +67,7 @@ def test_the_image_arrives_as_it_is(
     endpoint: EndpointProcess, client: EndpointClient, image_format: ImageFormat
 ) -> None:
     image = make_image(image_format)
-    receipt = client.deliver(
-        image, chatbot_id="bot-ä/1", file_name="bots/a.png", api_key=endpoint.api_key
-    )
+    receipt = client.deliver(image, chatbot_id="bot-ä/1", api_key=endpoint.api_key)
     assert receipt == Receipt(
         200,
         "Delivered: Chatbot Profile Picture uploaded successfully.",
@@ -135,7 +131,7 @@ def test_a_wrong_key_is_refused_in_the_endpoints_words(
     endpoint: EndpointProcess, client: EndpointClient
 ) -> None:
     with pytest.raises(DeliveryRefused) as caught:
-        client.deliver(make_image(), chatbot_id="bot-1", file_name="a.png", api_key="wrong-key")
+        client.deliver(make_image(), chatbot_id="bot-1", api_key="wrong-key")
     assert caught.value.code is OutcomeCode.UNAUTHORIZED
     assert caught.value.sentence == "The endpoint answered 401: Invalid API key."
     assert endpoint.image("bot-1") is None
@@ -184,9 +180,7 @@ def test_the_quota_comes_with_the_receipt_and_with_every_refusal() -> None:
         client = EndpointClient(limited.url, LIMITS)
 
         def deliver(chatbot_id: str) -> Receipt:
-            return client.deliver(
-                make_image(), chatbot_id=chatbot_id, file_name="a", api_key=limited.api_key
-            )
+            return client.deliver(make_image(), chatbot_id=chatbot_id, api_key=limited.api_key)
 
         quotas = [deliver("bot-1").quota]
         for chatbot_id, kind in (("bot-2", DeliveryFailed), ("bot-1", RateLimited)):
@@ -262,13 +256,11 @@ def test_the_total_limit_holds_however_busy_the_connection_is(
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=30, total=0.6))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
-        client.deliver(make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+        client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key)
     assert 0.6 <= time.monotonic() - started < 4
     assert caught.value.code is OutcomeCode.TIMEOUT
     assert caught.value.sentence == "127.0.0.1 had not answered in full after 0.6 s."
-    assert client.deliver(
-        make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key
-    ).confirmed
+    assert client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key).confirmed
     client.close()
 
 
@@ -277,7 +269,7 @@ def test_the_read_limit_ends_a_silence(endpoint: EndpointProcess) -> None:
     client = EndpointClient(endpoint.url, RequestLimits(connect=5, read=0.2, total=30))
     started = time.monotonic()
     with pytest.raises(DeliveryFailed) as caught:
-        client.deliver(make_image(), chatbot_id="bot-1", file_name="a", api_key=endpoint.api_key)
+        client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key)
     assert time.monotonic() - started < 4
     assert caught.value.code is OutcomeCode.TIMEOUT
     client.close()
@@ -292,7 +284,6 @@ def test_a_lease_that_is_lost_while_the_answer_is_awaited_ends_the_request(
         client.deliver(
             make_image(),
             chatbot_id="bot-1",
-            file_name="a.png",
             api_key=endpoint.api_key,
             may_send=lambda: time.monotonic() < started + 0.5,
         )
@@ -316,11 +307,8 @@ def test_a_lease_that_is_lost_while_sending_cuts_the_upload_off(
         client.deliver(
             blocks,
             chatbot_id="bot-1",
-            file_name="a.png",
             api_key=endpoint.api_key,
             may_send=may_send,
         )
     assert endpoint.image("bot-1") is None
-    assert client.deliver(
-        make_image(), chatbot_id="bot-1", file_name="a.png", api_key=endpoint.api_key
-    ).confirmed
+    assert client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key).confirmed

@@ -1,39 +1,28 @@
-"""The file name that is sent."""
+"""The upload's request."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.endpoint.request import safe_name
+from worker.endpoint.request import UploadRequests
 from worker.images.formats import ImageFormat
 from worker.images.validate import ValidImage
 
-PNG = ValidImage(b"", ImageFormat.PNG, 1)
-JPEG = ValidImage(b"", ImageFormat.JPEG, 1)
-
 
 @pytest.mark.parametrize(
-    ("stored", "image", "sent"),
+    ("image_format", "name"),
     [
-        ("bots/42.png", PNG, "42.png"),
-        ("bots/42.PNG", PNG, "42.PNG"),
-        ("42.jpeg", JPEG, "42.jpeg"),
-        ("42.JPG", JPEG, "42.JPG"),
-        ("42.jpg", PNG, "42.png"),
-        ("42.jpeg", PNG, "42.png"),
-        ("42.png", JPEG, "42.jpg"),
-        ("42", JPEG, "42.jpg"),
-        ("a.b.png", PNG, "a.b.png"),
-        ("grüße.png", PNG, "grüße.png"),
-        ("C:\\pictures\\me.png", PNG, "me.png"),
-        ("a\r\nb\x00\u202e\ud800.png", PNG, "ab.png"),
-        (".png", PNG, "png.png"),
-        ("..", PNG, "picture.png"),
-        ("", JPEG, "picture.jpg"),
-        ("x" * 300 + ".png", PNG, "x" * 100 + ".png"),
+        (ImageFormat.PNG, "profile-picture.png"),
+        (ImageFormat.JPEG, "profile-picture.jpg"),
+        (ImageFormat.WEBP, "profile-picture.webp"),
+        (ImageFormat.GIF, "profile-picture.gif"),
     ],
 )
-def test_the_name_is_the_base_name_with_a_true_suffix(
-    stored: str, image: ValidImage, sent: str
+def test_the_file_name_says_the_format_and_nothing_else(
+    image_format: ImageFormat, name: str
 ) -> None:
-    assert safe_name(stored, image) == sent
+    image = ValidImage(b"pixels", image_format, 1)
+    requests = UploadRequests("https://endpoint.example/upload")
+    body = requests.make(image, chatbot_id="bot-1", api_key="key").body
+    assert isinstance(body, bytes)
+    assert f'name="profilePictureFile"; filename="{name}"\r\n'.encode() in body

@@ -89,7 +89,6 @@ class Endpoint:
     def __init__(
         self, refused: tuple[str, ...] = (), code: OutcomeCode | None = None, sendings: int = 1
     ) -> None:
-        self.names: list[str] = []
         self.images: list[ValidImage] = []
         self.keys: list[str] = []
         self._refused = refused
@@ -100,14 +99,12 @@ class Endpoint:
         self,
         image: ValidImage,
         *,
-        file_name: str,
         api_key: str,
         before_sending: Callable[[], None],
         **_: Any,
     ) -> Receipt:
         for _sending in range(self._sendings):
             before_sending()
-        self.names.append(file_name)
         self.images.append(image)
         self.keys.append(api_key)
         if self._code and api_key in self._refused:
@@ -175,14 +172,6 @@ def test_delivery_is_timed_from_when_the_job_could_first_start(
     run(Endpoint(), image=image, metrics=Metrics(registry), later=60, not_before=not_before)
     total = registry.get_sample_value("facelift_enqueue_to_delivery_seconds_sum")
     assert total == pytest.approx(waited, abs=5)
-
-
-@pytest.mark.parametrize("path", ["good.png", "bots/42.png"])
-def test_file_is_named_by_its_path_without_its_store(path: str) -> None:
-    endpoint = Endpoint()
-    report, _ = run(endpoint, image=f"media:{path}")
-    assert report.verdict is Verdict.DELIVERED, report
-    assert endpoint.names == [path]
 
 
 def test_what_was_changed_to_fit_is_in_the_message() -> None:

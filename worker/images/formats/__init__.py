@@ -13,7 +13,8 @@ from struct import error as StructError  # noqa: N812 - so that it reads as the 
 from worker.images.formats.gif import parse_gif
 from worker.images.formats.jpeg import parse_jpeg
 from worker.images.formats.layout import Layout, broken, cut_off
-from worker.images.formats.png import parse_png, prove_rows, unpack_profile
+from worker.images.formats.png import parse_png, unpack_profile
+from worker.images.formats.rows import prove_rows
 from worker.images.formats.signature import ImageFormat, recognise
 from worker.images.formats.webp import parse_webp
 

@@ -33,18 +33,30 @@ def parse_gif(data: bytes) -> Layout:
 
 
 def _blocks(data: memoryview, start: int) -> Iterator[memoryview]:
-    """Every frame and every extension."""
-    while data[start] != _END:
-        if data[start] == _FRAME:
-            at = start + 11 + _colours_length(data[start + 9])
-        elif data[start] == _EXTENSION:
-            at = start + 2
-        else:
+    """Every frame and every extension; behind the first frame, browsers need no end."""
+    is_shown = False
+    while not (is_shown and start == len(data)) and data[start] != _END:
+        kind = data[start]
+        if kind not in {_FRAME, _EXTENSION}:
+            if is_shown:
+                return
             raise broken("one of its parts is of no known kind")
-        while data[at]:
-            at += 1 + data[at]
-        yield data[start : at + 1]
-        start = at + 1
+        try:
+            end = _end_of_block(data, start)
+        except IndexError:
+            if is_shown and kind == _EXTENSION:
+                return
+            raise
+        yield data[start:end]
+        is_shown = is_shown or kind == _FRAME
+        start = end
+
+
+def _end_of_block(data: memoryview, start: int) -> int:
+    at = start + 2 if data[start] == _EXTENSION else start + 11 + _colours_length(data[start + 9])
+    while data[at]:
+        at += 1 + data[at]
+    return at + 1
 
 
 def _colours_length(flags: int) -> int:

@@ -21,6 +21,8 @@ _IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
 _RESERVED = range(0x02, 0xC0)
 _ONE_PIXEL = bytes([0, 1, 0, 1])
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_SHOWN = {0xC0, 0xC1, 0xC2}  # baseline, extended and progressive; not lossless, not arithmetic
+_DEPTH = 8
 _METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they set the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
 
@@ -34,11 +36,13 @@ def parse_jpeg(data: bytes) -> Layout:
     exif = b""
     profile: dict[bytes, memoryview] = {}
     scans = samples = 0
+    is_shown = False
     for code, segment in bounded(_segments(data)):
         if code in _RESERVED:  # in coded data, a decoder may skip it or not
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
-            height, width = unpack_from(">HH", segment, 5)
+            depth, height, width = unpack_from(">BHH", segment, 4)
+            is_shown = code in _SHOWN and depth == _DEPTH
             sizes.append((width, height))
             samples = _samples(width * height, segment)
         elif code == _SCAN:
@@ -52,6 +56,8 @@ def parse_jpeg(data: bytes) -> Layout:
             proof.append(_without_pixels(code, segment))
     if len(sizes) != 1 or not 0 < scans <= _MOST_SCANS:
         raise broken(f"it has {len(sizes)} frames and {scans} scans")
+    if not is_shown:
+        raise broken("not every browser shows a JPEG that is lossless, arithmetic or of 12 bits")
     return Layout(
         ImageFormat.JPEG,
         sizes[0],

@@ -32,6 +32,8 @@ class Layout(NamedTuple):
             none.
         rows: of a PNG, for each pass the number of its rows and a row's length in bytes.
         packed: of a PNG, its compressed rows, in pieces.
+        is_checked: of a PNG, whether the checksums of these pieces are right.
+        is_open: of a PNG, whether the file ends within its rows, or just behind them.
         passes: of a JPEG, how often a decoder goes over all of its pixels.
         samples: of a JPEG, how many samples all its components have.
     """
@@ -45,6 +47,8 @@ class Layout(NamedTuple):
     profile: bytes = b""
     rows: tuple[tuple[int, int], ...] = ()
     packed: Sequence[memoryview] = ()
+    is_checked: bool = True
+    is_open: bool = False
     passes: int = 1
     samples: int = 0
 

@@ -1,6 +1,6 @@
 """WebP, by its specification (https://www.rfc-editor.org/rfc/rfc9649)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from struct import unpack_from
 
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
@@ -20,9 +20,9 @@ def parse_webp(data: bytes) -> Layout:
     match data[12:16]:
         case b"VP8X":
             flags, *canvas = unpack_from("<B3xHBHB", data, 20)
-            animated = bool(flags & _ANIMATION)
             width, height = (1 + low + (high << 16) for low, high in (canvas[:2], canvas[2:]))
             chunks = list(bounded(_chunks(memoryview(data), end)))
+            animated = bool(flags & _ANIMATION) and not _is_still(chunks, data[24:30])
             exif = next((bytes(body) for kind, body in chunks if kind == b"EXIF"), b"")
             profile = b"".join(body for kind, body in chunks if kind == b"ICCP")
         case b"VP8L":
@@ -35,6 +35,12 @@ def parse_webp(data: bytes) -> Layout:
     exif = exif.removeprefix(b"Exif\0\0")  # which some writers leave in
     # Of the metadata in the file, the decoder reads none.
     return Layout(ImageFormat.WEBP, (width, height), (data,), data, animated, exif, profile)
+
+
+def _is_still(chunks: Sequence[tuple[bytes, memoryview]], canvas: bytes) -> bool:
+    """Whether an animation has one frame only, which covers the canvas."""
+    frames = [body for kind, body in chunks if kind == b"ANMF"]
+    return len(frames) == 1 and frames[0][:12] == bytes(6) + canvas
 
 
 def _chunks(data: memoryview, end: int) -> Iterator[tuple[bytes, memoryview]]:
