@@ -12,7 +12,7 @@ _PER_PIXEL = {ImageFormat.PNG: 4, ImageFormat.GIF: 2, ImageFormat.JPEG: 4, Image
 _PER_SIDE = 12  # bytes, of a PNG that is thin: what its decoder keeps for each row or column
 _DRAWN_JPEG = 4 * 4 * 2048 * 2048  # bytes at most: it is decoded to less than twice the largest
 _PER_SAMPLE = 2  # bytes, of a JPEG of several passes
-_SEVERAL = 2
+_SEVERAL, _BITS = 2, 8
 
 _LIGHT = 100_000_000  # bytes: an ordinary photo of 12 megapixels is below
 _QUICK = 200_000_000  # pixels times passes: half a second to some seconds
@@ -66,6 +66,8 @@ def cost_of(layout: Layout, size: int, *, draws: bool) -> Cost:
     if draws or layout.format not in {ImageFormat.PNG, ImageFormat.JPEG}:
         decoded = _PER_PIXEL[layout.format] * count
         if layout.format is ImageFormat.PNG:
+            if layout.bits > _BITS and layout.colours.is_hdr:
+                decoded *= 2  # decoded by halves, see `fit/plain.py`
             decoded += _PER_SIDE * sum(layout.stored_size)
         elif layout.format is ImageFormat.JPEG:
             decoded = min(decoded, _DRAWN_JPEG)

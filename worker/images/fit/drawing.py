@@ -3,12 +3,13 @@
 from io import BytesIO
 from math import ceil, isqrt
 
-from PIL import Image, ImageCms
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from facelift.job import Fit
-from worker.images.fit.profile import LARGEST_PROFILE, bounded_profile
-from worker.images.formats import ImageFormat, Layout, unpack_profile
+from worker.images.fit.colour import Conversion, colour_source, convert_by_profile
+from worker.images.fit.plain import Box, Plain
+from worker.images.formats import ImageFormat, Layout
 from worker.images.validate import OPENERS, decoding
 
 # Pixels. More is of no use to a profile picture, and costs time and memory with each attempt.
@@ -24,7 +25,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PNG_DEPTH_AT, _16_BITS = 24, 16
 _SUPPORT = 3  # pixels of the result that a pixel of it draws upon, on each side
 _BAND = 1_000_000  # pixels that are converted at a time
 _WHITE, _CLEAR = "#ffffff", "#ffffff00"
@@ -44,32 +44,27 @@ def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
         ImageRejected: it cannot be decoded.
     """
     largest = min(_LARGEST_SIDE, isqrt(pixel_limit))
-    is_png = layout.format is ImageFormat.PNG
+    conversion, profile = colour_source(layout)
     with decoding(layout.format):
-        image = _decode(layout, how, largest)
-    profile = unpack_profile(layout.profile, LARGEST_PROFILE) if is_png else layout.profile
-    image = _to_srgb(image, bounded_profile(profile))
+        image = _decode(layout, conversion, how, largest)
+    image = _to_srgb(image, profile)
     if layout.orientation in _TURNS:
         image = image.transpose(_TURNS[layout.orientation])
     return _pad(image)  # one that was cropped is square
 
 
-def _decode(layout: Layout, how: Fit, largest: int) -> Image.Image:
-    """The part of the image that is kept, reduced, in a mode of `_plain`."""
-    file = b"".join(layout.drawn)
-    has_16_bits = layout.format is ImageFormat.PNG and file[_PNG_DEPTH_AT] == _16_BITS
-    with _OPENERS[layout.format](BytesIO(file)) as opened:
+def _decode(layout: Layout, conversion: Conversion | None, how: Fit, largest: int) -> Image.Image:
+    """The part of the image that is kept, reduced, in a mode of `Plain`."""
+    with _OPENERS[layout.format](BytesIO(b"".join(layout.drawn))) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
         target = _target(opened.size, how, largest)
-        image = _reduce(opened, _kept(opened.size, how), target, has_16_bits=has_16_bits)
+        image = _reduce(Plain(opened, layout, conversion), _kept(opened.size, how), target)
     image.info = {}  # or what is in it would be saved
     return _without_useless_alpha(image) if image.mode.endswith("A") else image
 
 
-def _reduce(
-    whole: Image.Image, kept: tuple[int, int, int, int], target: tuple[int, int], **options: bool
-) -> Image.Image:
+def _reduce(whole: Plain, kept: Box, target: tuple[int, int]) -> Image.Image:
     """The part `kept` of the image, in the size `target`.
 
     Made of bands, so that only the image itself is in memory as a whole, in its own mode.
@@ -84,7 +79,7 @@ def _reduce(
         last = min(first + rows, target[1])
         start, end = first * scale, last * scale
         above, below = max(0, int(start) - margin), min(height, ceil(end) + margin)
-        band = _plain(whole.crop((left, top + above, right, top + below)), **options)
+        band = whole.part((left, top + above, right, top + below))
         part = _resize(band, (target[0], last - first), (0, start - above, width, end - above))
         made = made or Image.new(part.mode, target)
         made.paste(part, (0, first))
@@ -116,7 +111,7 @@ def _target(size: tuple[int, int], how: Fit, largest: int) -> tuple[int, int]:
     return max(1, width * largest // long), max(1, height * largest // long)
 
 
-def _kept(size: tuple[int, int], how: Fit) -> tuple[int, int, int, int]:
+def _kept(size: tuple[int, int], how: Fit) -> Box:
     """The part that is kept: to crop, the square in the centre."""
     width, height = size
     if how is not Fit.CROP:
@@ -124,28 +119,6 @@ def _kept(size: tuple[int, int], how: Fit) -> tuple[int, int, int, int]:
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
-
-
-def _plain(image: Image.Image, *, has_16_bits: bool) -> Image.Image:
-    """The image in mode L, LA, RGB, RGBA or CMYK."""
-    clear = image.info.get("transparency")  # the transparent colour or palette entries
-    if image.mode.startswith("I"):
-        return _plain_from_16_bits(image.convert("I"), clear)
-    if has_16_bits and isinstance(clear, tuple):
-        image.info["transparency"] = tuple(part >> 8 for part in clear)
-    grey = image.mode in {"1", "L", "LA"}
-    if image.has_transparency_data:
-        return image.convert("LA" if grey else "RGBA")
-    return image if image.mode == "CMYK" else image.convert("L" if grey else "RGB")
-
-
-def _plain_from_16_bits(grey: Image.Image, clear: int | None) -> Image.Image:
-    """Convert by hand: Pillow would make everything but black white."""
-    values = range(1 << 16)
-    plain = grey.point([value >> 8 for value in values], "L")
-    if clear is not None:
-        plain.putalpha(grey.point([255 * (value != clear) for value in values], "L"))
-    return plain
 
 
 def _without_useless_alpha(image: Image.Image) -> Image.Image:
@@ -157,26 +130,12 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     alpha = image.getchannel("A") if image.mode.endswith("A") else None
     colour = image.convert(image.mode.removesuffix("A"))
     if profile:
-        try:
-            colour = _convert(colour, profile)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001, S110 - a damaged or unfitting profile is ignored, as in browsers
-            pass
+        colour = convert_by_profile(colour, profile)
     if colour.mode == "CMYK":
         colour = colour.convert("RGB")
     if alpha:
         colour.putalpha(alpha)
     return colour
-
-
-def _convert(colour: Image.Image, profile: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    converted = ImageCms.profileToProfile(colour, source, target, outputMode="RGB")
-    assert converted is not None  # noqa: S101 - it is None only in place
-    converted.info = {}
-    return converted
 
 
 def _pad(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ other metadata, which can be hostile too.
 
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 
+from worker.images.formats.colours import Colours
 from worker.images.formats.gif import parse_gif
 from worker.images.formats.jpeg import parse_jpeg
 from worker.images.formats.layout import Layout, broken, cut_off
@@ -18,7 +19,7 @@ from worker.images.formats.rows import prove_rows
 from worker.images.formats.signature import ImageFormat, recognise
 from worker.images.formats.webp import parse_webp
 
-__all__ = ["ImageFormat", "Layout", "parse", "prove_rows", "recognise", "unpack_profile"]
+__all__ = ["Colours", "ImageFormat", "Layout", "parse", "prove_rows", "recognise", "unpack_profile"]
 
 _PARSERS = {
     ImageFormat.PNG: parse_png,

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
+from worker.images.formats.colours import Colours
 from worker.images.formats.signature import ImageFormat
 
 _T = TypeVar("_T")
@@ -30,6 +31,8 @@ class Layout(NamedTuple):
         exif: the EXIF block; empty if there is none.
         profile: the ICC profile, a PNG's still compressed (`unpack_profile`); empty if there is
             none.
+        colours: what else the file says of its colours.
+        bits: of a PNG, how many a sample has.
         rows: of a PNG, for each pass the number of its rows and a row's length in bytes.
         packed: of a PNG, its compressed rows, in pieces.
         is_checked: of a PNG, whether the checksums of these pieces are right.
@@ -45,6 +48,8 @@ class Layout(NamedTuple):
     animated: bool = False
     exif: bytes = b""
     profile: bytes = b""
+    colours: Colours = Colours()
+    bits: int = 8
     rows: tuple[tuple[int, int], ...] = ()
     packed: Sequence[memoryview] = ()
     is_checked: bool = True

@@ -10,6 +10,7 @@ from itertools import groupby
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
+from worker.images.formats.colours import COLOUR_CHUNKS, png_colours
 from worker.images.formats.layout import Layout, bounded, broken, cut_off
 from worker.images.formats.signature import ImageFormat
 
@@ -30,6 +31,7 @@ _INTERLACED = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+_READ = {b"eXIf", b"iCCP", *COLOUR_CHUNKS}
 _LARGEST = (1 << 31) - 1  # of what a number in a PNG may be
 _ANIMATION = Struct(">II")  # `acTL`: frames and plays
 _FRAME = Struct(">5I4xBB")  # `fcTL`: its number, width, height, place, disposal and blending
@@ -69,6 +71,8 @@ def parse_png(data: bytes) -> Layout:
         animated=_moves(before, after, (width, height)),
         exif=metadata.get(b"eXIf", b""),
         profile=metadata.get(b"iCCP", b""),
+        colours=png_colours(metadata),
+        bits=depth,
         rows=rows,
         packed=[chunk.body for chunk in pixels],
         is_checked=all(chunk.is_sound or not chunk.is_closed for chunk in pixels),
@@ -134,7 +138,7 @@ def _check_tail(after: Sequence[_Chunk]) -> None:
 
 
 def _is_read(chunk: _Chunk) -> bool:
-    return chunk.is_sound and chunk.kind in {b"eXIf", b"iCCP"}
+    return chunk.is_sound and chunk.kind in _READ
 
 
 def _palette(before: Sequence[_Chunk], colour: int) -> list[memoryview]:
