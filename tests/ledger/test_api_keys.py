@@ -178,6 +178,41 @@ def test_chatbot_that_alone_is_refused_uses_up_its_own_attempts(ledger: Ledger) 
     assert account(ledger).pause is None
 
 
+def test_lone_job_whose_chatbot_was_doubted_is_not_spent_on_a_revoked_key(ledger: Ledger) -> None:
+    worker = Worker(ledger, "w", GOOD)
+    prove(worker, GOOD)
+    job = ledger.enqueue("foreign")
+    verdicts = []
+    for number in range(5):
+        ledger.lose_messages()
+        lease = worker.take(job)
+        assert isinstance(lease, Lease)
+        worker.request(lease)
+        verdicts.append(worker.refused(lease, GOOD))
+        assert worker.refused(lease, GOOD) == verdicts[-1]  # the reply was lost
+        worker.wait(lease, verdicts[-1])
+        ledger.now += 0.1
+        if number == 0:
+            prove(worker, GOOD)
+        ledger.run_once(2)
+    assert verdicts == ["again", "chatbot", "again", "again", "key"]
+    assert account(ledger).pause is not None
+
+
+def test_403_pauses_an_account_with_two_keys_too(ledger: Ledger) -> None:
+    worker = Worker(ledger, "w", GOOD)
+    prove(worker, GOOD)
+    worker.hold(NEWER, GOOD)
+    prove(worker, NEWER)
+    for number in range(3):
+        lease = worker.take(ledger.enqueue(f"bot-{number}"))
+        assert isinstance(lease, Lease)
+        assert worker.request(lease) == NEWER
+        ledger.fail(lease, OutcomeCode.FORBIDDEN, feedback(NEWER))
+    worker.hold(NEWER, GOOD)
+    assert account(ledger).pause is not None
+
+
 def pause_for_stale_key(ledger: Ledger, jobs: int) -> tuple[Worker, list[str]]:
     """An account whose only key is refused, with jobs that wait."""
     worker = Worker(ledger, "w", STALE)

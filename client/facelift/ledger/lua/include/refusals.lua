@@ -43,18 +43,18 @@ end
 
 -- The endpoint refused the key of a job's request (401). A key that works is refused for good the
 -- third time in a row; any other at once. Returns 'key' if the key is refused, 'again' if that is
--- not certain yet, 'chatbot' if it took uploads of other chatbots since it was refused for this one.
+-- not certain yet, 'chatbot' if the key took another chatbot's upload since it was refused for this
+-- one.
 local function refuse_key(name, id, job, fingerprint, held)
   local key, it = '{facelift}:account:' .. name, account(name)
   local entry = account_keys(name)[fingerprint]
   if fingerprint == it.working_key and entry and entry.state == 'works' then
     local since = tonumber(job.key_refused_at or nil)
-    if since and tonumber(it.key_worked_at or 0) > since then return 'chatbot' end
-    if not since then
-      redis.call('HSET', '{facelift}:job:' .. id, 'key_refused_at', now_text)
-    end
     local refusals = tonumber(it.refusals or 0) + 1
-    update(key, { refusals = refusals })
+    local is_chatbot = since and tonumber(it.key_worked_at or 0) > since
+    redis.call('HSET', '{facelift}:job:' .. id, 'key_refused_at', now_text)
+    update(key, { refusals = is_chatbot and refusals - 1 or refusals })
+    if is_chatbot then return 'chatbot' end
     if refusals < 3 then return 'again' end
   end
   give_up_key(name, id, job, fingerprint)
@@ -63,7 +63,7 @@ local function refuse_key(name, id, job, fingerprint, held)
 end
 
 -- The endpoint refused what a job asked for (403): the third chatbot in a row pauses the account,
--- and so does a job that tries its key.
+-- and so does a job that tries its key. That is the account's affair, whichever key it uses.
 local function record_forbidden(name, id, job, fingerprint)
   local key, it = '{facelift}:account:' .. name, account(name)
   if it.working_key and it.working_key ~= fingerprint then return end
@@ -77,6 +77,7 @@ local function record_forbidden(name, id, job, fingerprint)
   local why = #chatbots < 3 and 'The endpoint still refuses its uploads (403).'
               or 'The endpoint refused uploads of 3 chatbots in a row (403).'
   update(key, { forbidden = '' })
+  for other in pairs(account_keys(name)) do set_key_state(name, other, 'refused') end
   give_up_key(name, id, job, fingerprint)
   pause_for_key(name, 'forbidden', why)
 end
@@ -84,7 +85,9 @@ end
 -- The endpoint took an upload with a key.
 local function accept_key(name, fingerprint)
   local key, it = '{facelift}:account:' .. name, account(name)
-  if it.refusals then update(key, { refusals = '', key_worked_at = now_text }) end
+  if it.refusals and fingerprint == it.working_key then
+    update(key, { refusals = '', key_worked_at = now_text })
+  end
   if it.forbidden then update(key, { forbidden = '' }) end
   local is_proven = fingerprint == it.proven_key and it.proven_key == it.working_key
   if fingerprint == '' or is_proven then return end

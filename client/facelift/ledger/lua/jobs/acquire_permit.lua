@@ -8,9 +8,9 @@
 --       that the worker may use for it ('a b', the newest first)
 -- A request that has a permit may ask again before it is sent: its place in the rate window is then
 -- that of a request that starts now.
--- Replies: {'permit', left, permits, throttles, seconds, key}  permits left to the account ('' if it
---              has no rate), permits it ever had, pauses that the endpoint asked for in a row,
---              seconds that this request may take, fingerprint of the key to use
+-- Replies: {'permit', left, permits, throttles, seconds, key}  permits left to the account ('' for
+--              no rate), permits it ever had, pauses that the endpoint asked for in a row, seconds
+--              that this request may take, fingerprint of the key to use
 --          {'lost'}           the lease is somebody else's
 --          {'ended', state}   cancelled, or past its deadline
 --          {'waiting', reason, message, until, account}  a newer image of the chatbot came in, or

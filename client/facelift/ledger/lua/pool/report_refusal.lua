@@ -11,4 +11,9 @@ local id, token, fingerprint, held = ARGV[2], ARGV[3], ARGV[4], words(ARGV[5])
 local job = load_job(id)
 if not job or not holds_lease(job, token) then return 'again' end
 local name = account_of(job)
-return refuse_key(name, id, job, fingerprint, held)
+local reported_by, verdict = string.match(job.refusal or '', '^(.*):(%a+)$')
+if reported_by == token .. ':' .. fingerprint then return verdict end  -- the reply was lost
+verdict = refuse_key(name, id, job, fingerprint, held)
+redis.call('HSET', '{facelift}:job:' .. id, 'refusal',
+           token .. ':' .. fingerprint .. ':' .. verdict)
+return verdict
