@@ -46,9 +46,19 @@ class Scene:
         self.exits: list[int] = []
         self.exited = threading.Event()
         self.jobs = ExitStack()
+        self.announced, self.is_cut_off = threading.Event(), False
         self.shutdown = GracefulShutdown(
-            store, self.leases, drain_seconds, exit_process=self.exit_process
+            store,
+            self.leases,
+            drain_seconds,
+            announce=self.announce,
+            exit_process=self.exit_process,
         )
+
+    def announce(self) -> None:
+        if self.is_cut_off:
+            raise LedgerUnavailable("Redis is gone")
+        self.announced.set()
 
     def exit_process(self, exit_code: int) -> None:
         self.exits.append(exit_code)
@@ -191,3 +201,15 @@ def test_process_that_drained_in_time_need_not_wait(scene: Scene) -> None:
     scene.shutdown.on_signal("Warm")
     scene.shutdown.wait()
     assert not scene.exits
+
+
+def test_it_is_announced_as_soon_as_it_begins(scene: Scene) -> None:
+    scene.shutdown.on_signal()
+    assert scene.announced.wait(SOON)
+    assert not scene.exits
+
+
+def test_redis_that_is_gone_does_not_keep_it_from_draining(scene: Scene) -> None:
+    scene.is_cut_off = True
+    scene.shutdown.on_signal("Cold")
+    assert scene.exited.wait(SOON)

@@ -102,6 +102,7 @@ def _supervise(settings: Settings, command: Sequence[str], processes: int) -> in
     with connect(url, retries=0, patience=_REDIS_SECONDS) as redis:
         store = JobStore(redis, keys=Keys(settings.key_prefix))
         lost = LostProcesses(store.pool, name_of)
+        lost.start()
         if settings.metrics_port is None:
             return Supervisor(command, processes, patience, on_end=lost.report).run()
         with ProcessMetrics() as process_metrics:

@@ -26,13 +26,15 @@ class LostProcesses:
         self._pool = pool
         self._name_of = name_of
         self._lost = deque[str]()
-        self._loop = Loop("reports of lost processes", self.run_once)
+
+    def start(self) -> None:
+        """Start reporting, until this process ends."""
+        Loop("reports of lost processes", self.run_once).start()
 
     def report(self, ended: Ended) -> None:
-        """Report a process, unless it ended in good order."""
+        """Have a process reported, unless it ended in good order."""
         if ended.is_lost:
             self._lost.append(self._name_of(ended.pid))
-            self._loop.start()
 
     def run_once(self) -> float:
         """Report those that are left; returns the seconds until the next round."""

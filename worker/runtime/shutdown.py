@@ -91,17 +91,20 @@ class GracefulShutdown:
 
     def _release(self, leases: list[Lease]) -> None:
         try:
-            self._announce()
             released = sum(self._store.release(lease) for lease in leases)
             log.warning("jobs released", extra=fields(jobs=released, held=len(leases)))
         except FaceliftError as error:
             log.warning("jobs not released, their leases will expire: %s", error)
+            self._announce_or_log()
 
     def _drain(self) -> None:
-        try:
-            self._announce()  # now: the process may be killed before it has drained
-        except FaceliftError as error:
-            log.info("could not announce the shutdown: %s", error)
+        self._announce_or_log()  # now: the process may be killed before it has drained
         is_early = self._at_once.wait(self._drain_seconds)
         log.warning("exiting at once" if is_early else "exiting: the time to drain is over")
         self.exit_now(0)
+
+    def _announce_or_log(self) -> None:
+        try:
+            self._announce()
+        except FaceliftError as error:
+            log.info("could not announce the shutdown: %s", error)

@@ -23,7 +23,7 @@ EX_SETTINGS = 2
 _POLL = 0.1
 _LONG_ENOUGH = 60.0
 _LONGEST_PAUSE = 30.0
-_AFTER_A_KILL = 5.0
+_AFTER_A_KILL = 2.0
 _SIGNAL_BASE = 128
 
 
@@ -54,7 +54,7 @@ class Supervisor:
         processes: how many of it.
         patience: seconds that a process has to end after a signal, before it is killed.
         first_pause: seconds until a process that ended is replaced. The pause doubles each time
-            that a process ends within a minute, up to half a minute; after a signal, up to 5 s.
+            that a process ends within a minute, up to half a minute; after a signal, up to 2 s.
         environment: additional environment variables of the process in each place, from 0 on.
         on_end: called when a process ended without having been stopped.
 

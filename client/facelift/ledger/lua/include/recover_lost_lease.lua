@@ -6,8 +6,13 @@ local surely_lost_after = 12  -- seconds without a heartbeat
 
 -- For how long no worker may be lost before the job runs again: several times as long as it ran.
 -- While workers are lost for another reason, that is rare; and a loss without the job clears it.
-local function quiet_time(job, crashes, seen_at)
-  local ended_at = seen_at and math.min(now, seen_at + 5) or now
+local function quiet_time(job, crashes, loss, seen_at)
+  local ended_at = now
+  if loss.how == 'gone' then
+    ended_at = tonumber(job.lease_until)
+  elseif seen_at then
+    ended_at = math.min(now, seen_at + 5)
+  end
   local ran = ended_at - tonumber(job.started_at)
   return math.max(3, crashes == 1 and math.min(3 * ran, 20) or math.min(10 * ran, 300))
 end
@@ -20,7 +25,7 @@ local function charge(id, job, loss)
   end
   local seen_at = tonumber(redis.call('HGET', '{facelift}:worker:' .. job.worker, 'seen_at') or nil)
   local crashes = redis.call('HINCRBY', key, 'crashes', '1')
-  local quiet = quiet_time(job, crashes, seen_at)
+  local quiet = quiet_time(job, crashes, loss, seen_at)
   redis.call('HSET', key, 'crashed_at', now_text, 'quiet', quiet)
   if crashes < most_crashes then return now + quiet end
   -- A worker that is only cut off sends a heartbeat in that time.
