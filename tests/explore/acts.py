@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facelift.codes import OutcomeCode
-from tests.explore.passing import ALMOST, is_due, messages, next_moment
+from tests.explore.passing import ALMOST, is_due, is_slow, messages, next_moment
 from tests.explore.promises import is_ended, records
 from tests.explore.state import Act, Run, State, Step
 
@@ -21,9 +21,9 @@ def acts(scope: Scope, state: State) -> Iterator[Act]:
     if is_due(state):
         yield Act("schedule")
     moment = next_moment(state)
-    if moment is not None:
+    if moment is not None and (state.faults.slow or not is_slow(state)):
         yield Act("pass_time")
-        if scope.may_expire and moment - state.now > ALMOST:
+        if _expires_at(state, moment):
             yield Act("pass_time", what="almost")
     for index in range(len(state.late)):
         yield Act("arrive", what=str(index))
@@ -36,6 +36,14 @@ def acts(scope: Scope, state: State) -> Iterator[Act]:
         elif not has_idle:  # one idle worker is as good as another
             has_idle = True
             yield from _of_idle(state, worker)
+
+
+def _expires_at(state: State, moment: float) -> bool:
+    """Whether the next moment, which is more than an instant away, is a job's deadline."""
+    if moment - state.now <= ALMOST:
+        return False
+    pending = [each for each in records(state.redis.values).values() if not is_ended(each)]
+    return any(float(each["expires_at"]) == moment for each in pending)
 
 
 def _of_people(scope: Scope, state: State) -> Iterator[Act]:

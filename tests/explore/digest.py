@@ -55,6 +55,8 @@ _IGNORED = {
     "recent",
     "turn",
 }
+_TAGS = KEYS.account_queue("")
+_MARKS = KEYS.unsettled("")
 _OF_ENDED = ("state", "outcome", "generation", "lease_token", "repeat_at")
 _JOB, _REPEAT = KEYS.job(""), KEYS.job("repeat-")
 _IGNORED_PREFIXES = (KEYS.suspect(""), KEYS.failures(""), KEYS.charged(""), KEYS.idle_flows(""))
@@ -104,6 +106,7 @@ class _View:
 
     def __init__(self, state: State) -> None:
         self._now = state.now
+        self._is_in_flight = any(run and run.began for run in state.runs)
         self._names = _names(state)
 
     def name(self, text: str) -> str:
@@ -128,7 +131,10 @@ class _View:
         for key, value in redis.values.items():
             if key in _IGNORED_KEYS or key.startswith(_IGNORED_PREFIXES):
                 continue
-            parts = _taken_apart(key, value)
+            if key.startswith(_MARKS):
+                parts = _take_apart(key, self._open_marks(value))
+            else:
+                parts = _taken_apart(key, value)
             seen.append(
                 hash(
                     (
@@ -136,11 +142,17 @@ class _View:
                         parts.fixed,
                         tuple((field, self.time(at)) for field, at in parts.times),
                         tuple((field, self.name(text)) for field, text in parts.names),
-                        self.time(redis.expires[key]) if key in redis.expires else None,
+                        key in redis.expires and key.startswith(_JOB),
                     )
                 )
             )
         return frozenset(seen)
+
+    def _open_marks(self, marks: SortedSet) -> SortedSet:
+        """Marks of unanswered uploads; those that ran out matter to a request in flight alone."""
+        if self._is_in_flight:
+            return marks
+        return SortedSet((what, at) for what, at in marks.items() if at > self._now)
 
 
 def _names(state: State) -> dict[str, str]:
@@ -185,7 +197,8 @@ def _entries(key: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, SortedSet):
         for rank, (member, score) in enumerate(value.ranked()):
             yield f"{rank}", member
-            yield f"score of {rank}", f"{score:.17g}"
+            if not key.startswith(_TAGS):  # they only grow
+                yield f"score of {rank}", f"{score:.17g}"
     elif isinstance(value, Entries):
         for rank, text in enumerate(value):
             yield f"{rank}", text.partition('"id":"')[2].partition('"')[0]

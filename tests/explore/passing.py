@@ -7,6 +7,7 @@ from dataclasses import replace
 from facelift.ledger.replies import Lease
 from tests.explore.database import Entries, SortedSet
 from tests.explore.promises import KEYS, ONE_OWNER, Broken
+from tests.explore.scope import ANY
 from tests.explore.stage import LEASE, REQUEST, Stage, spend
 from tests.explore.state import Act, State, Step
 
@@ -54,13 +55,22 @@ def pass_time(stage: Stage, state: State, act: Act) -> State:
     late = tuple(each for each in state.late if each.until > until)
     if len(late) < len(state.late):
         stage.said += " An upload without an answer can no longer arrive."
-    return replace(state, late=late)
+    faults = state.faults
+    if is_slow(state) and faults.slow != ANY:
+        faults = faults._replace(slow=faults.slow - 1)
+    return replace(state, late=late, faults=faults)
 
 
 def messages(state: State) -> int:
     """On the queue."""
     found: Entries = state.redis.values.get(KEYS.queue, Entries())
     return len(found)
+
+
+def is_slow(state: State) -> bool:
+    """Whether a worker is at a job, or could take one: then time need not pass."""
+    is_busy = any(run and not run.is_frozen for run in state.runs)
+    return is_busy or bool(messages(state) and None in state.runs)
 
 
 def is_due(state: State) -> bool:

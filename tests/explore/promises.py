@@ -48,6 +48,13 @@ def records(values: dict[str, object]) -> dict[str, Hash]:
     return found
 
 
+def image_of(known: dict[str, Hash], job: str) -> str:
+    """What a job uploads, by the job that brought it: a repeat and a replay have an older one's."""
+    record = known.get(job, Hash())
+    older = record.get("repeats") or record.get("replay_of")
+    return image_of(known, older) if older else job
+
+
 def is_ended(record: Hash) -> bool:
     return record.get("state") in _ENDED
 
@@ -125,6 +132,17 @@ def check_permit(redis: Database, job: str, in_flight: list[str]) -> None:
             )
 
 
+def _newest_delivered(known: dict[str, Hash], chatbot: str) -> str:
+    found = [
+        (int(record["generation"]), job)
+        for job, record in known.items()
+        if record["chatbot_id"] == chatbot
+        and record.get("outcome") == "delivered"
+        and "repeats" not in record
+    ]
+    return max(found)[1] if found else ""
+
+
 def check_end(redis: Database, pictures: dict[str, str], *, may_expire: bool) -> None:
     """All is over: each job has its outcome, each chatbot its picture, and nothing is left."""
     known = records(redis.values)
@@ -134,14 +152,17 @@ def check_end(redis: Database, pictures: dict[str, str], *, may_expire: bool) ->
     for job, record in known.items():
         if record["state"] == "expired" and not may_expire:
             raise Broken(NOTHING_LOST, f"Job {job} waited until its deadline, for nothing.")
-        is_ours = "repeats" not in record and job not in refused
-        if record.get("outcome") == "delivered" and is_ours:
-            shown = pictures.get(record["chatbot_id"], "")
-            if generations.get(shown, 0) < generations[job]:
+        if job in refused:
+            continue
+        chatbot = record["chatbot_id"]
+        if job == _newest_delivered(known, chatbot):
+            shown = pictures.get(chatbot, "")
+            is_older = generations.get(shown, 0) < generations[job]
+            if is_older and image_of(known, shown) != image_of(known, job):
                 raise Broken(
                     NEVER_BACKWARDS,
                     f"Job {job} was delivered, and in the end the chatbot"
-                    f" {record['chatbot_id']} shows the image of {shown or 'nobody'}.",
+                    f" {chatbot} shows the image of {shown or 'nobody'}.",
                 )
     left = set(redis.read(KEYS.schedule, SortedSet)) & set(known)
     for record in known.values():

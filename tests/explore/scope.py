@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+ANY = -1
+
 
 class Job(NamedTuple):
     """A job that a producer enqueues; each has an image of its own.
@@ -42,6 +44,24 @@ class Faults(NamedTuple):
     """Answers 500."""
     unanswered: int = 0
     """Uploads that the worker gives up waiting for; the endpoint may apply them later."""
+    slow: int = 2
+    """Time passes although a worker is at a job, or could take one; ANY for no bound."""
+
+
+_WORDS = {
+    "kills": "killed workers",
+    "freezes": "workers that stand still",
+    "lost_replies": "lost replies",
+    "lost_messages": "lost messages",
+    "duplicates": "duplicate messages",
+    "cancels": "cancelled jobs",
+    "replays": "replayed jobs",
+    "hand_backs": "released leases",
+    "not_found": "answers 404",
+    "failed": "answers 500",
+    "unanswered": "uploads without an answer",
+    "slow": "waits of a busy worker",
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,7 @@ class Scope:
 
     def __str__(self) -> str:
         faults = [
-            f"{count} {name.replace('_', ' ')}"
+            f"{_WORDS[name]} {'any number' if count == ANY else count}"
             for name, count in self.faults._asdict().items()
             if count
         ]
@@ -78,7 +98,7 @@ class Scope:
             for each in self.jobs
         )
         rate = f"; {self.rate} requests in 10 s" if self.rate else ""
-        return f"{self.workers} workers; jobs {jobs}; at most {', '.join(faults) or 'none'}{rate}"
+        return f"{self.workers} workers; jobs {jobs}{rate}; faults at most: {', '.join(faults)}"
 
 
 _A, _B, _C = Job("A", "anna"), Job("B", "anna"), Job("C", "carl")
@@ -86,20 +106,20 @@ _A, _B, _C = Job("A", "anna"), Job("B", "anna"), Job("C", "carl")
 SCOPES = {
     scope.name: scope
     for scope in (
-        Scope("tiny", (_A, _B), Faults(not_found=1), workers=2),
         Scope("small", (_A, _B), Faults(kills=1, not_found=2)),
+        Scope("patient", (_A, _B), Faults(kills=1, not_found=2, slow=ANY)),
         Scope("replies", (_A, _B), Faults(lost_replies=2, failed=1, not_found=1)),
         Scope("messages", (_A, _B), Faults(lost_messages=1, duplicates=2, not_found=1)),
         Scope("leases", (_A, _B), Faults(freezes=1, kills=1, not_found=1)),
         Scope("late", (_A, _B), Faults(unanswered=2, not_found=1)),
-        Scope("stops", (_A, _B), Faults(hand_backs=2, lost_replies=1)),
-        Scope("people", (_A, _B), Faults(cancels=2, replays=1, kills=1)),
+        Scope("stops", (_A, _B), Faults(hand_backs=1, lost_replies=1, not_found=1)),
+        Scope("people", (_A, _B), Faults(cancels=1, replays=1, kills=1)),
         Scope(
             "deadlines",
             (Job("A", "anna", 20.0), Job("B", "anna", 12.0)),
             Faults(kills=1, failed=1, lost_messages=1),
         ),
-        Scope("rate", (_A, _B, _C), Faults(failed=1, lost_replies=1), rate=1),
+        Scope("rate", (_A, _C), Faults(failed=1, lost_replies=1), rate=1),
         Scope(
             "full",
             (_A, _B, _C),

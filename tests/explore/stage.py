@@ -68,11 +68,6 @@ class Stage:
     def chatbot_of(self, job: str) -> str:
         return str(self.memory.values[KEYS.job(job)]["chatbot_id"])
 
-    def image_of(self, job: str) -> str:
-        """What a job uploads: a repeat what it repeats, a replay what the old job had."""
-        record = self.memory.values[KEYS.job(job)]
-        return str(record.get("repeats") or record.get("replay_of") or job)
-
     def say_job(self, job: str, *, is_lost: bool = False) -> None:
         record = self.memory.values.get(KEYS.job(job), {})
         what = record.get("wait_reason") or record.get("outcome") or record.get("state", "unknown")

@@ -80,7 +80,9 @@ def _acquire_as(stage: Stage, state: State, act: Act, run: Run) -> State:
 def acquire_permit(stage: Stage, state: State, act: Act) -> State:
     run = run_of(state, act)
     lease, before = Lease(run.job, run.token), state.redis
-    sha256 = hashlib.sha256(stage.image_of(run.job).encode()).hexdigest()
+    sha256 = hashlib.sha256(
+        promises.image_of(promises.records(stage.memory.values), run.job).encode()
+    ).hexdigest()
     stage.said = f"Worker {act.worker + 1} asks for a permit for job {run.job}"
     reply = stage.asking_again(
         lambda: stage.store.acquire_permit(lease, LEASE, REQUEST, sha256=sha256),

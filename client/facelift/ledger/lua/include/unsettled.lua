@@ -2,6 +2,9 @@
 -- Chatbots with a request that was sent and not answered: the endpoint may still apply it, after a
 -- newer image. `unsettled` has what such requests sent, by the time until which that may happen.
 
+-- Seconds for which that is kept longer: a newer request may have begun before.
+local marks_kept = 600
+
 -- What a job's request sent: the same stored bytes in the same fit are the same image.
 local function sent_by(job) return job.sent_sha256 .. ':' .. (job.fit or 'strict') end
 
@@ -13,19 +16,20 @@ local function mark_unsettled(name, id, job)
   local at = began + tonumber(config().unsettled_for or 120)
   if at <= now then return end
   local key = '{facelift}:unsettled:' .. chatbot_of(job)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now_text)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', timestamp(now - marks_kept))
   redis.call('ZADD', key, timestamp(at), sent_by(job))
   local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
-  redis.call('EXPIRE', key, math.ceil(tonumber(last) - now) + 1)
+  redis.call('EXPIRE', key, math.ceil(tonumber(last) - now) + marks_kept)
 end
 
 -- Until when the endpoint may apply another image of the chatbot than the one that the job
--- delivered; nil if it will not.
-local function unsettled_until(job)
+-- delivered; nil if it did not since that request began, and will not.
+local function unsettled_until(id, job)
   if not job.sent_sha256 then return nil end
   local at
+  local began = redis.call('ZSCORE', '{facelift}:running:' .. account_of(job), id) or now_text
   local marks = redis.call('ZRANGEBYSCORE', '{facelift}:unsettled:' .. chatbot_of(job),
-                           '(' .. now_text, '+inf', 'WITHSCORES')
+                           '(' .. began, '+inf', 'WITHSCORES')
   for i = 1, #marks, 2 do
     if marks[i] ~= sent_by(job) then at = tonumber(marks[i + 1]) end
   end

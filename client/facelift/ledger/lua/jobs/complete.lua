@@ -14,7 +14,7 @@ if not job then return 0 end
 if gave_up_lease(job, token) then return 1 end
 if not holds_lease(job, token) then return 0 end
 check_keys(id, job)
-local repeat_at = outcome == 'delivered' and unsettled_until(job)
+local repeat_at = outcome == 'delivered' and unsettled_until(id, job)
 redis.call('XLEN', '{facelift}:outcomes')
 redis.call('ZSCORE', '{facelift}:webhooks', id)
 record_attempt(id, job, ARGV[8], ARGV[9])
