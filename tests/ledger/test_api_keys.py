@@ -222,10 +222,19 @@ def pause_for_stale_key(ledger: Ledger, jobs: int) -> tuple[Worker, list[str]]:
     return worker, waiting
 
 
+def pending(ledger: Ledger) -> bool:
+    """Whether a job has not ended."""
+    counts = ledger.redis.hgetall(ledger.store.keys.counts)
+    return any(int(jobs) > 0 for what, jobs in counts.items() if not what.startswith("ended:"))
+
+
 def run(ledger: Ledger, endpoint: dict[str, int], *workers: Worker, seconds: float = 2.0) -> None:
-    """Let workers take messages in turn, at an endpoint that counts the uploads it took by key."""
+    """Let workers take messages in turn, at an endpoint that counts the uploads it took by key.
+
+    It ends once all jobs have.
+    """
     end, turn = ledger.now + seconds, 0
-    while ledger.now < end:
+    while ledger.now < end and pending(ledger):
         ledger.run_once(0.1)
         for worker in workers:
             worker.beat()
@@ -321,7 +330,8 @@ def test_restart_with_a_mistyped_key_costs_one_request(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("first", [GOOD, STALE])
-def test_worker_with_a_stale_key_leaves_all_jobs_to_others(ledger: Ledger, first: str) -> None:
+def test_worker_with_a_stale_key_leaves_all_jobs_to_others(simulated: Ledger, first: str) -> None:
+    ledger = simulated
     keys = [GOOD, STALE] if first == GOOD else [STALE, GOOD]
     workers = [Worker(ledger, f"of-{key}", key) for key in keys]
     jobs = enqueue(ledger, 100)
@@ -338,7 +348,8 @@ def test_worker_with_a_stale_key_leaves_all_jobs_to_others(ledger: Ledger, first
     assert account(ledger).pause is None
 
 
-def test_success_with_one_key_does_not_clear_another(ledger: Ledger) -> None:
+def test_success_with_one_key_does_not_clear_another(simulated: Ledger) -> None:
+    ledger = simulated
     good, stale = Worker(ledger, "v", GOOD), Worker(ledger, "w", STALE)
     prove(good, GOOD)
     run(ledger, {GOOD: 0}, good, stale)
