@@ -182,4 +182,4 @@ def test_dashboard_and_alerts_find_what_they_ask_for(watched: Watched, tmp_path:
         eventually(
             lambda: {rule["health"] for rule in server.rules()} == {"ok"}, "rules cannot be run"
         )
-    assert len(rules) == 18
+    assert len(rules) == 19

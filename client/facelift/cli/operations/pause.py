@@ -79,7 +79,8 @@ def resume(account: str | None, *, everything: bool, by: str | None, as_json: bo
     """Resume the jobs of an account, or all jobs.
 
     Ends the pause of an account whoever began it: an operator, the endpoint that
-    asked for it, or Facelift because the endpoint refused the account's API key.
+    asked for it, or Facelift because the endpoint refused the account's API key. Then
+    one job tries the key, and the others follow if it is delivered.
     --all ends the pause of everything; accounts paused by name stay paused. With --json
     it prints what `facelift pause` prints.
 
