@@ -6,116 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
-from facelift.ledger.replies import (
-    Acquired,
-    Ended,
-    Feedback,
-    KeyVerdict,
-    Lease,
-    Permit,
-    Quota,
-    Waiting,
-)
-from facelift.status.worker import WorkerReport
-from tests.ledger.driver import LEASE, REQUEST
+from facelift.codes import JobState, OutcomeCode, WaitReason
+from facelift.ledger.replies import Ended, KeyVerdict, Lease, Waiting
+from tests.ledger.driver import LEASE
+from tests.ledger.key_holders import Worker, account, enqueue, feedback, prove, run
 
 if TYPE_CHECKING:
-    from facelift.status.pool import AccountStatus
     from tests.ledger.driver import Ledger
 
 GOOD, STALE, NEWER = "good", "stale", "newer"
-
-
-class Worker:
-    """One with its keys, the newest first."""
-
-    def __init__(self, ledger: Ledger, name: str, *keys: str) -> None:
-        self.ledger = ledger
-        self.name = name
-        self.hold(*keys)
-
-    def hold(self, *keys: str) -> None:
-        """Register these keys."""
-        self.keys = keys
-        self.others = self.ledger.register(None, key=keys[0], others=keys[1:], worker=self.name)
-
-    def beat(self) -> None:
-        """Send a heartbeat."""
-        report = WorkerReport(name=self.name, host="h", pid=1, version="1", slots=10)
-        self.ledger.store.pool.heartbeat(report)
-
-    def leave(self) -> None:
-        self.ledger.store.pool.leave(self.name)
-
-    def take(self, job: str) -> Lease | Waiting:
-        """Acquire the job's lease."""
-        lease = self.ledger.lease(job)
-        reply = self.ledger.store.acquire(lease, LEASE, self.name)
-        if isinstance(reply, Waiting):
-            return reply
-        assert isinstance(reply, Acquired), reply
-        return lease
-
-    def request(self, lease: Lease, number: int = 1, keys: tuple[str, ...] = ()) -> str | Waiting:
-        """The key that a request is made with."""
-        permit = self.ledger.store.acquire_permit(
-            lease, LEASE, REQUEST, request=number, keys=keys or self.keys
-        )
-        assert isinstance(permit, (Permit, Waiting))
-        return permit.fingerprint if isinstance(permit, Permit) else permit
-
-    def refused(self, lease: Lease, key: str) -> KeyVerdict:
-        """The endpoint refuses the key."""
-        return self.ledger.store.pool.report_refusal(lease, key)
-
-    def wait(self, lease: Lease, verdict: KeyVerdict = KeyVerdict.KEY) -> None:
-        """The job waits after a refusal."""
-        is_known = verdict is KeyVerdict.KEY
-        attempt = self.ledger.attempt(OutcomeCode.UNAUTHORIZED, 401, Decision.RETRY, counted=False)
-        reason = WaitReason.ACCOUNT_PAUSED if is_known else WaitReason.RETRY
-        assert self.ledger.store.retry_later(
-            lease, self.ledger.now + 1, reason, "No.", attempt, feedback=feedback("")
-        )
-
-    def deliver(self, lease: Lease, key: str) -> None:
-        assert self.ledger.deliver(lease, feedback(key))
-
-    def upload(self, endpoint: set[str], job: str) -> bool:
-        """Whether the job was delivered to an endpoint that accepts these keys."""
-        lease = self.take(job)
-        if isinstance(lease, Waiting):
-            return False
-        key = self.request(lease)
-        if isinstance(key, Waiting):
-            return False
-        if key in endpoint:
-            self.deliver(lease, key)
-            return True
-        self.wait(lease, self.refused(lease, key))
-        return False
-
-
-def feedback(key: str) -> Feedback:
-    return Feedback(Permit(), answered=True, fingerprint=key, quota=Quota())
-
-
-def account(ledger: Ledger) -> AccountStatus:
-    (found,) = ledger.store.pool.snapshot().accounts
-    return found
-
-
-def enqueue(ledger: Ledger, jobs: int, prefix: str = "bot") -> list[str]:
-    return [ledger.enqueue(f"{prefix}-{number}") for number in range(jobs)]
-
-
-def prove(worker: Worker, key: str) -> None:
-    """An upload with the key succeeds."""
-    lease = worker.take(worker.ledger.enqueue(f"proof-{key}"))
-    assert isinstance(lease, Lease)
-    assert worker.request(lease) == key
-    worker.deliver(lease, key)
-    worker.ledger.lose_messages()
 
 
 def test_refused_first_key_pauses_the_account_and_no_job_fails(ledger: Ledger) -> None:
@@ -222,59 +121,15 @@ def pause_for_stale_key(ledger: Ledger, jobs: int) -> tuple[Worker, list[str]]:
     return worker, waiting
 
 
-def pending(ledger: Ledger) -> bool:
-    """Whether a job has not ended."""
-    counts = ledger.redis.hgetall(ledger.store.keys.counts)
-    return any(int(jobs) > 0 for what, jobs in counts.items() if not what.startswith("ended:"))
-
-
-def run(ledger: Ledger, endpoint: dict[str, int], *workers: Worker, seconds: float = 2.0) -> None:
-    """Let workers take messages in turn, at an endpoint that counts the uploads it took by key.
-
-    It ends once all jobs have.
-    """
-    end, turn = ledger.now + seconds, 0
-    while ledger.now < end and pending(ledger):
-        ledger.run_once(0.1)
-        for worker in workers:
-            worker.beat()
-        for _ in range(min(8, ledger.messages())):
-            worker = workers[turn % len(workers)]
-            turn += 1
-            lease = worker.take(ledger.take_message())
-            if isinstance(lease, Waiting):
-                continue
-            key = worker.request(lease)
-            if isinstance(key, Waiting):
-                continue
-            if key in endpoint:
-                endpoint[key] += 1
-                worker.deliver(lease, key)
-            else:
-                REFUSED.append(key)
-                worker.wait(lease, worker.refused(lease, key))
-
-
-REFUSED: list[str] = []
-"""Keys that the endpoint refused, one a request."""
-
-
-@pytest.fixture(autouse=True)
-def no_refusals() -> None:
-    REFUSED.clear()
-
-
 @pytest.mark.parametrize("how", ["resumed", "mistyped"])
 def test_key_that_is_still_wrong_costs_one_request_and_no_job(ledger: Ledger, how: str) -> None:
     worker, jobs = pause_for_stale_key(ledger, 12)
-    REFUSED.clear()
     if how == "resumed":
         assert ledger.store.pool.resume("default", by="ana")
     else:
         worker.leave()
         worker = Worker(ledger, "again", "mistyped")
-    run(ledger, {}, worker)
-    assert len(REFUSED) == 1
+    assert len(run(ledger, {}, worker)) == 1
     assert account(ledger).pause is not None
     assert {ledger.get(job).attempts_used for job in jobs} == {0}
     assert {ledger.get(job).wait_reason for job in jobs} == {WaitReason.ACCOUNT_PAUSED}
@@ -321,8 +176,7 @@ def test_restart_with_a_mistyped_key_costs_one_request(ledger: Ledger) -> None:
     before.leave()
     worker = Worker(ledger, "w", "mistyped")
     jobs = enqueue(ledger, 12)
-    run(ledger, {GOOD: 0}, worker)
-    assert REFUSED == ["mistyped"]
+    assert run(ledger, {GOOD: 0}, worker) == ["mistyped"]
     assert {ledger.get(job).wait_reason for job in jobs} == {WaitReason.ACCOUNT_PAUSED}
     worker.leave()
     run(ledger, taken := {GOOD: 0}, Worker(ledger, "x", GOOD))
@@ -335,9 +189,9 @@ def test_worker_with_a_stale_key_leaves_all_jobs_to_others(simulated: Ledger, fi
     keys = [GOOD, STALE] if first == GOOD else [STALE, GOOD]
     workers = [Worker(ledger, f"of-{key}", key) for key in keys]
     jobs = enqueue(ledger, 100)
-    run(ledger, taken := {GOOD: 0}, *workers, seconds=60)
+    refused = run(ledger, taken := {GOOD: 0}, *workers, seconds=60)
     assert taken[GOOD] == len(jobs)
-    assert len(REFUSED) <= 8
+    assert len(refused) <= 8
     assert {ledger.get(job).attempts_used for job in jobs} == {1}
     stale = next(each for each in workers if each.keys == (STALE,))
     stale.hold(STALE)
@@ -352,10 +206,10 @@ def test_success_with_one_key_does_not_clear_another(simulated: Ledger) -> None:
     ledger = simulated
     good, stale = Worker(ledger, "v", GOOD), Worker(ledger, "w", STALE)
     prove(good, GOOD)
-    run(ledger, {GOOD: 0}, good, stale)
     enqueue(ledger, 40)
-    run(ledger, {GOOD: 0}, good, stale, seconds=20)
-    assert REFUSED == [STALE]
+    assert run(ledger, {GOOD: 0}, good, stale, seconds=20) == [STALE]
+    enqueue(ledger, 40, "later")
+    assert run(ledger, {GOOD: 0}, good, stale, seconds=20) == []
 
 
 def test_key_before_the_newest_is_used_once_nobody_has_the_newest(ledger: Ledger) -> None:
