@@ -21,7 +21,6 @@ from facelift.client import UploadClient
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import connect
 from facelift.ledger.keys import Keys
-from facelift.ledger.schedule import Schedule
 from facelift.ledger.store import JobStore
 from facelift.retry import RetryPolicy
 from facelift.status.worker import WorkerReport
@@ -167,10 +166,11 @@ class Worker:
             executor, Intake(client, store, FollowUpSender(redis).send, notes.note)
         )
         app.conf.update(celery_settings(redis_url, keys, settings.concurrency))
+        witness = store.witness(self.name, metrics.clock_was_set)
         self._loops = (
             Loop("registration", registrar.run_once),
             Loop("API key watch", accounts.run_once),
-            Loop("scheduler", Scheduler(store, metrics, Schedule(redis, keys).first).run_once),
+            Loop("scheduler", Scheduler(store, metrics, witness.check).run_once),
             Loop("heartbeat", self._heartbeat.run_once),
             Loop("janitor", Janitor(store).run_once),
             Loop("poll watchdog", watchdog.run_once),

@@ -13,6 +13,7 @@ from facelift.cli.checks.findings import Verdict
 from facelift.cli.checks.pool import check_pool
 from facelift.cli.checks.server import check_redis
 from facelift.codes import WaitReason
+from facelift.status.pool import ClockStatus
 from facelift.status.server import ServerStatus, WrongType
 from tests.unit.test_pool_text import (
     ACCOUNT,
@@ -245,3 +246,15 @@ def test_a_certificate_that_nobody_verifies_is_named(option: str) -> None:
     assert found.verdict is Verdict.WARN
     assert option in found.message
     assert "canary" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("step", "says"), [(1800.0, "set forward by 1,800.0 s"), (-3.0, "back by")]
+)
+def test_recent_step_of_the_clock_is_told(step: float, says: str) -> None:
+    clock = ClockStatus(steps=2, step=step, stepped_at=POOL.at - 60, offset=-step)
+    (told,) = found(replace(POOL, clock=clock), "Redis' clock")
+    assert says in told
+    assert "2 times" in told
+    old = replace(clock, stepped_at=POOL.at - 100_000)
+    assert found(replace(POOL, clock=old), "Redis' clock") == []

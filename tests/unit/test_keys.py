@@ -37,9 +37,9 @@ def redis() -> Iterator[FakeRedis]:
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
-    keys = Keys(prefix)
+    keys, account = Keys(prefix), "acme_eu"
     jobs = [f"job-{number}" for number in range(26)]  # more than the queue takes of one account
-    account, bots = "acme_eu", [f"acme_eu:{CHATBOT}{job}" for job in jobs]
+    bots = [f"acme_eu:{CHATBOT}{job}" for job in jobs]
     named = {
         "job": {keys.job(job) for job in [*jobs, "single", "ghost"]},
         "schedule": {keys.schedule},
@@ -77,6 +77,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "endpoint": {keys.endpoint},
         "unanswered": {keys.unanswered},
         "config": {keys.config},
+        "clock": {keys.clock},
         "events": {keys.events},
         "unlogged_events": {keys.unlogged_events},
         "workers": {keys.workers},
@@ -102,9 +103,12 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
 
     def enqueue(name: str, batch: str | None = None) -> None:
         key = "k:1" if name == jobs[0] else None
-        bot = CHATBOT + name
         job = UploadJob(
-            chatbot_id=bot, image="media:a.png", account="acme-eu", idempotency_key=key, batch=batch
+            chatbot_id=CHATBOT + name,
+            image="media:a.png",
+            account="acme-eu",
+            idempotency_key=key,
+            batch=batch,
         )
         store.enqueue(job, name, lifetime=60, idempotency_window=60)
 
@@ -157,6 +161,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.retry_later(lease, now + 300, WaitReason.STORE_UNAVAILABLE, "Out.", out)
     assert store.stores.park(jobs[2], "media")
     store.cancel(jobs[-1])
+    store.witness("host:1").check()
     store.pool.heartbeat(
         WorkerReport(
             name="host:1",

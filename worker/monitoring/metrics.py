@@ -65,6 +65,9 @@ class Metrics:
             "crash_loops", "Jobs that failed as crash_loop because they ended too many workers."
         )
         self._resent = counter("resent_messages", "Lost wake-up messages that were sent again.")
+        self._clock_steps = counter(
+            "clock_steps", "Steps of Redis' clock that this worker kept out of the ledger's time."
+        )
         self._refused_messages = counter(
             "refused_messages", "Celery messages that were refused for their form."
         )
@@ -112,6 +115,10 @@ class Metrics:
         self._rescues.inc(done.recovered)
         self._crash_loops.inc(done.crash_loops)
         self._resent.inc(done.resent)
+
+    def clock_was_set(self) -> None:
+        """This worker noticed that Redis' clock was set."""
+        self._clock_steps.inc()
 
     def message_refused(self) -> None:
         """A Celery message was refused for its form."""

@@ -18,6 +18,7 @@ _WARNINGS = {
     EventKind.ACCOUNT_THROTTLED,
     EventKind.LIMIT_LOWERED,
     EventKind.STORE_OUT,
+    EventKind.CLOCK_SET,
     EventKind.WORKER_LOST,
 }
 
@@ -35,7 +36,7 @@ class Scheduler:
     Args:
         store: the ledger.
         metrics: counts what was found.
-        first_due: reads the first entry of the schedule.
+        first_due: confirms the clock of Redis, and replies the first entry of the schedule.
         batch: jobs in one round trip.
         longest_pause: seconds between rounds; a job that becomes due early waits no longer.
         longest_rest: seconds until the schedule is run though nothing is due: so late may events

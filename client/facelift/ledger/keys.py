@@ -55,8 +55,11 @@ class Keys:
 
     schedule = SharedKey("schedule", "zset")
     """Job ids by the Unix time at which they are due; also `account:<name>`, whose queue is to be
-    dispatched, `superseding:<job id>`, `endpoint` for its next probe, `unknown_accounts`
-    and `quarantine`."""
+    dispatched, `superseding:<job id>`, `endpoint` for its next probe, `unknown_accounts`,
+    `quarantine`, and `clock` after a step of Redis' clock."""
+    clock = SharedKey("clock", "hash")
+    """How ledger time and wall time differ: `offset`, `confirmed` (wall time), the number of steps
+    so far (`epoch`), and the last one."""
     generation = SharedKey("generation", "string")
     """Counter: the order in which jobs became eligible, over all chatbots."""
     counts = SharedKey("counts", "hash")

@@ -16,6 +16,7 @@ from facelift.attempt import Attempt
 from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import JobNotFound, LedgerRefused
 from facelift.job import UploadJob
+from facelift.ledger.clock import ClockWitness
 from facelift.ledger.connection import takes_no_writes, translated
 from facelift.ledger.encoding import (
     decode_record,
@@ -224,6 +225,10 @@ class JobStore:
         encoded = attempt.encode_last(code, message) if is_last else attempt.encode()
         arguments = (state, code, message, *_attempt_arguments(attempt, encoded, feedback))
         return bool(self._scripts.call("jobs/complete", *lease, *arguments))
+
+    def witness(self, worker: str, on_step: Callable[[], None] = lambda: None) -> ClockWitness:
+        """A worker's witness of Redis' clock; see `clock.py`."""
+        return ClockWitness(self._scripts, worker, on_step=on_step)
 
     def retry_later(
         self,

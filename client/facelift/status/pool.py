@@ -36,6 +36,7 @@ class EventKind(OpenEnum):
     STORE_BACK = "store_back"
     WORKER_LOST = "worker_lost"
     WORKER_RETURNED = "worker_returned"
+    CLOCK_SET = "clock_set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,38 @@ class StoreOutage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStatus:
+    """What the workers know of Redis' clock.
+
+    Attributes:
+        steps: how often it was set since the ledger began.
+        step: by how many seconds the last time; below 0 if it was set back.
+        stepped_at: Unix seconds, by that clock, at which the last step was noticed; None if there
+            was none.
+        offset: seconds by which the ledger's own time is ahead of it.
+    """
+
+    steps: int = 0
+    step: float = 0.0
+    stepped_at: float | None = None
+    offset: float = 0.0
+
+    @classmethod
+    def decode(cls, stored: Mapping[str, str]) -> Self:
+        """Read the ledger's hash."""
+        at = stored.get("stepped_at")
+        return cls(
+            steps=int(stored.get("epoch", 0)),
+            step=float(stored.get("step", 0)),
+            stepped_at=float(at) if at else None,
+            offset=float(stored.get("offset", 0)),
+        )
+
+
+_NO_STEP = ClockStatus()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatus:
     """A snapshot of the pool.
 
@@ -271,6 +304,7 @@ class PoolStatus:
         unknown_accounts: of the oldest jobs that wait as `unknown_account`.
         stores: the image stores that workers cannot read from.
         quarantined: pending jobs that may have ended a worker; they run apart from others.
+        clock: what the workers know of Redis' clock.
     """
 
     at: float
@@ -292,6 +326,7 @@ class PoolStatus:
     unknown_accounts: tuple[str, ...] = ()
     stores: tuple[StoreOutage, ...] = ()
     quarantined: int = 0
+    clock: ClockStatus = _NO_STEP
 
     @classmethod
     def decode(cls, found: Mapping[str, Any]) -> Self:
@@ -322,6 +357,7 @@ class PoolStatus:
             unknown_accounts=tuple(found["unknown_accounts"] or ()),
             stores=StoreOutage.decode(found["stores"] or ()),
             quarantined=found["quarantined"],
+            clock=ClockStatus.decode(found.get("clock") or {}),
         )
 
     def account(self, name: str) -> AccountStatus | None:

@@ -23,6 +23,7 @@ from facelift.status.pool import AccountStatus, PoolStatus
 
 MINUTE = 60.0
 """Seconds without an outcome, while a job waits its turn for as long, that count as standstill."""
+_RECENT = 86_400.0
 
 
 def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
@@ -43,6 +44,7 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
     yield from _unknown_accounts(pool)
     yield from _shared_keys(pool)
     yield from _other_keys(pool)
+    yield from _clock(pool)
 
 
 def _workers(pool: PoolStatus) -> Iterator[Finding]:
@@ -175,3 +177,16 @@ def _pauses(pool: PoolStatus) -> Iterator[Finding]:
             yield warn("Pauses", message, f"facelift resume {name}, once the reason is gone")
     if not pool.pause and not paused:
         yield ok("Pauses", "nothing is paused")
+
+
+def _clock(pool: PoolStatus) -> Iterator[Finding]:
+    clock = pool.clock
+    if clock.stepped_at is None or abs(pool.at - clock.stepped_at) > _RECENT:
+        return
+    how = "forward" if clock.step > 0 else "back"
+    times = f", {clock.steps} times since the ledger began" if clock.steps > 1 else ""
+    yield warn(
+        "Redis' clock",
+        f"it was set {how} by {abs(clock.step):,.1f} s within the last day{times}",
+        "let NTP keep it; deliveries go on evenly, but times that people gave moved with it",
+    )

@@ -40,6 +40,7 @@ _EVENTS = {
     EventKind.ALL_RESUMED: "everything resumed",
     EventKind.STORE_OUT: "{whose} out",
     EventKind.STORE_BACK: "{whose} back",
+    EventKind.CLOCK_SET: "clock set",
     EventKind.WORKER_LOST: "worker lost",
     EventKind.WORKER_RETURNED: "worker returned",
 }

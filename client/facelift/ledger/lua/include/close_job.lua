@@ -5,7 +5,7 @@ local function announce_outcome(id, job, state, outcome)
   redis.call('XADD', '{facelift}:outcomes', 'MAXLEN', '~', '100000', '*', 'job', id,
              'state', state, 'outcome', outcome, 'chatbot_id', job.chatbot_id,
              'account', job.account or 'default', 'created_at', job.created_at,
-             'finished_at', now_text)
+             'finished_at', wall_text)
   if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
   redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
 end
@@ -20,11 +20,10 @@ local function close_job(id, job, state, outcome, message, status)
   end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
              'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow',
-             'shares', 'reported', 'sent_sha256', 'key_refused_at', 'refusal',
-             'quarantined',
-             'quarantine_reason', 'crashed_at', 'quiet')
+             'shares', 'reported', 'sent_sha256', 'key_refused_at', 'refusal', 'quarantined',
+             'quarantine_reason', 'crashed_at', 'quiet', 'clock_offset')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
-             'http_status', status or '', 'finished_at', now_text)
+             'http_status', status or '', 'finished_at', wall_text)
   redis.call('EXPIRE', key, retention(state))
   redis.call('ZREM', '{facelift}:schedule', id)
   redis.call('ZREM', '{facelift}:chatbot_queue:' .. chatbot_of(job), id)
@@ -41,7 +40,7 @@ local function close_job(id, job, state, outcome, message, status)
     redis.call('HINCRBY', batch, 'code:' .. outcome, '1')
     redis.call('SREM', pending, id)
     if redis.call('EXISTS', pending) == 0 then
-      redis.call('HSET', batch, 'finished_at', now_text)
+      redis.call('HSET', batch, 'finished_at', wall_text)
       redis.call('EXPIRE', batch, retention('batch'))
     end
     redis.call('PUBLISH', '{facelift}:batch_changes:' .. job.batch, state)

@@ -3,10 +3,10 @@
 -- Write a new record from the fields and values of ARGV[first] on, and add it to the index.
 -- Without `expires_at` it expires `lifetime` seconds after it may start.
 local function create_record(id, first, lifetime)
-  local job = { created_at = now_text }
+  local job = { created_at = wall_text }
   for i = first, #ARGV, 2 do job[ARGV[i]] = ARGV[i + 1] end
   job.expires_at = job.expires_at
-                   or timestamp(math.max(now, tonumber(job.not_before or 0)) + lifetime)
+                   or timestamp(math.max(wall, tonumber(job.not_before or 0)) + lifetime)
   check_keys(id, job)
   redis.call('GET', '{facelift}:generation')
   if job.batch then

@@ -59,7 +59,7 @@ local function recover_lost_lease(id, job)
   local loss = note_loss(job.worker, 'lost')
   local others = tonumber(loss.jobs or 1) - 1
   record_attempt(id, job, cjson.encode({
-    started_at = tonumber(job.started_at), duration = now - tonumber(job.started_at),
+    started_at = tonumber(job.started_at), duration = math.max(0, wall - tonumber(job.started_at)),
     code = 'worker_lost', decision = 'rescue', counted = false,
     reason = 'Worker ' .. job.worker
              .. (loss.stopping and ' ended before it could release this job.'

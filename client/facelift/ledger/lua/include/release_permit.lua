@@ -21,7 +21,7 @@ local function release_lock_and_permit(id, job)
     job.suspect = nil
   end
   local _, window = rate(name)
-  if window and job.lease_token then
+  if window and job.lease_token and not clock_stands then
     local at = timestamp(now + window)
     redis.call('ZADD', '{facelift}:rate_window:' .. name, 'XX', 'LT', at,
                request_member(job.lease_token, 1), at, request_member(job.lease_token, 2))

@@ -10,7 +10,7 @@ local repeat_message = 'An earlier upload of this chatbot got no answer, and may
 local function wait_until_settled(id, job, at)
   local delivered = '{facelift}:job:' .. job.repeats
   if redis.call('EXISTS', delivered) == 1 then
-    redis.call('HSET', delivered, 'repeat_at', timestamp(at))
+    redis.call('HSET', delivered, 'repeat_at', timestamp(at - clock_offset))
   end
   wait(id, job, 'unsettled', repeat_message, at)
 end
@@ -22,8 +22,8 @@ local function plan_repeat(id, job, at)
     version = job.version, chatbot_id = job.chatbot_id, image = job.image, account = job.account,
     fit = job.fit, priority = job.priority, fairness_key = job.fairness_key,
     sha256 = job.sent_sha256, repeats = id, generation = job.generation, flow = flow_of(job),
-    shares = job.shares, created_at = now_text,
-    expires_at = timestamp(math.max(tonumber(job.expires_at), at + 86400)) }
+    shares = job.shares, created_at = wall_text,
+    expires_at = timestamp(math.max(tonumber(job.expires_at), at - clock_offset + 86400)) }
   local flat = {}
   for field, value in pairs(repeated) do
     flat[#flat + 1] = field

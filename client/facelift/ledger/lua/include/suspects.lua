@@ -10,8 +10,8 @@ end
 local function record_suspect(name, job, code, sentence)
   local key = '{facelift}:suspect:' .. name .. ':' .. job.chatbot_id
   local failures = redis.call('ZINCRBY', '{facelift}:suspects:' .. name, '1', job.chatbot_id)
-  if tonumber(failures) == 1 then redis.call('HSET', key, 'since', now_text) end
-  redis.call('HSET', key, 'code', code, 'message', sentence, 'at', now_text)
+  if tonumber(failures) == 1 then redis.call('HSET', key, 'since', wall_text) end
+  redis.call('HSET', key, 'code', code, 'message', sentence, 'at', wall_text)
   redis.call('EXPIRE', key, '86400')
 end
 

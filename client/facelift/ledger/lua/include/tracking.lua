@@ -8,15 +8,15 @@ local function count_in_batch(id, job, state)
   if is_pending(job.state) then
     redis.call('HINCRBY', key, job.state, '-1')
   else  -- a new job
-    if redis.call('HSETNX', key, 'created_at', now_text) == 1 then
-      redis.call('ZADD', '{facelift}:batches', now_text, job.batch)
+    if redis.call('HSETNX', key, 'created_at', wall_text) == 1 then
+      redis.call('ZADD', '{facelift}:batches', wall_text, job.batch)
     end
     redis.call('HINCRBY', key, 'total', '1')
     if is_pending(state) then
       redis.call('HDEL', key, 'finished_at')
       redis.call('SADD', pending, id)
       -- The batch is kept at least as long as the record of this job can be.
-      local needed = math.ceil(tonumber(job.expires_at) - now) + tonumber(retention('batch'))
+      local needed = math.ceil(tonumber(job.expires_at) - wall) + tonumber(retention('batch'))
       local kept = math.max(needed, redis.call('TTL', key))
       redis.call('EXPIRE', key, kept)
       redis.call('EXPIRE', pending, kept)

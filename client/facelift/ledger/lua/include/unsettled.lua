@@ -19,7 +19,7 @@ local function mark_unsettled(name, id, job)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', timestamp(now - marks_kept))
   redis.call('ZADD', key, timestamp(at), sent_by(job))
   local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
-  redis.call('EXPIRE', key, math.ceil(tonumber(last) - now) + marks_kept)
+  redis.call('EXPIRE', key, math.ceil(tonumber(last) - now) + 7200)  -- though the clock may be set
 end
 
 -- Until when the endpoint may apply another image of the chatbot than the one that the job

@@ -19,7 +19,7 @@ if not job then return { 'unknown' } end
 if not is_pending(job.state) then return { 'ended', job.state } end
 if holds_lease(job, token) then return { 'acquired', redis.call('HGETALL', key) } end
 if job.state == 'running' then return { 'leased' } end
-if tonumber(job.expires_at) <= now then
+if tonumber(job.expires_at) <= wall then
   return { 'ended', give_up(id, job, 'expired') }
 end
 
@@ -71,8 +71,9 @@ if job.quarantined then redis.call('SADD', '{facelift}:quarantine_running', id) 
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
 redis.call('HDEL', key, 'queued_at', 'sent_sha256')
-redis.call('HSET', key, 'state', 'running', 'worker', worker, 'started_at', now_text,
+redis.call('HSET', key, 'state', 'running', 'worker', worker, 'started_at', wall_text,
            'lease_token', token, 'lease_until', lease_until, 'message', 'A worker is on it.')
+if clock_offset ~= 0 or job.clock_offset then redis.call('HSET', key, 'clock_offset', clock_offset) end
 change_state(id, job, 'running')
 redis.call('SET', '{facelift}:chatbot_lock:' .. chatbot_of(job), id)
 redis.call('ZADD', '{facelift}:running:' .. name, '9000000000000000', id)

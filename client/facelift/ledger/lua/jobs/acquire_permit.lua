@@ -31,7 +31,7 @@ if job.cancel_requested then
   give_up(id, job, 'cancelled')
   return { 'ended', 'cancelled' }
 end
-if tonumber(job.expires_at) <= now then
+if tonumber(job.expires_at) <= wall then
   return { 'ended', give_up(id, job, 'expired') }
 end
 
@@ -54,6 +54,9 @@ local has_begun = tonumber(redis.call('ZSCORE', '{facelift}:running:' .. name, i
 local has_permit = place and tonumber(place) > now or has_begun and not rate(name)
 local at
 reason, message, at = blocked_by_account(name, job)
+if not reason and clock_stands and rate(name) then
+  reason, message, at = 'rate_limited', 'The clock of Redis was set.', now
+end
 if not reason and not has_permit and not is_reserved then
   reason, message, at = blocked_from_queue(name, false, job)
   if not reason and not has_begun

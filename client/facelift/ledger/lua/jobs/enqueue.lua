@@ -22,8 +22,8 @@ end
 
 local job = create_record(id, 6, lifetime)
 if key ~= '' then redis.call('SET', '{facelift}:idempotency:' .. key, id, 'EX', window) end
-if job.not_before and tonumber(job.not_before) > now then
-  wait(id, job, 'scheduled', 'Scheduled for later.', tonumber(job.not_before))
+if job.not_before and tonumber(job.not_before) > wall then
+  wait(id, job, 'scheduled', 'Scheduled for later.', tonumber(job.not_before) + clock_offset)
 else
   join_chatbot_queue(id, job)
   dispatch_in_order(id, job)

@@ -1,17 +1,19 @@
 -- include: attempts, feedback, give_up, leases
 -- running -> waiting: try again later. running -> cancelled: if that was requested meanwhile.
 --
--- ARGV: now, job id, lease token, until, reason, message, HTTP status or '', attempt (JSON),
+-- ARGV: now, job id, lease token, until (wall time, had the clock not been set since the job was
+--       acquired), reason, message, HTTP status or '', attempt (JSON),
 --       attempts it used up (0 or 1), feedback (see apply_feedback)
 -- Replies: 1 recorded (or was before), 0 the lease is somebody else's
 
-local id, token, at, reason, message = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local id, token, reason, message = ARGV[2], ARGV[3], ARGV[5], ARGV[6]
 local key = '{facelift}:job:' .. id
 local job = load_job(id)
 if not job then return 0 end
 if gave_up_lease(job, token) then return 1 end
 if not holds_lease(job, token) then return 0 end
 check_keys(id, job)
+local at = tonumber(ARGV[4]) + tonumber(job.clock_offset or 0)
 record_attempt(id, job, ARGV[8], ARGV[9])
 redis.call('HSET', key, 'http_status', ARGV[7], 'image_checked', '1')
 job.http_status = ARGV[7]

@@ -78,6 +78,36 @@ local function refuse_unknown(id, job)
              'The workers hold no API key for the account \'' .. own_account(job) .. '\'.')
 end
 
+-- After a step of the clock: handle jobs earlier whose deadline, or for which the time that a producer
+-- gave, comes earlier now; some at a time, the latest first.
+local function move_deadlines()
+  local key = '{facelift}:clock'
+  local from = redis.call('HGET', key, 'moved') or 'inf'
+  local found = redis.call('ZREVRANGEBYSCORE', schedule, from, '-inf', 'WITHSCORES',
+                           'LIMIT', '0', '200')
+  for i = 1, #found, 2 do
+    local job = load_job(found[i])
+    if job and job.expires_at and job.state ~= 'running' then
+      local scheduled = job.wait_reason == 'scheduled' and job.not_before
+      local at = tonumber(scheduled or job.expires_at) + clock_offset
+      if at < tonumber(found[i + 1]) then
+        redis.call('ZADD', schedule, timestamp(at), found[i])
+        if job.wait_until then
+          redis.call('HSET', '{facelift}:job:' .. found[i], 'wait_until', timestamp(at - clock_offset))
+        end
+      end
+    end
+  end
+  local last = found[#found]
+  if #found < 400 then
+    redis.call('HDEL', key, 'moved')
+    redis.call('ZREM', schedule, 'clock')
+  else
+    redis.call('HSET', key, 'moved', last == from and '(' .. last or last)
+    redis.call('ZADD', schedule, now_text, 'clock')
+  end
+end
+
 local function handle(id)
   local kind, name = string.match(id, '^(%a+):(.+)$')
   if kind == 'account' then
@@ -95,6 +125,8 @@ local function handle(id)
     return
   elseif id == 'endpoint' then
     return probe_endpoint()
+  elseif id == 'clock' then
+    return move_deadlines()
   elseif id == 'unknown_accounts' then
     return check_unknown_accounts()
   elseif id == 'quarantine' then
@@ -111,9 +143,11 @@ local function handle(id)
     else
       redis.call('ZADD', schedule, job.lease_until, id)
     end
-  elseif tonumber(job.expires_at) <= now then
+  elseif tonumber(job.expires_at) <= wall then
     expired = expired + 1
     give_up(id, job, 'expired')
+  elseif job.wait_reason == 'scheduled' and tonumber(job.not_before) > wall then
+    wait(id, job, 'scheduled', job.message, tonumber(job.not_before) + clock_offset)
   elseif job.state == 'queued' then
     check_message(id, job)
   elseif job.wait_reason == 'unknown_account' and is_unknown(job) then

@@ -49,4 +49,4 @@ if not reason then
   end
   at = (at or now) + (limit and before * window / limit or 0)
 end
-return { reason, message, timestamp(math.min(at, tonumber(job.expires_at))) }
+return { reason, message, timestamp(math.min(at - clock_offset, tonumber(job.expires_at))) }

@@ -17,11 +17,12 @@ if kept == 0 then
   redis.call('ZREM', workers, name)
 else
   clear_loss(name)
-  redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(now - tonumber(ARGV[4])),
+  redis.call('HSET', key, 'seen_at', now_text, 'since', timestamp(wall - tonumber(ARGV[4])),
              'last_poll_at', timestamp(now - tonumber(ARGV[5])), unpack(ARGV, 6))
   redis.call('ZADD', workers, timestamp(now + kept), name)
-  redis.call('EXPIRE', key, kept)
-  redis.call('EXPIRE', workers, kept)
+  -- Longer than needed: the clock may be set.
+  redis.call('EXPIRE', key, kept + 7200)
+  redis.call('EXPIRE', workers, kept + 7200)
 end
 local slots = 0
 for _, other in ipairs(redis.call('ZRANGE', workers, '0', '-1')) do

@@ -8,7 +8,8 @@ local name, by, reason, until_at = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if name ~= '' then name = account(name).shares or name end
 local key = name == '' and '{facelift}:endpoint' or '{facelift}:account:' .. name
 local was_paused = paused_until(pool_hash(key))
-pause(key, 'operator', reason, by, until_at)
+pause(key, 'operator', reason, by,
+      until_at ~= '' and timestamp(tonumber(until_at) + clock_offset) or '')
 -- No worker knows it: it joins no index, and is forgotten unless a worker registers it.
 if name ~= '' and not account(name).fingerprint then redis.call('EXPIRE', key, '86400') end
 local kind = name == '' and 'all_paused' or 'account_paused'

@@ -65,7 +65,7 @@ for i = first_account, #ARGV, 4 do
   end
   if worker ~= '' then
     redis.call('HSET', of_worker, name, ARGV[i + 3])
-    redis.call('EXPIRE', of_worker, '180')  -- the worker registers every minute
+    redis.call('EXPIRE', of_worker, '7200')  -- the worker registers every minute
   end
   register_keys(name, worker, offered)
   update(key, { limit = ARGV[i + 1], window = ARGV[i + 2] })

@@ -2,20 +2,35 @@
 -- The state of the pool: breaker, pauses, accounts, workers, queue, recent events.
 --
 -- ARGV: now, how many events at most (from 1)
--- Replies: JSON: at, queued, endpoint (hash), counts (hash), oldest_at (created_at of the oldest
---          job on the queue or first in a flow), accounts (name -> hash, with waiting, used,
---          running, failing_chatbots (that failed twice in a row or more), worst (hashes of up to
---          ten of them), shares_key_with (names) and
---          blocked_by, which is why all of its jobs wait if they do, and workers_left, those that
+-- Replies: JSON, all times are wall times: at, clock (hash, as check_clock.lua writes it), queued,
+--          endpoint (hash), counts (hash), oldest_at (created_at of the oldest job on
+--          the queue or first in a flow), accounts (name -> hash, with waiting, used, running,
+--          failing_chatbots (that failed twice in a row or more), worst (hashes of up to ten of
+--          them), shares_key_with (names), blocked_by, which is why all of its jobs wait if they do, and workers_left, those that
 --          have another API key than the one that works), workers (name -> hash),
 --          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
 --          the oldest jobs that wait for an account that no worker has registered), stores (outages
 --          as stores/report writes them, with waiting), quarantined (jobs)
 
-local pool = { at = now, queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
+local pool = { at = wall, clock = read_hash('{facelift}:clock'),
+               queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
                stores = {}, quarantined = redis.call('ZCARD', '{facelift}:quarantined'),
                webhooks = redis.call('ZCARD', '{facelift}:webhooks') }
+
+-- Whether anything is live is judged by the clock as it is, though no worker may be there to confirm
+-- it.
+local clock_now = wall + clock_offset
+
+-- The fields of an account, or of the endpoint, with their times as wall times.
+local function in_wall_time(hash)
+  for field, value in pairs(hash) do
+    local is_time = string.find(field, '_at$') or string.find(field, '_until$')
+                    or string.find(field, '_since$')
+    if is_time and tonumber(value) then hash[field] = timestamp(tonumber(value) - clock_offset) end
+  end
+  return hash
+end
 
 local function note_oldest(id)
   local at = id and tonumber(redis.call('HGET', '{facelift}:job:' .. id, 'created_at') or nil)
@@ -43,7 +58,7 @@ local function worst_suspects(name)
   return worst
 end
 
-local live = redis.call('ZRANGEBYSCORE', '{facelift}:workers', now_text, '+inf')
+local live = redis.call('ZRANGEBYSCORE', '{facelift}:workers', timestamp(clock_now), '+inf')
 
 -- The workers that take none of an account's jobs, since they have not the key that works.
 local function workers_left(name, shares)
@@ -64,7 +79,8 @@ local function describe(name)
   it.fingerprint, it.shares = registered.fingerprint, registered.shares
   it.waiting = shares == name and tonumber(it.waiting or 0)
                + redis.call('ZCARD', '{facelift}:suspect_queue:' .. name) or 0
-  it.used = redis.call('ZCOUNT', '{facelift}:rate_window:' .. shares, now_text, '+inf')
+  it.used = redis.call('ZCOUNT', '{facelift}:rate_window:' .. shares,
+                       timestamp(clock_now), '+inf')
             + used_elsewhere(shares)
   it.limit = rate(shares) or 0
   it.window = account(shares).window
@@ -75,7 +91,7 @@ local function describe(name)
   it.blocked_by = blocked_by_account(shares)
   it.took, it.recent = nil, nil
   note_oldest_of(name)
-  return it
+  return in_wall_time(it)
 end
 
 local function unknown_accounts()
@@ -106,7 +122,7 @@ for _, name in ipairs(names) do
 end
 for _, name in ipairs(live) do
   local worker = read_hash('{facelift}:worker:' .. name)
-  if next(worker) then pool.workers[name] = worker end
+  if next(worker) then pool.workers[name] = in_wall_time(worker) end
 end
 for _, event in ipairs(redis.call('LRANGE', '{facelift}:events', '0', tonumber(ARGV[2]) - 1)) do
   table.insert(pool.events, cjson.decode(event))
@@ -114,6 +130,7 @@ end
 for _, outage in ipairs(redis.call('HVALS', '{facelift}:stores')) do
   outage = cjson.decode(outage)
   outage.waiting = redis.call('ZCARD', '{facelift}:store_queue:' .. outage.store)
-  if outage.forget_at > now then table.insert(pool.stores, outage) end
+  if outage.forget_at > clock_now then table.insert(pool.stores, outage) end
 end
+in_wall_time(pool.endpoint)
 return cjson.encode(pool)

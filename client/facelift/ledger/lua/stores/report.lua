@@ -24,8 +24,8 @@ if reason == '' then
   end
 else
   redis.call('HSET', key, field, cjson.encode({
-    store = store, worker = worker, reason = reason, since = mine and mine.since or now,
-    at = now, forget_at = now + tonumber(ARGV[5]) }))
+    store = store, worker = worker, reason = reason, since = mine and mine.since or wall,
+    at = wall, forget_at = now + tonumber(ARGV[5]) }))
   if not mine and others == 0 then
     record_event('store_out', reason, 'facelift', nil, store)
   end

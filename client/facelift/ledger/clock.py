@@ -1,0 +1,114 @@
+"""Keeps ledger time even: compares the clock of Redis with the monotonic clock of a worker."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from facelift.ledger.scripts import Scripts
+
+_TOLERANCE = 0.1  # seconds that are no step; a clock may run faster or slower by a thousandth
+_DRIFT = 0.001
+_PATIENCE = 2.0
+"""Seconds for which a worker that has just started leaves it to others to say whether the clock
+was set while it was not there."""
+
+
+def since_boot() -> float:
+    """Seconds that never go back, those in which the machine was suspended included."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class _Reading(NamedTuple):
+    """The clock of Redis, read between two moments of the worker's clock."""
+
+    asked_at: float
+    answered_at: float
+    wall: float
+    epoch: str
+
+
+class ClockWitness:
+    """One worker's evidence of how much time passes; for one thread.
+
+    All workers give theirs. Redis' clock may be set by hand, by NTP, by a restored machine, or by
+    a failover to a server with another clock; its steps are kept out of ledger time.
+
+    Args:
+        scripts: of the ledger.
+        worker: its name.
+        on_step: called once this worker has kept a step out of ledger time.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        worker: str,
+        *,
+        on_step: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = since_boot,
+    ) -> None:
+        self._scripts = scripts
+        self._worker = worker
+        self._on_step = on_step
+        self._clock = clock
+        self._before: _Reading | None = None
+        self._puzzled_at: float | None = None
+
+    def check(self) -> tuple[str, float] | None:
+        """Confirm the clock of Redis, or take up a step of it.
+
+        Returns:
+            The schedule's first entry, and when it is due (ledger time); None if it is empty. It
+            tells a scheduler, cheaply, whether something has changed.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
+        """
+        reading, stands, others, first = self._read()
+        before = self._before
+        step = 0.0
+        if before is not None and before.epoch == reading.epoch:
+            step, is_certain = _step(before, reading), True
+            self._puzzled_at = None
+        else:
+            is_certain = self._is_nobody_else(stands, others, reading.answered_at)
+        self._before = reading
+        if step or (stands and is_certain):
+            evidence = (reading.epoch, f"{reading.wall:.6f}", f"{step:.6f}")
+            self._before, _, _, first = self._read(*evidence)
+            if self._before.epoch != reading.epoch:
+                self._on_step()
+        return first
+
+    def _is_nobody_else(self, stands: bool, others: int, now: float) -> bool:  # noqa: FBT001 - private
+        """Whether no other worker will say what happened while this one was not there."""
+        if not stands:
+            self._puzzled_at = None
+            return False
+        if self._puzzled_at is None:
+            self._puzzled_at = now
+        return not others or now - self._puzzled_at >= _PATIENCE
+
+    def _read(
+        self, epoch: str = "", wall: str = "", step: str = ""
+    ) -> tuple[_Reading, bool, int, tuple[str, float] | None]:
+        asked_at = self._clock()
+        found = self._scripts.call("pool/check_clock", self._worker, epoch, wall, step)
+        reading = _Reading(asked_at, self._clock(), float(found[0]), found[1])
+        first = (found[4], float(found[5])) if found[4] else None
+        return reading, found[2] == "1", int(found[3]), first
+
+
+def _step(before: _Reading, after: _Reading) -> float:
+    """By how many seconds the clock of Redis was set between two readings; 0 if it was not."""
+    passed = after.wall - before.wall
+    least = after.asked_at - before.answered_at
+    most = after.answered_at - before.asked_at
+    tolerance = _TOLERANCE + _DRIFT * most
+    # Ledger time goes on by the least that passed: behind, it holds back; ahead, it would let
+    # leases and rate windows end early.
+    if passed < least - tolerance or passed > most + tolerance:
+        return passed - least
+    return 0.0
