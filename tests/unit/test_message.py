@@ -8,12 +8,15 @@ import json
 import lzma
 import pickle
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from facelift.job import ENQUEUE_TASK
 from tasks.message import MOST_BYTES, MessageRefused, TaskMessage, read_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIELDS = {"chatbot_id": "bot", "image": "media:a.png"}
 BODY = [[], FIELDS, {}]
@@ -96,7 +99,6 @@ def test_compressed_body_is_unpacked(compression: str, packed: bytes) -> None:
     assert message.kwargs == FIELDS
 
 
-BOMB = b" " * 50_000_000
 NESTED: Any = "x"
 for _ in range(40):
     NESTED = [NESTED]
@@ -161,18 +163,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         entry(packed=zlib.compress(PACKED)[:-6], headers={"compression": "application/x-gzip"}),
         "body is damaged",
     ),
-    "a zlib bomb": (
-        entry(packed=zlib.compress(BOMB), headers={"compression": "application/x-gzip"}),
-        "unpacks to more than 262144 bytes",
-    ),
-    "a bzip2 bomb": (
-        entry(packed=bz2.compress(BOMB), headers={"compression": "application/x-bz2"}),
-        "unpacks to more than 262144 bytes",
-    ),
-    "an lzma bomb": (
-        entry(packed=lzma.compress(BOMB), headers={"compression": "application/x-lzma"}),
-        "unpacks to more than 262144 bytes",
-    ),
 }
 
 
@@ -184,6 +174,23 @@ def test_other_entry_is_refused_with_the_reason(kind: str) -> None:
     assert reason in caught.value.reason
     assert len(caught.value.reason) < 200
     assert caught.value.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("compression", "compress"),
+    [
+        ("application/x-gzip", zlib.compress),
+        ("application/x-bz2", bz2.compress),
+        ("application/x-lzma", lzma.compress),
+    ],
+)
+def test_body_that_unpacks_to_too_much_is_refused(
+    compression: str, compress: Callable[[bytes], bytes]
+) -> None:
+    packed = compress(bytes(50_000_000))
+    with pytest.raises(MessageRefused) as caught:
+        read_message(entry(packed=packed, headers={"compression": compression}))
+    assert "unpacks to more than 262144 bytes" in caught.value.reason
 
 
 def test_refusal_names_the_task_as_far_as_it_is_known() -> None:
