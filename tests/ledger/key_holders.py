@@ -11,21 +11,25 @@ from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
     from facelift.status.pool import AccountStatus
+    from facelift.units import Rate
     from tests.ledger.driver import Ledger
 
 
 class Worker:
     """One with its keys, the newest first."""
 
-    def __init__(self, ledger: Ledger, name: str, *keys: str) -> None:
+    def __init__(self, ledger: Ledger, name: str, *keys: str, rate: Rate | None = None) -> None:
         self.ledger = ledger
+        self.rate = rate
         self.name = name
         self.hold(*keys)
 
     def hold(self, *keys: str) -> None:
         """Register these keys."""
         self.keys = keys
-        self.others = self.ledger.register(None, key=keys[0], others=keys[1:], worker=self.name)
+        self.others = self.ledger.register(
+            self.rate, key=keys[0], others=keys[1:], worker=self.name
+        )
 
     def beat(self) -> None:
         """Send a heartbeat."""

@@ -8,6 +8,7 @@ import pytest
 
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Ended, KeyVerdict, Lease, Waiting
+from facelift.units import Rate
 from tests.ledger.driver import LEASE
 from tests.ledger.key_holders import Worker, account, enqueue, feedback, prove, run
 
@@ -200,6 +201,16 @@ def test_worker_with_a_stale_key_leaves_all_jobs_to_others(simulated: Ledger, fi
     assert isinstance(lease, Waiting)
     assert lease.left == "default"
     assert account(ledger).pause is None
+
+
+def test_jobs_that_a_worker_leaves_use_up_nothing_of_the_rate(simulated: Ledger) -> None:
+    ledger, rate = simulated, Rate(20, 2)
+    good, stale = (Worker(ledger, key, key, rate=rate) for key in (GOOD, STALE))
+    prove(good, GOOD)
+    jobs, began = enqueue(ledger, 80), ledger.now
+    run(ledger, taken := {GOOD: 0}, good, stale, seconds=60)
+    assert taken[GOOD] == len(jobs)
+    assert ledger.now - began < 1.2 * len(jobs) / 20 * 2
 
 
 def test_success_with_one_key_does_not_clear_another(simulated: Ledger) -> None:

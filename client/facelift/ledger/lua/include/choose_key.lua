@@ -1,4 +1,4 @@
--- include: api_keys, join_account_queue, release_permit
+-- include: api_keys, join_account_queue, permits, release_permit
 -- With which of its keys a worker may upload for an account.
 
 -- offered: what the worker holds, its newest first. again: another of its keys was refused for this
@@ -34,6 +34,7 @@ local other_key = 'The worker that took it has another API key than the one that
 -- queued | running -> waiting: another worker takes the job soon, or once what blocks its account
 -- is over.
 local function leave_to_another(id, job, reason, message, at)
-  join_account_queue(id, job, reason or 'backlog', message or other_key, at or now + 0.2)
+  return_permit(id, account_of(job))
+  join_account_queue(id, job, reason or 'backlog', message or other_key, at or now + 0.05)
   release_lock_and_permit(id, job)
 end

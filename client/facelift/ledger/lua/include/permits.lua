@@ -41,15 +41,26 @@ local function next_permit_at(name, is_idle)
   return nil
 end
 
+-- Seconds between two permits: a hundredth more than even. A permit leaves the window a moment after
+-- its turn, so the window would fill and make all wait for it.
+local function spacing_of(limit, window) return 1.01 * window / limit end
+
 -- Reserve a permit for a job. score: '3000000000000000' for one on the queue,
 -- '2000000000000000' for one with a worker
 local function reserve_permit(id, name, score)
   redis.call('ZADD', '{facelift}:rate_window:' .. name, score, id)
   local limit, window = rate(name)
   if not limit then return end
-  -- A hundredth more than even: a permit leaves the window a moment after its turn, so the window
-  -- would fill and make all wait for it. One that is late may catch up by five permits.
-  local spacing = 1.01 * window / limit
+  local spacing = spacing_of(limit, window)
+  -- One that is late may catch up by five permits.
   local from = math.max(tonumber(account(name).next_permit_at or 0), now - 5 * spacing)
   update('{facelift}:account:' .. name, { next_permit_at = timestamp(from + spacing) })
+end
+
+-- A job on the queue does not use its permit: another may have its turn.
+local function return_permit(id, name)
+  local limit, window = rate(name)
+  if not limit or redis.call('ZREM', '{facelift}:rate_window:' .. name, id) == 0 then return end
+  local at = tonumber(account(name).next_permit_at or 0) - spacing_of(limit, window)
+  update('{facelift}:account:' .. name, { next_permit_at = timestamp(at) })
 end
