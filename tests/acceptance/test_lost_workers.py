@@ -44,7 +44,7 @@ def deadly(environment: dict[str, str], media: Path, tmp_path: Path) -> dict[str
     """Settings of workers that the image `deadly.png` kills, once for each file in `shots`."""
     shutil.copy(media / "good.png", media / "deadly.png")
     (tmp_path / "shots").mkdir()
-    path = [str(Path(__file__).parent / "deadly_image"), os.environ.get("PYTHONPATH", "")]
+    path = [str(Path(__file__).parents[1] / "faulty_python"), os.environ.get("PYTHONPATH", "")]
     return environment | {
         "FACELIFT_KEY_PREFIX": tmp_path.name.replace("_", "-")[:32].lower(),
         "DEADLY_IMAGE": "deadly.png",

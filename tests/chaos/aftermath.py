@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from tests.chaos.load import Ending, PlannedJob
     from tests.chaos.world import World
     from tests.history.events import History
 
@@ -33,6 +34,17 @@ _LOGGED = {
     "released": r"jobs released jobs=(\d+)",
     "processes ended as stuck": r"(stuck): Redis",
 }
+
+
+def spent_without_fault(
+    endings: Mapping[str, Ending], planned: Mapping[str, PlannedJob]
+) -> list[str]:
+    """The jobs that failed although nothing was wrong with them, a sentence each."""
+    return [
+        f"{job_id} failed as {ending.outcome}, for no fault of its own"
+        for job_id, ending in endings.items()
+        if ending.state in {JobState.FAILED, JobState.EXPIRED} and not planned[job_id].may_fail
+    ]
 
 
 def idle_workers(world: World) -> list[str]:
@@ -106,6 +118,7 @@ def figures(world: World, history: History) -> dict[str, object]:
     kinds = Counter(fault.kind for fault in history.faults)
     return {
         "faults": f"{len(history.faults)}: {counted(kinds)}",
+        "workers killed by an image": world.shot,
         "requests": len(history.requests),
         "images taken": sum(request.stored for request in history.requests),
         "overlaps at the endpoint": counted(count_overlaps(history.requests)),

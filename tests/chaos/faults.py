@@ -74,6 +74,11 @@ def kill_worker_process(scene: Scene) -> None:
     child.kill()
 
 
+def run_short_of_memory(scene: Scene) -> None:
+    """Whoever opens a deadly image is killed, some times."""
+    scene.world.arm(scene.rng.randint(2, 6))
+
+
 def kill_supervisor(scene: Scene) -> None:
     scene.worker.kill_supervisor()
 
@@ -253,6 +258,7 @@ def lose_messages(scene: Scene) -> None:
 
 ON_PROCESSES: tuple[Callable[[Scene], None], ...] = (
     kill_worker_process,
+    run_short_of_memory,
     kill_supervisor,
     terminate,
     terminate_twice,

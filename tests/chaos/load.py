@@ -17,6 +17,7 @@ from facelift.codes import JobState
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
+from tests.chaos.world import DEADLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ _CANCELLED = 0.04
 _SMALL, _LARGE = 40, 360  # pixels; as noise about 5 kB and 390 kB
 _SHARE_OF_LARGE = 0.4
 _BURST = 3
+_A_DEADLY_ONE_IN = 100
 PROBE = "probe.png"
 """The image of jobs that are not among the planned ones."""
 _INTERVAL = 0.25  # seconds
@@ -46,6 +48,7 @@ class PlannedJob:
         image: its reference.
         sha256: of the image, which no other job has; None if there is no image.
         cancel: whether it is cancelled soon after.
+        is_deadly: whether a worker that opens its image is killed.
     """
 
     job_id: str
@@ -53,6 +56,12 @@ class PlannedJob:
     image: str
     sha256: str | None
     cancel: bool = False
+    is_deadly: bool = False
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether it can fail for a reason of its own."""
+        return self.sha256 is None or self.is_deadly
 
 
 def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[PlannedJob]:
@@ -63,15 +72,21 @@ def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[Planne
         chatbot_id = f"bot-{rng.randrange(chatbots)}"
         for _ in range(rng.randint(1, _BURST)):
             number = len(planned)
-            name = f"image-{number}.png"
+            is_deadly = number % _A_DEADLY_ONE_IN == _A_DEADLY_ONE_IN // 10
+            name = f"image-{number}{DEADLY if is_deadly else '.png'}"
             sha256 = None
-            if rng.random() >= _NO_IMAGE:
+            if rng.random() >= _NO_IMAGE or is_deadly:
                 data = _draw(_LARGE if rng.random() < _SHARE_OF_LARGE else _SMALL, rng)
                 (media / name).write_bytes(data)
                 sha256 = hashlib.sha256(data).hexdigest()
             planned.append(
                 PlannedJob(
-                    f"job-{number}", chatbot_id, f"media:{name}", sha256, rng.random() < _CANCELLED
+                    f"job-{number}",
+                    f"deadly-{number}" if is_deadly else chatbot_id,  # nothing supersedes it
+                    f"media:{name}",
+                    sha256,
+                    cancel=rng.random() < _CANCELLED,
+                    is_deadly=is_deadly,
                 )
             )
     return planned[:jobs]

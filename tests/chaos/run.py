@@ -10,7 +10,14 @@ from random import Random
 from typing import TYPE_CHECKING, cast
 
 from facelift.ledger.keys import Keys
-from tests.chaos.aftermath import bad_exits, counted, figures, idle_workers, leftovers
+from tests.chaos.aftermath import (
+    bad_exits,
+    counted,
+    figures,
+    idle_workers,
+    leftovers,
+    spent_without_fault,
+)
 from tests.chaos.faults import ON_PROCESSES, ON_THE_NETWORK, InjectedFault, Scene, Track
 from tests.chaos.load import Observer, PlannedJob, Producer, plan_jobs
 from tests.chaos.recorder import Recorder
@@ -108,9 +115,12 @@ def run(plan: Plan, folder: Path) -> Report:
             time.sleep(0.1)
         observer.poll()
         outcomes = Counter(ending.outcome for ending in observer.endings.values())
+        spent = spent_without_fault(observer.endings, producer.accepted)
+        report.problems += spent
         report.figures |= {
             "jobs": f"{len(producer.accepted)} for {plan.chatbots} chatbots",
             "outcomes": counted(outcomes),
+            "spent without fault": len(spent),
             "enqueue retried": producer.retries,
             "all had ended": f"{time.monotonic() - recovering_at:.1f} s after the last fault",
         }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEASE = 3.0
 REQUEST_LIMIT = 2.5
 CONCURRENCY = 6
+DEADLY = ".deadly.png"
+"""How the names of images end that get their worker killed."""
 _LATENCY = "300ms"
 _SKEW = 420  # seconds by which one worker's clock is wrong
 _KEY = "chaos-key"
@@ -143,6 +145,7 @@ class World:
 
     Attributes:
         media: the folder of images.
+        shots: a folder; each file in it has a worker killed that opens a deadly image.
         redis: the server.
         endpoint: the sandbox endpoint.
         workers: the workers.
@@ -159,7 +162,9 @@ class World:
 
     def __init__(self, folder: Path, workers: int, command: tuple[str, ...] = COMMAND) -> None:
         self.media = folder / "media"
+        self.shots = folder / "shots"
         self.freezes: list[Freeze] = []
+        self._armed = 0
         self._folder = folder
         self._count = workers
         self._command = command
@@ -167,6 +172,8 @@ class World:
 
     def __enter__(self) -> Self:
         self.media.mkdir()
+        self.shots.mkdir()
+        self.arm(4)
         with ExitStack() as stack:
             enter = stack.enter_context
             # Acknowledged writes survive even a kill.
@@ -181,12 +188,7 @@ class World:
             for number in range(self._count):
                 worker = self._make_worker(network, f"worker-{number}")
                 if number == self._count - 1:
-                    path = [str(Path(__file__).parent / "skewed_clock")]
-                    path += filter(None, [os.environ.get("PYTHONPATH")])
-                    worker.environment |= {
-                        "PYTHONPATH": os.pathsep.join(path),
-                        "CHAOS_CLOCK_SKEW": str(_SKEW),
-                    }
+                    worker.environment["CHAOS_CLOCK_SKEW"] = str(_SKEW)
                 stack.callback(worker.kill)
                 worker.start()
                 self.workers.append(worker)
@@ -201,7 +203,11 @@ class World:
     def _make_worker(self, network: Network, name: str) -> Worker:
         redis = network.proxy(name, self.redis.port)
         endpoint = network.proxy(name, int(self.endpoint.url.rpartition(":")[2]))
+        path = [str(Path(__file__).parents[1] / "faulty_python"), os.environ.get("PYTHONPATH", "")]
         environment = {
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+            "DEADLY_IMAGE": DEADLY,
+            "DEADLY_SHOTS": str(self.shots),
             "FACELIFT_REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
             "FACELIFT_ENDPOINT_URL": f"http://127.0.0.1:{endpoint.port}",
             "FACELIFT_API_KEY": _KEY,
@@ -220,10 +226,29 @@ class World:
         }
         return Worker(name, self._command, redis, endpoint, environment, self._folder)
 
+    def arm(self, shots: int) -> None:
+        """Have so many more workers killed that open a deadly image."""
+        for _ in range(shots):
+            self._armed += 1
+            (self.shots / str(self._armed)).touch()
+
+    def disarm(self) -> None:
+        """Have no more workers killed so."""
+        for shot in list(self.shots.iterdir()):
+            with suppress(FileNotFoundError):
+                shot.unlink()
+                self._armed -= 1
+
+    @property
+    def shot(self) -> int:
+        """How many workers were killed so, once it is disarmed."""
+        return self._armed
+
     def end_faults(self) -> None:
         """End all faults that may still be active."""
         self.admin.replicaof("NO", "ONE")
         self.endpoint.clear_rules()
+        self.disarm()
         for proxy in (
             self.producers,
             *(proxy for worker in self.workers for proxy in (worker.redis, worker.endpoint)),
