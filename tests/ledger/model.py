@@ -189,7 +189,7 @@ class Model:
         if job.together:
             job.crashes += 1
             ran = self.now - job.started
-            longest = min(3 * ran, 20) if job.crashes == 1 else min(10 * ran, 300)
+            longest = min(3 * ran, 20) if job.crashes == 1 else min(10 * ran, 30)
             job.quiet = max(QUIET, longest)
             at += job.quiet if job.crashes < MOST_CRASHES else 0
         before = job.together

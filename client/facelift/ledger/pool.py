@@ -134,6 +134,7 @@ class Pool:
     def gone(self, worker: str) -> None:
         """Note that a worker's process has ended for certain; its leases end now."""
         self._scripts.call("pool/end_worker", worker, "gone")
+        self.leave(worker)
 
     def report_failure(self, lease: Lease, code: OutcomeCode, sentence: str) -> bool:
         """Report that a job's request failed; returns whether it counts as an attempt.

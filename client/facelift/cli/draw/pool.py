@@ -52,7 +52,7 @@ def describe_pool(pool: PoolStatus) -> Iterator[RenderableType]:
     yield fact("Pool", date(pool.at))
     yield from describe_flow(pool)
     if pool.quarantined:
-        yield fact("Quarantine", describe_quarantine(pool))
+        yield fact("Lost", describe_quarantine(pool))
     if pool.webhooks:
         yield fact("Webhooks", f"{counted(pool.webhooks, 'notification')} to send")
     yield ""

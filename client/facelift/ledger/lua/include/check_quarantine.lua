@@ -39,7 +39,7 @@ local function check_quarantine()
     elseif tonumber(job.crashes or 0) >= most_crashes then
       ended = ended + 1
       finish_job(id, job, 'failed', 'crash_loop', job.crashes .. ' workers were lost while they ran '
-                 .. 'this job, and no other that may have ended them; it is not tried again.')
+                 .. 'this job, and no other job that may have ended them; it is not tried again.')
     elseif at then
       redis.call('ZADD', quarantine_queue, timestamp(at), id)
     elseif not job.quarantined or running < workers * most_beside(job.quarantined, job.crashes) then

@@ -30,9 +30,9 @@ local function note_loss(worker, how)
     loss_at = now_text, unexplained_loss_at = is_unexplained and now_text or nil,
     suspects_lost_at = jobs > 0 and now_text or nil })
   if jobs > 0 then
-    local ran = jobs == 1 and 'a job, which runs' or jobs .. ' jobs, which run'
-    record_event('worker_lost', 'Worker ' .. worker .. ' was lost with ' .. ran
-                 .. ' apart from others until they are delivered.', 'facelift')
+    local ran = jobs == 1 and 'a job, which runs apart from others until it is delivered.'
+                or jobs .. ' jobs, which run apart from others until they are delivered.'
+    record_event('worker_lost', 'Worker ' .. worker .. ' was lost with ' .. ran, 'facelift')
   end
   loss = { jobs = jobs, suspects = suspects, how = how }
   redis.call('HSET', key, 'jobs', jobs, 'suspects', suspects, 'how', how)

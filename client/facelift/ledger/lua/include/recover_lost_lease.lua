@@ -4,6 +4,11 @@
 local most_crashes = 3
 local surely_lost_after = 12  -- seconds without a heartbeat
 
+-- When a job was acquired, in ledger time.
+local function started_at(job)
+  return tonumber(job.started_at) + tonumber(job.clock_offset or 0)
+end
+
 -- For how long no worker may be lost before the job runs again: several times as long as it ran.
 -- While workers are lost for another reason, that is rare; and a loss without the job clears it.
 local function quiet_time(job, crashes, loss, seen_at)
@@ -13,8 +18,8 @@ local function quiet_time(job, crashes, loss, seen_at)
   elseif seen_at then
     ended_at = math.min(now, seen_at + 5)
   end
-  local ran = ended_at - tonumber(job.started_at)
-  return math.max(3, crashes == 1 and math.min(3 * ran, 20) or math.min(10 * ran, 300))
+  local ran = ended_at - started_at(job)
+  return math.max(3, crashes == 1 and math.min(3 * ran, 20) or math.min(10 * ran, 30))
 end
 
 -- The job is the only suspect of a loss. Returns when it may go on.
@@ -58,8 +63,9 @@ local function recover_lost_lease(id, job)
   add_account(account_of(job))  -- it may have no worker yet that registered it
   local loss = note_loss(job.worker, 'lost')
   local others = tonumber(loss.jobs or 1) - 1
+  local ended_at = loss.how == 'gone' and tonumber(job.lease_until) or now
   record_attempt(id, job, cjson.encode({
-    started_at = tonumber(job.started_at), duration = math.max(0, wall - tonumber(job.started_at)),
+    started_at = tonumber(job.started_at), duration = math.max(0, ended_at - started_at(job)),
     code = 'worker_lost', decision = 'rescue', counted = false,
     reason = 'Worker ' .. job.worker
              .. (loss.stopping and ' ended before it could release this job.'
