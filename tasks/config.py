@@ -13,13 +13,16 @@ from facelift.ledger.keys import Keys
 _VISIBILITY_TIMEOUT = 120
 
 
-def celery_settings(redis_url: str, keys: Keys, concurrency: int) -> dict[str, object]:
+def celery_settings(
+    redis_url: str, keys: Keys, concurrency: int, own_queue: str = ""
+) -> dict[str, object]:
     """The configuration of the Celery app.
 
     Args:
         redis_url: of the ledger's Redis, which is also the broker.
         keys: of the ledger.
         concurrency: threads of a process.
+        own_queue: a list with messages for this process alone.
     """
     shared = broker_settings(redis_url, keys)
     options = {
@@ -27,6 +30,7 @@ def celery_settings(redis_url: str, keys: Keys, concurrency: int) -> dict[str, o
         "max_connections": concurrency + 20,
         "slots": concurrency,
         "queue": keys.queue,
+        "own_queue": own_queue,
         "keyprefix_binding_deadlines": keys.binding_deadlines,
         # Applies to `facelift.enqueue` only, which takes milliseconds.
         "visibility_timeout": _VISIBILITY_TIMEOUT,

@@ -27,6 +27,7 @@ _SHORTEST_PAUSE = 2.0
 _BATCH = 8  # messages; not more, so that processes share a short queue
 _BACKLOG = 0.02  # seconds; a queue that answers sooner has more
 _POLL_SECONDS = 4
+_OWN = -1  # stands for the worker's own queue among the priorities
 
 _last_poll = time.monotonic()
 _is_polling = False
@@ -61,6 +62,7 @@ class Channel(redis.Channel):
     Attributes:
         slots: how many jobs the worker can run at once; 0 to take messages one by one.
         queue: the queue that it polls, and gives messages back to.
+        own_queue: the list that it polls besides, which no other worker does; empty for none.
         unix_socket_path: the socket to connect to instead of a host.
         keyprefix_binding_deadlines: a key of ours: kombu's own sweeps other apps' bindings.
     """
@@ -69,10 +71,11 @@ class Channel(redis.Channel):
     Message = Message
     from_transport_options = (  # type: ignore[assignment] # longer than kombu's own
         *redis.Channel.from_transport_options,
-        *("slots", "queue", "unix_socket_path", "keyprefix_binding_deadlines"),
+        *("slots", "queue", "own_queue", "unix_socket_path", "keyprefix_binding_deadlines"),
     )
     slots = 0
     queue = ""
+    own_queue = ""
     unix_socket_path = ""
     _polled_at = -_BACKLOG
     _wake_ups_first = False
@@ -95,13 +98,19 @@ class Channel(redis.Channel):
         # wake-up messages keeps no producer's message, nor the other way round.
         self._wake_ups_first = not self._wake_ups_first
         steps = self.priority_steps
-        if not self._wake_ups_first:
-            self.priority_steps = [*steps[1:], *steps[:1]]
+        own = [_OWN] if self.own_queue else []
+        if self._wake_ups_first:
+            self.priority_steps = [*steps, *own]
+        else:
+            self.priority_steps = [*steps[1:], *own, *steps[:1]]
         try:
             super()._brpop_start(*args)  # type: ignore[no-untyped-call] # kombu is untyped
         finally:
             self.priority_steps = steps
         _is_polling = True
+
+    def _q_for_pri(self, queue: str, pri: Any) -> Any:  # noqa: ANN401 - kombu's
+        return self.own_queue if pri == _OWN else super()._q_for_pri(queue, pri)  # type: ignore[no-untyped-call] # kombu is untyped
 
     def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401 - kombu's
         global _last_poll, _is_polling  # noqa: PLW0603 - a process polls one queue
@@ -119,14 +128,15 @@ class Channel(redis.Channel):
         finally:
             self._in_poll = None  # type: ignore[assignment] # kombu is untyped
         if _last_poll - self._polled_at < _BACKLOG:
-            self._take_batch()
+            self._take_batch(taken[0])
         return True
 
-    def _take_batch(self) -> None:
+    def _take_batch(self, polled: bytes) -> None:
         room = min(_BATCH, self.slots - len(state.reserved_requests))
         if room <= 0:
             return
-        for queue in self.active_queues:
+        is_own = polled == self.own_queue.encode()
+        for queue in [self.own_queue] if is_own else self.active_queues:
             for item in self.client.rpop(queue, room) or ():
                 self._receive_item(item)
 

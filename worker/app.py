@@ -38,7 +38,7 @@ from worker.delivery.recorder import Recorder
 from worker.endpoint import EndpointClient, RequestLimits
 from worker.monitoring.logs import LogFormat, configure_logging, fields, say_json
 from worker.monitoring.metrics import Metrics
-from worker.monitoring.processes import process_name
+from worker.monitoring.processes import process_name, worker_age
 from worker.runtime.accounts import Accounts
 from worker.runtime.accounts_left import AccountsLeft
 from worker.runtime.heartbeat import Heartbeat
@@ -59,6 +59,8 @@ log = logging.getLogger(__name__)
 _LEDGER_RETRIES = 10
 # Seconds beyond the time limit of a request to record its result.
 _RECORD_SECONDS = 5
+# Seconds that the first jobs wait until the ledger knows what this worker can do.
+_REGISTRATION_SECONDS = 5.0
 # Seconds beyond the same for which all slots may be busy while no job ends.
 _STALL_SECONDS = 30
 
@@ -99,7 +101,9 @@ class Worker:
             on_change=lambda _: registrar.run_once(),
         )
         left = AccountsLeft()
-        registrar = Registrar(store.pool, accounts, settings, worker=self.name, left=left)
+        registrar = Registrar(
+            store.pool, accounts, settings, worker=self.name, left=left, age=worker_age
+        )
         self._endpoint = _endpoint(settings)
         self._images = settings.image_judge()
         self._sender = _webhook_sender(settings, store, metrics)
@@ -159,16 +163,19 @@ class Worker:
             busy=lambda: self._leases.count,
             unchanged=lambda: self._leases.unchanged,
             last_poll=last_poll,
+            on_settings=registrar.run_once,
         )
         notes = RefusedNotes(store.refused, metrics)
         on_refused(notes.note)
         app.handlers = MessageHandlers(
             executor, Intake(client, store, FollowUpSender(redis).send, notes.note)
         )
-        app.conf.update(celery_settings(redis_url, keys, settings.concurrency))
+        own_queue = keys.worker_queue(self.name)
+        app.conf.update(celery_settings(redis_url, keys, settings.concurrency, own_queue))
         witness = store.witness(self.name, metrics.clock_was_set)
+        self._registration = Loop("registration", registrar.run_once)
         self._loops = (
-            Loop("registration", registrar.run_once),
+            self._registration,
             Loop("API key watch", accounts.run_once),
             Loop("scheduler", Scheduler(store, metrics, witness.check).run_once),
             Loop("heartbeat", self._heartbeat.run_once),
@@ -203,6 +210,7 @@ class Worker:
             log.info("webhooks are on", extra=fields(host=host))
         for loop in self._loops:
             loop.start()
+        self._registration.wait_for_round(_REGISTRATION_SECONDS)
 
     def stop(self, **_: object) -> None:
         """Stop the loops and close connections, after the jobs have ended."""

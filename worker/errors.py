@@ -102,6 +102,12 @@ class WorkerBusy(RetryableFailure):
         super().__init__(OutcomeCode.WORKER_BUSY, sentence)
 
 
+class NotRegistered(RetryableFailure):
+    """This worker knows no such store or account, and the ledger does not know that yet."""
+
+    consumes_attempt = False
+
+
 class KeyRefused(RetryableFailure):
     """The endpoint refused the account's API key (401).
 

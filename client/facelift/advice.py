@@ -87,6 +87,10 @@ WAITS: dict[WaitReason, str] = {
     WaitReason.UNKNOWN_ACCOUNT: (
         "give the workers the account's API key, or enqueue the job again under the right name"
     ),
+    WaitReason.UNKNOWN_STORE: (
+        "name the store in FACELIFT_IMAGE_STORES of a worker, or enqueue the job again under the "
+        "right name"
+    ),
     WaitReason.STORE_UNAVAILABLE: (
         "check the image store, by facelift doctor where a worker runs; the jobs go on by "
         "themselves once it is back"

@@ -168,6 +168,8 @@ class WaitReason(OpenEnum):
     """Its chatbot's last upload failed: such chatbots share a fifth of the account's permits."""
     UNKNOWN_ACCOUNT = "unknown_account"
     """No worker has an API key for its account."""
+    UNKNOWN_STORE = "unknown_store"
+    """No worker knows its image store."""
     STORE_UNAVAILABLE = "store_unavailable"
     """Its image store is out; the workers look every few seconds whether it is back."""
     CHATBOT_BUSY = "chatbot_busy"

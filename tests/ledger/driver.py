@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.job import UploadJob
-from facelift.ledger.pool import BreakerPolicy, Registration, Retention
+from facelift.ledger.pool import BreakerPolicy, Registered, Registration, Retention
 from facelift.ledger.replies import Acquired, Lease, Permit
 from facelift.ledger.store import JobStore
 from facelift.status.worker import WorkerReport
@@ -31,6 +31,7 @@ class Ledger:
 
     redis: Any  # a client; its stubs answer for the asynchronous one too
     now: float = START
+    _newest_start: float = START
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     store: JobStore = field(init=False)
 
@@ -59,8 +60,14 @@ class Ledger:
         breaker: BreakerPolicy | None = None,
         webhooks: bool = False,
         retention: Retention | None = None,
-    ) -> list[str]:
-        """As a worker does that was set to this; with a name, it sends a heartbeat too."""
+        stores: tuple[str, ...] = (),
+        started: float | None = None,
+    ) -> Registered:
+        """As a worker does that was set to this; with a name, it sends a heartbeat too.
+
+        It starts later than all before, unless a test says otherwise.
+        """
+        self._newest_start += 2
         if worker:
             self.store.pool.heartbeat(
                 WorkerReport(name=worker, host="h", pid=1, version="1", slots=10)
@@ -69,6 +76,8 @@ class Ledger:
             breaker or BreakerPolicy(),
             [Registration(account, rate, fingerprint=key, others=others)],
             worker=worker,
+            stores=stores,
+            started=self._newest_start if started is None else started,
             webhooks=webhooks,
             retention=retention,
         )

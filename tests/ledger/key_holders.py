@@ -29,7 +29,7 @@ class Worker:
         self.keys = keys
         self.others = self.ledger.register(
             self.rate, key=keys[0], others=keys[1:], worker=self.name
-        )
+        ).left
 
     def beat(self) -> None:
         """Send a heartbeat."""

@@ -196,7 +196,7 @@ def test_worker_with_a_stale_key_leaves_all_jobs_to_others(simulated: Ledger, fi
     assert {ledger.get(job).attempts_used for job in jobs} == {1}
     stale = next(each for each in workers if each.keys == (STALE,))
     stale.hold(STALE)
-    assert stale.others == ["default"]
+    assert stale.others == ("default",)
     lease = stale.take(ledger.enqueue())
     assert isinstance(lease, Waiting)
     assert lease.left == "default"

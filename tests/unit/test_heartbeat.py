@@ -23,8 +23,9 @@ class Pool:
         self.reports: list[WorkerReport] = []
         self.left: list[str] = []
 
-    def heartbeat(self, report: WorkerReport) -> None:
+    def heartbeat(self, report: WorkerReport) -> int:
         self.reports.append(report)
+        return 1
 
     def leave(self, worker: str) -> None:
         self.left.append(worker)

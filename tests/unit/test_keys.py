@@ -12,7 +12,7 @@ from facelift.codes import Decision, OutcomeCode, WaitReason
 from facelift.job import UploadJob
 from facelift.ledger.keys import Keys
 from facelift.ledger.pool import BreakerPolicy, Registration
-from facelift.ledger.replies import Acquired, Lease, Permit
+from facelift.ledger.replies import Acquired, Lease, Permit, Waiting
 from facelift.ledger.store import JobStore
 from facelift.status.worker import WorkerReport
 
@@ -55,7 +55,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "queue": {keys.queue},
         "accounts": {keys.accounts},
         "api_keys": {keys.api_keys},
-        "unknown_accounts": {keys.unknown_accounts},
+        "unknown_jobs": {keys.unknown_jobs},
         "quarantined": {keys.quarantined},
         "quarantine_queue": {keys.quarantine_queue},
         "quarantine_running": {keys.quarantine_running},
@@ -83,6 +83,8 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "workers": {keys.workers},
         "worker": {keys.worker("host:1")},
         "worker_keys": {keys.worker_keys("host:1")},
+        "worker_settings": {keys.worker_settings(f"host:{each}") for each in (1, 2)},
+        "worker_queue": {keys.worker_queue("host:1")},
         "counts": {keys.counts},
         "jobs": {keys.jobs},
         "outcomes": {keys.outcomes},
@@ -100,6 +102,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.pool.register(
         BreakerPolicy(), [Registration(account, None, "key")], worker="host:1", webhooks=True
     )
+    store.pool.register(BreakerPolicy(), [], worker="host:2", stores=["attic"])
 
     def enqueue(name: str, batch: str | None = None) -> None:
         key = "k:1" if name == jobs[0] else None
@@ -144,10 +147,13 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
     store.pool.gone("other")
     store.run_schedule(100)
     store.pool.pause("acme-eu", by="ana", reason="again", until=None)
-    ghost = UploadJob(chatbot_id=CHATBOT, image="media:a.png", account="ghost")
-    store.enqueue(ghost, "ghost", lifetime=60, idempotency_window=60)
+    store.enqueue(
+        UploadJob(chatbot_id=CHATBOT, image="media:a.png", account="ghost"),
+        "ghost",
+        lifetime=60,
+        idempotency_window=60,
+    )
     store.stores.report_outage("host:1", "media", "It is not mounted.")
-    lease = Lease(jobs[2], f"token-{jobs[2]}")
     out = Attempt(
         now,
         0.1,
@@ -158,7 +164,9 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         None,
         counted=False,
     )
-    store.retry_later(lease, now + 300, WaitReason.STORE_UNAVAILABLE, "Out.", out)
+    store.retry_later(
+        Lease(jobs[2], f"token-{jobs[2]}"), now + 300, WaitReason.STORE_UNAVAILABLE, "Out.", out
+    )
     assert store.stores.park(jobs[2], "media")
     store.cancel(jobs[-1])
     store.witness("host:1").check()
@@ -174,6 +182,7 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
             busy=0,
         )
     )
+    assert isinstance(store.acquire(Lease(jobs[7], "token-left"), 15, "host:2"), Waiting)
     assert set(redis.keys("*")) == set().union(*named.values())
 
 

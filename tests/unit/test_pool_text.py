@@ -290,7 +290,8 @@ def test_breaker_event_of_an_account_names_it() -> None:
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_kind_of_event_has_its_words(kind: EventKind) -> None:
-    account = None if kind.startswith(("breaker", "all", "worker", "clock")) else "shop"
+    of_all = ("breaker", "all", "worker", "clock", "settings")
+    account = None if kind.startswith(of_all) else "shop"
     event = Event(at=NOW - 1, kind=kind, reason="Because.", by="ana", account=account)
     last = lines(replace(POOL, events=(event,)))[-1]
     assert last.startswith("15:59:59  ")

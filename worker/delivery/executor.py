@@ -29,7 +29,7 @@ from worker.errors import (
     Interrupted,
     KeyRefused,
     LeaseLost,
-    PermanentFailure,
+    NotRegistered,
     RetryableFailure,
 )
 from worker.images.judge import ImageJudge
@@ -131,9 +131,8 @@ class Executor:
         account = run.record.account
         if keys := self.accounts.keys(account):
             return keys
-        raise PermanentFailure(
-            OutcomeCode.UNKNOWN_ACCOUNT,
-            f"The workers hold no API key for the account {account!r}.",
+        raise NotRegistered(
+            OutcomeCode.UNKNOWN_ACCOUNT, f"This worker has no API key of the account {account!r}."
         )
 
     def _read_image(self, run: Run) -> ValidImage:
@@ -141,8 +140,8 @@ class Executor:
         ref = run.image_ref
         store = self.image_stores.get(ref.store)
         if store is None:
-            raise PermanentFailure(
-                OutcomeCode.UNKNOWN_STORE, f"The workers know no image store {ref.store!r}."
+            raise NotRegistered(
+                OutcomeCode.UNKNOWN_STORE, f"This worker knows no image store {ref.store!r}."
             )
         how = Fit(record.fit)
         expected = record.sha256 or record.image_sha256

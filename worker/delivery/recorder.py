@@ -17,6 +17,7 @@ from worker.errors import (
     ImageNotReady,
     ImageRejected,
     KeyRefused,
+    NotRegistered,
     RateLimited,
     RetryableFailure,
     StoreBusy,
@@ -71,7 +72,7 @@ class Recorder:
         """A step failed; the policy decides what that means for the job."""
         if isinstance(failure, ImageRejected):
             self.metrics.rejected(failure.code)
-        if isinstance(failure, (WorkerBusy, StoreOut, StoreBusy, ImageNotReady)):
+        if isinstance(failure, (WorkerBusy, StoreOut, StoreBusy, ImageNotReady, NotRegistered)):
             until = round(run.now + self._delay(run, failure), 3)
             report = self._retry_later(run, failure, until, counts=False)
             if isinstance(failure, StoreOut):

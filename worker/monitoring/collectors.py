@@ -113,6 +113,16 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
         "Worker processes with a recent heartbeat that consume.",
         sum(worker.trouble(status.at) is None for worker in status.workers),
     )
+    yield _gauge(
+        "pool_differing_workers",
+        "Worker processes that have other settings than the pool: they started before others.",
+        sum(bool(worker.differing) for worker in status.workers),
+    )
+    yield _gauge(
+        "pool_settings_generation",
+        "How many times the settings of the pool changed, from 1.",
+        status.generation,
+    )
     yield _family(
         "pool_breaker",
         "State of the endpoint's circuit breaker: 1 for the current one, else 0.",

@@ -8,6 +8,7 @@ is counted twice or lost, and no file is left over. The supervisor removes the f
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -19,12 +20,17 @@ from prometheus_client.registry import Collector
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's variable
 _PLACE = "FACELIFT_METRICS_PLACE"
 _MARK = "FACELIFT_WORKER_MARK"
+_STARTED = "FACELIFT_WORKER_STARTED"
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
 
 
 def mark_processes() -> None:
-    """In a supervisor: mark the names of its processes, so that no other worker has them."""
+    """In a supervisor: mark the names of its processes, so that no other worker has them.
+
+    It also notes when the worker started.
+    """
     os.environ[_MARK] = secrets.token_hex(3)
+    os.environ[_STARTED] = repr(time.monotonic())
 
 
 def process_name(host: str, pid: int) -> str:
@@ -34,6 +40,16 @@ def process_name(host: str, pid: int) -> str:
     supervisor, or else of this process, tells them apart.
     """
     return f"{host}:{pid}-{os.environ.setdefault(_MARK, secrets.token_hex(3))}"
+
+
+def worker_age() -> float:
+    """Seconds since the worker started: its supervisor, else this process.
+
+    The settings of a process that takes the place of one that ended are no newer than those. All
+    processes of a machine have one monotonic clock.
+    """
+    now = time.monotonic()
+    return max(0.0, now - float(os.environ.setdefault(_STARTED, repr(now))))
 
 
 def count_for_supervisor() -> None:

@@ -27,6 +27,7 @@ class Heartbeat:
         busy: the jobs it runs.
         unchanged: seconds since one of them last began or ended.
         last_poll: monotonic time of the last successful poll of the queue.
+        on_settings: called when the pool's settings have changed.
         monotonic: seconds that never go back.
     """
 
@@ -36,7 +37,9 @@ class Heartbeat:
     busy: Callable[[], int]
     unchanged: Callable[[], float]
     last_poll: Callable[[], float]
+    on_settings: Callable[[], object] = lambda: None
     monotonic: Callable[[], float] = time.monotonic
+    _generation: int = field(default=-1, init=False)
     _started_at: float = field(init=False)
     _reported: int = field(default=-1, init=False)
     _report_at: float = field(default=0.0, init=False)
@@ -52,7 +55,7 @@ class Heartbeat:
         self.metrics.slots(self.process.slots, busy, stalled)
         if busy == self._reported == 0 and now < self._report_at:
             return HEARTBEAT_INTERVAL
-        self.pool.heartbeat(
+        generation = self.pool.heartbeat(
             replace(
                 self.process,
                 age=round(now - self._started_at, 3),
@@ -61,6 +64,9 @@ class Heartbeat:
                 stalled=stalled,
             )
         )
+        if generation != self._generation:
+            self._generation = generation
+            self.on_settings()
         self._reported, self._report_at = busy, now + 1.5 * HEARTBEAT_INTERVAL
         return HEARTBEAT_INTERVAL
 

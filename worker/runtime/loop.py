@@ -23,6 +23,7 @@ class Loop:
         self._name = name
         self._run_once = run_once
         self._stopping = threading.Event()
+        self._has_run = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -40,6 +41,10 @@ class Loop:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def wait_for_round(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until a round has succeeded; whether one has."""
+        return self._has_run.wait(timeout)
+
     def _run(self) -> None:
         is_failing = False
         pause = 0.0
@@ -54,6 +59,7 @@ class Loop:
                 log.exception("%s failed, will retry", self._name)
                 is_failing, pause = True, _PAUSE_AFTER_ERROR
             else:
+                self._has_run.set()
                 if is_failing:
                     log.info("%s works again", self._name)
                 is_failing = False

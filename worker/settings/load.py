@@ -17,7 +17,10 @@ from worker.settings.model import PREFIX, Settings, variable
 from worker.settings.rates import is_rate_variable, rates_without_key, read_rates
 from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE, read_secrets
 
-_READ_ELSEWHERE = ("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE", "FACELIFT_WORKER_MARK")
+_READ_ELSEWHERE = (
+    *("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE"),
+    *("FACELIFT_WORKER_MARK", "FACELIFT_WORKER_STARTED"),
+)
 _READ_APART = ("api_keys", "account_rates", "webhook_secrets")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 

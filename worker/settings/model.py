@@ -167,7 +167,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         high="1h",
     )
     unknown_grace: Duration = _setting(
-        "5min", "time that a job waits for a worker that has its account", low="1s", high="30d"
+        "5min",
+        "time that a job waits for a worker that has its account and image store",
+        low="1s",
+        high="30d",
     )
     unsettled_for: Duration = _setting(
         "2min",

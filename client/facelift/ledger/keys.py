@@ -55,7 +55,7 @@ class Keys:
 
     schedule = SharedKey("schedule", "zset")
     """Job ids by the Unix time at which they are due; also `account:<name>`, whose queue is to be
-    dispatched, `superseding:<job id>`, `endpoint` for its next probe, `unknown_accounts`,
+    dispatched, `superseding:<job id>`, `endpoint` for its next probe, `unknown_jobs`,
     `quarantine`, and `clock` after a step of Redis' clock."""
     clock = SharedKey("clock", "hash")
     """How ledger time and wall time differ: `offset`, `confirmed` (wall time), the number of steps
@@ -76,8 +76,8 @@ class Keys:
     """The names of all accounts that a worker registered or an operator named."""
     api_keys = SharedKey("api_keys", "hash")
     """The fingerprints of API keys, and the account that registered each first."""
-    unknown_accounts = SharedKey("unknown_accounts", "zset")
-    """Waiting jobs whose account no worker has registered, in order."""
+    unknown_jobs = SharedKey("unknown_jobs", "zset")
+    """Waiting jobs that no live worker can run, in order: none has their account or store."""
     quarantined = SharedKey("quarantined", "zset")
     """Pending jobs that may have ended a worker, by the Unix time of its loss."""
     quarantine_queue = SharedKey("quarantine_queue", "zset")
@@ -85,7 +85,7 @@ class Keys:
     quarantine_running = SharedKey("quarantine_running", "set")
     """Those among them that a worker runs."""
     config = SharedKey("config", "hash")
-    """The settings that workers registered: retention, circuit breaker, webhooks."""
+    """The settings of the worker that started last: retention, circuit breaker, webhooks."""
     endpoint = SharedKey("endpoint", "hash")
     """The endpoint's circuit breaker, a pause of everything, and the slots of the pool."""
     unanswered = SharedKey("unanswered", "list")
@@ -158,6 +158,10 @@ class Keys:
     """A worker's last heartbeat; expires soon after."""
     worker_keys = MemberKey("worker_keys", "hash")
     """The fingerprints of a worker's API keys by account, the newest first; expires soon after."""
+    worker_queue = MemberKey("worker_queue", "list")
+    """A worker's own queue: messages of jobs that others cannot run; expires."""
+    worker_settings = MemberKey("worker_settings", "hash")
+    """A worker's image stores, and in which settings it differs; expires soon after."""
     lost_worker = MemberKey("lost_worker", "hash")
     """A worker that was lost, or stops, and what it ran; expires after a day."""
     changes = MemberKey("changes", "")

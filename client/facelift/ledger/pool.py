@@ -68,6 +68,22 @@ class Registration:
     others: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the ledger says to a worker that registered.
+
+    Attributes:
+        started: Unix seconds, by the ledger's clock; when the worker started.
+        left: the accounts of which the worker has another API key than the one that works: it
+            takes none of their jobs.
+        differing: its settings that do not hold, since a worker that started later has others.
+    """
+
+    started: float
+    left: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+
+
 class Pool:
     """The shared state on one Redis; safe to share among threads."""
 
@@ -80,12 +96,18 @@ class Pool:
         accounts: Iterable[Registration],
         *,
         worker: str = "",
+        stores: Iterable[str] = (),
+        started: float | None = None,
+        age: float = 0.0,
         webhooks: bool = False,
         retention: Retention | None = None,
         unknown_grace: float = 300.0,
         unsettled_for: float = 120.0,
-    ) -> list[str]:
-        """Register a worker's settings; every worker must have the same, the last one wins.
+    ) -> Registered:
+        """Register what a worker can do, and its settings for the pool.
+
+        The settings of the worker that started last hold, however often others repeat theirs. Of
+        workers that started within a second, the first to register wins.
 
         An account that is paused because its key was refused resumes if this key is another.
 
@@ -93,15 +115,14 @@ class Pool:
             breaker: when the circuit breaker opens.
             accounts: those whose API key the worker has.
             worker: its name; without it the ledger does not know who has which key.
+            stores: names of the image stores that it knows; none for any.
+            started: when it started, as the ledger said before; None for the first time.
+            age: seconds since it started.
             webhooks: whether the worker sends webhooks for ended jobs.
             retention: how long records of ended jobs are kept; None changes nothing.
             unknown_grace: seconds that a job waits for a worker that has its account.
             unsettled_for: seconds after a request without an answer in which the endpoint may
                 apply it; 0 for none.
-
-        Returns:
-            The accounts of which the worker has another API key than the one that works: it takes
-            none of their jobs.
         """
         settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
         settings |= {"unknown_grace": unknown_grace, "unsettled_for": unsettled_for}
@@ -113,15 +134,21 @@ class Pool:
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
             registered += [each.account, *limit, " ".join((each.fingerprint, *each.others))]
-        arguments = (worker, len(settings), *flat(settings), *registered)
-        return list(self._scripts.call("pool/register", *arguments))
+        since = ("" if started is None else started, age)
+        arguments = (worker, " ".join(stores), *since, len(settings), *flat(settings), *registered)
+        began, left, differing = self._scripts.call("pool/register", *arguments)
+        return Registered(float(began), tuple(left), tuple(differing))
 
-    def heartbeat(self, report: WorkerReport) -> None:
-        """Report a worker's state; it is forgotten half a minute after its last heartbeat."""
+    def heartbeat(self, report: WorkerReport) -> int:
+        """Report a worker's state; it is forgotten half a minute after its last heartbeat.
+
+        Returns:
+            The generation of the pool's settings; 0 before any worker registered.
+        """
         names = ("host", "pid", "version", "slots", "busy", "stalled", "patience")
         fields = flat({name: getattr(report, name) for name in names})
         ages = (report.age, report.poll_age)
-        self._scripts.call("pool/heartbeat", report.name, REMEMBERED, *ages, *fields)
+        return int(self._scripts.call("pool/heartbeat", report.name, REMEMBERED, *ages, *fields))
 
     def leave(self, worker: str) -> None:
         """Remove a worker that stops."""

@@ -37,6 +37,7 @@ class EventKind(OpenEnum):
     WORKER_LOST = "worker_lost"
     WORKER_RETURNED = "worker_returned"
     CLOCK_SET = "clock_set"
+    SETTINGS_CHANGED = "settings_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +303,10 @@ class PoolStatus:
         webhooks: ended jobs whose webhook is still to be sent.
         slots: jobs that the live workers can run at once.
         unknown_accounts: of the oldest jobs that wait as `unknown_account`.
+        unknown_stores: of the oldest jobs that wait as `unknown_store`.
+        generation: how many times the pool's settings changed, from 1; 0 before any worker
+            registered.
+        settings_of: the worker whose settings hold.
         stores: the image stores that workers cannot read from.
         quarantined: pending jobs that may have ended a worker; they run apart from others.
         clock: what the workers know of Redis' clock.
@@ -324,6 +329,9 @@ class PoolStatus:
     webhooks: int = 0
     slots: int = 0
     unknown_accounts: tuple[str, ...] = ()
+    unknown_stores: tuple[str, ...] = ()
+    generation: int = 0
+    settings_of: str = ""
     stores: tuple[StoreOutage, ...] = ()
     quarantined: int = 0
     clock: ClockStatus = _NO_STEP
@@ -333,6 +341,7 @@ class PoolStatus:
         """Read the reply of the script `snapshot`."""
         # Lua does not distinguish an empty list from an empty mapping.
         now, endpoint, accounts = found["at"], found["endpoint"] or {}, found["accounts"] or {}
+        config = found["config"] or {}
         return cls(
             at=now,
             queued=found["queued"],
@@ -355,6 +364,9 @@ class PoolStatus:
             webhooks=found["webhooks"],
             slots=int(endpoint.get("slots", 0)),
             unknown_accounts=tuple(found["unknown_accounts"] or ()),
+            unknown_stores=tuple(found["unknown_stores"] or ()),
+            generation=int(config.get("generation", 0)),
+            settings_of=config.get("settings_of", ""),
             stores=StoreOutage.decode(found["stores"] or ()),
             quarantined=found["quarantined"],
             clock=ClockStatus.decode(found.get("clock") or {}),

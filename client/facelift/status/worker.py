@@ -57,6 +57,8 @@ class WorkerStatus:
         busy: jobs that it ran.
         stalled: seconds for which all slots had been busy while no job ended; 0 if one was free.
         patience: seconds of that after which it counts as stuck: longer than any request takes.
+        stores: the image stores that it knows.
+        differing: its settings that do not hold, since a worker that started later has others.
     """
 
     name: str
@@ -70,6 +72,8 @@ class WorkerStatus:
     busy: int
     stalled: float = 0.0
     patience: float = STALL_PATIENCE
+    stores: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
     @classmethod
     def decode(cls, name: str, stored: Mapping[str, str]) -> Self:
@@ -86,6 +90,8 @@ class WorkerStatus:
             busy=int(stored["busy"]),
             stalled=float(stored["stalled"]),
             patience=float(stored["patience"]),
+            stores=tuple(stored.get("stores", "").split()),
+            differing=tuple(filter(None, stored.get("differing", "").split(", "))),
         )
 
     def trouble(self, now: float) -> str | None:

@@ -7,11 +7,13 @@ from facelift.cli.checks.findings import Finding, fail, ok, warn
 from facelift.cli.draw.console import counted
 from facelift.cli.draw.trouble import (
     OTHER_KEY,
+    OTHER_SETTINGS,
     attributed,
     describe_breaker,
     describe_outage,
     describe_pause,
     describe_quarantine,
+    describe_settings,
     describe_unknown,
     domains,
     is_open,
@@ -41,7 +43,8 @@ def check_pool(pool: PoolStatus, *, moves: bool) -> Iterator[Finding]:
     yield from _stores(pool)
     yield from _quarantine(pool)
     yield from _pauses(pool)
-    yield from _unknown_accounts(pool)
+    yield from _unknown_jobs(pool)
+    yield from _settings(pool)
     yield from _shared_keys(pool)
     yield from _other_keys(pool)
     yield from _clock(pool)
@@ -134,9 +137,15 @@ def _chatbots(pool: PoolStatus) -> Iterator[Finding]:
         yield ok("Chatbots", "no other chatbot fails" if is_part else "none fails")
 
 
-def _unknown_accounts(pool: PoolStatus) -> Iterator[Finding]:
-    if unknown := describe_unknown(pool):
-        yield warn("Accounts", f"waiting: {unknown}", to_do(WaitReason.UNKNOWN_ACCOUNT))
+def _unknown_jobs(pool: PoolStatus) -> Iterator[Finding]:
+    for reason, unknown in describe_unknown(pool):
+        name = "Accounts" if reason is WaitReason.UNKNOWN_ACCOUNT else "Stores"
+        yield warn(name, f"waiting: {unknown}", to_do(reason))
+
+
+def _settings(pool: PoolStatus) -> Iterator[Finding]:
+    for sentence in describe_settings(pool):
+        yield warn("Settings", sentence, OTHER_SETTINGS)
 
 
 def _shared_keys(pool: PoolStatus) -> Iterator[Finding]:

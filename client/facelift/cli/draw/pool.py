@@ -17,6 +17,7 @@ from facelift.cli.draw.trouble import (
     describe_outage,
     describe_pause,
     describe_quarantine,
+    describe_settings,
     is_open,
     table_of_failing,
     worst_of,
@@ -43,6 +44,7 @@ _EVENTS = {
     EventKind.CLOCK_SET: "clock set",
     EventKind.WORKER_LOST: "worker lost",
     EventKind.WORKER_RETURNED: "worker returned",
+    EventKind.SETTINGS_CHANGED: "settings changed",
 }
 
 
@@ -78,6 +80,8 @@ def describe_flow(pool: PoolStatus, most: int | None = None) -> Iterator[Paragra
     for number, outage in enumerate(pool.stores):
         sentence = cell(describe_outage(outage, pool.at), "yellow")
         yield fact("" if number else "Stores", sentence, most=most)
+    for number, differing in enumerate(describe_settings(pool)):
+        yield fact("" if number else "Settings", cell(differing, "yellow"), most=most)
     oldest = ""
     if pool.oldest_at is not None:
         age = span(pool.at - pool.oldest_at)

@@ -23,6 +23,8 @@ OTHER_KEY = (
     "a restart"
 )
 """The advice where workers have another key than the newest that works."""
+OTHER_SETTINGS = "give all workers the same settings; those of the worker that started last hold"
+"""The advice where workers have other settings than the pool."""
 _WORST = 10
 _NAMED = 3
 
@@ -72,8 +74,10 @@ def advice_on(pool: PoolStatus) -> Iterator[str]:
     if pool.stores:
         stores = ", ".join(outage.store for outage in pool.stores)
         yield f"store {stores}: {to_do(WaitReason.STORE_UNAVAILABLE)}"
-    if unknown := describe_unknown(pool):
-        yield f"{unknown}: {to_do(WaitReason.UNKNOWN_ACCOUNT)}"
+    for reason, unknown in describe_unknown(pool):
+        yield f"{unknown}: {to_do(reason)}"
+    if any(worker.differing for worker in pool.workers):
+        yield OTHER_SETTINGS
 
 
 def is_open(breaker: PoolStatus | AccountStatus) -> bool:
@@ -115,12 +119,25 @@ def describe_pause(pause: Pause, now: float) -> str:
     return f"paused by {pause.by} since {moment(pause.at, now)}{until}{why}"
 
 
-def describe_unknown(pool: PoolStatus) -> str:
-    """How many jobs wait for accounts that no worker has registered, and for which; else empty."""
-    waiting = pool.waiting.get(WaitReason.UNKNOWN_ACCOUNT, 0)
-    names = ", ".join(pool.unknown_accounts[:_NAMED])
-    more = ", …" if len(pool.unknown_accounts) > _NAMED else ""
-    return f"{counted(waiting, 'job')} of unknown accounts ({names}{more})" if waiting else ""
+def describe_unknown(pool: PoolStatus) -> Iterator[tuple[WaitReason, str]]:
+    """How many jobs wait for accounts and image stores that no live worker has, and for which."""
+    for reason, what, unknown in (
+        (WaitReason.UNKNOWN_ACCOUNT, "accounts", pool.unknown_accounts),
+        (WaitReason.UNKNOWN_STORE, "image stores", pool.unknown_stores),
+    ):
+        if waiting := pool.waiting.get(reason, 0):
+            names = ", ".join(unknown[:_NAMED]) + (", …" if len(unknown) > _NAMED else "")
+            yield reason, f"{counted(waiting, 'job')} of unknown {what} ({names})"
+
+
+def describe_settings(pool: PoolStatus) -> Iterator[str]:
+    """Each worker that has other settings than the pool, and in which."""
+    for worker in pool.workers:
+        if worker.differing:
+            yield (
+                f"{worker.name} differs in {', '.join(worker.differing)}; what "
+                f"{pool.settings_of} has holds"
+            )
 
 
 def describe_quarantine(pool: PoolStatus) -> str:

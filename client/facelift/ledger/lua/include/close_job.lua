@@ -21,7 +21,7 @@ local function close_job(id, job, state, outcome, message, status)
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
              'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow',
              'shares', 'reported', 'sent_sha256', 'key_refused_at', 'refusal', 'quarantined',
-             'quarantine_reason', 'crashed_at', 'quiet', 'clock_offset')
+             'quarantine_reason', 'crashed_at', 'quiet', 'clock_offset', 'sent_to')
   redis.call('HSET', key, 'state', state, 'outcome', outcome, 'message', message,
              'http_status', status or '', 'finished_at', wall_text)
   redis.call('EXPIRE', key, retention(state))

@@ -1,4 +1,4 @@
--- include: account_turn, chatbot_order, join_account_queue, put_on_queue, share_key, trouble, unknown_accounts
+-- include: account_turn, chatbot_order, join_account_queue, put_on_queue, share_key, trouble, unknown_jobs
 -- Who of an account's queue goes next, and when.
 
 local function take_suspect(name)
@@ -53,7 +53,7 @@ local function send_taken(id, name, key)
   settle_account(id, job)
   local reason, message = blocked_by_chatbot(id, job)
   if is_unknown(job) then
-    wait_for_registration(id, job)
+    wait_for_able_worker(id, job, 'unknown_account')
   elseif account_of(job) ~= name then
     join_account_queue(id, job, 'backlog', 'Earlier jobs of its account go first.', now)
   elseif reason then

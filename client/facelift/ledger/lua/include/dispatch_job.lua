@@ -4,7 +4,7 @@
 local function dispatch_job(id, job)
   settle_account(id, job)
   if is_unknown(job) then
-    wait_for_registration(id, job)
+    wait_for_able_worker(id, job, 'unknown_account')
     return
   end
   local name = account_of(job)

@@ -1,6 +1,6 @@
 -- include: flows
 
--- Take a waiting job out of its account's queue, or out of that of unknown accounts. Whether it was
+-- Take a waiting job out of its account's queue, or out of that of unknown jobs. Whether it was
 -- there.
 local function leave_account_queue(id, job)
   local elsewhere = { scheduled = true, retry = true, newer_upload = true, chatbot_busy = true,
@@ -9,5 +9,5 @@ local function leave_account_queue(id, job)
   local name = account_of(job)
   return leave_flow(name, id, job)
          or redis.call('ZREM', '{facelift}:suspect_queue:' .. name, id) == 1
-         or redis.call('ZREM', '{facelift}:unknown_accounts', id) == 1
+         or redis.call('ZREM', '{facelift}:unknown_jobs', id) == 1
 end

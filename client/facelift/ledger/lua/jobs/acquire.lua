@@ -1,6 +1,8 @@
 -- include: choose_key, give_up, leases, quarantine, quarantine_room
 -- queued -> running: acquire the job's lease.
--- queued -> waiting: it is not the job's turn, or the worker has no API key for it that works.
+-- queued -> waiting: it is not the job's turn, no live worker can run it, or the worker has no API
+--                    key for it that works.
+-- queued -> queued: another worker can run it, and gets its message.
 -- queued | waiting -> expired | failed: its deadline passed.
 --
 -- ARGV: now, job id, lease token, lease in seconds, worker, schema version of this release
@@ -37,13 +39,19 @@ if job.version ~= version then
 end
 if job.state == 'queued' then
   local reason, message = blocked_by_chatbot(id, job)
+  local lacks = is_unknown(job) and 'unknown_account' or lacking(worker, job)
   if reason then
     wait(id, job, reason, message)
     release_lock_and_permit(id, job)
     dispatch_account(name)
-  elseif is_unknown(job) then
-    wait_for_registration(id, job)
+  elseif lacks and #(able_workers(job)) > 0 then
+    send_to_worker(id, job, true)
+    dispatch_account(name)
+    return { 'waiting', 'backlog', 'Another worker can run it.', now_text, '' }
+  elseif lacks then
+    wait_for_able_worker(id, job, lacks)
     release_lock_and_permit(id, job)
+    dispatch_account(name)
   elseif is_for_another() then
     leave_to_another(id, job)
     leaves_it = account(name).working_key and own_account(job)

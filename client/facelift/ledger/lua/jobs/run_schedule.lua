@@ -7,7 +7,7 @@
 --   waiting -> failed     three workers were lost, and no other job may have ended them
 --   queued  -> queued     its message was lost: send it again
 --   queued | waiting -> expired
---   waiting -> failed     no worker has its account, for too long
+--   waiting -> failed     no worker can run it, for too long
 --
 -- ARGV: now, how many at most
 -- Replies: {seconds until the next is due or '', {event (JSON), ...}, sent, recovered,
@@ -20,16 +20,23 @@ local sent, recovered, crash_loops, resent, expired = 0, 0, 0, 0, 0
 
 -- The queue is first in, first out: whatever was sent before its oldest message has been taken
 -- from it. A message that is not ours proves nothing.
-local oldest = redis.call('LINDEX', '@QUEUE@', '-1')
-local oldest_sent = oldest and tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0)
-                    or math.huge
+local function oldest_sent_on(queue)
+  local oldest = redis.call('LINDEX', queue, '-1')
+  return oldest and tonumber(string.match(oldest, '"sent_at": ?([%d.]+)') or 0) or math.huge
+end
+local oldest_sent_to_all = oldest_sent_on('@QUEUE@')
 
 local function check_message(id, job)
-  local queued_at = tonumber(job.queued_at)
-  if queued_at < oldest_sent and queued_at + 5 <= now then  -- a worker acquires it within 5 s
+  local queued_at, oldest_sent, is_lost = tonumber(job.queued_at), oldest_sent_to_all, false
+  if job.sent_to then
+    oldest_sent = oldest_sent_on('{facelift}:worker_queue:' .. job.sent_to)
+    is_lost = not takes_jobs(job.sent_to)
+  end
+  -- A worker acquires it within 5 s.
+  if is_lost or queued_at < oldest_sent and queued_at + 5 <= now then
     resent = resent + 1
     redis.call('HSET', '{facelift}:job:' .. id, 'queued_at', now_text)
-    send_message(id)
+    send_to_worker(id, job)
   else
     -- The further from the queue's end, the later it is checked again.
     local delay = math.max(10, math.min(queued_at - oldest_sent, 120))
@@ -46,9 +53,15 @@ local function remove_stale_permits(name)
   end
 end
 
--- Dispatch jobs whose account is known by now, some at a time.
-local function check_unknown_accounts()
-  local queue = '{facelift}:unknown_accounts'
+-- Whether a live worker can run a job. Without live workers, whether one ever registered its account.
+local function is_known(job)
+  local found, live = able_workers(job)
+  return #found > 0 or live == 0 and not is_unknown(job)
+end
+
+-- Dispatch jobs that a worker can run by now, some at a time.
+local function check_unknown_jobs()
+  local queue = '{facelift}:unknown_jobs'
   local from = tonumber(config().unknown_checked or 0)
   local found = redis.call('ZRANGEBYSCORE', queue, '(' .. from, '+inf', 'WITHSCORES',
                            'LIMIT', '0', '100')
@@ -56,7 +69,7 @@ local function check_unknown_accounts()
     local job = load_job(found[i])
     if not job or job.state ~= 'waiting' then
       redis.call('ZREM', queue, found[i])
-    elseif not is_unknown(job) then
+    elseif is_known(job) then
       redis.call('ZREM', queue, found[i])
       dispatch_in_order(found[i], job)
     end
@@ -64,18 +77,21 @@ local function check_unknown_accounts()
   local is_done = #found < 200
   update('{facelift}:config', { unknown_checked = is_done and '' or found[#found] })
   if is_done then
-    redis.call('ZREM', schedule, 'unknown_accounts')
+    redis.call('ZREM', schedule, 'unknown_jobs')
   else
-    redis.call('ZADD', schedule, now_text, 'unknown_accounts')
+    redis.call('ZADD', schedule, now_text, 'unknown_jobs')
   end
 end
 
 local function refuse_unknown(id, job)
-  local has_workers = redis.call('ZCOUNT', '{facelift}:workers', now_text, '+inf') > 0
-  if not has_workers then return wait_for_registration(id, job) end
+  local _, live = able_workers(job)
+  if live == 0 then return wait_for_able_worker(id, job, job.wait_reason) end
   check_keys(id, job)
-  finish_job(id, job, 'failed', 'unknown_account',
-             'The workers hold no API key for the account \'' .. own_account(job) .. '\'.')
+  local message = 'The workers hold no API key for the account \'' .. own_account(job) .. '\'.'
+  if job.wait_reason == 'unknown_store' then
+    message = 'The workers know no image store \'' .. store_of(job) .. '\'.'
+  end
+  finish_job(id, job, 'failed', job.wait_reason, message)
 end
 
 -- After a step of the clock: handle jobs earlier whose deadline, or for which the time that a producer
@@ -127,8 +143,8 @@ local function handle(id)
     return probe_endpoint()
   elseif id == 'clock' then
     return move_deadlines()
-  elseif id == 'unknown_accounts' then
-    return check_unknown_accounts()
+  elseif id == 'unknown_jobs' then
+    return check_unknown_jobs()
   elseif id == 'quarantine' then
     crash_loops = crash_loops + check_quarantine()
     return
@@ -150,7 +166,8 @@ local function handle(id)
     wait(id, job, 'scheduled', job.message, tonumber(job.not_before) + clock_offset)
   elseif job.state == 'queued' then
     check_message(id, job)
-  elseif job.wait_reason == 'unknown_account' and is_unknown(job) then
+  elseif (job.wait_reason == 'unknown_account' or job.wait_reason == 'unknown_store')
+         and not is_known(job) then
     refuse_unknown(id, job)
   else
     if not job.generation then join_chatbot_queue(id, job) end

@@ -1,4 +1,4 @@
--- include: lost_workers
+-- include: lost_workers, worker_queues
 -- Note how a worker ends. `stopping`: in good order; what it may leave behind is no evidence
 -- against a job. `gone`: its process has ended for certain; its leases end now.
 --
@@ -7,6 +7,7 @@
 
 local worker = ARGV[2]
 local key = '{facelift}:lost_worker:' .. worker
+close_worker_queue(worker)
 if ARGV[3] == 'stopping' then
   redis.call('HSET', key, 'stopping', '1')
   redis.call('EXPIRE', key, '86400')

@@ -8,14 +8,15 @@
 --          failing_chatbots (that failed twice in a row or more), worst (hashes of up to ten of
 --          them), shares_key_with (names), blocked_by, which is why all of its jobs wait if they do, and workers_left, those that
 --          have another API key than the one that works), workers (name -> hash),
---          events (newest first), webhooks (how many are still to be sent), unknown_accounts (of
---          the oldest jobs that wait for an account that no worker has registered), stores (outages
---          as stores/report writes them, with waiting), quarantined (jobs)
+--          events (newest first), webhooks (how many are still to be sent), unknown_accounts
+--          and unknown_stores (of the oldest jobs that no live worker can run), stores (outages
+--          as stores/report writes them, with waiting), quarantined (jobs), config (hash)
 
 local pool = { at = wall, clock = read_hash('{facelift}:clock'),
                queued = redis.call('LLEN', '@QUEUE@'), endpoint = endpoint(),
                counts = read_hash('{facelift}:counts'), accounts = {}, workers = {}, events = {},
-               stores = {}, quarantined = redis.call('ZCARD', '{facelift}:quarantined'),
+               stores = {}, unknown_accounts = {}, unknown_stores = {}, config = config(),
+               quarantined = redis.call('ZCARD', '{facelift}:quarantined'),
                webhooks = redis.call('ZCARD', '{facelift}:webhooks') }
 
 -- Whether anything is live is judged by the clock as it is, though no worker may be there to confirm
@@ -94,16 +95,20 @@ local function describe(name)
   return in_wall_time(it)
 end
 
-local function unknown_accounts()
-  local found, seen = {}, {}
-  for _, id in ipairs(redis.call('ZRANGE', '{facelift}:unknown_accounts', '0', '19')) do
-    local name = redis.call('HGET', '{facelift}:job:' .. id, 'account') or 'default'
-    if not seen[name] then table.insert(found, name) end
-    seen[name] = true
+local function note_unknown()
+  local seen = {}
+  for _, id in ipairs(redis.call('ZRANGE', '{facelift}:unknown_jobs', '0', '19')) do
+    local its = redis.call('HMGET', '{facelift}:job:' .. id, 'wait_reason', 'account', 'image')
+    local list, name = pool.unknown_accounts, its[2] or 'default'
+    if its[1] == 'unknown_store' then
+      list, name = pool.unknown_stores, string.match(its[3] or '', '^[^:]*')
+    end
+    local seen_as = (its[1] or '') .. ':' .. name
+    if not seen[seen_as] then table.insert(list, name) end
+    seen[seen_as] = true
   end
-  return found
 end
-pool.unknown_accounts = unknown_accounts()
+note_unknown()
 
 local names = redis.call('SMEMBERS', '{facelift}:accounts')
 local by_key = {}
@@ -122,7 +127,12 @@ for _, name in ipairs(names) do
 end
 for _, name in ipairs(live) do
   local worker = read_hash('{facelift}:worker:' .. name)
-  if next(worker) then pool.workers[name] = in_wall_time(worker) end
+  if next(worker) then
+    local its = redis.call('HMGET', '{facelift}:worker_settings:' .. name, 'stores', 'differing')
+    worker.stores, worker.differing = its[1] or nil, its[2] or nil
+    pool.workers[name] = in_wall_time(worker)
+    pool.queued = pool.queued + redis.call('LLEN', '{facelift}:worker_queue:' .. name)
+  end
 end
 for _, event in ipairs(redis.call('LRANGE', '{facelift}:events', '0', tonumber(ARGV[2]) - 1)) do
   table.insert(pool.events, cjson.decode(event))
