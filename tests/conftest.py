@@ -150,6 +150,17 @@ FAKE = pytest.param("fake_redis", id="fake", marks=pytest.mark.no_cover)
 REAL = pytest.param("real_redis", id="real", marks=pytest.mark.real_redis)
 VALKEY = pytest.param("valkey", id="valkey", marks=pytest.mark.real_redis)
 
+# For a test that takes seconds: the real server in every run, the others at night.
+real_by_day = pytest.mark.parametrize(
+    "redis_client",
+    [
+        REAL,
+        pytest.param("fake_redis", id="fake", marks=[pytest.mark.no_cover, pytest.mark.nightly]),
+        pytest.param("valkey", id="valkey", marks=[pytest.mark.real_redis, pytest.mark.nightly]),
+    ],
+    indirect=True,
+)
+
 
 @pytest.fixture
 def fake_redis(decode_responses: bool) -> Iterator[Redis]:  # noqa: FBT001 - a fixture's value comes by name

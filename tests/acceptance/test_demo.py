@@ -210,7 +210,13 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut(show: Show) -> None:
             "Starting a sandbox", signal.SIGINT, os.killpg, id="Ctrl-C at the endpoint's start"
         ),
         pytest.param("Enqueueing", signal.SIGINT, os.killpg, id="Ctrl-C at the worker's start"),
-        pytest.param("waiting", signal.SIGTERM, os.kill, id="terminated in the middle"),
+        pytest.param(
+            "waiting",
+            signal.SIGTERM,
+            os.kill,
+            id="terminated in the middle",
+            marks=pytest.mark.nightly,  # Ctrl-C there is in every run
+        ),
     ],
 )
 def test_a_stopped_demo_leaves_nothing(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from facelift import UploadClient
 from facelift.cli.group import cli
+from tests.conftest import real_by_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,7 @@ def test_file_without_bad_lines_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ["logos.csv"]
 
 
+@real_by_day
 def test_the_same_file_again_is_the_same_batch_and_doubles_nothing(
     client: UploadClient, facelift: Callable[..., Result], file: Path
 ) -> None:

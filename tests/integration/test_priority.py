@@ -21,6 +21,7 @@ from facelift.aio import AsyncUploadClient
 from facelift.cli.group import cli
 from facelift.ledger.replies import Permit
 from facelift.units import Rate
+from tests.conftest import real_by_day
 from tests.ledger.driver import Ledger
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def test_rest_of_a_batch_is_moved(client: UploadClient, worker: Ledger, jobs: li
     assert client.set_batch_priority("logos", "high") == 0
 
 
+@real_by_day
 def test_large_batch_is_moved_whole(client: UploadClient) -> None:
     jobs = [client.enqueue(f"bot-{n}", "media:a.png", batch="large").id for n in range(700)]
     assert client.set_batch_priority("large", "low") == 700

@@ -8,6 +8,7 @@ import pytest
 
 from facelift.ledger.replies import Permit
 from facelift.units import Rate
+from tests.conftest import real_by_day
 from tests.ledger.driver import LEASE, REQUEST
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def deliver_what_may_go(ledger: Ledger) -> int:
     return sent
 
 
+@real_by_day
 @pytest.mark.parametrize("hours", [2, 24])
 def test_no_window_of_hours_holds_more_than_its_rate_and_all_of_it_is_used(
     ledger: Ledger, hours: int

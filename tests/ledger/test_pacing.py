@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import Permit, Waiting
 from facelift.units import Rate
+from tests.conftest import real_by_day
 from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.simulation import Answer, Simulation
 
@@ -68,6 +69,7 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
     assert waiting[4].wait_until == pytest.approx(ledger.now + 10 + 4 * 10 / 3, abs=0.1)
 
 
+@real_by_day
 @pytest.mark.parametrize(("takes", "free"), [(0.5, 10.5), (7.0, 11.0), (30.0, 11.0)])
 def test_a_permit_is_free_one_window_after_the_endpoint_counted_it(
     ledger: Ledger, takes: float, free: float
@@ -250,6 +252,7 @@ worlds = st.builds(
 )
 
 
+@real_by_day
 def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> None:
     is_fake = isinstance(redis_client, FakeRedis)  # whose scripts take ten times as long
 
@@ -275,6 +278,7 @@ def test_no_window_ever_holds_more_than_the_rate_allows(redis_client: Redis) -> 
     holds_no_more()
 
 
+@real_by_day
 def test_a_backlog_uses_the_whole_rate(ledger: Ledger) -> None:
     ledger.register(Rate(10, 2))
     fill(ledger, 100)

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from facelift.codes import JobState
 from facelift.ledger.replies import Acquired, Ended, Lease, Leased, Permit, Waiting
+from tests.conftest import real_by_day
 from tests.ledger.driver import LEASE, REQUEST, START, Ledger
 from tests.ledger.model import PENDING, Model
 
@@ -284,6 +285,7 @@ class Promises(RuleBasedStateMachine):
         )
 
 
+@real_by_day
 @pytest.mark.no_cover  # it takes twice as long otherwise; each script has tests of its own
 def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
     is_fake = isinstance(redis_client, FakeRedis)  # whose scripts take ten times as long

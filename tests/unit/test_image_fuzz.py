@@ -45,7 +45,7 @@ pytestmark = [
     pytest.mark.no_cover,
 ]
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 # Few pixels, so that a flipped bit in a size makes no example slow.
 LIMITS = ImageLimits(pixel_limit=1_000_000, formats=frozenset(ImageFormat))
 STRICT_LIMITS = ImageLimits(pixel_limit=1_000_000)
