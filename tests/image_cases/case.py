@@ -19,7 +19,7 @@ class Case:
         data: the file.
         like: a file that shows the same, if this one is shown whole.
         code: as what it is refused; None if it passes.
-        is_exception: whether it passes although browsers show not all of it.
+        is_exception: whether the verdict departs from what browsers show; the document says why.
     """
 
     format: str

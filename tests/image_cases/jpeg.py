@@ -83,6 +83,13 @@ ENDS = [
     _jpeg(
         "no end, and another JPEG instead", BASELINE[:-2] + encode(draw(16, 16), "JPEG"), code=_CUT
     ),
+    _jpeg(
+        "no end, and a phone's notes instead",
+        BASELINE[:-2] + _TRAILER,
+        code=_CUT,
+        is_exception=True,
+    ),
+    _jpeg("cut in its pixels, and a phone's notes behind", BASELINE[:-400] + _TRAILER, code=_CUT),
     _jpeg("cut in its pixels", BASELINE[:-400], code=_CUT),
     _jpeg("cut in its pixels, and closed again", BASELINE[:-400] + b"\xff\xd9", is_exception=True),
 ]

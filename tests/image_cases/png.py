@@ -59,15 +59,6 @@ def _packed(*pieces: bytes) -> bytes:
     return parts(_HEADER, *(chunk(b"IDAT", piece) for piece in pieces), _END)
 
 
-def _damaged_metadata() -> dict[str, bytes]:
-    return {
-        f"a wrong checksum in `{kind}`": parts(
-            _HEADER, wrong(chunk(kind.encode(), body)), _PIXELS, _END
-        )
-        for kind, body in ANCILLARY.items()
-    }
-
-
 def _animation(*before: bytes, after: bytes = b"") -> bytes:
     return parts(_HEADER, *before, _PIXELS, after, _END)
 
@@ -75,7 +66,13 @@ def _animation(*before: bytes, after: bytes = b"") -> bytes:
 _png = partial(Case, "PNG", like=WHOLE)
 
 METADATA = [
-    *(_png(kind, data) for kind, data in _damaged_metadata().items()),
+    *(
+        _png(
+            "a wrong checksum in metadata of any kind",
+            parts(_HEADER, wrong(chunk(kind.encode(), body)), _PIXELS, _END),
+        )
+        for kind, body in ANCILLARY.items()
+    ),
     _png(
         "a wrong checksum in a text behind the pixels", parts(_HEADER, _PIXELS, wrong(_TEXT), _END)
     ),

@@ -6,6 +6,7 @@ import pytest
 
 from facelift.job import Fit
 from tests.image_cases import CASES, Case
+from tests.image_cases.table import DOCUMENT, with_table
 from worker.errors import ImageRejected
 from worker.images.fit.drawing import draw
 from worker.images.formats import ImageFormat, parse
@@ -36,3 +37,8 @@ def test_what_passes_is_fitted_to_the_pixels_that_browsers_show(case: Case) -> N
         for data in (case.data, case.like)
     )
     assert drawn.convert("RGBA").tobytes() == expected.convert("RGBA").tobytes()
+
+
+def test_the_table_in_the_documents_is_of_these_cases() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert with_table(document) == document, "run: python -m tests.image_cases"
