@@ -98,7 +98,9 @@ class GracefulShutdown:
             self._announce_or_log()
 
     def _drain(self) -> None:
-        self._announce_or_log()  # now: the process may be killed before it has drained
+        # Now, since the process may be killed before it has drained; in a thread, since a Redis
+        # that does not answer must not delay the exit.
+        threading.Thread(target=self._announce_or_log, daemon=True).start()
         is_early = self._at_once.wait(self._drain_seconds)
         log.warning("exiting at once" if is_early else "exiting: the time to drain is over")
         self.exit_now(0)
