@@ -110,14 +110,14 @@ SCOPES = {
         Scope("patient", (_A, _B), Faults(kills=1, not_found=2, slow=ANY)),
         Scope("replies", (_A, _B), Faults(lost_replies=2, failed=1, not_found=1)),
         Scope("messages", (_A, _B), Faults(lost_messages=1, duplicates=2, not_found=1)),
-        Scope("leases", (_A, _B), Faults(freezes=1, kills=1, not_found=1)),
+        Scope("leases", (_A, _B), Faults(freezes=1, slow=1)),
         Scope("late", (_A, _B), Faults(unanswered=2, not_found=1)),
-        Scope("stops", (_A, _B), Faults(hand_backs=1, lost_replies=1, not_found=1)),
-        Scope("people", (_A, _B), Faults(cancels=1, replays=1, kills=1)),
+        Scope("stops", (_A, _B), Faults(hand_backs=1, lost_replies=1, slow=1)),
+        Scope("people", (_A, _B), Faults(cancels=1, replays=1, slow=1)),
         Scope(
             "deadlines",
             (Job("A", "anna", 20.0), Job("B", "anna", 12.0)),
-            Faults(kills=1, failed=1, lost_messages=1),
+            Faults(kills=1, failed=1, lost_messages=1, slow=1),
         ),
         Scope("rate", (_A, _C), Faults(failed=1, lost_replies=1), rate=1),
         Scope(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -95,17 +96,18 @@ def explore(
     """
     search, began, watched = _Search(scope, edit), time.monotonic(), 0
     seen, is_in_time = search.seen, True
-    while search.frontier and not seen.finding and is_in_time:
-        state, number, seen.depth = search.frontier.popleft()
-        if depth is None or seen.depth < depth:
-            search.expand(state, number, seen.depth)
-        else:
-            search.follow(state, number)
-        seen.seconds = time.monotonic() - began
-        is_in_time = seconds is None or seen.seconds < seconds
-        if seen.states >= watched + 1000:
-            watched = seen.states
-            watch(seen)
+    with suppress(KeyboardInterrupt):  # then it ends as if its time were over
+        while search.frontier and not seen.finding and is_in_time:
+            state, number, seen.depth = search.frontier.popleft()
+            if depth is None or seen.depth < depth:
+                search.expand(state, number, seen.depth)
+            else:
+                search.follow(state, number)
+            seen.seconds = time.monotonic() - began
+            is_in_time = seconds is None or seen.seconds < seconds
+            if seen.states >= watched + 1000:
+                watched = seen.states
+                watch(seen)
     seen.is_closed = not search.frontier and (depth is None or seen.depth < depth)
     if not seen.finding:
         search.judge()

@@ -58,6 +58,9 @@ def commands(rng: random.Random) -> Iterator[tuple[str, ...]]:
     yield from (("SCARD", "set"), ("SMEMBERS", "set"), ("SISMEMBER", "set", pick(MEMBERS)))
     flags = pick([[], ["NX"], ["XX"], ["XX", "LT"], ["GT"]])
     yield "ZADD", "zset", *flags, *pairs(SCORES, MEMBERS)
+    for score in ("1.5", "1", "2"):
+        yield "ZADD", "zset", "XX", "LT", score, pick(MEMBERS)
+        yield "ZRANGE", "zset", "0", "-1", "WITHSCORES"
     yield "ZADD", "zset", *pairs(SCORES, MEMBERS)
     yield "ZINCRBY", "sums", "1", pick(MEMBERS)
     yield "ZREM", "zset", *some(MEMBERS)

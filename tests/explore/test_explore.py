@@ -50,7 +50,7 @@ def find(defect: Defect) -> str:
 def test_broken_script_is_found_within_a_minute(defect: Defect) -> None:
     defect.check()
     story = find(defect).splitlines()
-    assert story[0] == "  1. A producer enqueues job A for the chatbot anna: job A is queued."
+    assert story[0].startswith("  1. A producer enqueues job A for the chatbot anna")
     *steps, empty, promise, how = story
     assert all(step.endswith(".") for step in steps)
     assert [int(step.partition(".")[0]) for step in steps] == [*range(1, len(steps) + 1)]
