@@ -21,6 +21,7 @@ _WHY: dict[JobState | WaitReason, str] = {
     JobState.RUNNING: "the worker uploads it",
     JobState.SUPERSEDED: "a newer image was delivered",
     WaitReason.ACCOUNT_PAUSED: "its API key was refused",
+    WaitReason.CHATBOT_FAILING: "its last upload failed",
     WaitReason.CHATBOT_BUSY: "an earlier image goes first",
     WaitReason.NEWER_UPLOAD: "a newer image goes first",
 }

@@ -1,19 +1,24 @@
 """Options and arguments that several commands share: how they are read and completed."""
 
+from __future__ import annotations
+
 import math
 import time
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from facelift.client import UploadClient
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.job import Fit, Priority
 from facelift.units import parse_duration, show_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from facelift.client import UploadClient
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., object]")
@@ -87,6 +92,8 @@ def _complete(names: Callable[[UploadClient], Iterable[str]]) -> Callable[..., l
     """Complete a word by names that Redis holds and a shell can show; by none if it is away."""
 
     def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        from facelift.client import UploadClient  # noqa: PLC0415 - it needs redis, options do not
+
         try:
             with UploadClient.from_env() as client:
                 found = filter(str.isprintable, names(client))
