@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from PIL import ExifTags, Image
 
 from facelift.cli.group import cli
 from tests.images import ANIMATED, BASELINE, draw, encode
@@ -108,10 +109,26 @@ def test_check_as_json() -> None:
         "width": 48,
         "height": 48,
         "bytes": len(BASELINE),
+        "location": False,
     }
     assert wide["fitted"].startswith("fitted: 40×30 → 30×30")  # noqa: RUF001 - as written
     assert (gone["ok"], gone["outcome"], gone["bytes"]) == (False, "image_not_found", None)
     assert result.exit_code == 3
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_check_says_that_an_image_carries_a_location(
+    image_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACELIFT_IMAGE_FORMATS", "png,jpeg,webp")
+    tags = Image.Exif()
+    tags[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
+    Path("here.jpg").write_bytes(encode(draw(), image_format, exif=tags))
+    Path("wide.jpg").write_bytes(encode(draw(40, 30), image_format, exif=tags))
+    assert "carries the place" in facelift("check", "here.jpg").stdout
+    assert "carries the place" not in facelift("check", "good.png").stdout
+    fitted = facelift("check", "--fit", "crop", "wide.jpg").stdout
+    assert "carries the place" not in fitted, "what is fitted has no metadata"
 
 
 @pytest.mark.parametrize("command", ["check", "fit"])

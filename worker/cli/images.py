@@ -113,6 +113,8 @@ def _table(findings: list[Finding]) -> Iterator[RenderableType]:
         yield cell(_ROW.format(name, finding.format or "-", pixels, size, verdict, name=width))
         if reason:
             yield Paragraph("  ", reason)
+        if finding.has_location:
+            yield Paragraph("  ", "It carries the place where it was taken, which would be public.")
     yield f"{sum(map(_is_good, findings))} of {len(findings)} can be sent."
 
 

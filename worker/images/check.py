@@ -13,6 +13,8 @@ from worker.images.formats import ImageFormat, parse, recognise
 from worker.images.judge import ImageJudge
 from worker.images.validate import ValidImage, too_large
 
+_XMP_LOCATION = b"exif:GPSLatitude"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -24,6 +26,7 @@ class Finding:
         format: the format's name for a person; None if it is no image.
         pixels: width and height as shown; None if they are unknown.
         verdict: what would be sent, or why nothing would.
+        has_location: whether its metadata say where it was taken, and would be sent as they are.
     """
 
     path: Path
@@ -31,6 +34,7 @@ class Finding:
     format: str | None
     pixels: tuple[int, int] | None
     verdict: ValidImage | ImageRejected
+    has_location: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """The same in plain types, for JSON."""
@@ -46,25 +50,30 @@ class Finding:
             "width": width,
             "height": height,
             "bytes": self.size,
+            "location": self.has_location,
         }
 
 
 def inspect(path: Path, images: ImageJudge, how: Fit) -> Finding:
     """Judge the file at `path`."""
     size = found = pixels = None
+    has_location = False
     try:
         size, data = _read(path, images.limits.before_fitting.byte_limit)
         found = recognise(data)
         if isinstance(found, ImageFormat):
             with suppress(ImageRejected):
-                pixels = parse(data, found).size
+                layout = parse(data, found)
+                pixels = layout.size
+                has_location = layout.has_location or _XMP_LOCATION in data
         if size > len(data):
             raise too_large(size, images.read_limit(how))
         verdict: ValidImage | ImageRejected = images.judge(data, how)
     except ImageRejected as rejected:
         verdict = rejected
     label = found.label if isinstance(found, ImageFormat) else found
-    return Finding(path, size, label, pixels, verdict)
+    is_sent = isinstance(verdict, ValidImage) and not verdict.fitted
+    return Finding(path, size, label, pixels, verdict, has_location and is_sent)
 
 
 def _read(path: Path, limit: int) -> tuple[int, bytes]:

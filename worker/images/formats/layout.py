@@ -1,6 +1,7 @@
 """What a parser finds in an image file, and how it refuses one."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 from struct import unpack_from
 from typing import NamedTuple, TypeVar
@@ -13,7 +14,7 @@ from worker.images.formats.signature import ImageFormat
 _T = TypeVar("_T")
 
 _MOST_PARTS = 100_000  # some thousand are usual; millions cost seconds and gigabytes
-_ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG, _LOCATION_TAG = 0x0112, 0x8825
 _ORIENTATIONS, _ON_ITS_SIDE = range(1, 9), range(5, 9)
 
 
@@ -60,17 +61,23 @@ class Layout(NamedTuple):
     @property
     def orientation(self) -> int:
         """EXIF's orientation, 1 to 8; 1 (upright) if it cannot be read."""
+        value = next((value for tag, value in self._tags() if tag == _ORIENTATION_TAG), 1)
+        return value if value in _ORIENTATIONS else 1
+
+    @property
+    def has_location(self) -> bool:
+        """Whether EXIF says where the image was taken."""
+        return any(tag == _LOCATION_TAG for tag, _ in self._tags())
+
+    def _tags(self) -> Iterator[tuple[int, int]]:
+        """EXIF's tags with their values, as far as these are short numbers."""
         order = "<" if self.exif.startswith(b"II") else ">"
-        try:
+        with suppress(StructError):
             (directory,) = unpack_from(f"{order}I", self.exif, 4)
             (count,) = unpack_from(f"{order}H", self.exif, directory)
             for entry in range(directory + 2, directory + 2 + 12 * count, 12):
                 tag, value = unpack_from(f"{order}H6xH", self.exif, entry)
-                if tag == _ORIENTATION_TAG:
-                    return value if value in _ORIENTATIONS else 1
-        except StructError:
-            pass
-        return 1
+                yield tag, value
 
     @property
     def size(self) -> tuple[int, int]:
