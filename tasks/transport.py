@@ -17,6 +17,7 @@ from kombu import connection
 from kombu.transport import redis
 from redis import UnixDomainSocketConnection
 
+from facelift.ledger.broker import priority_list
 from tasks.message import MessageRefused, TaskMessage, read_message
 from tasks.qos import Message, QoS
 
@@ -109,8 +110,9 @@ class Channel(redis.Channel):
             self.priority_steps = steps
         _is_polling = True
 
-    def _q_for_pri(self, queue: str, pri: Any) -> Any:  # noqa: ANN401 - kombu's
-        return self.own_queue if pri == _OWN else super()._q_for_pri(queue, pri)  # type: ignore[no-untyped-call] # kombu is untyped
+    def _q_for_pri(self, queue: str, pri: int) -> str:
+        # Kombu's own takes the steps for sorted, and names another list while they are not.
+        return self.own_queue if pri == _OWN else priority_list(queue, pri)
 
     def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401 - kombu's
         global _last_poll, _is_polling  # noqa: PLW0603 - a process polls one queue

@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from facelift.job import UPLOAD_TASK
+from facelift.ledger.broker import PRIORITIES, priority_list
 from tasks import transport
 from tasks.message import TaskMessage
 from tasks.transport import Channel, Transport, last_poll
@@ -170,3 +171,13 @@ def test_worker_reconnects_within_seconds_however_long_redis_was_away(
         app.connection_for_read().ensure_connection(record, 9)
     assert len(waits) == 9
     assert max(waits) == 5
+
+
+def test_own_queue_is_polled_beside_the_lists_of_all_priorities() -> None:
+    made = channel()
+    made.own_queue = "mine"
+    steps = made.priority_steps = [*PRIORITIES]
+    lists = {priority_list("facelift", each) for each in PRIORITIES} | {"mine"}
+    for turned in ([*steps, -1], [*steps[1:], -1, 0]):
+        made.priority_steps = turned
+        assert {made._q_for_pri("facelift", each) for each in turned} == lists
