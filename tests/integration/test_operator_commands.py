@@ -29,9 +29,11 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
-def register(client: UploadClient, *accounts: str, rate: Rate | None = None) -> None:
+def register(
+    client: UploadClient, *accounts: str, rate: Rate | None = None, age: float = 60.0
+) -> None:
     shown = [Registration(account, rate or Rate(20, 2), f"key-{account}") for account in accounts]
-    client.ledger.pool.register(BreakerPolicy(), shown)
+    client.ledger.pool.register(BreakerPolicy(), shown, age=age)
 
 
 def test_command_pauses_and_shows_who_since_when_and_why(
@@ -186,7 +188,7 @@ def test_status_of_a_job_with_a_blank_name_is_not_that_of_the_pool(
 def test_status_shows_what_a_job_waits_for_now_and_about_how_long(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
-    register(client, "default", rate=Rate(1, 60))
+    register(client, "default", rate=Rate(1, 60), age=0.0)
     worker.acquire_with_permit(client.enqueue("bot-0", "media:a.png").id)
     for _ in range(8):
         worker.redis.lpush(client.ledger.keys.queue, "{}")
