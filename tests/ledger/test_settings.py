@@ -25,7 +25,7 @@ def test_settings_of_the_newest_start_hold_however_often_others_repeat_theirs(
     ledger.register(OLD, worker="old", started=began)
     ledger.register(NEW, worker="new", started=began + 60, breaker=BreakerPolicy(failures=3))
     for _ in range(3):
-        ledger.now += 60
+        ledger.now += 20
         told = ledger.register(OLD, worker="old", started=began)
         assert told.differing == ("breaker_failures", "rate limit of account default")
         assert (
