@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.codes import OutcomeCode
+from tests.carriers import CARRIERS
 from tests.image_cases import CASES
 from tests.judging_browsers import PROGRAMS, Shown, show
+from worker.images.formats import ImageFormat
+from worker.images.metadata import without_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,3 +89,18 @@ def test_what_is_refused_as_animated_moves_or_is_not_shown(shown: Verdicts) -> N
         and all(one.frames <= 1 for one in ours.values())
     ]
     assert not wrong
+
+
+def test_an_image_without_its_metadata_is_shown_the_same(tmp_path: Path) -> None:
+    files = {f"{case.format} {case.kind}": case.data for case in CASES if case.code is None}
+    files |= CARRIERS
+    bare = [
+        without_metadata(data, ImageFormat(name.split()[0].lower())) for name, data in files.items()
+    ]
+    answers = [show(browser, [*files.values(), *bare], tmp_path / browser) for browser in PROGRAMS]
+    if not any(answers):
+        pytest.skip("there is no browser")
+    for answer in filter(None, answers):
+        pairs = zip(files, answer[: len(files)], answer[len(files) :], strict=True)
+        wrong = [name for name, one, other in pairs if not one.pixels or one.pixels != other.pixels]
+        assert not wrong

@@ -129,6 +129,10 @@ def test_check_says_that_an_image_carries_a_location(
     assert "carries the place" not in facelift("check", "good.png").stdout
     fitted = facelift("check", "--fit", "crop", "wide.jpg").stdout
     assert "carries the place" not in fitted, "what is fitted has no metadata"
+    monkeypatch.setenv("FACELIFT_IMAGE_STRIP_METADATA", "true")
+    stripped = facelift("check", "here.jpg").stdout
+    assert "stripped\n  stripped: " in stripped
+    assert "carries the place" not in stripped
 
 
 @pytest.mark.parametrize("command", ["check", "fit"])

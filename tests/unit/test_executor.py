@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.retry import RetryPolicy
 from tasks.report import Report, Verdict
-from tests.images import draw, encode
+from tests.images import BASELINE, draw, encode, insert_segment
 from tests.ledger.driver import START, Ledger
 from worker.delivery.executor import Executor
 from worker.delivery.permit import Permits
@@ -24,6 +25,7 @@ from worker.endpoint import Receipt
 from worker.errors import DeliveryRefused, Interrupted, LeaseLost, WorkerBusy
 from worker.images.decoder import DecoderLimits, Decoders
 from worker.images.judge import ImageJudge
+from worker.images.metadata import without_metadata
 from worker.images.validate import ImageLimits
 from worker.monitoring.metrics import Metrics
 from worker.runtime.accounts import Accounts
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from worker.runtime.lease import Held
 
 WIDE = encode(draw(40, 30), "PNG")
+PHOTO = insert_segment(BASELINE, 0xE1, b"a photo's place")
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -57,7 +60,8 @@ class Store:
 
     def read(self, path: str, limit: int) -> bytes:
         self.limits.append(limit)
-        return {"good.png": PNG, "bots/42.png": PNG, "wide.png": WIDE}[path]
+        files = {"good.png": PNG, "bots/42.png": PNG, "wide.png": WIDE, "photo.jpg": PHOTO}
+        return files[path]
 
 
 JUDGE = ImageJudge(ImageLimits(), Decoders(DecoderLimits(), 5), 5)
@@ -183,6 +187,17 @@ def test_what_was_changed_to_fit_is_in_the_message() -> None:
     assert sent.fitted.startswith("fitted: 40×30 → 40×40, ")  # noqa: RUF001 - as written
     assert record.message == report.sentence == f"Done. ({sent.fitted})"
     assert record.attempts[-1].reason == record.message
+
+
+def test_a_stored_image_is_checked_with_its_metadata_and_sent_without() -> None:
+    endpoint = Endpoint()
+    images = ImageJudge(ImageLimits(), Decoders(DecoderLimits(), 5), 5, strips=True)
+    stored = hashlib.sha256(PHOTO).hexdigest()
+    _, record = run(endpoint, images=images, image="media:photo.jpg", sha256=stored)
+    (sent,) = endpoint.images
+    assert sent.data == without_metadata(PHOTO, sent.format) != PHOTO
+    assert record.message == f"Done. ({sent.fitted})"
+    assert sent.fitted.startswith("stripped: ")
 
 
 def test_what_needs_no_change_is_sent_byte_for_byte() -> None:

@@ -351,12 +351,18 @@ def test_metrics_have_a_port_or_none(text: str, port: int | None) -> None:
         ),
         ("METRICS_HOST", "localhost", "an IP address, such as 127.0.0.1 or 0.0.0.0"),
         ("LOG_FORMAT", "logfmt", "text or json"),
+        ("IMAGE_STRIP_METADATA", "gps", "true or false"),
     ],
 )
-def test_invalid_metrics_port_or_host_is_answered_with_what_would_be_valid(
+def test_invalid_choice_is_answered_with_what_would_be_valid(
     variable: str, text: str, right: str
 ) -> None:
     assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
+
+
+@pytest.mark.parametrize(("text", "strips"), [("true", True), ("False", False), ("", False)])
+def test_metadata_are_removed_or_not(text: str, strips: bool) -> None:  # noqa: FBT001 - a case
+    assert loaded(IMAGE_STRIP_METADATA=text).image_strip_metadata is strips
 
 
 def test_settings_for_images_need_no_others_and_look_at_no_others() -> None:

@@ -107,7 +107,8 @@ def _table(findings: list[Finding]) -> Iterator[RenderableType]:
         if isinstance(finding.verdict, Exception):
             verdict, reason = "refused", f"{finding.verdict.code}: {finding.verdict.sentence}"
         else:
-            verdict, reason = "fitted" if finding.verdict.fitted else "ok", finding.verdict.fitted
+            reason = finding.verdict.fitted
+            verdict = reason.partition(":")[0] or "ok"  # or fitted, or stripped
         size = "-" if finding.size is None else show_size(finding.size)
         pixels = _pixels(finding.pixels)
         yield cell(_ROW.format(name, finding.format or "-", pixels, size, verdict, name=width))

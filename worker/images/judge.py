@@ -6,6 +6,7 @@ caller's thread. Whatever is decoded or drawn is so in a child process, see `dec
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from facelift.job import Fit
 from worker.errors import ImageRejected
@@ -14,12 +15,14 @@ from worker.images.decoder import Decoders
 from worker.images.fit import FITTABLE, read_limit
 from worker.images.formats import ImageFormat
 from worker.images.line import Line, Proceed
+from worker.images.metadata import without_metadata
 from worker.images.validate import (
     ImageLimits,
     ValidImage,
     parse_to_send,
     parse_within,
     prove,
+    too_large,
 )
 
 _FILES = 4  # that may be fitted, each up to 20 MB, are in memory at a time
@@ -34,14 +37,18 @@ class ImageJudge:
         limits: what an image must satisfy.
         decoders: the child processes that decode.
         longest_line: how many jobs may wait with an image that may be fitted.
+        strips: whether an image that is not fitted loses its metadata.
 
     Attributes:
         limits: the same.
     """
 
-    def __init__(self, limits: ImageLimits, decoders: Decoders, longest_line: int) -> None:
+    def __init__(
+        self, limits: ImageLimits, decoders: Decoders, longest_line: int, *, strips: bool = False
+    ) -> None:
         self.limits = limits
         self._decoders = decoders
+        self._strips = strips
         self._files = Line(_FILES, longest=longest_line)
         self._proofs = Line(_CORES + 1, _CORES)
 
@@ -62,7 +69,7 @@ class ImageJudge:
         self._decoders.close()
 
     def judge(self, data: bytes, how: Fit, proceed: Proceed = lambda: None) -> ValidImage:
-        """The image that may be sent: `data`, or what `how` allows to make of it.
+        """The image that may be sent: `data`, with or without metadata, or what `how` allows.
 
         Args:
             data: the file.
@@ -74,6 +81,20 @@ class ImageJudge:
                 or it costs too much to decode.
             WorkerBusy: too many others are waiting to be decoded.
         """
+        image = self._judge(data, how, proceed)
+        return self._stripped(image) if self._strips and image.data is data else image
+
+    def _stripped(self, image: ValidImage) -> ValidImage:
+        bare = without_metadata(image.data, image.format)
+        if bare is image.data:
+            return image
+        size, limit = len(bare), self.limits.byte_limit
+        if size >= limit:  # such as a PNG without an end, which was given one
+            raise too_large(size, limit)
+        change = f"stripped: {len(image.data):,} \N{RIGHTWARDS ARROW} {size:,} bytes"
+        return replace(image, data=bare, fitted=change)
+
+    def _judge(self, data: bytes, how: Fit, proceed: Proceed) -> ValidImage:
         try:
             layout, draws = parse_to_send(data, self.limits), False
         except ImageRejected as rejected:

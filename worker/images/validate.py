@@ -58,7 +58,7 @@ class ValidImage:
         data: the file's bytes.
         format: by content.
         side: width and height in pixels.
-        fitted: what was changed, in a phrase; empty if it is exactly as it was stored.
+        fitted: what was changed, be it metadata only, in a phrase; empty if nothing was.
     """
 
     data: bytes

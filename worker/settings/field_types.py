@@ -108,6 +108,13 @@ def _log_format(value: object) -> object:
     return found
 
 
+def _switch(value: object) -> object:
+    found = str(value).lower()
+    if found not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return found == "true"
+
+
 def _port(value: object) -> object:
     text = str(value).lower()
     if text == OFF:
@@ -139,5 +146,6 @@ AccountRates = dict[str, Rate | None]
 RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
 Port = Annotated[int | None, BeforeValidator(_port)]
 Host = Annotated[str, AfterValidator(_host)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
 LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

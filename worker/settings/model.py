@@ -32,6 +32,7 @@ from worker.settings.field_types import (
     Port,
     RateLimit,
     RedisUrl,
+    Switch,
     read_duration,
 )
 
@@ -121,6 +122,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     image_fit_formats: ImageFormats = _setting(
         "png,jpeg,webp,gif", "formats accepted in addition if the job allows fitting"
+    )
+    image_strip_metadata: Switch = _setting(
+        "false",
+        "whether an image that is not fitted loses its metadata, such as the place in a photo; "
+        "true or false",
     )
     image_memory_limit: int = _setting(
         "400000000",
@@ -259,7 +265,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         """
         limits = DecoderLimits(self.image_memory_limit, self.image_time_limit)
         longest_line = max(1, self.concurrency // 4)
-        return ImageJudge(self.image_limits(), Decoders(limits, longest_line), longest_line)
+        decoders = Decoders(limits, longest_line)
+        return ImageJudge(
+            self.image_limits(), decoders, longest_line, strips=self.image_strip_metadata
+        )
 
     def image_limits(self) -> ImageLimits:
         """What an image may be: the same for workers and for commands."""

@@ -10,7 +10,7 @@ other metadata, which can be hostile too.
 
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
 
-from worker.images.formats.colours import Colours
+from worker.images.formats.colours import COLOUR_CHUNKS, Colours
 from worker.images.formats.gif import parse_gif
 from worker.images.formats.jpeg import parse_jpeg
 from worker.images.formats.layout import Layout, broken, cut_off
@@ -19,7 +19,16 @@ from worker.images.formats.rows import prove_rows
 from worker.images.formats.signature import ImageFormat, recognise
 from worker.images.formats.webp import parse_webp
 
-__all__ = ["Colours", "ImageFormat", "Layout", "parse", "prove_rows", "recognise", "unpack_profile"]
+__all__ = [
+    "COLOUR_CHUNKS",
+    "Colours",
+    "ImageFormat",
+    "Layout",
+    "parse",
+    "prove_rows",
+    "recognise",
+    "unpack_profile",
+]
 
 _PARSERS = {
     ImageFormat.PNG: parse_png,

@@ -16,20 +16,22 @@ from worker.images.formats.signature import ImageFormat
 
 # Every marker but fill bytes (FF), stuffed bytes (00), restarts (D0 to D7) and TEM (01).
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
-_START, _END, _SCAN, _EXIF, _PROFILE = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
-_IS_EXIF, _IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
+END, JFIF, EXIF, PROFILE, ADOBE, COMMENT = 0xD9, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+APPLICATIONS = range(0xE0, 0xF0)
+IS_EXIF, IS_PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
+_START, _SCAN = 0xD8, 0xDA
 _RESERVED = range(0x02, 0xC0)
 _ONE_PIXEL = bytes([0, 1, 0, 1])
 _FRAMES = {0xDE, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SHOWN = {0xC0, 0xC1, 0xC2}  # baseline, extended and progressive; not lossless, not arithmetic
 _DEPTH = 8
-_METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # but JFIF's and Adobe's: they set the colours
+_METADATA = {COMMENT, *APPLICATIONS} - {JFIF, ADOBE}  # but JFIF's and Adobe's: they set the colours
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each is a pass over all its pixels
 
 
 def parse_jpeg(data: bytes) -> Layout:
     """Follow the segments to the end of the first image, past the thumbnail in its metadata."""
-    end = bytes([0xFF, _END])
+    end = bytes([0xFF, END])
     drawn: list[bytes | memoryview] = [data[:2]]
     proof = [data[:2]]
     sizes: list[tuple[int, int]] = []
@@ -37,7 +39,7 @@ def parse_jpeg(data: bytes) -> Layout:
     profile: dict[bytes, memoryview] = {}
     scans = samples = 0
     is_shown = False
-    for code, segment in bounded(_segments(data)):
+    for code, segment in bounded(segments(data)):
         if code in _RESERVED:  # in coded data, a decoder may skip it or not
             raise broken(f"its marker {code:02X} has no meaning")
         if code in _FRAMES:
@@ -47,9 +49,9 @@ def parse_jpeg(data: bytes) -> Layout:
             samples = _samples(width * height, segment)
         elif code == _SCAN:
             scans += 1
-        elif code == _EXIF and segment[4:10] == _IS_EXIF:
+        elif code == EXIF and segment[4:10] == IS_EXIF:
             exif = exif or bytes(segment[10:])
-        elif code == _PROFILE and segment[4:16] == _IS_PROFILE:
+        elif code == PROFILE and segment[4:16] == IS_PROFILE:
             profile[bytes(segment[16:17])] = segment[18:]  # by its number: maybe out of order
         if code not in _METADATA:
             drawn.append(segment)
@@ -83,11 +85,11 @@ def _samples(pixels: int, frame: memoryview) -> int:
     return pixels * sum(factors) // max(factors, default=1) if all(factors) else 4 * pixels
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
+def segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
     """Every segment with the marker it begins with; a scan's with the coded data that follow."""
     view = memoryview(data)
     marker = _MARKER.search(data, 2)
-    while marker and (code := marker[1][0]) != _END:
+    while marker and (code := marker[1][0]) != END:
         if code == _START:
             raise cut_off("another image begins before it ends")
         start = marker.start()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from struct import error as StructError  # noqa: N812 - so that it reads as the exception it is
-from struct import unpack_from
+from struct import pack, unpack_from
 from typing import NamedTuple, TypeVar
 
 from facelift.codes import OutcomeCode
@@ -15,6 +15,7 @@ _T = TypeVar("_T")
 
 _MOST_PARTS = 100_000  # some thousand are usual; millions cost seconds and gigabytes
 _ORIENTATION_TAG, _LOCATION_TAG = 0x0112, 0x8825
+_ENTRY_BYTES = 12
 _ORIENTATIONS, _ON_ITS_SIDE = range(1, 9), range(5, 9)
 
 
@@ -61,23 +62,36 @@ class Layout(NamedTuple):
     @property
     def orientation(self) -> int:
         """EXIF's orientation, 1 to 8; 1 (upright) if it cannot be read."""
-        value = next((value for tag, value in self._tags() if tag == _ORIENTATION_TAG), 1)
+        value = next((value for tag, value, _ in self._tags() if tag == _ORIENTATION_TAG), 1)
         return value if value in _ORIENTATIONS else 1
+
+    @property
+    def orientation_alone(self) -> bytes:
+        """An EXIF block with nothing but the orientation, as it is told; empty if it is upright."""
+        if self.orientation == 1:
+            return b""
+        entry = next(entry for tag, _, entry in self._tags() if tag == _ORIENTATION_TAG)
+        order = self._byte_order()
+        header = self.exif[:4] + pack(f"{order}IH", 8, 1)  # a directory of one entry follows
+        return header + entry.ljust(_ENTRY_BYTES, b"\0") + bytes(4)
 
     @property
     def has_location(self) -> bool:
         """Whether EXIF says where the image was taken."""
-        return any(tag == _LOCATION_TAG for tag, _ in self._tags())
+        return any(tag == _LOCATION_TAG for tag, *_ in self._tags())
 
-    def _tags(self) -> Iterator[tuple[int, int]]:
-        """EXIF's tags with their values, as far as these are short numbers."""
-        order = "<" if self.exif.startswith(b"II") else ">"
+    def _byte_order(self) -> str:
+        return "<" if self.exif.startswith(b"II") else ">"
+
+    def _tags(self) -> Iterator[tuple[int, int, bytes]]:
+        """EXIF's tags with their values, as far as these are short numbers, and whole entries."""
+        order = self._byte_order()
         with suppress(StructError):
             (directory,) = unpack_from(f"{order}I", self.exif, 4)
             (count,) = unpack_from(f"{order}H", self.exif, directory)
-            for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            for entry in range(directory + 2, directory + 2 + _ENTRY_BYTES * count, _ENTRY_BYTES):
                 tag, value = unpack_from(f"{order}H6xH", self.exif, entry)
-                yield tag, value
+                yield tag, value, self.exif[entry : entry + _ENTRY_BYTES]
 
     @property
     def size(self) -> tuple[int, int]:

@@ -36,10 +36,10 @@ _LARGEST = (1 << 31) - 1  # of what a number in a PNG may be
 _ANIMATION = Struct(">II")  # `acTL`: frames and plays
 _FRAME = Struct(">5I4xBB")  # `fcTL`: its number, width, height, place, disposal and blending
 _DISPOSALS, _BLENDINGS = range(3), range(2)
-_END = b"\0\0\0\0IEND\xaeB`\x82"
+END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
-class _Chunk(NamedTuple):
+class Chunk(NamedTuple):
     """A chunk; the last one of a file that was cut is shorter than it says."""
 
     kind: bytes
@@ -51,7 +51,7 @@ class _Chunk(NamedTuple):
 
 def parse_png(data: bytes) -> Layout:
     """Check every chunk that browsers do; `prove_rows` proves the rows in them."""
-    before, pixels, after = _split(list(bounded(_chunks(memoryview(data)))))
+    before, pixels, after = split(data)
     width, height, depth, colour, packing, filtering, interlace = _header(before)
     is_known = depth in _DEPTHS.get(colour, ()) and not packing and not filtering
     if not is_known or interlace > 1:
@@ -67,7 +67,7 @@ def parse_png(data: bytes) -> Layout:
     return Layout(
         ImageFormat.PNG,
         (width, height),
-        drawn=[data[:8], before[0].whole, *palette, *map(_closed, pixels), _END],
+        drawn=[data[:8], before[0].whole, *palette, *map(_closed, pixels), END],
         animated=_moves(before, after, (width, height)),
         exif=metadata.get(b"eXIf", b""),
         profile=metadata.get(b"iCCP", b""),
@@ -80,7 +80,7 @@ def parse_png(data: bytes) -> Layout:
     )
 
 
-def _chunks(data: memoryview) -> Iterator[_Chunk]:
+def _chunks(data: memoryview) -> Iterator[Chunk]:
     """Every chunk, to the last or to the file's end."""
     kind, at = b"", 8
     while kind != b"IEND" and at + 8 <= len(data):
@@ -90,12 +90,17 @@ def _chunks(data: memoryview) -> Iterator[_Chunk]:
         whole = data[at : at + 12 + length]
         is_closed = len(whole) == 12 + length
         is_sound = is_closed and zlib.crc32(whole[4:-4]) == unpack_from(">I", whole, 8 + length)[0]
-        yield _Chunk(kind, whole[8 : 8 + length], whole, is_closed, is_sound)
+        yield Chunk(kind, whole[8 : 8 + length], whole, is_closed, is_sound)
         at += 12 + length
 
 
-def _split(chunks: Sequence[_Chunk]) -> tuple[list[_Chunk], list[_Chunk], list[_Chunk]]:
-    """The chunks before the pixels, those with the pixels, and those behind them."""
+def split(data: bytes) -> tuple[list[Chunk], list[Chunk], list[Chunk]]:
+    """The chunks before the pixels, those with the pixels, and those behind them.
+
+    Raises:
+        ImageRejected: it has no pixels, or too many parts.
+    """
+    chunks = list(bounded(_chunks(memoryview(data))))
     kinds = [chunk.kind for chunk in chunks]
     if b"IDAT" not in kinds:
         if b"IEND" in kinds and chunks[-1].is_closed:
@@ -106,7 +111,7 @@ def _split(chunks: Sequence[_Chunk]) -> tuple[list[_Chunk], list[_Chunk], list[_
     return before, runs[0], [chunk for run in runs[1:] for chunk in run]
 
 
-def _header(before: Sequence[_Chunk]) -> tuple[int, ...]:
+def _header(before: Sequence[Chunk]) -> tuple[int, ...]:
     """The fields of `IHDR`, once all chunks up to the pixels were checked."""
     for chunk in before:
         kind = chunk.kind
@@ -130,18 +135,18 @@ def _forbids_display(kind: bytes) -> bool:
     return is_critical and kind not in _CRITICAL
 
 
-def _check_tail(after: Sequence[_Chunk]) -> None:
+def _check_tail(after: Sequence[Chunk]) -> None:
     """Check what follows the pixels: browsers pass over all that is damaged or out of place."""
     for chunk in after:
         if chunk.is_sound and (_forbids_display(chunk.kind) or chunk.kind == b"IHDR"):
             raise broken("one of its parts is of no known kind, or out of place")
 
 
-def _is_read(chunk: _Chunk) -> bool:
+def _is_read(chunk: Chunk) -> bool:
     return chunk.is_sound and chunk.kind in _READ
 
 
-def _palette(before: Sequence[_Chunk], colour: int) -> list[memoryview]:
+def _palette(before: Sequence[Chunk], colour: int) -> list[memoryview]:
     """The palette if it has one, and what is transparent, if that is said as it should be."""
     places = {chunk.kind: at for at, chunk in reversed(list(enumerate(before))) if chunk.is_sound}
     palette, clear = (
@@ -161,14 +166,14 @@ def _palette(before: Sequence[_Chunk], colour: int) -> list[memoryview]:
     return found
 
 
-def _closed(chunk: _Chunk) -> bytes | memoryview:
+def _closed(chunk: Chunk) -> bytes | memoryview:
     """The chunk as its header says; decoders do not check the checksum of pixels."""
     if chunk.is_closed:
         return chunk.whole
     return b"".join((pack(">I4s", len(chunk.body), chunk.kind), chunk.body, bytes(4)))
 
 
-def _moves(before: Sequence[_Chunk], after: Sequence[_Chunk], size: tuple[int, int]) -> bool:
+def _moves(before: Sequence[Chunk], after: Sequence[Chunk], size: tuple[int, int]) -> bool:
     """Whether it is an animation, or its frames make so little sense that browsers show none.
 
     It is a still image if only one frame is announced, if only one is there, or if the
