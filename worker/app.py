@@ -177,7 +177,7 @@ class Worker:
         self._loops = (
             self._registration,
             Loop("API key watch", accounts.run_once),
-            Loop("scheduler", Scheduler(store, metrics, witness.check).run_once),
+            Loop("scheduler", Scheduler(store, metrics, witness.first_due).run_once),
             Loop("heartbeat", self._heartbeat.run_once),
             Loop("janitor", Janitor(store).run_once),
             Loop("poll watchdog", watchdog.run_once),

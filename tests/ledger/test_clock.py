@@ -62,6 +62,11 @@ class Pool(NamedTuple):
     def permit(self, lease: Lease) -> object:
         return self.store.acquire_permit(lease, LEASE, 30.0)
 
+    def another(self, worker: str, seconds: list[float]) -> ClockWitness:
+        """A witness with a clock of its own: `seconds[0]`."""
+        scripts = Scripts(self.redis, self.store.keys)
+        return ClockWitness(self.redis, self.store.keys, scripts, worker, clock=lambda: seconds[0])
+
     def record(self, job_id: str) -> JobRecord:
         return self.store.records.get(job_id)
 
@@ -193,7 +198,7 @@ def test_scheduled_job_is_not_due_early_after_a_step_back(pool: Pool) -> None:
     pool.store.run_schedule(100)
     assert pool.state(job) is JobState.WAITING
     pool.clock.set(0)
-    for _ in range(2):
+    for _ in range(4):
         pool.witness.check()
         pool.store.run_schedule(100)
     assert pool.state(job) is JobState.QUEUED
@@ -227,13 +232,11 @@ def test_times_in_records_are_those_of_the_clock(pool: Pool) -> None:
 
 def test_worker_that_was_suspended_does_not_turn_time_back(pool: Pool) -> None:
     seconds = [100.0]
-    suspended = ClockWitness(
-        Scripts(pool.redis, pool.store.keys), "other", clock=lambda: seconds[0]
-    )
+    suspended = pool.another("other", seconds)
     suspended.check()
     for ahead in (2, 4, 6):  # the others see that time passes
         pool.clock.set(ahead)
-        witness = ClockWitness(Scripts(pool.redis, pool.store.keys), "worker")
+        witness = pool.store.witness("worker")
         witness.check()
     suspended.check()
     assert pool.store.pool.snapshot(0).clock.steps == 0
@@ -241,7 +244,7 @@ def test_worker_that_was_suspended_does_not_turn_time_back(pool: Pool) -> None:
 
 def test_pause_of_the_whole_pool_is_no_step(pool: Pool) -> None:
     seconds = [100.0]
-    witness = ClockWitness(Scripts(pool.redis, pool.store.keys), "worker", clock=lambda: seconds[0])
+    witness = pool.another("worker", seconds)
     witness.check()
     pool.clock.set(20)
     seconds[0] += 20
@@ -268,7 +271,7 @@ def test_fresh_worker_leaves_the_verdict_to_those_that_were_there(pool: Pool) ->
     pool.acquire(job)
     seconds = [100.0]
     pool.clock.set(HALF_AN_HOUR)
-    fresh = ClockWitness(Scripts(pool.redis, pool.store.keys), "fresh", clock=lambda: seconds[0])
+    fresh = pool.another("fresh", seconds)
     fresh.check()
     pool.store.run_schedule(100)
     assert pool.state(job) is JobState.RUNNING
@@ -278,8 +281,40 @@ def test_fresh_worker_leaves_the_verdict_to_those_that_were_there(pool: Pool) ->
     assert pool.store.pool.snapshot(0).clock.steps == 1
 
     pool.clock.set(2 * HALF_AN_HOUR)
-    alone = ClockWitness(Scripts(pool.redis, pool.store.keys), "alone", clock=lambda: seconds[0])
+    alone = pool.another("alone", seconds)
     alone.check()
     seconds[0] += 1
     pool.clock.set(2 * HALF_AN_HOUR + 1)
     assert pool.store.pool.snapshot(0).clock.steps == 1
+
+
+def test_first_entry_of_the_schedule_is_one_command_but_every_two_seconds(pool: Pool) -> None:
+    seconds = [100.0]
+    witness = pool.another("other", seconds)
+    witness.check()
+    pool.enqueue(not_before=pool.now() + 60)
+    for passed, most in ((1, 1), (3, 6), (4, 1)):
+        seconds[0] = 100.0 + passed
+        pool.clock.set(passed)
+        before = int(pool.redis.info("stats")["total_commands_processed"])
+        found = witness.first_due()
+        assert found is not None
+        after = int(pool.redis.info("stats")["total_commands_processed"])
+        assert after - before - 1 <= most
+
+
+def test_worker_at_rest_goes_on_by_what_it_knows_of_the_clock(pool: Pool) -> None:
+    seconds = [100.0]
+    witness = pool.another("worker", seconds)
+    witness.check()
+    store = JobStore(pool.redis)
+    store._scripts.knowledge = witness.knowledge
+    job = pool.enqueue()
+    for ahead, is_believed in ((14, True), (HALF_AN_HOUR, False)):
+        pool.clock.set(ahead)  # nobody has confirmed it
+        seconds[0] = 114.0
+        lease = Lease(job, "token")
+        assert isinstance(store.acquire(lease, LEASE, "worker"), Acquired)
+        until = float(str(pool.redis.zscore(store.keys.schedule, job)))
+        assert (abs(until - pool.now() - LEASE) < 1) == is_believed
+        assert store.release(lease)

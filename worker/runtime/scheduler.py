@@ -36,9 +36,10 @@ class Scheduler:
     Args:
         store: the ledger.
         metrics: counts what was found.
-        first_due: confirms the clock of Redis, and replies the first entry of the schedule.
+        first_due: reads the first entry of the schedule.
         batch: jobs in one round trip.
         longest_pause: seconds between rounds; a job that becomes due early waits no longer.
+        empty_pause: the same while nothing at all is scheduled.
         longest_rest: seconds until the schedule is run though nothing is due: so late may events
             of an idle pool be logged.
         monotonic: seconds that never go back.
@@ -52,6 +53,7 @@ class Scheduler:
         *,
         batch: int = 200,
         longest_pause: float = 0.6,
+        empty_pause: float = 1.0,
         longest_rest: float = 15.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +62,7 @@ class Scheduler:
         self._first_due = first_due
         self._batch = batch
         self._longest_pause = longest_pause
+        self._empty_pause = empty_pause
         self._longest_rest = longest_rest
         self._monotonic = monotonic
         self._first: object = None
@@ -70,14 +73,14 @@ class Scheduler:
         first = self._first_due()  # before the run: what is scheduled meanwhile is seen next time
         rest = self._run_at - self._monotonic()
         if first == self._first and rest > 0:
-            return min(rest, self._longest_pause)
+            return min(rest, self._longest_pause if first else self._empty_pause)
         done = self._store.run_schedule(self._batch)
         rest = self._longest_rest if done.next_due is None else done.next_due
         self._first = first
         self._run_at = self._monotonic() + min(rest, self._longest_rest)
         self._metrics.schedule_run(done)
         self._log(done)
-        return min(rest, self._longest_pause)
+        return min(rest, self._longest_pause if first else self._empty_pause)
 
     def _log(self, done: ScheduleRun) -> None:
         for event in done.events:

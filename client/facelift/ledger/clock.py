@@ -2,10 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from redis import Redis
+
+from facelift.ledger.connection import translated
+from facelift.ledger.keys import Keys
 from facelift.ledger.scripts import Scripts
 
+_INTERVAL, _AT_REST = 2.0, 15.0  # seconds
 _TOLERANCE = 0.1  # seconds that are no step; a clock may run faster or slower by a thousandth
 _DRIFT = 0.001
 _PATIENCE = 2.0
@@ -35,6 +40,8 @@ class ClockWitness:
     a failover to a server with another clock; its steps are kept out of ledger time.
 
     Args:
+        redis: a client made with `decode_responses=True`.
+        keys: of the ledger.
         scripts: of the ledger.
         worker: its name.
         on_step: called once this worker has kept a step out of ledger time.
@@ -43,12 +50,16 @@ class ClockWitness:
 
     def __init__(
         self,
+        redis: Redis,
+        keys: Keys,
         scripts: Scripts,
         worker: str,
         *,
         on_step: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = since_boot,
     ) -> None:
+        self._redis = redis
+        self._schedule = keys.schedule
         self._scripts = scripts
         self._worker = worker
         self._on_step = on_step
@@ -56,12 +67,34 @@ class ClockWitness:
         self._before: _Reading | None = None
         self._puzzled_at: float | None = None
 
-    def check(self) -> tuple[str, float] | None:
-        """Confirm the clock of Redis, or take up a step of it.
+    def first_due(self) -> tuple[str, float] | None:
+        """What the schedule has first, and when it is due (ledger time); None if it is empty.
 
-        Returns:
-            The schedule's first entry, and when it is due (ledger time); None if it is empty. It
-            tells a scheduler, cheaply, whether something has changed.
+        It tells a scheduler, cheaply, whether something has changed: it is one command, but every
+        two seconds, or every 15 while nothing is scheduled, when it checks the clock of Redis too.
+
+        Raises:
+            LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
+        """
+        since = self._clock() - self._before.answered_at if self._before else _AT_REST
+        if since >= _AT_REST:
+            return self.check()
+        with translated():
+            found: Any = self._redis.zrange(self._schedule, 0, 0, withscores=True)
+        if found and since >= _INTERVAL:
+            return self.check()
+        return tuple(found[0]) if found else None
+
+    def knowledge(self) -> str:
+        """What this worker knows of the clock, for every script; any thread may ask."""
+        before = self._before
+        if before is None:
+            return ""
+        passed = max(0.0, self._clock() - before.answered_at)
+        return f"{before.epoch} {before.wall:.6f} {passed:.6f}"
+
+    def check(self) -> tuple[str, float] | None:
+        """Confirm the clock of Redis, or take up a step of it; replies as `first_due` does.
 
         Raises:
             LedgerUnavailable, LedgerRefused: Redis cannot be reached, or refused.
@@ -74,12 +107,12 @@ class ClockWitness:
             self._puzzled_at = None
         else:
             is_certain = self._is_nobody_else(stands, others, reading.answered_at)
-        self._before = reading
         if step or (stands and is_certain):
             evidence = (reading.epoch, f"{reading.wall:.6f}", f"{step:.6f}")
-            self._before, _, _, first = self._read(*evidence)
-            if self._before.epoch != reading.epoch:
+            seen, (reading, _, _, first) = reading.epoch, self._read(*evidence)
+            if reading.epoch != seen:
                 self._on_step()
+        self._before = reading
         return first
 
     def _is_nobody_else(self, stands: bool, others: int, now: float) -> bool:  # noqa: FBT001 - private

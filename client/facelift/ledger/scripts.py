@@ -65,11 +65,15 @@ class Scripts:
         redis: a client made with `decode_responses=True`; safe to share among threads.
         keys: of the ledger.
         now: Unix seconds; by default Redis' own clock, the same for everybody.
+
+    Attributes:
+        knowledge: what this process knows of Redis' clock; see `clock.py`.
     """
 
     def __init__(self, redis: Redis, keys: Keys, now: Callable[[], float] | None = None) -> None:
         self._redis = redis
         self._keys = keys
+        self.knowledge: Callable[[], str] = str
         self._now = now
         self._loaded: dict[str, Script] = {}
 
@@ -118,4 +122,4 @@ class Scripts:
         return script
 
     def _time(self) -> str:
-        return "" if self._now is None else f"{self._now():.6f}"
+        return self.knowledge() if self._now is None else f"{self._now():.6f}"

@@ -227,8 +227,10 @@ class JobStore:
         return bool(self._scripts.call("jobs/complete", *lease, *arguments))
 
     def witness(self, worker: str, on_step: Callable[[], None] = lambda: None) -> ClockWitness:
-        """A worker's witness of Redis' clock; see `clock.py`."""
-        return ClockWitness(self._scripts, worker, on_step=on_step)
+        """A worker's witness of Redis' clock, which all its calls refer to; see `clock.py`."""
+        witness = ClockWitness(self._redis, self.keys, self._scripts, worker, on_step=on_step)
+        self._scripts.knowledge = witness.knowledge
+        return witness
 
     def retry_later(
         self,
