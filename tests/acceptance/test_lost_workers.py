@@ -66,6 +66,7 @@ def deliver_beside(deadly: dict[str, str], shots: int, folder: Path) -> JobRecor
             return client.wait("deadly", 60)
 
 
+@pytest.mark.nightly  # the chaos run kills workers by such images every time
 @pytest.mark.timeout(120)
 def test_jobs_that_were_with_killed_workers_are_delivered(
     endpoint: EndpointProcess, deadly: dict[str, str], tmp_path: Path
