@@ -67,6 +67,13 @@ class Attempt:
             counted=stored["counted"],
         )
 
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Make it of the field `attempts` of what `JobRecord.as_dict` returned."""
+        made = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
+        code, decision = OutcomeCode.read(given["code"]), Decision.read(given["decision"])
+        return cls(**made | {"code": code, "decision": decision})
+
     def _stored(self) -> dict[str, object]:
         return {name: value for name in _STORED if (value := getattr(self, name)) is not None}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from facelift.codes import JobState, OutcomeCode
 
@@ -57,6 +57,17 @@ class BatchStatus:
             finished_at=float(finished_at) if finished_at else None,
         )
 
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Make it of what `as_dict` returned, also after a way through JSON."""
+        made = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
+        states = {JobState(name): count for name, count in given["states"].items()}
+        codes = {OutcomeCode.read(name): count for name, count in given["codes"].items()}
+        return cls(**made | {"states": states, "codes": codes})
+
     def as_dict(self) -> dict[str, object]:
         """The same names and values, ready for JSON."""
         return asdict(self) | {"pending": self.pending, "is_complete": self.is_complete}
+
+    __json__ = as_dict
+    """What encoders of JSON such as Celery's ask for."""

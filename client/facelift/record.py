@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
@@ -126,6 +126,27 @@ class JobRecord:
             version=int(stored["version"]),
         )
 
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Make it of what `as_dict` returned, also after a way through JSON.
+
+        Fields that a newer release added are left out, and unknown words kept as they are.
+        """
+        made = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
+        outcome, reason = given["outcome"], given["wait_reason"]
+        return cls(
+            **made
+            | {
+                "state": JobState(given["state"]),
+                "outcome": OutcomeCode.read(outcome) if outcome else None,
+                "wait_reason": WaitReason.read(reason) if reason else None,
+                "attempts": tuple(map(Attempt.from_dict, given["attempts"])),
+            }
+        )
+
     def as_dict(self) -> dict[str, object]:
         """The same names and values, ready for JSON."""
         return asdict(self)
+
+    __json__ = as_dict
+    """What encoders of JSON such as Celery's ask for."""

@@ -18,7 +18,7 @@ from worker.http.adapter import Adapter, Connected, Trust
 from worker.http.addresses import Reach, check_host
 from worker.http.dial import Dialler, Resolve
 from worker.http.dial import resolve as ask_system
-from worker.http.exchange import SLICE, Exchange, RequestLimits
+from worker.http.exchange import SLICE, Exchange, NotSent, RequestLimits
 from worker.http.faults import Fault, NoAnswer, mapped
 
 _LOST = {Fault.CUT_SHORT, Fault.LOST, Fault.TLS}
@@ -166,5 +166,10 @@ class HttpClient:
                 response.close()
 
     def _request(self, request: PreparedRequest, exchange: Exchange) -> Response:
-        with mapped(exchange.limits):
-            return self._adapter.send(request, stream=True, timeout=SLICE, proxies=self._proxies)
+        try:
+            with mapped(exchange.limits):
+                return self._adapter.send(
+                    request, stream=True, timeout=SLICE, proxies=self._proxies
+                )
+        except NotSent as stopped:
+            raise stopped.error from stopped.error.__cause__

@@ -34,6 +34,17 @@ class GivenUp(TimeoutError):  # noqa: N818 - the same as above
     """The system gave the connection up, since the other side acknowledges nothing."""
 
 
+class NotSent(Exception):  # noqa: N818 - names what happened, as the project's errors do
+    """The caller's `before_sending` raised `error`.
+
+    No library on the way up takes this for a failure of the connection, as it would an OSError.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """What one request may take; times are seconds.
@@ -76,9 +87,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_before_sending",
         "_check",
         "_deadline",
-        "before_sending",
         "clock",
         "connects_only",
         "is_framed",
@@ -98,7 +109,7 @@ class Exchange:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
-        self.before_sending = before_sending
+        self._before_sending = before_sending
         self.connects_only = connects_only
         self.clock = clock
         self.needs_new = False
@@ -114,6 +125,17 @@ class Exchange:
 
     def __exit__(self, *_: object) -> None:
         del _thread.exchange
+
+    def before_sending(self) -> None:
+        """Ask the caller, before the first block is sent.
+
+        Raises:
+            NotSent: the caller raised; holds the error.
+        """
+        try:
+            self._before_sending()
+        except Exception as error:
+            raise NotSent(error) from error
 
     def left(self) -> float:
         """Seconds until the deadline.

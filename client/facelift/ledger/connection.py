@@ -12,7 +12,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import EqualJitterBackoff
 from redis.retry import Retry
 
-from facelift.errors import InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.errors import FaceliftError, InvalidSettings, LedgerRefused, LedgerUnavailable
 from facelift.ledger.urls import check_redis_url
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -143,6 +143,8 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
+    except FaceliftError:  # some are OSErrors
+        raise
     except (exceptions.RedisError, OSError) as error:
         raise _translation(error) from error
 

@@ -7,16 +7,16 @@ records of its jobs are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from facelift.batch import BatchStatus
 from facelift.errors import FaceliftError
 from facelift.job import check_batch, check_limit, check_priority
 from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from facelift.batch import BatchStatus
     from facelift.ledger.store import JobStore
     from facelift.operations.source import LedgerSource
 
@@ -24,19 +24,25 @@ _EVERY = 0.2  # seconds
 _MOST_LISTED = 1_000
 
 
-class BatchTimeout(FaceliftError):  # noqa: N818 - names what is wrong
+class BatchTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is wrong
     """Some jobs of the batch have not ended within the timeout; they go on.
 
     Attributes:
         status: the batch when it was last read.
+        timeout: seconds.
     """
 
-    def __init__(self, status: BatchStatus, timeout: float) -> None:
-        super().__init__(
+    def __init__(self, status: BatchStatus | Mapping[str, Any], timeout: float) -> None:
+        super().__init__(status, timeout)
+        self.status = status if isinstance(status, BatchStatus) else BatchStatus.from_dict(status)
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        status = self.status
+        return (
             f"{status.pending} of {status.total} jobs of batch {status.id} have not ended "
-            f"after {timeout:g} s"
+            f"after {self.timeout:g} s"
         )
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What producers do: enqueue jobs, one by one or many at once, cancel and replay them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from facelift.codes import Cancellation, PriorityChange
 from facelift.errors import (
@@ -25,17 +26,23 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong
 
     Attributes:
         field: the first field that differs.
+        given: its value now.
         record: the job that was enqueued before.
     """
 
-    def __init__(self, field: str, given: object, record: JobRecord) -> None:
-        super().__init__(
-            f"{field}: {given!r} differs from {getattr(record, field)!r} of job {record.id}, "
+    def __init__(self, field: str, given: object, record: JobRecord | Mapping[str, Any]) -> None:
+        super().__init__(field, given, record)
+        self.field = field
+        self.given = given
+        self.record = record if isinstance(record, JobRecord) else JobRecord.from_dict(record)
+
+    def __str__(self) -> str:
+        field, record = self.field, self.record
+        return (
+            f"{field}: {self.given!r} differs from {getattr(record, field)!r} of job {record.id}, "
             f"enqueued before under the same "
             f"{'idempotency key' if record.idempotency_key else 'job id'}"
         )
-        self.field = field
-        self.record = record
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,27 @@ class Enqueued:
     is_new: bool
     conflict: IdempotencyConflict | None = None
 
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Make it of what `as_dict` returned, also after a way through JSON."""
+        conflict = given["conflict"]
+        return cls(
+            record=JobRecord.from_dict(given["record"]),
+            is_new=given["is_new"],
+            conflict=IdempotencyConflict(*conflict) if conflict else None,
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The same names and values, ready for JSON; of a conflict its arguments."""
+        conflict = self.conflict
+        return {
+            "record": self.record.as_dict(),
+            "is_new": self.is_new,
+            "conflict": conflict and [conflict.field, conflict.given, conflict.record.as_dict()],
+        }
+
+    __json__ = as_dict
+
 
 class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
     """Redis failed while many jobs were enqueued.
@@ -62,12 +90,22 @@ class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
     Attributes:
         done: the results of the first jobs.
         job_ids: of all jobs, in order.
+        reason: what failed.
     """
 
-    def __init__(self, done: list[Enqueued], job_ids: list[str], cause: FaceliftError) -> None:
-        super().__init__(f"only the first {len(done)} of {len(job_ids)} are surely done: {cause}")
-        self.done = done
+    def __init__(
+        self, done: Sequence[Enqueued | Mapping[str, Any]], job_ids: list[str], reason: str
+    ) -> None:
+        super().__init__(done, job_ids, reason)
+        self.done = [
+            each if isinstance(each, Enqueued) else Enqueued.from_dict(each) for each in done
+        ]
         self.job_ids = job_ids
+        self.reason = reason
+
+    def __str__(self) -> str:
+        done, all_of_them = len(self.done), len(self.job_ids)
+        return f"only the first {done} of {all_of_them} are surely done: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +159,7 @@ class Producer:
                     conflict = None if is_new else _conflict(job, record)
                     done.append(Enqueued(record, is_new, conflict))
         except (LedgerUnavailable, LedgerRefused) as error:
-            raise EnqueueInterrupted(done, ids, error) from error
+            raise EnqueueInterrupted(done, ids, str(error)) from error
         return done
 
     def cancel(self, job_id: str) -> Cancellation:

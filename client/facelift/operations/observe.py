@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError, InvalidJob
 from facelift.job import check_account, check_batch, check_job_id, check_limit, check_time
 from facelift.operations.follow import Following, follow
 from facelift.queries import JobFilter
+from facelift.record import JobRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from facelift.ledger.store import JobStore
     from facelift.operations.source import LedgerSource
     from facelift.queries import Outcome, Page
-    from facelift.record import JobRecord
 
 _T = TypeVar("_T", bound=StrEnum)
 
@@ -31,16 +31,21 @@ _CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
 _ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
 
 
-class WaitTimeout(FaceliftError):  # noqa: N818 - names what is wrong
+class WaitTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is wrong
     """The job has not ended within the timeout; it goes on.
 
     Attributes:
         record: the job when it was last read.
+        timeout: seconds.
     """
 
-    def __init__(self, record: JobRecord, timeout: float) -> None:
-        super().__init__(f"job {record.id} is still {record.state} after {timeout:g} s")
-        self.record = record
+    def __init__(self, record: JobRecord | Mapping[str, Any], timeout: float) -> None:
+        super().__init__(record, timeout)
+        self.record = record if isinstance(record, JobRecord) else JobRecord.from_dict(record)
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return f"job {self.record.id} is still {self.record.state} after {self.timeout:g} s"
 
 
 def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRecord]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeredis import FakeRedis
 
+from facelift.errors import LedgerUnavailable
 from facelift.ledger.replies import Acquired
 from facelift.units import Rate
 from tests.integration.endpoint.wire import DONE, always, deliver
@@ -88,17 +89,19 @@ def test_permit_is_used_once_the_connection_stands_and_for_each_sending(
     assert sent_before == [0, 1, 2]
 
 
+@pytest.mark.parametrize("error", [LeaseLost(), LedgerUnavailable("Redis is away"), ValueError()])
 def test_request_that_lost_its_permit_sends_nothing_and_harms_no_connection(
-    serve: Serve, connect: Connect
+    serve: Serve, connect: Connect, error: Exception
 ) -> None:
     server = serve(always(DONE))
     client = connect(server.url)
     deliver(client)
 
     def refuse() -> None:
-        raise LeaseLost
+        raise error
 
-    with pytest.raises(LeaseLost):
+    with pytest.raises(type(error)) as caught:
         deliver(client, before_sending=refuse)
+    assert caught.value is error
     assert deliver(client).confirmed
     assert len(server.heads) == 2
