@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 
 from facelift.attempt import Attempt
 from facelift.batch import BatchStatus
+from facelift.checks import Duration, Id, Moment
 from facelift.codes import (
     Cancellation,
     Decision,
     JobState,
     OutcomeCode,
     PriorityChange,
+    StateName,
     WaitReason,
 )
 from facelift.errors import (
@@ -34,7 +36,7 @@ from facelift.errors import (
     LedgerRefused,
     LedgerUnavailable,
 )
-from facelift.job import Priority, UploadJob
+from facelift.job import Fit, FitName, ImageRef, JobFields, Priority, PriorityName, UploadJob
 from facelift.operations.batches import BatchCancellation, BatchTimeout
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
@@ -43,13 +45,16 @@ from facelift.record import JobRecord
 from facelift.status.pool import (
     AccountStatus,
     BreakerState,
+    ClockStatus,
     Event,
     EventKind,
     Pause,
     PoolStatus,
+    StoreOutage,
     SuspectStatus,
 )
-from facelift.status.server import ServerStatus
+from facelift.status.refused import RefusedMessage
+from facelift.status.server import ServerStatus, WrongType
 from facelift.status.worker import WorkerStatus
 
 if TYPE_CHECKING:
@@ -66,20 +71,28 @@ __all__ = [
     "BatchTimeout",
     "BreakerState",
     "Cancellation",
+    "ClockStatus",
     "Decision",
+    "Duration",
     "EnqueueInterrupted",
     "Enqueued",
     "Event",
     "EventKind",
     "FaceliftError",
+    "Fit",
+    "FitName",
+    "Id",
     "IdempotencyConflict",
+    "ImageRef",
     "InvalidJob",
     "InvalidSettings",
+    "JobFields",
     "JobNotFound",
     "JobRecord",
     "JobState",
     "LedgerRefused",
     "LedgerUnavailable",
+    "Moment",
     "Outcome",
     "OutcomeCode",
     "Page",
@@ -87,13 +100,18 @@ __all__ = [
     "PoolStatus",
     "Priority",
     "PriorityChange",
+    "PriorityName",
+    "RefusedMessage",
     "ServerStatus",
+    "StateName",
+    "StoreOutage",
     "SuspectStatus",
     "UploadClient",
     "UploadJob",
     "WaitReason",
     "WaitTimeout",
     "WorkerStatus",
+    "WrongType",
 ]
 
 

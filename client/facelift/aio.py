@@ -9,17 +9,26 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from redis import Redis
+
 from facelift.batch import BatchStatus
+from facelift.checks import Duration, Id, check_timeout
 from facelift.client import UploadClient
 from facelift.ledger.connection import DEFAULT_REDIS_URL
+from facelift.ledger.keys import DEFAULT_PREFIX
+from facelift.ledger.store import JobStore
 from facelift.operations.batches import follow_batch
 from facelift.operations.follow import Following
-from facelift.operations.observe import follow_job
-from facelift.operations.settings import settings_from_env
+from facelift.operations.observe import MOST_AT_ONCE, check_entry, follow_job
+from facelift.operations.settings import DAY, settings_from_env
+from facelift.queries import Outcome
 from facelift.record import JobRecord
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+_PAUSES = 0.02, 0.5
+"""Seconds between two looks for outcomes: soon after some came, and after a while without any."""
 
 
 def _in_thread(
@@ -35,24 +44,46 @@ def _in_thread(
 class AsyncUploadClient:
     """Enqueues uploads and reads their outcomes without blocking the event loop.
 
-    Its methods are those of `UploadClient`, with the same arguments and errors. A task that is
-    cancelled while it waits gives back its connection; the job goes on. One that is cancelled
-    while it enqueues may have enqueued: repeat it with the same `job_id`.
+    It has the methods of `UploadClient`, with the same arguments and errors; what yields there is
+    read by `async for` here. A task that is cancelled while it waits gives back its connection; the
+    job goes on. One that is cancelled while it enqueues may have enqueued: repeat it with the
+    same `job_id`.
 
     Args:
         redis_url: the Redis that the workers use; `rediss://` for TLS.
-        options: the other arguments of `UploadClient`.
+        key_prefix: separates ledgers on one Redis; must be the workers'.
+        lifetime: seconds or a timedelta until a job expires, if it does not say.
+        idempotency_window: seconds or a timedelta for which an idempotency key is remembered,
+            unless the record of its job expires before.
+        redis: a client to use instead of `redis_url`, made with `decode_responses=True`; a
+            `redis.Redis` here too, since calls run in threads.
+        ledger: a ledger to use instead of one on `redis_url`, such as one in memory.
 
     Attributes:
-        client: the `UploadClient` that this one uses, for what is not offered here.
+        client: the `UploadClient` that this one uses.
+
+    Raises:
+        InvalidSettings: an argument has a wrong value.
     """
 
     def __init__(
         self,
         redis_url: str = DEFAULT_REDIS_URL,
-        **options: Any,  # noqa: ANN401 - passed on as they are
+        *,
+        key_prefix: str = DEFAULT_PREFIX,
+        lifetime: Duration = DAY,
+        idempotency_window: Duration = DAY,
+        redis: Redis | None = None,
+        ledger: JobStore | None = None,
     ) -> None:
-        self.client = UploadClient(redis_url, **options)
+        self.client = UploadClient(
+            redis_url,
+            key_prefix=key_prefix,
+            lifetime=lifetime,
+            idempotency_window=idempotency_window,
+            redis=redis,
+            ledger=ledger,
+        )
 
     @classmethod
     def from_env(cls) -> Self:
@@ -63,35 +94,59 @@ class AsyncUploadClient:
         """
         return cls(**settings_from_env())
 
+    @property
+    def ledger(self) -> JobStore:
+        """The ledger that this client works on."""
+        return self.client.ledger
+
     enqueue = _in_thread(UploadClient.enqueue)
     enqueue_job = _in_thread(UploadClient.enqueue_job)
     enqueue_many = _in_thread(UploadClient.enqueue_many)
-    status = _in_thread(UploadClient.status)
     cancel = _in_thread(UploadClient.cancel)
     set_priority = _in_thread(UploadClient.set_priority)
+    replay = _in_thread(UploadClient.replay)
+
+    status = _in_thread(UploadClient.status)
+    find = _in_thread(UploadClient.find)
+    history = _in_thread(UploadClient.history)
+
     batch = _in_thread(UploadClient.batch)
+    batches = _in_thread(UploadClient.batches)
     cancel_batch = _in_thread(UploadClient.cancel_batch)
     set_batch_priority = _in_thread(UploadClient.set_batch_priority)
 
-    async def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:  # noqa: ASYNC109 - its error has the record
+    pause = _in_thread(UploadClient.pause)
+    resume = _in_thread(UploadClient.resume)
+    pool = _in_thread(UploadClient.pool)
+    server = _in_thread(UploadClient.server)
+    refused_messages = _in_thread(UploadClient.refused_messages)
+    stray_lists = _in_thread(UploadClient.stray_lists)
+
+    async def wait(self, job_id: Id, timeout: Duration | None = 60.0) -> JobRecord:  # noqa: ASYNC109 - its error has the record
         """Wait until the job has ended; see `UploadClient.wait`."""
         return await _last(self.watch(job_id, timeout))
 
-    def watch(self, job_id: str, timeout: float = 60.0) -> AsyncGenerator[JobRecord, None]:
+    def watch(self, job_id: Id, timeout: Duration | None = 60.0) -> AsyncGenerator[JobRecord, None]:
         """Yield the job's record at each change until it has ended; see `UploadClient.watch`."""
         following = follow_job(self.client.ledger, job_id, timeout)
         return _follow(following, lambda: self.status(job_id))
 
-    async def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:  # noqa: ASYNC109 - its error has the status
+    async def wait_batch(self, batch_id: Id, timeout: Duration | None = 60.0) -> BatchStatus:  # noqa: ASYNC109 - its error has the status
         """Wait until all jobs of the batch have ended; see `UploadClient.wait_batch`."""
         return await _last(self.watch_batch(batch_id, timeout))
 
     def watch_batch(
-        self, batch_id: str, timeout: float = 60.0, *, every: float = 0.2
+        self, batch_id: Id, timeout: Duration | None = 60.0, *, every: Duration = 0.2
     ) -> AsyncGenerator[BatchStatus, None]:
         """Yield the batch's status as its jobs end; see `UploadClient.watch_batch`."""
         following = follow_batch(self.client.ledger, batch_id, timeout, every)
         return _follow(following, lambda: self.batch(batch_id))
+
+    def outcomes(
+        self, after: str = "$", *, timeout: Duration | None = None
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield the outcomes of jobs as the jobs end; see `UploadClient.outcomes`."""
+        return _stream(self.client.ledger, check_entry(after), check_timeout("timeout", timeout))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -124,6 +179,25 @@ async def _follow(
             if following.has_ended(value):
                 return
             await following.notifications.pause_async(following.pause())
+
+
+async def _stream(ledger: JobStore, after: str, patience: float) -> AsyncGenerator[Outcome, None]:
+    """Do what `UploadClient.outcomes` does. While none comes, it holds neither thread nor call."""
+    if after == "$":
+        after = await asyncio.to_thread(ledger.records.last_outcome)
+    now = ledger.notifications.now
+    silent_since, pause = now(), _PAUSES[0]
+    while True:
+        left = silent_since + patience - now()
+        found = await asyncio.to_thread(ledger.records.outcomes, after, MOST_AT_ONCE, 0)
+        for outcome in found:
+            yield outcome
+            after = outcome.entry
+            silent_since = now()
+        if not found and left <= 0:
+            return
+        pause = _PAUSES[0] if found else min(2 * pause, _PAUSES[1])
+        await asyncio.sleep(0 if found else min(pause, max(0.0, left)))
 
 
 def _cancels() -> int:

@@ -3,14 +3,14 @@
 import functools
 import math
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from redis import Redis
 
-from facelift.errors import InvalidSettings
-from facelift.job import UploadJob
-from facelift.ledger.connection import DEFAULT_REDIS_URL, connect
+from facelift.checks import Duration, Id, Moment, check_duration, check_time
+from facelift.errors import InvalidJob, InvalidSettings
+from facelift.job import Fit, FitName, Priority, PriorityName, UploadJob
+from facelift.ledger.connection import DEFAULT_REDIS_URL, check_redis, connect
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
 from facelift.ledger.notifications import Notifications
 from facelift.ledger.store import JobStore
@@ -18,7 +18,7 @@ from facelift.operations.batches import Batches
 from facelift.operations.enqueue import Producer
 from facelift.operations.observe import Observer
 from facelift.operations.operate import Operator
-from facelift.operations.settings import DAY, settings_from_env
+from facelift.operations.settings import DAY, DURATION_BOUNDS, settings_from_env
 from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
@@ -47,9 +47,9 @@ class UploadClient:
     Args:
         redis_url: the Redis that the workers use; `rediss://` for TLS.
         key_prefix: separates ledgers on one Redis; must be the workers'.
-        lifetime: seconds until a job expires, if it does not say.
-        idempotency_window: seconds for which an idempotency key is remembered, unless the
-            record of its job expires before.
+        lifetime: seconds or a timedelta until a job expires, if it does not say.
+        idempotency_window: seconds or a timedelta for which an idempotency key is remembered,
+            unless the record of its job expires before.
         redis: a client to use instead of `redis_url`, made with `decode_responses=True`.
         ledger: a ledger to use instead of one on `redis_url`, such as one in memory.
 
@@ -57,7 +57,7 @@ class UploadClient:
         source: gives the client's parts their ledger.
 
     Raises:
-        InvalidSettings: `redis_url` is not a Redis URL, or `key_prefix` not a prefix.
+        InvalidSettings: an argument has a wrong value.
     """
 
     def __init__(
@@ -65,22 +65,26 @@ class UploadClient:
         redis_url: str = DEFAULT_REDIS_URL,
         *,
         key_prefix: str = DEFAULT_PREFIX,
-        lifetime: float = DAY,
-        idempotency_window: float = DAY,
+        lifetime: Duration = DAY,
+        idempotency_window: Duration = DAY,
         redis: Redis | None = None,
         ledger: JobStore | None = None,
     ) -> None:
         try:
-            keys = Keys(key_prefix)
+            keys = Keys(str(key_prefix))
         except ValueError as problem:
             raise InvalidSettings([f"FACELIFT_KEY_PREFIX {problem}"]) from None
+        if ledger is not None and not isinstance(ledger, JobStore):
+            raise InvalidSettings([f"ledger must be a JobStore, not {type(ledger).__name__}"])
+        until_expiry = _duration("lifetime", lifetime)
+        window = _duration("idempotency_window", idempotency_window)
         is_fixed = ledger is not None
         if ledger is None:
-            redis = connect(redis_url) if redis is None else redis
+            redis = connect(redis_url) if redis is None else check_redis(redis)
             notifications = Notifications(redis, redis_url)
             ledger = JobStore(redis, keys=keys, notifications=notifications)
         self.source = LedgerSource(ledger, is_fixed)
-        self._producer = Producer(self.source, lifetime, math.ceil(idempotency_window))
+        self._producer = Producer(self.source, until_expiry, math.ceil(window))
         self._observer = Observer(self.source)
         self._batches = Batches(self.source)
         self._operator = Operator(self.source)
@@ -104,21 +108,23 @@ class UploadClient:
 
     def enqueue(
         self,
-        chatbot_id: str,
+        chatbot_id: Id,
         image: str,
         *,
         account: str = "default",
-        idempotency_key: str | None = None,
+        idempotency_key: Id | None = None,
         sha256: str | None = None,
-        not_before: float | datetime | None = None,
-        expires_at: float | datetime | None = None,
-        fit: str = "strict",
-        batch: str | None = None,
-        priority: str = "normal",
-        fairness_key: str | None = None,
-        job_id: str | None = None,
+        not_before: Moment | None = None,
+        expires_at: Moment | None = None,
+        fit: Fit | FitName = "strict",
+        batch: Id | None = None,
+        priority: Priority | PriorityName = "normal",
+        fairness_key: Id | None = None,
+        job_id: Id | None = None,
     ) -> JobRecord:
         """Enqueue the upload of `image` to a chatbot. Returns once the job is recorded.
+
+        Ids may be given as UUIDs.
 
         Args:
             chatbot_id: the chatbot's id at Chatbase.
@@ -126,7 +132,8 @@ class UploadClient:
             account: which of the workers' API keys to use.
             idempotency_key: enqueueing again with the same key gives the same job.
             sha256: what the image's bytes must hash to, in hexadecimal.
-            not_before: Unix seconds or a datetime with a time zone; not started earlier.
+            not_before: a datetime with a time zone, a timedelta from now, or Unix seconds; not
+                started earlier.
             expires_at: the same; a job not delivered by then ends as `expired`.
             fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make an
                 image that would be refused square, small enough and still.
@@ -143,18 +150,19 @@ class UploadClient:
             IdempotencyConflict: the key or id was used before for another job.
             LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
         """
-        times: dict[str, Any] = {"not_before": not_before, "expires_at": expires_at}
+        now = self.ledger.now
         job = UploadJob(
             chatbot_id=chatbot_id,
             image=image,
             account=account,
             idempotency_key=idempotency_key,
             sha256=sha256,
+            not_before=check_time("not_before", not_before, now=now),
+            expires_at=check_time("expires_at", expires_at, now=now),
             fit=fit,
             batch=batch,
             priority=priority,
             fairness_key=fairness_key,
-            **times,
         )
         return self.enqueue_job(job, job_id)
 
@@ -195,3 +203,10 @@ class UploadClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _duration(argument: str, value: Duration) -> float:
+    try:
+        return check_duration(argument, value, *DURATION_BOUNDS)
+    except InvalidJob as error:
+        raise InvalidSettings([f"{argument} {error.reason}"]) from None

@@ -1,7 +1,7 @@
 """The enumerated words of a record: states, outcomes, wait reasons, decisions."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 
 class OpenEnum(StrEnum):
@@ -39,6 +39,12 @@ class JobState(StrEnum):
     def is_terminal(self) -> bool:
         """Whether the job has ended."""
         return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
+
+
+StateName = Literal[
+    "queued", "running", "waiting", "succeeded", "failed", "superseded", "cancelled", "expired"
+]
+"""The text of a `JobState`."""
 
 
 class OutcomeCode(OpenEnum):

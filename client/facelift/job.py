@@ -4,13 +4,22 @@ The names of the Celery tasks are here too: they are the other half of the contr
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, NotRequired, Self, TypedDict
 
+from facelift.checks import (
+    Id,
+    Moment,
+    as_text,
+    check_id,
+    check_name,
+    check_text,
+    check_time,
+    shown,
+)
 from facelift.errors import InvalidJob
-from facelift.text import is_blank, is_hidden
 
 UPLOAD_TASK = "facelift.upload"
 """Celery task that carries out one job; its task id is the job id. Sent by the ledger only."""
@@ -22,13 +31,11 @@ DEFAULT_ACCOUNT = "default"
 
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FAIRNESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
 _IDEMPOTENCY_KEY_LENGTH = 200
-_LATEST_SECONDS = 1e11  # the year 5138; a larger number is milliseconds by mistake
 
 
 class Fit(StrEnum):
@@ -42,6 +49,10 @@ class Fit(StrEnum):
     """Put it onto a square background, white or transparent, and re-encode it."""
 
 
+FitName = Literal["strict", "crop", "pad"]
+"""The text of a `Fit`."""
+
+
 class Priority(StrEnum):
     """How much of its account's rate a flow of jobs gets beside others; see docs/pacing.md."""
 
@@ -50,6 +61,10 @@ class Priority(StrEnum):
     NORMAL = "normal"
     LOW = "low"
     """Half as much as `normal`."""
+
+
+PriorityName = Literal["high", "normal", "low"]
+"""The text of a `Priority`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +90,13 @@ class ImageRef:
         store, colon, path = text.partition(":")
         if not colon or not path or path.startswith("//"):
             raise InvalidJob(
-                "image", f"must be <store>:<path>, such as media:bots/42.png, not {_show(text)}"
+                "image", f"must be <store>:<path>, such as media:bots/42.png, not {shown(text)}"
             )
         if not _STORE.fullmatch(store):
             raise InvalidJob(
                 "image",
                 f"the store's name (before the colon) must be 1 to 32 of a-z, 0-9, _ and -, "
-                f"not {_show(store)}",
+                f"not {shown(store)}",
             )
         return cls(store, path)
 
@@ -92,6 +107,9 @@ class ImageRef:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadJob:
     """The job to upload an image to a chatbot. Checked when it is made; immutable.
+
+    Ids may be given as UUIDs, times as a datetime with a time zone or a timedelta from now; a job
+    holds their text and Unix seconds.
 
     Attributes:
         chatbot_id: the chatbot's id at Chatbase.
@@ -121,36 +139,49 @@ class UploadJob:
     sha256: str | None = None
     not_before: float | None = None
     expires_at: float | None = None
-    fit: str = Fit.STRICT.value
+    fit: Fit = Fit.STRICT
     batch: str | None = None
-    priority: str = Priority.NORMAL.value
+    priority: Priority = Priority.NORMAL
     fairness_key: str | None = None
 
-    def __post_init__(self) -> None:
-        check_id("chatbot_id", self.chatbot_id, _CHATBOT_ID_LENGTH)
-        ImageRef.parse(self.image)
-        check_account(self.account)
-        if self.idempotency_key is not None:
-            check_id("idempotency_key", self.idempotency_key, _IDEMPOTENCY_KEY_LENGTH)
-        if self.sha256 is not None:
-            check_text("sha256", self.sha256, 64)
-            object.__setattr__(self, "sha256", self.sha256.lower())
-            if not _SHA256.fullmatch(self.sha256):
-                raise InvalidJob("sha256", "must be 64 hexadecimal digits")
-        for name in ("not_before", "expires_at"):
-            object.__setattr__(self, name, check_time(name, getattr(self, name)))
-        if self.not_before and self.expires_at and self.expires_at <= self.not_before:
+    def __init__(
+        self,
+        *,
+        chatbot_id: Id,
+        image: str,
+        account: str = DEFAULT_ACCOUNT,
+        idempotency_key: Id | None = None,
+        sha256: str | None = None,
+        not_before: Moment | None = None,
+        expires_at: Moment | None = None,
+        fit: Fit | FitName = Fit.STRICT,
+        batch: Id | None = None,
+        priority: Priority | PriorityName = Priority.NORMAL,
+        fairness_key: Id | None = None,
+    ) -> None:
+        starts, ends = check_time("not_before", not_before), check_time("expires_at", expires_at)
+        if starts and ends and ends <= starts:
             raise InvalidJob("expires_at", "must be later than not_before")
-        if self.fit not in tuple(Fit):
-            raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {_show(self.fit)}")
-        if self.batch is not None:
-            check_batch(self.batch)
-        check_priority(self.priority)
-        if self.fairness_key is not None:
-            check_fairness_key(self.fairness_key)
+        checked = {
+            "chatbot_id": check_chatbot_id(chatbot_id),
+            "image": str(ImageRef.parse(image)),
+            "account": check_account(account),
+            "idempotency_key": None
+            if idempotency_key is None
+            else check_id("idempotency_key", idempotency_key, _IDEMPOTENCY_KEY_LENGTH),
+            "sha256": None if sha256 is None else _check_sha256(sha256),
+            "not_before": starts,
+            "expires_at": ends,
+            "fit": check_fit(fit),
+            "batch": None if batch is None else check_batch(batch),
+            "priority": check_priority(priority),
+            "fairness_key": None if fairness_key is None else check_fairness_key(fairness_key),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
-    def from_fields(cls, given: dict[str, Any]) -> Self:
+    def from_fields(cls, given: Mapping[str, Any]) -> Self:
         """Make a job from named fields that came over the wire.
 
         Raises:
@@ -159,7 +190,7 @@ class UploadJob:
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                raise InvalidJob(_show(name), f"is not a field of a job: {', '.join(known)}")
+                raise InvalidJob(shown(name), f"is not a field of a job: {', '.join(known)}")
         for name in ("chatbot_id", "image"):
             if name not in given:
                 raise InvalidJob(name, "is missing")
@@ -171,14 +202,43 @@ class UploadJob:
         return ImageRef.parse(self.image)
 
 
-def check_job_id(job_id: object) -> str:
-    """Return `job_id` if it can be one."""
-    return _check_name("job_id", job_id, "a UUID")
+class JobFields(TypedDict):
+    """The fields of an `UploadJob` as a mapping; see there."""
+
+    chatbot_id: Id
+    image: str
+    account: NotRequired[str]
+    idempotency_key: NotRequired[Id | None]
+    sha256: NotRequired[str | None]
+    not_before: NotRequired[Moment | None]
+    expires_at: NotRequired[Moment | None]
+    fit: NotRequired[Fit | FitName]
+    batch: NotRequired[Id | None]
+    priority: NotRequired[Priority | PriorityName]
+    fairness_key: NotRequired[Id | None]
+
+
+def check_job_id(job_id: object, field: str = "job_id") -> str:
+    """Return `job_id` if it can be one; of a UUID its text."""
+    return check_name(field, job_id, "a UUID")
 
 
 def check_batch(batch: object) -> str:
-    """Return `batch` if it can be a batch's name."""
-    return _check_name("batch", batch, "logos-2026")
+    """Return `batch` if it can be a batch's name; of a UUID its text."""
+    return check_name("batch", batch, "logos-2026")
+
+
+def check_chatbot_id(chatbot_id: object) -> str:
+    """Return `chatbot_id` if it can be one; of a UUID its text."""
+    return check_id("chatbot_id", chatbot_id, _CHATBOT_ID_LENGTH)
+
+
+def check_fit(fit: object) -> Fit:
+    """Return the fit that `fit` names."""
+    for each in Fit:
+        if fit == each:
+            return each
+    raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {shown(fit)}")
 
 
 def check_priority(priority: object) -> Priority:
@@ -186,17 +246,18 @@ def check_priority(priority: object) -> Priority:
     for each in Priority:
         if priority == each:
             return each
-    raise InvalidJob("priority", f"must be one of {', '.join(Priority)}, not {_show(priority)}")
+    raise InvalidJob("priority", f"must be one of {', '.join(Priority)}, not {shown(priority)}")
 
 
 def check_fairness_key(key: object) -> str:
-    """Return `key` if it can be a fairness key."""
-    if isinstance(key, str) and _FAIRNESS_KEY.fullmatch(key):
-        return key
+    """Return `key` if it can be a fairness key; of a UUID its text."""
+    text = as_text(key)
+    if isinstance(text, str) and _FAIRNESS_KEY.fullmatch(text):
+        return text
     raise InvalidJob(
         "fairness_key",
         "must be 1 to 64 of letters, digits, _ - . : @ and /, the first a letter or digit, "
-        f"such as customer-42, not {_show(key)}",
+        f"such as customer-42, not {shown(key)}",
     )
 
 
@@ -213,62 +274,8 @@ def account_key(account: str) -> str:
     return account.lower().replace("-", "_")
 
 
-def check_limit(field: str, limit: int, most: int) -> int:
-    """Return `limit` if it is from 1 to `most`."""
-    if not 1 <= limit <= most:
-        raise InvalidJob(field, f"must be a whole number from 1 to {most}")
-    return limit
-
-
-def check_text(field: str, value: object, longest: int) -> str:
-    """Return `value` if it is a non-blank line of text, of up to `longest` characters."""
-    if not isinstance(value, str):
-        raise InvalidJob(field, f"must be text, not {type(value).__name__}")
-    if all(map(is_blank, value)):
-        raise InvalidJob(field, "must not be blank")
-    if len(value) > longest:
-        raise InvalidJob(field, f"is {len(value)} characters long; at most {longest} are allowed")
-    if not value.isprintable() and any(map(is_hidden, value)):
-        raise InvalidJob(
-            field,
-            f"must hold no control characters, and none that are not seen or turn the direction "
-            f"of writing: {_show(value)}",
-        )
-    return value
-
-
-def check_id(field: str, value: object, longest: int) -> str:
-    """Return `value` if it is such text, with no blank of any kind at its beginning or end."""
-    text = check_text(field, value, longest)
-    if is_blank(text[0]) or is_blank(text[-1]):
-        raise InvalidJob(field, f"must not begin or end with a blank: {_show(text)}")
+def _check_sha256(sha256: object) -> str:
+    text = check_text("sha256", sha256, 64).lower()
+    if not _SHA256.fullmatch(text):
+        raise InvalidJob("sha256", "must be 64 hexadecimal digits")
     return text
-
-
-def check_time(field: str, value: object) -> float | None:
-    """Return a time as Unix seconds: a number, a datetime with its zone, or None."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise InvalidJob(field, "needs a time zone, such as datetime.now(timezone.utc)")
-        value = value.timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidJob(field, f"must be Unix seconds, not {type(value).__name__}")
-    if not 0 < value < _LATEST_SECONDS:
-        raise InvalidJob(field, "must be Unix seconds (not milliseconds), from 1970 to 5138")
-    return round(float(value), 3)  # as precise as the record holds it
-
-
-def _check_name(field: str, value: object, example: str) -> str:
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    raise InvalidJob(
-        field,
-        f"must be 1 to 64 of letters, digits, _ and -, such as {example}, not {_show(value)}",
-    )
-
-
-def _show(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line's width

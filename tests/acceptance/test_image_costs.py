@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from facelift import JobRecord
+    from facelift import FitName, JobRecord
 
 MB = 1_000_000
 PEAK = 750 * MB
@@ -43,7 +43,7 @@ def client(environment: dict[str, str]) -> Iterator[UploadClient]:
         yield made
 
 
-def enqueue(client: UploadClient, image: str, fit: str = "strict") -> str:
+def enqueue(client: UploadClient, image: str, fit: FitName = "strict") -> str:
     return client.enqueue(f"costly-{next(numbers)}", f"media:{image}", fit=fit).id
 
 
@@ -105,7 +105,7 @@ class Memory:
 def test_a_hundred_slots_of_the_worst_images_take_bounded_memory_and_give_it_back(
     environment: dict[str, str], costly: Path, client: UploadClient, tmp_path: Path
 ) -> None:
-    kinds = {
+    kinds: dict[str, tuple[bytes, FitName]] = {
         "bomb.png": (flat_png(6300, 6300, 2, 8), "strict"),
         "dense.png": (dense(), "strict"),
         "wide.png": (flat_png(6300, 6299, 6, 16), "crop"),

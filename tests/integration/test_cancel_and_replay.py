@@ -119,12 +119,12 @@ def test_replay_has_neither_the_key_nor_the_times_of_the_old_job(
     client: UploadClient, worker: Ledger, redis: Any
 ) -> None:
     redis_now = float(redis.time()[0])
-    old = enqueue(client, idempotency_key="k", not_before=1, expires_at=redis_now + 3600)
+    old = enqueue(client, idempotency_key="k", not_before=1e9, expires_at=redis_now + 3600)
     worker.fail(worker.acquire(old))
     new = client.replay(old)
     assert (new.idempotency_key, new.not_before) == (None, None)
     assert new.expires_at - new.created_at == pytest.approx(DAY)
-    assert enqueue(client, idempotency_key="k", not_before=1, expires_at=redis_now + 3600) == old
+    assert enqueue(client, idempotency_key="k", not_before=1e9, expires_at=redis_now + 3600) == old
 
 
 def test_replay_may_be_replayed(client: UploadClient, worker: Ledger) -> None:

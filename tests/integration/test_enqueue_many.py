@@ -79,7 +79,8 @@ def test_a_conflict_leaves_the_other_jobs_alone(client: UploadClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "field"), [(["a", "b c"], "job_id"), (["a"], "job_ids"), (["a", "b", "c"], "job_ids")]
+    ("ids", "field"),
+    [(["a", "b c"], "job_ids[1]"), (["a"], "job_ids"), (["a", "b", "c"], "job_ids")],
 )
 def test_wrong_ids_are_named_before_anything_is_enqueued(
     client: UploadClient, redis: Any, ids: list[str], field: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from facelift.operations.observe import WaitTimeout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from facelift.checks import Duration
     from facelift.client import UploadClient
     from tests.ledger.driver import Ledger
 
@@ -102,11 +104,28 @@ def test_wait_timeout_has_the_record(client: UploadClient, monkeypatch: pytest.M
     assert 1 <= clock.now < 2
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_wait_without_time_reads_once(client: UploadClient, timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [0, timedelta(0)])
+def test_wait_without_time_reads_once(client: UploadClient, timeout: Duration) -> None:
     job = client.enqueue("bot", "media:a.png").id
     with pytest.raises(WaitTimeout):
         client.wait(job, timeout)
+
+
+def test_wait_without_a_timeout_waits_until_the_job_has_ended(
+    client: UploadClient, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = client.enqueue("bot", "media:a.png", batch="logos").id
+    monkeypatch.setattr(client.ledger.notifications, "now", Clock(1e9))
+
+    def cancel() -> None:
+        until_listened_to(redis, client.ledger.keys.changes(job))
+        client.cancel(job)
+
+    cancelling = threading.Thread(target=cancel)
+    cancelling.start()
+    assert client.wait(job, timeout=None).state == "cancelled"
+    assert client.wait_batch("logos", timeout=None).is_complete
+    cancelling.join()
 
 
 def test_change_without_a_notification_is_noticed(

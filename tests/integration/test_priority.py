@@ -47,7 +47,7 @@ def priorities(client: UploadClient, jobs: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("priority", ["high", Priority.LOW])
 def test_pending_job_is_moved_and_its_record_says_so(
-    client: UploadClient, jobs: list[str], priority: str
+    client: UploadClient, jobs: list[str], priority: Priority
 ) -> None:
     assert client.set_priority(jobs[0], priority) is PriorityChange.SET
     assert client.set_priority(jobs[0], priority) is PriorityChange.UNCHANGED

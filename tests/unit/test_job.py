@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, asdict, fields
+import copy
+import inspect
+import pickle
+import time
+from dataclasses import MISSING, FrozenInstanceError, asdict, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
 
 import pytest
 from hypothesis import example
@@ -10,7 +15,16 @@ from hypothesis import given as any_given
 from hypothesis import strategies as st
 
 from facelift.errors import InvalidJob
-from facelift.job import ImageRef, Priority, UploadJob, check_job_id
+from facelift.job import (
+    Fit,
+    FitName,
+    ImageRef,
+    JobFields,
+    Priority,
+    PriorityName,
+    UploadJob,
+    check_job_id,
+)
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -176,8 +190,12 @@ def test_a_time_is_kept_in_unix_seconds(field: str, given: object, seconds: floa
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ("1764000000", "must be Unix seconds, not str"),
-        (True, "must be Unix seconds, not bool"),
+        ("1764000000", "must be Unix seconds, a datetime or a timedelta from now, not str"),
+        (True, "must be Unix seconds, a datetime or a timedelta from now, not bool"),
+        (60, "60 is in 1970; for 60 seconds from now give timedelta(seconds=60)"),
+        (0.5, "for 0.5 seconds from now give timedelta(seconds=0.5)"),
+        (timedelta(seconds=-1), "must be a timedelta from now, not a negative one"),
+        (timedelta.max, "must not be 999999999 days from now"),
         (1_764_000_000_000, "not milliseconds"),
         (10**400, "not milliseconds"),
         (0, "must be Unix seconds"),
@@ -195,9 +213,45 @@ def test_a_time_of_another_form_is_refused(field: str, given: object, why: str) 
 
 
 def test_a_job_must_not_expire_before_it_may_start() -> None:
-    assert job(not_before=10, expires_at=10.001).expires_at == 10.001
-    for expires_at in (9, 10, 10.0004):
-        assert refusal(not_before=10, expires_at=expires_at).field == "expires_at"
+    at = 1_764_000_000
+    assert job(not_before=at, expires_at=at + 0.001).expires_at == at + 0.001
+    for expires_at in (at - 1, at, at + 0.0004):
+        assert refusal(not_before=at, expires_at=expires_at).field == "expires_at"
+
+
+@pytest.mark.parametrize("field", ["not_before", "expires_at"])
+def test_span_is_counted_from_now(field: str) -> None:
+    before = time.time()
+    at = getattr(job(**{field: timedelta(hours=1)}), field)
+    assert before + 3600 - 0.001 <= at <= time.time() + 3600 + 0.001
+
+
+@pytest.mark.parametrize("field", ["chatbot_id", "idempotency_key", "fairness_key", "batch"])
+def test_uuid_is_kept_as_its_text(field: str) -> None:
+    name = UUID("6a0b3f0e-6a1c-4b8e-9d3c-0c1f9b7e2a11")
+    assert getattr(job(**{field: name}), field) == str(name)
+    assert check_job_id(name) == str(name)
+
+
+def test_job_is_pickled_copied_and_changed_as_it_was() -> None:
+    made = job(not_before=timedelta(hours=1), fit="crop", priority="low", chatbot_id="b")
+    assert pickle.loads(pickle.dumps(made)) == copy.deepcopy(made) == made  # noqa: S301 - our own bytes
+    assert replace(made, fit=Fit.PAD).fit is Fit.PAD
+    assert UploadJob(**asdict(made)) == made
+
+
+def test_mapping_and_job_have_the_same_fields_and_defaults() -> None:
+    hints = get_type_hints(UploadJob.__init__)
+    assert get_type_hints(JobFields) == {
+        name: kind for name, kind in hints.items() if name != "return"
+    }
+    arguments = inspect.signature(UploadJob.__init__).parameters
+    for field in fields(UploadJob):
+        if field.default is not MISSING:
+            assert arguments[field.name].default == field.default
+    assert JobFields.__required_keys__ == {"chatbot_id", "image"}
+    assert get_args(FitName) == tuple(Fit)
+    assert get_args(PriorityName) == tuple(Priority)
 
 
 @pytest.mark.parametrize("fit", ["strict", "crop", "pad"])

@@ -58,6 +58,9 @@ def connect(
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
     """
+    if not isinstance(redis_url, str):
+        what = f"must be text, not {type(redis_url).__name__}; a client is given as redis="
+        raise InvalidSettings([f"FACELIFT_REDIS_URL {what}"])
     try:
         check_redis_url(redis_url)
     except ValueError as problem:
@@ -83,6 +86,22 @@ def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
     redis = AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
     pool: Any = redis.connection_pool
     pool.connection_class = _async_reading_on(pool.connection_class)
+    return redis
+
+
+def check_redis(redis: object) -> Redis:
+    """Return a client that the caller made, if the ledger can work with it.
+
+    Raises:
+        InvalidSettings: it is another thing, one for asyncio, or its replies would be bytes.
+    """
+    if not isinstance(redis, Redis):
+        what = type(redis).__name__
+        if isinstance(redis, AsyncRedis):
+            what = "one for asyncio: AsyncUploadClient takes a redis.Redis too"
+        raise InvalidSettings([f"redis must be a redis.Redis, not {what}"])
+    if not redis.get_encoder().decode_responses:
+        raise InvalidSettings(["redis must be made with decode_responses=True"])
     return redis
 
 

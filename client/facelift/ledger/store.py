@@ -64,6 +64,7 @@ class JobStore:
 
     Attributes:
         keys: of the ledger.
+        now: Unix seconds, nearly by the ledger's clock; costs no call of Redis.
         records: reads jobs, batches and outcomes.
         notifications: of changes.
         pool: what all workers share beside the jobs.
@@ -81,6 +82,7 @@ class JobStore:
         notifications: Notifications | None = None,
     ) -> None:
         self.keys = keys or Keys()
+        self.now = now or time.time
         self._redis = redis
         self._scripts = Scripts(redis, self.keys, now)
         self.records = Records(redis, self.keys, self._scripts)

@@ -4,19 +4,17 @@ A batch begins with the first job that is enqueued with its name, and is forgott
 records of its jobs are.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from facelift.batch import BatchStatus
+from facelift.checks import Duration, Id, check_limit, check_timeout
 from facelift.errors import FaceliftError
-from facelift.job import check_batch, check_limit, check_priority
+from facelift.job import Priority, PriorityName, check_batch, check_priority
 from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from facelift.ledger.store import JobStore
     from facelift.operations.source import LedgerSource
 
@@ -60,17 +58,18 @@ class BatchCancellation:
 
 
 def follow_batch(
-    ledger: JobStore, batch_id: str, timeout: float, every: float = _EVERY
+    ledger: "JobStore", batch_id: Id, timeout: Duration | None, every: Duration = _EVERY
 ) -> Following[BatchStatus]:
     """Follow a batch until all of its jobs have ended; see `Batches.watch_batch`."""
+    seconds = check_timeout("timeout", timeout)
     return Following(
         notifications=ledger.notifications,
-        channel=ledger.keys.batch_changes(batch_id),
+        channel=ledger.keys.batch_changes(check_batch(batch_id)),
         has_ended=lambda status: status.is_complete,
         timed_out=BatchTimeout,
-        timeout=timeout,
-        deadline=ledger.notifications.now() + timeout,
-        every=every,
+        timeout=seconds,
+        deadline=ledger.notifications.now() + seconds,
+        every=check_timeout("every", every),
     )
 
 
@@ -78,9 +77,9 @@ def follow_batch(
 class Batches:
     """Reads the progress of batches, and cancels the rest of them."""
 
-    source: LedgerSource
+    source: "LedgerSource"
 
-    def batch(self, batch_id: str) -> BatchStatus:
+    def batch(self, batch_id: Id) -> BatchStatus:
         """Count the jobs of a batch by state and outcome.
 
         Raises:
@@ -99,12 +98,12 @@ class Batches:
         """
         return tuple(self.source.ledger.records.batches(check_limit("limit", limit, _MOST_LISTED)))
 
-    def wait_batch(self, batch_id: str, timeout: float = 60.0) -> BatchStatus:
+    def wait_batch(self, batch_id: Id, timeout: Duration | None = 60.0) -> BatchStatus:
         """Wait until every job that the batch has had so far has ended.
 
         Args:
             batch_id: the batch; enqueue all of its jobs before.
-            timeout: seconds to wait at most.
+            timeout: seconds or a timedelta to wait at most; None to wait until all have ended.
 
         Raises:
             BatchTimeout: some have not ended by then; they go on.
@@ -114,14 +113,14 @@ class Batches:
         return status
 
     def watch_batch(
-        self, batch_id: str, timeout: float = 60.0, *, every: float = _EVERY
+        self, batch_id: Id, timeout: Duration | None = 60.0, *, every: Duration = _EVERY
     ) -> Iterator[BatchStatus]:
         """Yield the batch's status, and again as its jobs end until all of them have.
 
         Args:
             batch_id: the batch.
-            timeout: seconds to watch at most.
-            every: seconds between two readings at least.
+            timeout: seconds or a timedelta to watch at most; None to watch until all have ended.
+            every: seconds or a timedelta between two readings at least.
 
         Raises:
             BatchTimeout, BatchNotFound: as for `wait_batch`.
@@ -129,7 +128,7 @@ class Batches:
         following = follow_batch(self.source.ledger, batch_id, timeout, every)
         return follow(following, lambda: self.batch(batch_id))
 
-    def cancel_batch(self, batch_id: str) -> BatchCancellation:
+    def cancel_batch(self, batch_id: Id) -> BatchCancellation:
         """Cancel the jobs of a batch that have not ended, as far as possible.
 
         It takes some hundred of them at a time; repeat it after an error.
@@ -138,10 +137,10 @@ class Batches:
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
             LedgerUnavailable, LedgerRefused: some of the jobs may be cancelled.
         """
-        self.batch(batch_id)
-        return BatchCancellation(*self.source.ledger.cancel_batch(batch_id))
+        known = self.batch(batch_id)
+        return BatchCancellation(*self.source.ledger.cancel_batch(known.id))
 
-    def set_batch_priority(self, batch_id: str, priority: str) -> int:
+    def set_batch_priority(self, batch_id: Id, priority: Priority | PriorityName) -> int:
         """Move the jobs of a batch that have not ended to another priority.
 
         It takes some hundred of them at a time; repeat it after an error. Jobs that join the
@@ -160,5 +159,5 @@ class Batches:
             LedgerUnavailable, LedgerRefused: some of the jobs may be moved.
         """
         wanted = check_priority(priority)
-        self.batch(batch_id)
-        return self.source.ledger.set_batch_priority(batch_id, wanted)
+        known = self.batch(batch_id)
+        return self.source.ledger.set_batch_priority(known.id, wanted)

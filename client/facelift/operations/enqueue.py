@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from facelift.checks import FromNow, Id
 from facelift.codes import Cancellation, PriorityChange
 from facelift.errors import (
     FaceliftError,
@@ -13,11 +14,19 @@ from facelift.errors import (
     LedgerRefused,
     LedgerUnavailable,
 )
-from facelift.job import UploadJob, check_job_id, check_priority
+from facelift.job import (
+    JobFields,
+    Priority,
+    PriorityName,
+    UploadJob,
+    check_job_id,
+    check_priority,
+)
 from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
 _JOBS_A_ROUND_TRIP = 200  # more are not faster
+_REPLAYED = ("chatbot_id", "image", "account", "sha256", "fit", "priority", "fairness_key")
 _COMPARED = ("idempotency_key", "chatbot_id", "image", "account", "sha256", "not_before", "fit")
 
 
@@ -39,8 +48,8 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong
     def __str__(self) -> str:
         field, record = self.field, self.record
         return (
-            f"{field}: {self.given!r} differs from {getattr(record, field)!r} of job {record.id}, "
-            f"enqueued before under the same "
+            f"{field}: {_said(self.given)} differs from {_said(getattr(record, field))} "
+            f"of job {record.id}, enqueued before under the same "
             f"{'idempotency key' if record.idempotency_key else 'job id'}"
         )
 
@@ -119,37 +128,39 @@ class Producer:
     lifetime: float
     idempotency_window: int
 
-    def enqueue_job(self, job: UploadJob, job_id: str | None = None) -> JobRecord:
+    def enqueue_job(self, job: UploadJob, job_id: Id | None = None) -> JobRecord:
         """Do what `UploadClient.enqueue` does, for a job that was made and checked before."""
+        if not isinstance(job, UploadJob):
+            raise InvalidJob("job", f"must be an UploadJob, not {type(job).__name__}")
         return self._enqueue(job, job_id)
 
     def enqueue_many(
-        self, jobs: Iterable[UploadJob], *, job_ids: Iterable[str] | None = None
+        self, jobs: Iterable[UploadJob | JobFields], *, job_ids: Iterable[Id] | None = None
     ) -> list[Enqueued]:
         """Enqueue many jobs in few round trips, in the order given.
 
         Each job is recorded by itself: the result of one changes nothing for the others.
 
         Args:
-            jobs: made and checked before.
+            jobs: made and checked before, or the fields of each as a mapping.
             job_ids: one for each job, to send them again after an error; new ones by default.
 
         Returns:
             For each job its record, whether it is new, and the conflict if it was not enqueued.
 
         Raises:
-            InvalidJob: an id has a wrong value; nothing was enqueued.
+            InvalidJob: a job or an id has a wrong value; nothing was enqueued.
             EnqueueInterrupted: Redis failed halfway. It holds the results so far and the ids;
                 enqueue all again with `job_ids=error.job_ids`, and there will be one of each.
         """
-        jobs = list(jobs)
-        ids = [_new_id() for _ in jobs] if job_ids is None else [*map(check_job_id, job_ids)]
-        if len(ids) != len(jobs):
-            raise InvalidJob("job_ids", f"there are {len(ids)} for {len(jobs)} jobs")
+        made = [_job(number, job) for number, job in enumerate(_many("jobs", jobs))]
+        ids = [_new_id() for _ in made] if job_ids is None else _ids(job_ids)
+        if len(ids) != len(made):
+            raise InvalidJob("job_ids", f"there are {len(ids)} for {len(made)} jobs")
         done: list[Enqueued] = []
         try:
-            while (at := len(done)) < len(jobs):
-                batch = jobs[at : at + _JOBS_A_ROUND_TRIP]
+            while (at := len(done)) < len(made):
+                batch = made[at : at + _JOBS_A_ROUND_TRIP]
                 replies = self.source.ledger.enqueue_each(
                     zip(batch, ids[at:], strict=False),
                     lifetime=self.lifetime,
@@ -162,7 +173,7 @@ class Producer:
             raise EnqueueInterrupted(done, ids, str(error)) from error
         return done
 
-    def cancel(self, job_id: str) -> Cancellation:
+    def cancel(self, job_id: Id) -> Cancellation:
         """Cancel a job if that is still possible; the answer says whether it was.
 
         Raises:
@@ -171,7 +182,7 @@ class Producer:
         """
         return self.source.ledger.cancel(check_job_id(job_id))
 
-    def set_priority(self, job_id: str, priority: str) -> PriorityChange:
+    def set_priority(self, job_id: Id, priority: Priority | PriorityName) -> PriorityChange:
         """Move a job to another priority; it keeps its age, and the order within its chatbot.
 
         Args:
@@ -183,13 +194,13 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: it may or may not be moved; move it again.
         """
-        wanted = check_priority(priority)
-        reply = self.source.ledger.set_priority(check_job_id(job_id), wanted)
+        wanted, name = check_priority(priority), check_job_id(job_id)
+        reply = self.source.ledger.set_priority(name, wanted)
         if reply == "unknown":
-            raise JobNotFound(job_id)
+            raise JobNotFound(name)
         return PriorityChange(reply)
 
-    def replay(self, job_id: str, *, new_id: str | None = None) -> JobRecord:
+    def replay(self, job_id: Id, *, new_id: Id | None = None) -> JobRecord:
         """Enqueue what an ended job was about once more, as a new job.
 
         The new job's `replay_of` is `job_id`. It keeps priority and fairness key, has no
@@ -207,23 +218,17 @@ class Producer:
         """
         ended = self.source.ledger.records.get(check_job_id(job_id))
         if not ended.state.is_terminal:
-            raise InvalidJob("replay_of", f"job {job_id} is {ended.state}; it must have ended")
-        job = UploadJob(
-            chatbot_id=ended.chatbot_id,
-            image=ended.image,
-            account=ended.account,
-            sha256=ended.sha256,
-            fit=ended.fit,
-            priority=ended.priority,
-            fairness_key=ended.fairness_key,
-        )
-        record = self._enqueue(job, new_id, replay_of=job_id)
-        if record.replay_of != job_id:
-            raise IdempotencyConflict("replay_of", job_id, record)
+            raise InvalidJob("replay_of", f"job {ended.id} is {ended.state}; it must have ended")
+        if new_id is not None:
+            new_id = check_job_id(new_id, "new_id")
+        job = UploadJob.from_fields({name: getattr(ended, name) for name in _REPLAYED})
+        record = self._enqueue(job, new_id, replay_of=ended.id)
+        if record.replay_of != ended.id:
+            raise IdempotencyConflict("replay_of", ended.id, record)
         return record
 
     def _enqueue(
-        self, job: UploadJob, job_id: str | None, *, replay_of: str | None = None
+        self, job: UploadJob, job_id: Id | None, *, replay_of: str | None = None
     ) -> JobRecord:
         is_new, record = self.source.ledger.enqueue(
             job,
@@ -241,11 +246,42 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
+def _many(field: str, given: object) -> Iterable[Any]:
+    """Return `given` if it holds several things: text and mappings hold others than meant."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise InvalidJob(field, f"must be a list, not {type(given).__name__}")
+    return given
+
+
+def _job(number: int, given: object) -> UploadJob:
+    if isinstance(given, UploadJob):
+        return given
+    if not isinstance(given, Mapping):
+        problem = f"must be an UploadJob or a mapping of its fields, not {type(given).__name__}"
+        raise InvalidJob(f"jobs[{number}]", problem)
+    try:
+        return UploadJob.from_fields(given)
+    except InvalidJob as error:
+        raise InvalidJob(f"jobs[{number}].{error.field}", error.reason) from None
+
+
+def _ids(given: Iterable[Id]) -> list[str]:
+    ids = enumerate(_many("job_ids", given))
+    return [check_job_id(each, f"job_ids[{number}]") for number, each in ids]
+
+
+def _said(value: object) -> str:
+    return repr(str(value) if isinstance(value, str) else value)
+
+
 def _conflict(job: UploadJob, record: JobRecord) -> IdempotencyConflict | None:
     """The first field in which the record under a job's key or id is another job's."""
     for field in _COMPARED:
-        if getattr(job, field) != getattr(record, field):
-            return IdempotencyConflict(field, getattr(job, field), record)
-    if job.expires_at is not None and job.expires_at != record.expires_at:
-        return IdempotencyConflict("expires_at", job.expires_at, record)
+        given = getattr(job, field)
+        # Repeated later, a span from now is another time, and the same wish.
+        if given != getattr(record, field) and not isinstance(given, FromNow):
+            return IdempotencyConflict(field, given, record)
+    given = job.expires_at
+    if given is not None and given != record.expires_at and not isinstance(given, FromNow):
+        return IdempotencyConflict("expires_at", given, record)
     return None

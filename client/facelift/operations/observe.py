@@ -1,31 +1,28 @@
 """What observers do: read records, wait for jobs, search, follow the stream of outcomes."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from facelift.codes import JobState, OutcomeCode
+from facelift.checks import Duration, Id, Moment, check_limit, check_time, check_timeout
+from facelift.codes import JobState, OutcomeCode, StateName
 from facelift.errors import FaceliftError, InvalidJob
-from facelift.job import check_account, check_batch, check_job_id, check_limit, check_time
+from facelift.job import check_account, check_batch, check_chatbot_id, check_job_id
 from facelift.operations.follow import Following, follow
-from facelift.queries import JobFilter
+from facelift.queries import JobFilter, Outcome, Page
 from facelift.record import JobRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
     from facelift.ledger.store import JobStore
     from facelift.operations.source import LedgerSource
-    from facelift.queries import Outcome, Page
 
 _T = TypeVar("_T", bound=StrEnum)
 
 _MOST_ON_A_PAGE = 1_000
-_MOST_AT_ONCE = 500
+MOST_AT_ONCE = 500
+"""Outcomes that one call reads."""
 _LONGEST_WAIT = 2.0  # seconds of one call; the connection allows 5 for an answer
 _CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
 _ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
@@ -48,15 +45,16 @@ class WaitTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is wr
         return f"job {self.record.id} is still {self.record.state} after {self.timeout:g} s"
 
 
-def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRecord]:
+def follow_job(ledger: "JobStore", job_id: Id, timeout: Duration | None) -> Following[JobRecord]:
     """Follow a job until it has ended; see `Observer.watch`."""
+    seconds = check_timeout("timeout", timeout)
     return Following(
         notifications=ledger.notifications,
-        channel=ledger.keys.changes(job_id),
+        channel=ledger.keys.changes(check_job_id(job_id)),
         has_ended=lambda record: record.state.is_terminal,
         timed_out=WaitTimeout,
-        timeout=timeout,
-        deadline=ledger.notifications.now() + timeout,
+        timeout=seconds,
+        deadline=ledger.notifications.now() + seconds,
     )
 
 
@@ -64,9 +62,9 @@ def follow_job(ledger: JobStore, job_id: str, timeout: float) -> Following[JobRe
 class Observer:
     """Reads records and the stream of outcomes."""
 
-    source: LedgerSource
+    source: "LedgerSource"
 
-    def status(self, job_id: str) -> JobRecord:
+    def status(self, job_id: Id) -> JobRecord:
         """Read the job's record.
 
         Raises:
@@ -74,12 +72,12 @@ class Observer:
         """
         return self.source.ledger.records.get(check_job_id(job_id))
 
-    def wait(self, job_id: str, timeout: float = 60.0) -> JobRecord:
+    def wait(self, job_id: Id, timeout: Duration | None = 60.0) -> JobRecord:
         """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
 
         Args:
             job_id: the job.
-            timeout: seconds to wait at most.
+            timeout: seconds or a timedelta to wait at most; None to wait until it has ended.
 
         Raises:
             WaitTimeout: it has not ended by then; it goes on.
@@ -88,12 +86,12 @@ class Observer:
         *_, record = self.watch(job_id, timeout)
         return record
 
-    def watch(self, job_id: str, timeout: float = 60.0) -> Iterator[JobRecord]:
+    def watch(self, job_id: Id, timeout: Duration | None = 60.0) -> Iterator[JobRecord]:
         """Yield the job's record, and again at each change until it has ended.
 
         Args:
             job_id: the job.
-            timeout: seconds to watch at most.
+            timeout: seconds or a timedelta to watch at most; None to watch until it has ended.
 
         Raises:
             WaitTimeout, JobNotFound: as for `wait`.
@@ -104,13 +102,13 @@ class Observer:
     def find(
         self,
         *,
-        state: str | None = None,
+        state: JobState | StateName | None = None,
         account: str | None = None,
-        chatbot_id: str | None = None,
-        code: str | None = None,
-        since: float | datetime | None = None,
-        before: float | datetime | None = None,
-        batch: str | None = None,
+        chatbot_id: Id | None = None,
+        code: OutcomeCode | str | None = None,
+        since: Moment | None = None,
+        before: Moment | None = None,
+        batch: Id | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -123,7 +121,8 @@ class Observer:
             account: whose API key they use.
             chatbot_id: their chatbot.
             code: their outcome, such as `image_not_square`.
-            since: Unix seconds or a datetime with a time zone; enqueued then or later.
+            since: a datetime with a time zone, a timedelta before now, or Unix seconds; enqueued
+                then or later.
             before: the same; enqueued earlier.
             batch: the batch that they belong to.
             limit: how many at most, from 1 to 1,000.
@@ -135,23 +134,23 @@ class Observer:
         wanted = JobFilter(
             state=_one_of("state", JobState, state),
             account=None if account is None else check_account(account),
-            chatbot_id=chatbot_id,
+            chatbot_id=None if chatbot_id is None else check_chatbot_id(chatbot_id),
             code=_one_of("code", OutcomeCode, code),
-            since=check_time("since", since),
-            before=check_time("before", before),
+            since=check_time("since", since, ago=True),
+            before=check_time("before", before, ago=True),
             batch=None if batch is None else check_batch(batch),
         )
-        if cursor is not None and not _CURSOR.fullmatch(cursor):
+        if cursor is not None and not _CURSOR.fullmatch(str(cursor)):
             raise InvalidJob("cursor", "must be that of a page")
         return self.source.ledger.records.find(
             wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
         )
 
-    def history(self, chatbot_id: str, limit: int = 20) -> tuple[JobRecord, ...]:
+    def history(self, chatbot_id: Id, limit: int = 20) -> tuple[JobRecord, ...]:
         """The last jobs of a chatbot, newest first; see `find`."""
         return self.find(chatbot_id=chatbot_id, limit=limit).records
 
-    def outcomes(self, after: str = "$", *, timeout: float | None = None) -> Iterator[Outcome]:
+    def outcomes(self, after: str = "$", *, timeout: Duration | None = None) -> Iterator[Outcome]:
         """Yield the outcomes of jobs, of every producer, as the jobs end.
 
         About the last 100,000 are kept: to continue after a restart, remember an `entry`.
@@ -159,34 +158,40 @@ class Observer:
         Args:
             after: the `entry` after which to begin; `0` for the oldest that is kept, `$` for
                 those to come.
-            timeout: seconds to wait for the next one; None to wait forever.
+            timeout: seconds or a timedelta to wait for the next one; None to wait for ever.
 
         Raises:
-            InvalidJob: `after` is not an entry.
+            InvalidJob: an argument has a wrong value.
         """
-        ledger = self.source.ledger
-        if after == "$":
-            after = ledger.records.last_outcome()
-        elif not _ENTRY.fullmatch(after):
-            raise InvalidJob("after", "must be an entry of the stream, such as 1764000000123-0")
-        now = ledger.notifications.now
-        silent_since = now()
-        while True:
-            left = None if timeout is None else silent_since + timeout - now()
-            found = ledger.records.outcomes(
-                after, _MOST_AT_ONCE, _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
-            )
-            for outcome in found:
-                yield outcome
-                after = outcome.entry
-                silent_since = now()
-            if not found and left is not None and left <= _LONGEST_WAIT:
-                return
+        return _stream(self.source.ledger, check_entry(after), check_timeout("timeout", timeout))
+
+
+def check_entry(after: object) -> str:
+    """Return `after` if it can be an entry of the stream of outcomes, or `$`."""
+    if isinstance(after, str) and (after == "$" or _ENTRY.fullmatch(after)):
+        return after
+    raise InvalidJob("after", "must be an entry of the stream, such as 1764000000123-0")
+
+
+def _stream(ledger: "JobStore", after: str, timeout: float) -> Iterator[Outcome]:
+    if after == "$":
+        after = ledger.records.last_outcome()
+    now = ledger.notifications.now
+    silent_since = now()
+    while True:
+        left = silent_since + timeout - now()
+        found = ledger.records.outcomes(after, MOST_AT_ONCE, min(left, _LONGEST_WAIT))
+        for outcome in found:
+            yield outcome
+            after = outcome.entry
+            silent_since = now()
+        if not found and left <= _LONGEST_WAIT:
+            return
 
 
 def _one_of(field: str, kind: type[_T], value: str | None) -> _T | None:
-    if value is None:
-        return None
+    if value is None or isinstance(value, kind):  # also a word of a newer release
+        return value
     try:
         return kind(value)
     except ValueError:

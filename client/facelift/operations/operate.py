@@ -5,10 +5,10 @@ import getpass
 import os
 import socket
 from dataclasses import dataclass
-from datetime import datetime
 
+from facelift.checks import Moment, check_limit, check_text, check_time
 from facelift.errors import InvalidJob
-from facelift.job import account_key, check_account, check_limit, check_text, check_time
+from facelift.job import account_key, check_account
 from facelift.ledger.refused import KEPT
 from facelift.operations.source import LedgerSource
 from facelift.status.pool import PoolStatus
@@ -33,7 +33,7 @@ class Operator:
         *,
         by: str | None = None,
         reason: str = "",
-        until: float | datetime | None = None,
+        until: Moment | None = None,
     ) -> bool:
         """Have the jobs of an account wait, or all jobs; running uploads are finished.
 
@@ -41,7 +41,8 @@ class Operator:
             account: whose jobs; None for everybody's.
             by: who pauses, at most 100 characters; by default this user at this host.
             reason: why, at most 200 characters; may be empty.
-            until: Unix seconds or a datetime with a time zone; None until somebody resumes it.
+            until: a datetime with a time zone, a timedelta from now, or Unix seconds; None until
+                somebody resumes it.
 
         Returns:
             True if it is a new pause; False if it replaces one, whoever began that.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 from facelift.errors import InvalidSettings
 from facelift.ledger.connection import DEFAULT_REDIS_URL
@@ -18,7 +18,16 @@ DURATION_BOUNDS = (1.0, 30 * DAY)
 """Seconds; the least and the most that a deadline or an idempotency window may be set to."""
 
 
-def settings_from_env() -> dict[str, Any]:
+class ClientSettings(TypedDict):
+    """The arguments of a client that come from the environment; times are seconds."""
+
+    redis_url: str
+    key_prefix: str
+    lifetime: float
+    idempotency_window: float
+
+
+def settings_from_env() -> ClientSettings:
     """The arguments of a client; see `UploadClient.from_env`.
 
     Raises:

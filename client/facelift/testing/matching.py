@@ -5,7 +5,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from facelift.job import UploadJob, check_time
+from facelift.checks import check_time
+from facelift.job import UploadJob
 from facelift.record import JobRecord
 
 _SHOWN = 20

@@ -38,21 +38,22 @@ def priority(
     """  # noqa: D301 - click wants the escape, not the backslash
     if bool(job_ids) == (batch is not None):
         raise click.UsageError("name each JOB, or one --batch")
+    wanted = Priority(priority)
     with UploadClient.from_env() as client:
         if batch is not None:
             _confirm(client.batch(batch).pending, batch, yes=yes)
-            moved = client.set_batch_priority(batch, priority)
+            moved = client.set_batch_priority(batch, wanted)
             value: dict[str, object] = {"priority": priority, "batch": batch, "moved": moved}
             answer(value, f"{counted(moved, 'job')} moved to {priority}.", as_json=as_json)
             return
-        changes = {job_id: _move(client, job_id, priority) for job_id in job_ids}
+        changes = {job_id: _move(client, job_id, wanted) for job_id in job_ids}
     answer({"priority": priority, "jobs": changes}, _summary(changes, priority), as_json=as_json)
     if None in changes.values():
         sys.exit(Exit.NOT_FOUND)
     sys.exit(Exit.ERROR if PriorityChange.ENDED in changes.values() else Exit.OK)
 
 
-def _move(client: UploadClient, job_id: str, priority: str) -> PriorityChange | None:
+def _move(client: UploadClient, job_id: str, priority: Priority) -> PriorityChange | None:
     """Move one job; None, and a line on standard error, if there is no such job."""
     try:
         return client.set_priority(job_id, priority)
