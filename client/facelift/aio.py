@@ -20,7 +20,7 @@ from facelift.ledger.store import JobStore
 from facelift.operations.batches import follow_batch
 from facelift.operations.follow import Following
 from facelift.operations.observe import MOST_AT_ONCE, check_entry, follow_job
-from facelift.operations.settings import DAY, settings_from_env
+from facelift.operations.settings import CALL_TIMEOUT, DAY, MAX_CONNECTIONS, settings_from_env
 from facelift.queries import Outcome
 from facelift.record import JobRecord
 
@@ -55,6 +55,9 @@ class AsyncUploadClient:
         lifetime: seconds or a timedelta until a job expires, if it does not say.
         idempotency_window: seconds or a timedelta for which an idempotency key is remembered,
             unless the record of its job expires before.
+        call_timeout: seconds or a timedelta that a question to Redis takes at most; see
+            `UploadClient`.
+        max_connections: how many connections to Redis are open at most.
         redis: a client to use instead of `redis_url`, made with `decode_responses=True`; a
             `redis.Redis` here too, since calls run in threads.
         ledger: a ledger to use instead of one on `redis_url`, such as one in memory.
@@ -73,6 +76,8 @@ class AsyncUploadClient:
         key_prefix: str = DEFAULT_PREFIX,
         lifetime: Duration = DAY,
         idempotency_window: Duration = DAY,
+        call_timeout: Duration = CALL_TIMEOUT,
+        max_connections: int = MAX_CONNECTIONS,
         redis: Redis | None = None,
         ledger: JobStore | None = None,
     ) -> None:
@@ -81,6 +86,8 @@ class AsyncUploadClient:
             key_prefix=key_prefix,
             lifetime=lifetime,
             idempotency_window=idempotency_window,
+            call_timeout=call_timeout,
+            max_connections=max_connections,
             redis=redis,
             ledger=ledger,
         )

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from redis import Redis
 
-from facelift.checks import Duration, Id, Moment, check_duration, check_time
+from facelift.checks import Duration, Id, Moment, check_duration, check_limit, check_time
 from facelift.errors import InvalidJob, InvalidSettings
 from facelift.job import Fit, FitName, Priority, PriorityName, UploadJob
 from facelift.ledger.connection import DEFAULT_REDIS_URL, check_redis, connect
@@ -18,7 +18,15 @@ from facelift.operations.batches import Batches
 from facelift.operations.enqueue import Producer
 from facelift.operations.observe import Observer
 from facelift.operations.operate import Operator
-from facelift.operations.settings import DAY, DURATION_BOUNDS, settings_from_env
+from facelift.operations.settings import (
+    CALL_TIMEOUT,
+    CALL_TIMEOUT_BOUNDS,
+    DAY,
+    DURATION_BOUNDS,
+    MAX_CONNECTIONS,
+    MOST_CONNECTIONS,
+    settings_from_env,
+)
 from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
@@ -50,7 +58,13 @@ class UploadClient:
         lifetime: seconds or a timedelta until a job expires, if it does not say.
         idempotency_window: seconds or a timedelta for which an idempotency key is remembered,
             unless the record of its job expires before.
-        redis: a client to use instead of `redis_url`, made with `decode_responses=True`.
+        call_timeout: seconds or a timedelta that a question to Redis takes at most, from 0.1 s
+            to 5 min: the connection, all attempts and the answer together. What asks many, such as
+            `enqueue_many`, has so long for each.
+        max_connections: how many connections to Redis are open at most; a call that finds all
+            of them in use waits for one.
+        redis: a client to use instead of `redis_url`, made with `decode_responses=True`; its
+            own timeouts and connections count.
         ledger: a ledger to use instead of one on `redis_url`, such as one in memory.
 
     Attributes:
@@ -67,6 +81,8 @@ class UploadClient:
         key_prefix: str = DEFAULT_PREFIX,
         lifetime: Duration = DAY,
         idempotency_window: Duration = DAY,
+        call_timeout: Duration = CALL_TIMEOUT,
+        max_connections: int = MAX_CONNECTIONS,
         redis: Redis | None = None,
         ledger: JobStore | None = None,
     ) -> None:
@@ -78,9 +94,15 @@ class UploadClient:
             raise InvalidSettings([f"ledger must be a JobStore, not {type(ledger).__name__}"])
         until_expiry = _duration("lifetime", lifetime)
         window = _duration("idempotency_window", idempotency_window)
+        timeout = _duration("call_timeout", call_timeout, CALL_TIMEOUT_BOUNDS)
+        connections = _connections(max_connections)
         is_fixed = ledger is not None
         if ledger is None:
-            redis = connect(redis_url) if redis is None else check_redis(redis)
+            redis = (
+                connect(redis_url, connections=connections, call_timeout=timeout)
+                if redis is None
+                else check_redis(redis)
+            )
             notifications = Notifications(redis, redis_url)
             ledger = JobStore(redis, keys=keys, notifications=notifications)
         self.source = LedgerSource(ledger, is_fixed)
@@ -94,7 +116,8 @@ class UploadClient:
         """Make a client from the environment variables that producers share with the workers.
 
         They are `FACELIFT_REDIS_URL`, `FACELIFT_KEY_PREFIX`, `FACELIFT_DEADLINE` and
-        `FACELIFT_IDEMPOTENCY_WINDOW`; an empty one counts as not set.
+        `FACELIFT_IDEMPOTENCY_WINDOW`; and of its own `FACELIFT_CALL_TIMEOUT` and
+        `FACELIFT_MAX_CONNECTIONS`. An empty one counts as not set.
 
         Raises:
             InvalidSettings: some are wrong; lists every problem.
@@ -205,8 +228,17 @@ class UploadClient:
         self.close()
 
 
-def _duration(argument: str, value: Duration) -> float:
+def _duration(
+    argument: str, value: Duration, bounds: tuple[float, float] = DURATION_BOUNDS
+) -> float:
     try:
-        return check_duration(argument, value, *DURATION_BOUNDS)
+        return check_duration(argument, value, *bounds)
     except InvalidJob as error:
         raise InvalidSettings([f"{argument} {error.reason}"]) from None
+
+
+def _connections(count: int) -> int:
+    try:
+        return check_limit("max_connections", count, MOST_CONNECTIONS)
+    except InvalidJob as error:
+        raise InvalidSettings([f"{error.field} {error.reason}"]) from None

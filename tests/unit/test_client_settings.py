@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,16 @@ from facelift.errors import InvalidSettings
 from facelift.operations.settings import settings_from_env
 from worker.settings.load import load
 
+VARIABLES = (
+    *("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"),
+    *("CALL_TIMEOUT", "MAX_CONNECTIONS"),
+)
 WORKERS = {"FACELIFT_API_KEY": "sk-1", "FACELIFT_IMAGE_STORES": "media=file:///srv"}
 
 
 @pytest.fixture(autouse=True)
 def environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
+    for name in VARIABLES:
         monkeypatch.delenv(f"FACELIFT_{name}", raising=False)
 
 
@@ -35,11 +40,13 @@ def test_nothing_needs_to_be_set() -> None:
         "key_prefix": "facelift",
         "lifetime": 86_400,
         "idempotency_window": 86_400,
+        "call_timeout": 5,
+        "max_connections": 50,
     }
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REDIS_URL", "KEY_PREFIX", "DEADLINE", "IDEMPOTENCY_WINDOW"):
+    for name in VARIABLES:
         monkeypatch.setenv(f"FACELIFT_{name}", " ")
     assert settings_from_env()["lifetime"] == 86_400
 
@@ -49,11 +56,15 @@ def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "shop")
     monkeypatch.setenv("FACELIFT_DEADLINE", "30")
     monkeypatch.setenv("FACELIFT_IDEMPOTENCY_WINDOW", "90500ms")
+    monkeypatch.setenv("FACELIFT_CALL_TIMEOUT", "1.5s")
+    monkeypatch.setenv("FACELIFT_MAX_CONNECTIONS", "7")
     assert settings_from_env() == {
         "redis_url": "redis://:word@redis.example:6380/2",
         "key_prefix": "shop",
         "lifetime": 30,
         "idempotency_window": 90.5,
+        "call_timeout": 1.5,
+        "max_connections": 7,
     }
     with UploadClient.from_env() as client:
         assert client.ledger.keys.prefix == "shop"
@@ -98,15 +109,31 @@ def test_producers_and_workers_word_a_wrong_value_alike(
 
 
 def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = problems(
-        monkeypatch, REDIS_URL="x", KEY_PREFIX="X", DEADLINE="x", IDEMPOTENCY_WINDOW="x"
-    )
-    assert [problem.split()[0] for problem in found] == [
-        "FACELIFT_REDIS_URL",
-        "FACELIFT_KEY_PREFIX",
-        "FACELIFT_DEADLINE",
-        "FACELIFT_IDEMPOTENCY_WINDOW",
-    ]
+    found = problems(monkeypatch, **dict.fromkeys(VARIABLES, "X"))
+    assert [problem.split()[0] for problem in found] == [f"FACELIFT_{name}" for name in VARIABLES]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "right"),
+    [
+        ("CALL_TIMEOUT", "0", "a duration from 0.1s to 5min, such as 5s"),
+        ("CALL_TIMEOUT", "6min", "a duration from 0.1s to 5min, such as 5s"),
+        ("MAX_CONNECTIONS", "0", "a whole number from 1 to 10000"),
+        ("MAX_CONNECTIONS", "1.5", "a whole number from 1 to 10000"),
+    ],
+)
+def test_a_limit_out_of_bounds_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, right: str
+) -> None:
+    assert problems(monkeypatch, **{name: text}) == [f"FACELIFT_{name} must be {right}"]
+
+
+@pytest.mark.parametrize(
+    "option", [{"call_timeout": 0.0}, {"call_timeout": float("nan")}, {"max_connections": 0}]
+)
+def test_a_limit_given_by_hand_is_checked_too(option: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSettings, match=rf"^{next(iter(option))} must be"):
+        UploadClient(**option)
 
 
 def test_a_prefix_given_by_hand_is_checked_too() -> None:

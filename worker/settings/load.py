@@ -20,6 +20,7 @@ from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE, 
 _READ_ELSEWHERE = (
     *("FACELIFT_REDIS_SERVER", "FACELIFT_METRICS_PLACE"),
     *("FACELIFT_WORKER_MARK", "FACELIFT_WORKER_STARTED"),
+    *("FACELIFT_CALL_TIMEOUT", "FACELIFT_MAX_CONNECTIONS"),  # the client's
 )
 _READ_APART = ("api_keys", "account_rates", "webhook_secrets")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")

@@ -13,6 +13,7 @@ from redis.backoff import EqualJitterBackoff
 from redis.retry import Retry
 
 from facelift.errors import FaceliftError, InvalidSettings, LedgerRefused, LedgerUnavailable
+from facelift.ledger.limits import LimitedPool, is_time_left, limiting
 from facelift.ledger.urls import check_redis_url
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -38,6 +39,7 @@ def connect(
     retries: int = 3,
     connections: int = 500,
     patience: float = _ANSWER_SECONDS,
+    call_timeout: float | None = None,
     thread_bound: bool = False,
 ) -> Redis:
     """A Redis client whose calls end within seconds when Redis is gone.
@@ -49,11 +51,13 @@ def connect(
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
         retries: how often a call is repeated; the waits between grow from 0.1 to 1 s.
-        connections: at most so many; a thread needs one while it calls, or
-            while it waits for a job.
+        connections: at most so many; a thread needs one while it calls.
         patience: seconds for an answer, and for a connection to be made.
+        call_timeout: seconds of a call in all: until a connection is idle or made, for the
+            answer and all attempts. An attempt has half of it at most. None for as many as the
+            attempts take.
         thread_bound: whether each thread keeps a connection of its own; not for a process that
-            forks.
+            forks, and without `call_timeout`.
 
     Raises:
         InvalidSettings: `redis_url` is no Redis URL.
@@ -65,14 +69,21 @@ def connect(
         check_redis_url(redis_url)
     except ValueError as problem:
         raise InvalidSettings([f"FACELIFT_REDIS_URL {problem}"]) from None
-    redis = (_ThreadBound if thread_bound else Redis).from_url(
-        redis_url,
-        max_connections=connections,
-        retry=_Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
-        **_options(redis_url, patience),
-    )
-    pool: Any = redis.connection_pool
-    pool.connection_class = _reading_on(pool.connection_class)
+    options = {
+        "max_connections": connections,
+        "retry": _Retry(EqualJitterBackoff(cap=1, base=0.05), retries),
+    }
+    pool: Any
+    if call_timeout is None:
+        options |= _options(redis_url, patience)
+        redis = (_ThreadBound if thread_bound else Redis).from_url(redis_url, **options)
+        pool = redis.connection_pool
+        pool.connection_class = _reading_on(pool.connection_class)
+    else:
+        options |= _options(redis_url, min(patience, call_timeout / 2))
+        pool = LimitedPool.from_url(redis_url, call_timeout=call_timeout, **options)
+        pool.connection_class = limiting(_reading_on(pool.connection_class))
+        redis = Redis.from_pool(pool)
     return redis
 
 
@@ -243,7 +254,7 @@ class _Retry(Retry):
 
         def give_up_if_refused(error: Exception, *count: int) -> None:
             fail(error, *count)
-            if isinstance(error, _WRONG_CREDENTIALS):
+            if isinstance(error, _WRONG_CREDENTIALS) or not is_time_left():
                 raise error
 
         if self._is_retrying:

@@ -119,6 +119,9 @@ class Records:
             count: how many at most.
             block: seconds to wait for the first of them.
         """
+        # redis-py takes a later answer for none.
+        patience = self._redis.connection_pool.connection_kwargs.get("socket_timeout")
+        block = min(block, 0.8 * patience) if patience else block
         milliseconds = max(1, int(1_000 * block))  # 0 means for ever
         with translated():
             reply: Any = self._redis.xread(

@@ -185,7 +185,7 @@ def _stream(ledger: "JobStore", after: str, timeout: float) -> Iterator[Outcome]
             yield outcome
             after = outcome.entry
             silent_since = now()
-        if not found and left <= _LONGEST_WAIT:
+        if not found and now() - silent_since >= timeout:
             return
 
 
