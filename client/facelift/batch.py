@@ -61,7 +61,7 @@ class BatchStatus:
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Make it of what `as_dict` returned, also after a way through JSON."""
         made = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
-        states = {JobState(name): count for name, count in given["states"].items()}
+        states = {JobState.read(name): count for name, count in given["states"].items()}
         codes = {OutcomeCode.read(name): count for name, count in given["codes"].items()}
         return cls(**made | {"states": states, "codes": codes})
 

@@ -1,7 +1,7 @@
 """The enumerated words of a record: states, outcomes, wait reasons, decisions."""
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 
 class OpenEnum(StrEnum):
@@ -17,8 +17,12 @@ class OpenEnum(StrEnum):
             word._name_, word._value_ = text.upper(), text
             return word
 
+    def __reduce_ex__(self, _: object) -> tuple[Any, ...]:
+        # Pickle's own way does not know the text of a newer release.
+        return type(self).read, (self.value,)
 
-class JobState(StrEnum):
+
+class JobState(OpenEnum):
     """The state of a job. The last five are terminal: they never change."""
 
     QUEUED = "queued"
@@ -37,9 +41,17 @@ class JobState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the job has ended."""
-        return self not in {JobState.QUEUED, JobState.RUNNING, JobState.WAITING}
+        """Whether the job has ended; False for a state that this release does not know."""
+        return self in _TERMINAL
 
+
+_TERMINAL = {
+    JobState.SUCCEEDED,
+    JobState.FAILED,
+    JobState.SUPERSEDED,
+    JobState.CANCELLED,
+    JobState.EXPIRED,
+}
 
 StateName = Literal[
     "queued", "running", "waiting", "succeeded", "failed", "superseded", "cancelled", "expired"

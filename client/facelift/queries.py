@@ -71,7 +71,7 @@ class Outcome:
         return cls(
             entry=entry,
             job_id=fields["job"],
-            state=JobState(fields["state"]),
+            state=JobState.read(fields["state"]),
             outcome=OutcomeCode.read(fields["outcome"]),
             chatbot_id=fields["chatbot_id"],
             account=fields["account"],

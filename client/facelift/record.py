@@ -93,7 +93,7 @@ class JobRecord:
         )
         return cls(
             id=job_id,
-            state=JobState(stored["state"]),
+            state=JobState.read(stored["state"]),
             outcome=OutcomeCode.read(outcome) if outcome else None,
             message=stored.get("message", ""),
             http_status=int(status) if status else None,
@@ -126,6 +126,11 @@ class JobRecord:
             version=int(stored["version"]),
         )
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will change any more, also in a state that this release does not know."""
+        return self.state.is_terminal or self.finished_at is not None
+
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Make it of what `as_dict` returned, also after a way through JSON.
@@ -137,7 +142,7 @@ class JobRecord:
         return cls(
             **made
             | {
-                "state": JobState(given["state"]),
+                "state": JobState.read(given["state"]),
                 "outcome": OutcomeCode.read(outcome) if outcome else None,
                 "wait_reason": WaitReason.read(reason) if reason else None,
                 "attempts": tuple(map(Attempt.from_dict, given["attempts"])),

@@ -81,7 +81,10 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
         "pool_waiting_jobs",
         "Waiting jobs, by reason.",
         ["reason"],
-        (((reason,), status.waiting.get(reason, 0)) for reason in WaitReason),
+        (
+            ((reason,), status.waiting.get(reason, 0))
+            for reason in dict.fromkeys((*WaitReason, *status.waiting))
+        ),
     )
     yield _family(
         "pool_store_out",
@@ -103,7 +106,8 @@ def _pool(status: PoolStatus) -> Iterator[Metric]:
     ended = CounterMetricFamily(
         "facelift_pool_jobs_ended", "Ended jobs, by outcome.", labels=["outcome"]
     )
-    for outcome in OutcomeCode:  # all of them: a rate needs a 0 to start from
+    # All of them: a rate needs a 0 to start from. A newer release has more.
+    for outcome in dict.fromkeys((*OutcomeCode, *status.ended)):
         ended.add_metric([outcome], status.ended.get(outcome, 0))
     yield ended
     yield _gauge("pool_pending_webhooks", "Webhooks that are still to be sent.", status.webhooks)

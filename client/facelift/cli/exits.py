@@ -71,7 +71,7 @@ def exit_for(error: FaceliftError) -> Exit:
 
 def exit_of(record: JobRecord) -> Exit:
     """The exit code of where a job stands."""
-    return _BY_STATE.get(record.state, Exit.PENDING)
+    return _BY_STATE.get(record.state, Exit.ERROR if record.has_ended else Exit.PENDING)
 
 
 def exit_of_batch(status: BatchStatus) -> Exit:

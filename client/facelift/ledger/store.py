@@ -148,7 +148,7 @@ class JobStore:
             case "acquired":
                 return Acquired(decode_record(lease.job_id, pairs(reply[1])))
             case "ended":
-                return Ended(JobState(reply[1]))
+                return Ended(JobState.read(reply[1]))
             case "waiting":
                 return _waiting(reply)
             case "leased":
@@ -206,7 +206,7 @@ class JobStore:
                     fingerprint=key,
                 )
             case "ended":
-                return Ended(JobState(reply[1]))
+                return Ended(JobState.read(reply[1]))
             case "waiting":
                 return _waiting(reply)
             case _:

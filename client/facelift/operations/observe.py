@@ -51,7 +51,7 @@ def follow_job(ledger: "JobStore", job_id: Id, timeout: Duration | None) -> Foll
     return Following(
         notifications=ledger.notifications,
         channel=ledger.keys.changes(check_job_id(job_id)),
-        has_ended=lambda record: record.state.is_terminal,
+        has_ended=lambda record: record.has_ended,
         timed_out=WaitTimeout,
         timeout=seconds,
         deadline=ledger.notifications.now() + seconds,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 from facelift.codes import JobState, OpenEnum, OutcomeCode, WaitReason
@@ -10,7 +9,7 @@ from facelift.job import account_key
 from facelift.status.worker import WorkerStatus
 
 
-class BreakerState(StrEnum):
+class BreakerState(OpenEnum):
     """The state of a circuit breaker, of the endpoint or of an account."""
 
     CLOSED = "closed"
@@ -278,6 +277,7 @@ class ClockStatus:
 
 
 _NO_STEP = ClockStatus()
+_ENDED = "ended:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,9 +347,7 @@ class PoolStatus:
             queued=found["queued"],
             running=_count(found, JobState.RUNNING),
             waiting=_waiting(found, accounts),
-            ended={
-                code: ended for code in OutcomeCode if (ended := _count(found, f"ended:{code}"))
-            },
+            ended=_ended(found),
             oldest_at=found.get("oldest_at"),
             **_breaker(endpoint),
             pause=Pause.decode(endpoint, now),
@@ -385,7 +383,7 @@ def _breaker(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a circuit breaker, from an account's hash or from the endpoint's."""
     until, since = stored.get("breaker_until"), stored.get("breaker_since")
     return {
-        "breaker": BreakerState(stored.get("breaker", BreakerState.CLOSED)),
+        "breaker": BreakerState.read(stored.get("breaker", BreakerState.CLOSED)),
         "breaker_reason": stored.get("breaker_reason", ""),
         "breaker_since": float(since) if since else None,
         "next_probe_at": float(until) if until else None,
@@ -396,11 +394,22 @@ def _count(found: Mapping[str, Any], what: str) -> int:
     return max(0, int((found["counts"] or {}).get(what, 0)))  # below if keys were edited by hand
 
 
+def _ended(found: Mapping[str, Any]) -> dict[OutcomeCode, int]:
+    """Ended jobs by outcome; those that this release knows come first."""
+    names = sorted(name for name in found["counts"] or {} if name.startswith(_ENDED))
+    added = (OutcomeCode.read(name.removeprefix(_ENDED)) for name in names)
+    codes = dict.fromkeys((*OutcomeCode, *added))
+    return {code: ended for code in codes if (ended := _count(found, f"{_ENDED}{code}"))}
+
+
 def _waiting(
     found: Mapping[str, Any], accounts: Mapping[str, Mapping[str, Any]]
 ) -> dict[WaitReason, int]:
     """Jobs by what they wait for now; in an account queue, only the first waits for the account."""
-    waiting = {reason: _count(found, reason) for reason in WaitReason if not reason.is_of_account}
+    counts = found["counts"] or {}
+    added = (name for name in counts if name not in tuple(JobState) and _ENDED not in name)
+    reasons = dict.fromkeys((*WaitReason, *map(WaitReason.read, sorted(added))))
+    waiting = {reason: _count(found, reason) for reason in reasons if not reason.is_of_account}
     for stored in accounts.values():
         first, rest = (
             (WaitReason.read(stored["blocked_by"]),) * 2

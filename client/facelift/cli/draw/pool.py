@@ -143,7 +143,8 @@ def _account(account: AccountStatus, now: float) -> str | Text:
 def _event(event: Event) -> str:
     whose = f"account {event.account}" if event.account else "the endpoint"
     whose = f"image store {event.store}" if event.store else whose
-    what = _EVENTS.get(event.kind, event.kind).format(whose=whose)
+    known = _EVENTS.get(event.kind)  # a newer release has more
+    what = known.format(whose=whose) if known else event.kind
     by = "" if event.by == "facelift" else f" by {event.by}"
     why = f": {event.reason}" if event.reason else ""
     return f"{what}{by}{why}"

@@ -101,7 +101,8 @@ def describe_breaker(of: PoolStatus | AccountStatus, now: float) -> str:
         return f"breaker half open{since}{why} A probe is under way."
     due = of.next_probe_at
     probe = "at the next job" if due is None or due <= now else f"at {moment(due, now)}"
-    return f"breaker open{since}{why} Next probe {probe}."
+    state = of.breaker.replace("_", " ")  # a newer release may have more
+    return f"breaker {state}{since}{why} Next probe {probe}."
 
 
 def describe_outage(outage: StoreOutage, now: float) -> str:

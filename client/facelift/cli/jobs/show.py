@@ -107,7 +107,7 @@ def wait_for(client: UploadClient, job_id: str, timeout: float, *, as_json: bool
     said = None
     try:
         for record in client.watch(job_id, timeout):
-            if record.wait_reason != said and advice(record) and not record.state.is_terminal:
+            if record.wait_reason != said and advice(record) and not record.has_ended:
                 show(*describe_change(record), to=console(err=True))
             said = record.wait_reason
     except WaitTimeout as error:
