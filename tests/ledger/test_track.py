@@ -61,6 +61,51 @@ def test_jobs_that_match_are_found_behind_many_that_do_not(
     assert found(ledger, JobFilter(chatbot_id="ann")) == [first]
 
 
+def pages(ledger: Ledger, wanted: JobFilter, size: int) -> list[str]:
+    """The jobs of all pages; each record is deleted, and pruned, once its page was read."""
+    seen, cursor = list[str](), None
+    while True:
+        page = ledger.store.records.find(wanted, size, cursor)
+        for record in page.records:
+            seen.append(record.id)
+            ledger.redis.delete(ledger.store.keys.job(record.id))
+        ledger.store.prune(None, 1_000)
+        cursor = page.cursor
+        if cursor is None:
+            return seen
+
+
+def test_pages_of_a_chatbot_hold_every_job_once_also_if_earlier_ones_expire(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facelift.ledger.records._ENTRIES_A_CALL", 2)
+    jobs = list[str]()
+    for number in range(7):
+        jobs.append(ledger.enqueue("ann", account="acme" if number % 2 else "default"))
+        ledger.enqueue("bob")
+    assert pages(ledger, JobFilter(chatbot_id="ann"), 3) == jobs[::-1]
+    assert found(ledger, JobFilter(chatbot_id="ann")) == []
+    assert len(found(ledger, JobFilter(chatbot_id="bob"))) == 7
+
+
+def test_a_chatbot_is_found_among_those_whose_hash_is_the_same(ledger: Ledger) -> None:
+    first, second = "bot-axjgjz", "bot-ziieqj"
+    jobs = [ledger.enqueue(chatbot) for chatbot in (first, second, first)]
+    assert found(ledger, JobFilter(chatbot_id=first)) == [jobs[2], jobs[0]]
+    assert found(ledger, JobFilter(chatbot_id=second)) == [jobs[1]]
+
+
+def test_jobs_of_a_chatbot_are_found_without_reading_those_of_others(simulated: Ledger) -> None:
+    simulated.enqueue("ann")
+    for number in range(300):
+        simulated.store.cancel(simulated.enqueue(f"bot-{number}"))
+    simulated.redis.config_resetstat()
+    found(simulated, JobFilter(chatbot_id="ann"))
+    commands = simulated.redis.info("commandstats")
+    assert "cmdstat_xrevrange" not in commands
+    assert commands["cmdstat_xrange"]["calls"] == 1
+
+
 def test_a_job_whose_record_expired_is_pruned_from_the_index(ledger: Ledger) -> None:
     gone, kept = ledger.enqueue("ann"), ledger.enqueue("bob")
     ledger.redis.delete(ledger.store.keys.job(gone))
@@ -71,6 +116,8 @@ def test_a_job_whose_record_expired_is_pruned_from_the_index(ledger: Ledger) -> 
     assert ledger.store.prune(cursor, 5) is None
     assert ledger.redis.xlen(ledger.store.keys.jobs) == 1
     assert found(ledger) == [kept]
+    indexes = ledger.redis.keys(ledger.store.keys.chatbot_jobs("*"))
+    assert sum(ledger.redis.zcard(index) for index in indexes) == 1
 
 
 def test_outcomes_are_published_as_jobs_end(ledger: Ledger) -> None:

@@ -35,6 +35,14 @@ def redis() -> Iterator[FakeRedis]:
         yield client
 
 
+def index_of(chatbot: str) -> str:
+    """Which index of jobs has a chatbot's, by docs/ledger.md."""
+    number = 0
+    for byte in chatbot.encode():
+        number = (number * 65_599 + byte) % 2**32
+    return str(number % 16_381)
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: str) -> None:
     keys, account = Keys(prefix), "acme_eu"
@@ -61,6 +69,9 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         "quarantine_running": {keys.quarantine_running},
         "lost_worker": {keys.lost_worker("lost"), keys.lost_worker("other")},
         "unsettled": {keys.unsettled(bot) for bot in bots[:2]},
+        "chatbot_jobs": {
+            keys.chatbot_jobs(index_of(CHATBOT + name)) for name in [*jobs, "single", ""]
+        },
         "account": {keys.account(account)},
         "account_queue": {keys.account_queue(account)},
         "flow_queue": {keys.flow_queue(f"{account}:normal/batch:logos")},

@@ -122,6 +122,9 @@ class Keys:
     unsettled = MemberKey("unsettled", "zset")
     """What requests without an answer sent, by the Unix time until which the endpoint may apply it.
     Member: `<account>:<chatbot>`; expires with the last."""
+    chatbot_jobs = MemberKey("chatbot_jobs", "zset")
+    """An index of all jobs by chatbot: entries of `jobs`, by a hash of the chatbot. Member: the
+    remainder of that hash by 16,381."""
     account = MemberKey("account", "hash")
     """An account's rate, what paused it, its circuit breaker, and how its last requests went."""
     account_keys = MemberKey("account_keys", "hash")

@@ -1,4 +1,4 @@
--- include: check_keys, clock
+-- include: chatbot_jobs, check_keys, clock
 
 -- Write a new record from the fields and values of ARGV[first] on, and add it to the index.
 -- Without `expires_at` it expires `lifetime` seconds after it may start.
@@ -14,7 +14,10 @@ local function create_record(id, first, lifetime)
     redis.call('HGET', '{facelift}:batch:' .. job.batch, 'total')
     redis.call('SISMEMBER', '{facelift}:batch_pending:' .. job.batch, id)
   end
-  redis.call('XADD', '{facelift}:jobs', '*', 'job', id)
+  local hash = chatbot_hash(job.chatbot_id)
+  redis.call('ZCARD', chatbot_jobs_key(hash))
+  local entry = redis.call('XADD', '{facelift}:jobs', '*', 'job', id, 'chatbot', hash)
+  redis.call('ZADD', chatbot_jobs_key(hash), hash, sortable_entry(entry))
   redis.call('HSET', '{facelift}:job:' .. id, 'created_at', job.created_at,
              'expires_at', job.expires_at, unpack(ARGV, first))
   return job

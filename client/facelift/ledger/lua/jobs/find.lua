@@ -1,5 +1,5 @@
--- include: records
--- Search the index of all jobs, newest first.
+-- include: chatbot_jobs, records
+-- Search the index of all jobs, or that of a chatbot, newest first.
 --
 -- ARGV: now, cursor ('+' for the first page), entries to read, jobs to reply; then what a job must
 --       match, '' for any: state, account (as in keys), chatbot, outcome, created from (Unix
@@ -19,8 +19,36 @@ local function matches(job)
      and (not before or tonumber(job.created_at) < before)
 end
 
+local function entries_of_all()
+  return redis.call('XREVRANGE', '{facelift}:jobs', cursor, '-', 'COUNT', most)
+end
+
+-- How many jobs of the chatbot are not older than the cursor's, which may have been pruned.
+local function count_seen(key, hash)
+  if cursor == '+' then return 0 end
+  local seen = sortable_entry(string.sub(cursor, 2))
+  local low, high = 0, redis.call('ZCOUNT', key, hash, hash)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local member = redis.call('ZREVRANGEBYSCORE', key, hash, hash, 'LIMIT', middle, 1)[1]
+    if member < seen then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+local function entries_of_chatbot()
+  local hash, entries = chatbot_hash(chatbot), {}
+  local key = chatbot_jobs_key(hash)
+  local members = redis.call('ZREVRANGEBYSCORE', key, hash, hash, 'LIMIT',
+                             count_seen(key, hash), most)
+  for _, member in ipairs(members) do
+    entries[#entries + 1] = redis.call('XRANGE', '{facelift}:jobs', member, member)[1]
+  end
+  return entries
+end
+
 local found = {}
-local entries = redis.call('XREVRANGE', '{facelift}:jobs', cursor, '-', 'COUNT', most)
+local entries = chatbot == '' and entries_of_all() or entries_of_chatbot()
 for _, entry in ipairs(entries) do
   local at, id = entry[1], entry[2][2]
   local fields = redis.pcall('HMGET', '{facelift}:job:' .. id, 'created_at', 'state', 'account',

@@ -1,4 +1,4 @@
--- include: clock
+-- include: chatbot_jobs, clock
 -- Remove jobs, batches and suspects from their indexes whose records expired, and requests from the
 -- rate windows that they have left. Forget accounts whose API key no worker has, once no job of
 -- theirs waits.
@@ -35,6 +35,8 @@ end
 local entries = redis.call('XRANGE', jobs, ARGV[2], '+', 'COUNT', most)
 for _, entry in ipairs(entries) do
   if redis.call('EXISTS', '{facelift}:job:' .. entry[2][2]) == 0 then
+    redis.call('ZREM', chatbot_jobs_key(entry[2][4]),
+               sortable_entry(entry[1]))
     redis.call('XDEL', jobs, entry[1])
   end
 end
