@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from PIL import Image, ImageFilter
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from worker.images.fit import fit, show_size
 from worker.images.formats import ImageFormat
 from worker.images.validate import ImageLimits, validate

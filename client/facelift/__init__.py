@@ -36,7 +36,8 @@ from facelift.errors import (
     LedgerRefused,
     LedgerUnavailable,
 )
-from facelift.job import Fit, FitName, ImageRef, JobFields, Priority, PriorityName, UploadJob
+from facelift.fit import Fit, FitName, Focus
+from facelift.job import ImageRef, JobFields, Priority, PriorityName, UploadJob
 from facelift.operations.batches import BatchCancellation, BatchTimeout
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
@@ -81,6 +82,7 @@ __all__ = [
     "FaceliftError",
     "Fit",
     "FitName",
+    "Focus",
     "Id",
     "IdempotencyConflict",
     "ImageRef",

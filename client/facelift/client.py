@@ -9,7 +9,8 @@ from redis import Redis
 
 from facelift.checks import Duration, Id, Moment, check_duration, check_limit, check_time
 from facelift.errors import InvalidJob, InvalidSettings
-from facelift.job import Fit, FitName, Priority, PriorityName, UploadJob
+from facelift.fit import Fit, FitName, Focus
+from facelift.job import Priority, PriorityName, UploadJob
 from facelift.ledger.connection import DEFAULT_REDIS_URL, check_redis, connect
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
 from facelift.ledger.notifications import Notifications
@@ -140,6 +141,7 @@ class UploadClient:
         not_before: Moment | None = None,
         expires_at: Moment | None = None,
         fit: Fit | FitName = "strict",
+        fit_focus: Focus | str | None = None,
         batch: Id | None = None,
         priority: Priority | PriorityName = "normal",
         fairness_key: Id | None = None,
@@ -160,6 +162,8 @@ class UploadClient:
             expires_at: the same; a job not delivered by then ends as `expired`.
             fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make an
                 image that would be refused square, small enough and still.
+            fit_focus: with `fit="crop"`, the point that is kept as near to the middle as can be:
+                fractions of width and height from the top left, such as `(0.5, 0.3)`.
             batch: a name that many jobs share, to follow or cancel them as one.
             priority: `high`, `normal` or `low`: how large a share of its account's rate the
                 job's flow gets.
@@ -183,6 +187,7 @@ class UploadClient:
             not_before=check_time("not_before", not_before, now=now),
             expires_at=check_time("expires_at", expires_at, now=now),
             fit=fit,
+            fit_focus=fit_focus,
             batch=batch,
             priority=priority,
             fairness_key=fairness_key,

@@ -20,6 +20,7 @@ from facelift.checks import (
     shown,
 )
 from facelift.errors import InvalidJob
+from facelift.fit import Fit, FitName, Focus, check_fit, check_fit_focus
 
 UPLOAD_TASK = "facelift.upload"
 """Celery task that carries out one job; its task id is the job id. Sent by the ledger only."""
@@ -36,21 +37,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
 _IDEMPOTENCY_KEY_LENGTH = 200
-
-
-class Fit(StrEnum):
-    """What a worker may do to an image that would be refused."""
-
-    STRICT = "strict"
-    """Nothing: the exact bytes are sent, or refused."""
-    CROP = "crop"
-    """Cut its longer sides, keep the centre, and re-encode it."""
-    PAD = "pad"
-    """Put it onto a square background, white or transparent, and re-encode it."""
-
-
-FitName = Literal["strict", "crop", "pad"]
-"""The text of a `Fit`."""
 
 
 class Priority(StrEnum):
@@ -121,6 +107,9 @@ class UploadJob:
         expires_at: Unix seconds; a job not delivered by then ends as `expired`.
         fit: `strict` sends the exact bytes or refuses them; `crop` and `pad` first make a
             image that would be refused square, small enough and still; see docs/images.md.
+        fit_focus: with `fit="crop"`, the point of the image that is kept as near to the middle
+            as can be: fractions of its width and height as a viewer sees it, from the top left.
+            By default its centre.
         batch: a name that many jobs share, to follow or cancel them as one.
         priority: `high`, `normal` or `low`: how large a share of its account's rate the job's
             flow gets.
@@ -140,6 +129,7 @@ class UploadJob:
     not_before: float | None = None
     expires_at: float | None = None
     fit: Fit = Fit.STRICT
+    fit_focus: Focus | None = None
     batch: str | None = None
     priority: Priority = Priority.NORMAL
     fairness_key: str | None = None
@@ -155,6 +145,7 @@ class UploadJob:
         not_before: Moment | None = None,
         expires_at: Moment | None = None,
         fit: Fit | FitName = Fit.STRICT,
+        fit_focus: Focus | str | None = None,
         batch: Id | None = None,
         priority: Priority | PriorityName = Priority.NORMAL,
         fairness_key: Id | None = None,
@@ -173,6 +164,7 @@ class UploadJob:
             "not_before": starts,
             "expires_at": ends,
             "fit": check_fit(fit),
+            "fit_focus": check_fit_focus(fit_focus, check_fit(fit)),
             "batch": None if batch is None else check_batch(batch),
             "priority": check_priority(priority),
             "fairness_key": None if fairness_key is None else check_fairness_key(fairness_key),
@@ -213,6 +205,7 @@ class JobFields(TypedDict):
     not_before: NotRequired[Moment | None]
     expires_at: NotRequired[Moment | None]
     fit: NotRequired[Fit | FitName]
+    fit_focus: NotRequired[Focus | str | None]
     batch: NotRequired[Id | None]
     priority: NotRequired[Priority | PriorityName]
     fairness_key: NotRequired[Id | None]
@@ -231,14 +224,6 @@ def check_batch(batch: object) -> str:
 def check_chatbot_id(chatbot_id: object) -> str:
     """Return `chatbot_id` if it can be one; of a UUID its text."""
     return check_id("chatbot_id", chatbot_id, _CHATBOT_ID_LENGTH)
-
-
-def check_fit(fit: object) -> Fit:
-    """Return the fit that `fit` names."""
-    for each in Fit:
-        if fit == each:
-            return each
-    raise InvalidJob("fit", f"must be one of {', '.join(Fit)}, not {shown(fit)}")
 
 
 def check_priority(priority: object) -> Priority:

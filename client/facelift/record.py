@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
-from facelift.job import DEFAULT_ACCOUNT, Fit, Priority
+from facelift.fit import Fit, Focus, read_focus
+from facelift.job import DEFAULT_ACCOUNT, Priority
 
 SCHEMA_VERSION = 1
 """The version of the record's schema that this release writes and reads; see docs/contract.md."""
@@ -54,6 +55,7 @@ class JobRecord:
     image: str
     account: str
     fit: str
+    fit_focus: Focus | None
     sha256: str | None
     idempotency_key: str | None
     not_before: float | None
@@ -101,6 +103,7 @@ class JobRecord:
             image=stored["image"],
             account=stored.get("account", DEFAULT_ACCOUNT),
             fit=stored.get("fit", Fit.STRICT.value),
+            fit_focus=read_focus(stored["fit_focus"]) if "fit_focus" in stored else None,
             sha256=stored.get("sha256"),
             idempotency_key=stored.get("idempotency_key"),
             not_before=number("not_before"),
@@ -139,12 +142,14 @@ class JobRecord:
         """
         made = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
         outcome, reason = given["outcome"], given["wait_reason"]
+        focus = given.get("fit_focus")
         return cls(
             **made
             | {
                 "state": JobState.read(given["state"]),
                 "outcome": OutcomeCode.read(outcome) if outcome else None,
                 "wait_reason": WaitReason.read(reason) if reason else None,
+                "fit_focus": focus and tuple(focus),
                 "attempts": tuple(map(Attempt.from_dict, given["attempts"])),
             }
         )

@@ -38,6 +38,7 @@ ENQUEUED = {
     "not_before": START,
     "expires_at": START + 3600,
     "fit": "crop",
+    "fit_focus": [0.5, 0.25],
     "batch": "spring",
     "priority": "high",
     "fairness_key": "customer-42",

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import InvalidJob
-from facelift.job import ENQUEUE_TASK, Fit, Priority, UploadJob
+from facelift.fit import Fit
+from facelift.job import ENQUEUE_TASK, Priority, UploadJob
 from facelift.queries import Outcome
 from facelift.record import SCHEMA_VERSION, JobRecord
 from facelift.text import is_blank, is_hidden
@@ -117,6 +118,9 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
         {"sha256": HASH},
         {"not_before": 1_000_000_000, "expires_at": 99_999_999_999.5},
         *({"fit": fit} for fit in Fit),
+        {"fit": "crop", "fit_focus": [0, 0.25]},
+        {"fit": "crop", "fit_focus": " .5, 1.00"},
+        {"fit_focus": None},
         *({"priority": priority} for priority in Priority),
         {"fairness_key": None},
         {"fairness_key": "Ana@example.com/" + "4:2_-." * 8},
@@ -161,6 +165,12 @@ def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
         JOB | {"not_before": 60},
         JOB | {"expires_at": 1_764_000_000_000},
         JOB | {"fit": "squeeze"},
+        JOB | {"fit": "crop", "fit_focus": [0.5]},
+        JOB | {"fit": "crop", "fit_focus": [0.5, 1.1]},
+        JOB | {"fit": "crop", "fit_focus": [True, 0.5]},
+        JOB | {"fit": "crop", "fit_focus": "0.5;0.5"},
+        JOB | {"fit": "crop", "fit_focus": "0.5,0_5"},
+        JOB | {"fit": "crop", "fit_focus": 0.5},
         JOB | {"priority": "urgent"},
         JOB | {"priority": None},
         JOB | {"fairness_key": ""},

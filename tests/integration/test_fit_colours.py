@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.browser import drawn_by_browser
 from tests.colour_cases import HDR, LOSSY, ORDINARY
 from worker.images.fit import fit

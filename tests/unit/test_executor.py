@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from facelift.job import Fit
+    from facelift.fit import Fit, Focus
     from facelift.ledger.records import Records
     from facelift.record import JobRecord
     from worker.images.line import Proceed
@@ -74,8 +74,15 @@ class NoJudge(ImageJudge):
         super().__init__(ImageLimits(), Decoders(DecoderLimits(), 5), 5)
         self._error = error
 
-    def judge(self, data: bytes, how: Fit, proceed: Proceed = lambda: None) -> ValidImage:
-        del data, how
+    def judge(
+        self,
+        data: bytes,
+        how: Fit,
+        proceed: Proceed = lambda: None,
+        *,
+        focus: Focus = (0.5, 0.5),
+    ) -> ValidImage:
+        del data, how, focus
         while not self._error:
             proceed()
         raise self._error

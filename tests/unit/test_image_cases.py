@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.image_cases import CASES, Case
 from tests.image_cases.table import DOCUMENT, with_table
 from worker.errors import ImageRejected

@@ -12,7 +12,7 @@ from struct import pack
 import pytest
 from PIL import Image
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.colour_cases import P3, SRGB, brightest, coded, curve, gamma, primaries, profile
 from tests.icc import matrix_profile, table_profile, with_tag
 from tests.images import chunk, encode

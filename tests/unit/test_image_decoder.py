@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.costly_images import (
     flat_png,
     flat_webp,
@@ -200,7 +200,7 @@ def test_decoders_see_no_secret_and_yield_to_the_worker(
 
 ORPHAN = """
 import sys
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.costly_images import many_scans
 from worker.images.cost import Cost
 from worker.images.decoder import DecoderLimits, Decoders

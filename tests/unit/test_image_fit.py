@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import Fit, Focus
 from tests.images import (
     ANIMATED,
     WHOLE,
@@ -47,6 +47,20 @@ def decode(image: ValidImage | bytes, mode: str | None = None) -> Image.Image:
     with Image.open(BytesIO(image if isinstance(image, bytes) else image.data)) as opened:
         opened.load()
         return opened.convert(mode) if mode else opened.copy()
+
+
+def stored(image: Image.Image, orientation: int) -> Image.Image:
+    """What a viewer turns into `image`."""
+    as_stored = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    return image.transpose(as_stored[orientation]) if orientation in as_stored else image
 
 
 def is_same(one: Image.Image, other: Image.Image) -> bool:
@@ -146,6 +160,31 @@ def test_crop_keeps_the_centre_to_the_pixel() -> None:
     tall = WIDE.transpose(Image.Transpose.TRANSPOSE)
     made = fit(encode(tall, "PNG"), LIMITS, Fit.CROP)
     assert is_same(decode(made), tall.crop((0, 5, 30, 35)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("focus", "left"), [((0.5, 0.5), 5), ((0, 1), 0), ((1, 0), 10), ((0.45, 0), 3), ((0.6, 1), 9)]
+)
+def test_crop_keeps_what_is_around_the_focus_as_a_viewer_sees_it(
+    focus: Focus, left: int, orientation: int
+) -> None:
+    data = encode(stored(WIDE, orientation), "PNG", exif=exif(orientation))
+    made = fit(data, LIMITS, Fit.CROP, focus)
+    assert is_same(decode(made), WIDE.crop((left, 0, left + 30, 30)))
+
+
+def test_focus_of_a_tall_image_is_across_it() -> None:
+    tall = WIDE.transpose(Image.Transpose.TRANSPOSE)
+    made = fit(encode(tall, "PNG"), LIMITS, Fit.CROP, (0.1, 0.25))
+    assert is_same(decode(made), tall.crop((0, 0, 30, 30)))
+
+
+def test_focus_holds_for_a_jpeg_that_is_decoded_reduced() -> None:
+    photo = Image.new("RGB", (8000, 2100), "white")
+    photo.paste("black", (0, 0, 2100, 2100))
+    made = decode(fit(encode(photo, "JPEG"), LIMITS, Fit.CROP, (0, 0.5)), "L")
+    assert max(made.tobytes()) < 16
 
 
 def test_pad_keeps_every_pixel_and_adds_white() -> None:

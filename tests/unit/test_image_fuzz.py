@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.images import (
     ANCILLARY,
     ANIMATED,

@@ -28,7 +28,7 @@ MB = 1_000_000
 JUDGE = """
 import json, resource, sys, time
 from pathlib import Path
-from facelift.job import Fit
+from facelift.fit import Fit
 from worker.errors import ImageRejected
 from worker.images.cost import cost_of
 from worker.images.fit import fit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from tests.carriers import CARRIERS, MARK, PROFILE, TURNED, exif, gif, jpeg, png, webp
 from tests.image_cases import CASES
 from tests.images import (

@@ -15,9 +15,8 @@ from hypothesis import given as any_given
 from hypothesis import strategies as st
 
 from facelift.errors import InvalidJob
+from facelift.fit import Fit, FitName
 from facelift.job import (
-    Fit,
-    FitName,
     ImageRef,
     JobFields,
     Priority,
@@ -264,6 +263,30 @@ def test_another_fit_is_refused_and_the_right_ones_are_named(fit: object) -> Non
     refused = refusal(fit=fit)
     assert refused.field == "fit"
     assert "must be one of strict, crop, pad, not" in str(refused)
+
+
+@pytest.mark.parametrize("focus", [(0.5, 0.25), [0.5, 0.25], "0.5,0.25", " .5 , 0.25000001"])
+def test_focus_is_kept_as_two_numbers(focus: Any) -> None:
+    assert job(fit="crop", fit_focus=focus).fit_focus == (0.5, 0.25)
+
+
+@pytest.mark.parametrize(
+    "focus",
+    [
+        *(0.5, (0.5,), (0, 0, 0), (0, 1.01), (-0.1, 0), (float("nan"), 0), (True, 0), (None, 0)),
+        *("", "0.5", "0.5,", "half,0", "0.5,0.3,0.1", "1e-1,0", {0.1, 0.2}, b"\0\1"),
+    ],
+)
+def test_another_focus_is_refused_with_what_would_be_right(focus: Any) -> None:
+    refused = refusal(fit="crop", fit_focus=focus)
+    assert refused.field == "fit_focus"
+    assert "must be two numbers from 0 to 1" in str(refused)
+
+
+@pytest.mark.parametrize("fit", ["strict", "pad"])
+def test_focus_without_a_crop_is_refused(fit: FitName) -> None:
+    refused = refusal(fit=fit, fit_focus=(0, 0))
+    assert str(refused) == f"fit_focus: needs fit crop, which keeps a part; fit is {fit}"
 
 
 @pytest.mark.parametrize("priority", ["high", "normal", "low", *Priority])

@@ -12,8 +12,8 @@ from rich.console import RenderableType
 
 from facelift.cli.draw.console import Paragraph, cell, print_json, say, show
 from facelift.cli.exits import Exit
-from facelift.cli.options import json_option
-from facelift.job import Fit
+from facelift.cli.options import fit_focus_option, json_option
+from facelift.fit import CENTRE, Fit, check_fit_focus
 from facelift.text import printable
 from worker.images.check import Finding, inspect
 from worker.images.fit import show_size
@@ -36,8 +36,9 @@ _ROW = "{:<{name}}  {:<9}  {:<11}  {:<9}  {}"
     show_default=True,
     help="Judge as for a job that was enqueued with this --fit.",
 )
+@fit_focus_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object an image.")
-def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
+def check(images: tuple[Path, ...], how: str, *, fit_focus: str | None, as_json: bool) -> None:
     """Check whether a worker would upload image files.
 
     The code is the workers', with the settings FACELIFT_IMAGE_... of this environment. Exits
@@ -47,8 +48,9 @@ def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
     Example:
       facelift check --fit crop *.jpg
     """  # noqa: D301 - click wants the escape, not the backslash
+    focus = check_fit_focus(fit_focus, Fit(how)) or CENTRE
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        findings = [inspect(image, judge, Fit(how)) for image in images]
+        findings = [inspect(image, judge, Fit(how), focus) for image in images]
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
@@ -68,9 +70,18 @@ def check(images: tuple[Path, ...], how: str, *, as_json: bool) -> None:
 @click.option(
     "--crop/--pad", "crops", default=True, show_default=True, help="How to make it square."
 )
+@fit_focus_option
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @json_option
-def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: bool) -> None:
+def fit(
+    image: Path,
+    output: Path | None,
+    *,
+    crops: bool,
+    fit_focus: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Write an image as a job with a fit uploads it.
 
     Shows before and after. An image that needs no change is copied. Exits with 3 if the image
@@ -80,8 +91,10 @@ def fit(image: Path, output: Path | None, *, crops: bool, force: bool, as_json: 
     Example:
       facelift fit holiday.jpg --pad -o square.jpg
     """  # noqa: D301 - click wants the escape, not the backslash
+    how = Fit.CROP if crops else Fit.PAD
+    focus = check_fit_focus(fit_focus, how) or CENTRE
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        finding = inspect(image, judge, Fit.CROP if crops else Fit.PAD)
+        finding = inspect(image, judge, how, focus)
     if isinstance(finding.verdict, Exception):
         if as_json:
             print_json(finding.as_dict() | {"written": None})

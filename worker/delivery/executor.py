@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from facelift.codes import OutcomeCode
 from facelift.errors import FaceliftError
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit
 from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Quota, Waiting
 from facelift.ledger.store import JobStore
 from tasks.report import Report, Verdict, ended_before, waits
@@ -154,7 +154,7 @@ class Executor:
                     OutcomeCode.IMAGE_CHANGED,
                     f"The stored image is not the one that was {since}: its SHA-256 differs.",
                 )
-            image = self.images.judge(data, how, watch)
+            image = self.images.judge(data, how, watch, focus=record.fit_focus or CENTRE)
             run.has_read(data, image)
         return image
 

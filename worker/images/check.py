@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit, Focus
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat, parse, recognise
 from worker.images.judge import ImageJudge
@@ -54,7 +54,7 @@ class Finding:
         }
 
 
-def inspect(path: Path, images: ImageJudge, how: Fit) -> Finding:
+def inspect(path: Path, images: ImageJudge, how: Fit, focus: Focus = CENTRE) -> Finding:
     """Judge the file at `path`."""
     size = found = pixels = None
     has_location = False
@@ -68,7 +68,7 @@ def inspect(path: Path, images: ImageJudge, how: Fit) -> Finding:
                 has_location = layout.has_location or _XMP_LOCATION in data
         if size > len(data):
             raise too_large(size, images.read_limit(how))
-        verdict: ValidImage | ImageRejected = images.judge(data, how)
+        verdict: ValidImage | ImageRejected = images.judge(data, how, focus=focus)
     except ImageRejected as rejected:
         verdict = rejected
     label = found.label if isinstance(found, ImageFormat) else found

@@ -8,7 +8,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit, Focus
 from worker.errors import ImageRejected
 from worker.images.cost import cost_of, is_cheap_to_prove, pixels
 from worker.images.decoder import Decoders
@@ -68,20 +68,28 @@ class ImageJudge:
         """End the child processes that nobody uses."""
         self._decoders.close()
 
-    def judge(self, data: bytes, how: Fit, proceed: Proceed = lambda: None) -> ValidImage:
+    def judge(
+        self,
+        data: bytes,
+        how: Fit,
+        proceed: Proceed = lambda: None,
+        *,
+        focus: Focus = CENTRE,
+    ) -> ValidImage:
         """The image that may be sent: `data`, with or without metadata, or what `how` allows.
 
         Args:
             data: the file.
             how: whether it may be changed.
             proceed: called while this waits; what it raises ends that.
+            focus: what a crop keeps.
 
         Raises:
             ImageRejected: it cannot be sent, and may not or cannot be changed so that it can;
                 or it costs too much to decode.
             WorkerBusy: too many others are waiting to be decoded.
         """
-        image = self._judge(data, how, proceed)
+        image = self._judge(data, how, focus, proceed)
         return self._stripped(image) if self._strips and image.data is data else image
 
     def _stripped(self, image: ValidImage) -> ValidImage:
@@ -94,7 +102,7 @@ class ImageJudge:
         change = f"stripped: {len(image.data):,} \N{RIGHTWARDS ARROW} {size:,} bytes"
         return replace(image, data=bare, fitted=change)
 
-    def _judge(self, data: bytes, how: Fit, proceed: Proceed) -> ValidImage:
+    def _judge(self, data: bytes, how: Fit, focus: Focus, proceed: Proceed) -> ValidImage:
         try:
             layout, draws = parse_to_send(data, self.limits), False
         except ImageRejected as rejected:
@@ -107,4 +115,4 @@ class ImageJudge:
                 prove(layout)
             return ValidImage(data, layout.format, layout.size[0])
         cost = cost_of(layout, len(data), draws=draws)
-        return self._decoders.judge(data, self.limits, how, cost, proceed)
+        return self._decoders.judge(data, self.limits, how, cost, proceed, focus=focus)

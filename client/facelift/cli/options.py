@@ -12,7 +12,8 @@ import click
 
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
-from facelift.job import Fit, Priority
+from facelift.fit import Fit
+from facelift.job import Priority
 from facelift.units import parse_duration, show_duration
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ fit_option = click.option(
     default=Fit.STRICT.value,
     show_default=True,
     help="Whether an image that would be refused is cropped or padded instead.",
+)
+fit_focus_option = click.option(
+    "--fit-focus",
+    metavar="X,Y",
+    help="With --fit crop, the point to keep: fractions of width and height, such as 0.5,0.3.",
 )
 priority_option = click.option(
     "--priority",

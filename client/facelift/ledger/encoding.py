@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from facelift.errors import LedgerRefused
-from facelift.job import DEFAULT_ACCOUNT, Fit, Priority, UploadJob
+from facelift.fit import Fit, focus_text
+from facelift.job import DEFAULT_ACCOUNT, Priority, UploadJob
 from facelift.record import SCHEMA_VERSION, JobRecord
 
 
@@ -16,6 +17,7 @@ def encode_job(job: UploadJob) -> dict[str, str]:
         "image": job.image,
         "account": None if job.account == DEFAULT_ACCOUNT else job.account,
         "fit": None if job.fit == Fit.STRICT else job.fit,
+        "fit_focus": job.fit_focus and focus_text(job.fit_focus),
         "batch": job.batch,
         "priority": None if job.priority == Priority.NORMAL else job.priority,
         "fairness_key": job.fairness_key,

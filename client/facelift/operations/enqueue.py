@@ -26,8 +26,9 @@ from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
 _JOBS_A_ROUND_TRIP = 200  # more are not faster
-_REPLAYED = ("chatbot_id", "image", "account", "sha256", "fit", "priority", "fairness_key")
-_COMPARED = ("idempotency_key", "chatbot_id", "image", "account", "sha256", "not_before", "fit")
+_WANTED = ("chatbot_id", "image", "account", "sha256", "fit", "fit_focus")
+_REPLAYED = (*_WANTED, "priority", "fairness_key")
+_COMPARED = ("idempotency_key", *_WANTED, "not_before")
 
 
 class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong

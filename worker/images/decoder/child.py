@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
-from facelift.job import Fit
+from facelift.fit import Fit
 from worker.images.decoder.messages import (
     PREFIX,
     READY,
@@ -91,7 +91,9 @@ def _read(worker: socket.socket, length: int) -> bytes:
 def _answer(head: Head, data: bytes) -> list[bytes]:
     _limit_time(head["seconds"])
     try:
-        return encode_image(fit(data, decode_limits(head["limits"]), Fit(head["how"])), data)
+        x, y = head["focus"]
+        image = fit(data, decode_limits(head["limits"]), Fit(head["how"]), (x, y))
+        return encode_image(image, data)
     except Exception as error:  # noqa: BLE001 - the worker raises it
         return encode_failure(error)
 

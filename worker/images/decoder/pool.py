@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit, Focus
 from facelift.units import show_duration
 from worker.errors import ImageRejected
 from worker.images.cost import Cost
@@ -57,7 +57,14 @@ class Decoders:
         self._lock = threading.Lock()
 
     def judge(
-        self, data: bytes, limits: ImageLimits, how: Fit, cost: Cost, proceed: Proceed
+        self,
+        data: bytes,
+        limits: ImageLimits,
+        how: Fit,
+        cost: Cost,
+        proceed: Proceed,
+        *,
+        focus: Focus = CENTRE,
     ) -> ValidImage:
         """Have a process do `fit`; one whose process dies gets a second one.
 
@@ -67,6 +74,7 @@ class Decoders:
             how: whether it may be changed.
             cost: of the image.
             proceed: called meanwhile; what it raises ends the process.
+            focus: what a crop keeps.
 
         Raises:
             ImageRejected: as `fit` does, or the image takes more than it may.
@@ -74,7 +82,12 @@ class Decoders:
             OSError, RuntimeError: no process can be started, or a defect.
         """
         cost.check(self._limits.memory)
-        head = {"how": how, "limits": encode_limits(limits), "seconds": self._limits.seconds}
+        head = {
+            "how": how,
+            "focus": focus,
+            "limits": encode_limits(limits),
+            "seconds": self._limits.seconds,
+        }
         with self._line.turn(proceed, is_heavy=cost.is_heavy):
             try:
                 return self._once(head, data, limits, proceed)

@@ -7,7 +7,7 @@ for it under the limit. `validate` decides what may be sent, and also checks wha
 from dataclasses import replace
 
 from facelift.codes import OutcomeCode
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit, Focus
 from worker.errors import ImageRejected
 from worker.images.fit.drawing import draw
 from worker.images.fit.encoding import Encoded, encode
@@ -25,11 +25,12 @@ FITTABLE = {
 _KB, _MB = 1_000, 1_000_000
 
 
-def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
+def fit(data: bytes, limits: ImageLimits, how: Fit, focus: Focus = CENTRE) -> ValidImage:
     """`data` as it is if it passes `validate`; else, unless `how` is strict, an image made of it.
 
     What is made passes `validate` too. It has no metadata, is never larger than what is in `data`,
-    and never more than 2048 pixels wide. Of an animation it is the first frame.
+    and never more than 2048 pixels wide. Of an animation it is the first frame. A crop keeps what
+    is around `focus`.
 
     Raises:
         ImageRejected: it cannot be sent, and may not or cannot be changed so that it can.
@@ -43,7 +44,7 @@ def fit(data: bytes, limits: ImageLimits, how: Fit) -> ValidImage:
     layout = parse_within(data, limits.before_fitting)
     if layout.format is ImageFormat.PNG:
         prove_rows(layout)  # Pillow accepts a PNG without its last rows
-    encoded = encode(draw(layout, how, limits.pixel_limit), layout.format, limits)
+    encoded = encode(draw(layout, how, limits.pixel_limit, focus), layout.format, limits)
     made = validate(encoded.data, limits)
     return replace(made, fitted=_describe(layout, len(data), encoded, made.side))
 

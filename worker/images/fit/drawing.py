@@ -1,12 +1,12 @@
 """Draw a file as a square image: decoded, upright, in sRGB, and no larger than is of use."""
 
 from io import BytesIO
-from math import ceil, isqrt
+from math import ceil, floor, isqrt
 
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from facelift.job import Fit
+from facelift.fit import CENTRE, Fit, Focus
 from worker.images.fit.colour import Conversion, colour_source, convert_by_profile
 from worker.images.fit.plain import Box, Plain
 from worker.images.formats import ImageFormat, Layout
@@ -25,12 +25,13 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THEIR_SIDE = {5, 6, 7, 8}  # orientations that exchange width and height
 _SUPPORT = 3  # pixels of the result that a pixel of it draws upon, on each side
 _BAND = 1_000_000  # pixels that are converted at a time
 _WHITE, _CLEAR = "#ffffff", "#ffffff00"
 
 
-def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
+def draw(layout: Layout, how: Fit, pixel_limit: int, focus: Focus = CENTRE) -> Image.Image:
     """The image in a whole file as a square; of an animation, the first frame.
 
     Its mode is L, LA, RGB or RGBA, with the A only if something is transparent.
@@ -39,6 +40,7 @@ def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
         layout: of the file.
         how: crop or pad.
         pixel_limit: what the square may have at most.
+        focus: what a crop keeps, in the upright image.
 
     Raises:
         ImageRejected: it cannot be decoded.
@@ -46,20 +48,23 @@ def draw(layout: Layout, how: Fit, pixel_limit: int) -> Image.Image:
     largest = min(_LARGEST_SIDE, isqrt(pixel_limit))
     conversion, profile = colour_source(layout)
     with decoding(layout.format):
-        image = _decode(layout, conversion, how, largest)
+        image = _decode(layout, conversion, how, largest, focus)
     image = _to_srgb(image, profile)
     if layout.orientation in _TURNS:
         image = image.transpose(_TURNS[layout.orientation])
     return _pad(image)  # one that was cropped is square
 
 
-def _decode(layout: Layout, conversion: Conversion | None, how: Fit, largest: int) -> Image.Image:
+def _decode(
+    layout: Layout, conversion: Conversion | None, how: Fit, largest: int, focus: Focus
+) -> Image.Image:
     """The part of the image that is kept, reduced, in a mode of `Plain`."""
     with _OPENERS[layout.format](BytesIO(b"".join(layout.drawn))) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
         target = _target(opened.size, how, largest)
-        image = _reduce(Plain(opened, layout, conversion), _kept(opened.size, how), target)
+        kept = _kept(opened.size, how, _stored(focus, layout.orientation))
+        image = _reduce(Plain(opened, layout, conversion), kept, target)
     image.info = {}  # or what is in it would be saved
     return _without_useless_alpha(image) if image.mode.endswith("A") else image
 
@@ -111,13 +116,24 @@ def _target(size: tuple[int, int], how: Fit, largest: int) -> tuple[int, int]:
     return max(1, width * largest // long), max(1, height * largest // long)
 
 
-def _kept(size: tuple[int, int], how: Fit) -> Box:
-    """The part that is kept: to crop, the square in the centre."""
+def _stored(focus: Focus, orientation: int) -> Focus:
+    """Where a point of the upright image is in the stored one."""
+    x, y = focus
+    if orientation in _ON_THEIR_SIDE:
+        x, y = y, x
+    return 1 - x if orientation in {2, 3, 7, 8} else x, 1 - y if orientation in {3, 4, 6, 7} else y
+
+
+def _kept(size: tuple[int, int], how: Fit, focus: Focus) -> Box:
+    """The part that is kept: to crop, the square whose middle is nearest to the focus."""
     width, height = size
     if how is not Fit.CROP:
         return 0, 0, width, height
     side = min(size)
-    left, top = (width - side) // 2, (height - side) // 2
+    left, top = (
+        min(max(0, floor(part * length - side / 2)), length - side)
+        for part, length in zip(focus, size, strict=True)
+    )
     return left, top, left + side, top + side
 
 

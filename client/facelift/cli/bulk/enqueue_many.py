@@ -152,8 +152,8 @@ def enqueue_many(
     """Enqueue the jobs of a file or folder.
 
     A file, or standard input (-), is CSV, its first line naming the columns, or JSON
-    Lines. The fields are chatbot_id and image, and optionally account, fit, sha256,
-    idempotency_key, not_before, expires_at, priority, fairness_key and job_id. In a
+    Lines. The fields are chatbot_id and image, and optionally account, fit, fit_focus,
+    sha256, idempotency_key, not_before, expires_at, priority, fairness_key and job_id. In a
     folder, 42.png is the image of chatbot 42.
 
     Repeating it is safe, also after Ctrl-C or an error: each line becomes one job. Bad

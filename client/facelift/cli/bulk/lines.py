@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 from facelift.cli.bulk.raw_lines import LONGEST_LINE, read_lines
 from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
-from facelift.job import DEFAULT_ACCOUNT, Fit, ImageRef, Priority, UploadJob, check_job_id
+from facelift.fit import Fit
+from facelift.job import DEFAULT_ACCOUNT, ImageRef, Priority, UploadJob, check_job_id
 
 _SEPARATORS = ",;\t"
 _EXCEL = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*', re.IGNORECASE)  # a line that names the separator

@@ -12,6 +12,7 @@ from facelift.cli.jobs.show import wait_for
 from facelift.cli.options import (
     complete_account,
     fairness_key_option,
+    fit_focus_option,
     fit_option,
     job_argument,
     json_option,
@@ -37,6 +38,7 @@ from facelift.codes import Cancellation, JobState
 @click.option("--idempotency-key", help="Enqueueing the same key again returns the same job.")
 @click.option("--sha256", help="The SHA-256 that the image's bytes must have.")
 @fit_option
+@fit_focus_option
 @click.option(
     "--not-before",
     type=value("time", read_moment),

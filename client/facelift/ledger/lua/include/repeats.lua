@@ -20,7 +20,7 @@ local function plan_repeat(id, job, at)
   local again = string.format('repeat-%s-%.0f', job.generation, now * 1000)
   local repeated = {
     version = job.version, chatbot_id = job.chatbot_id, image = job.image, account = job.account,
-    fit = job.fit, priority = job.priority, fairness_key = job.fairness_key,
+    fit = job.fit, fit_focus = job.fit_focus, priority = job.priority, fairness_key = job.fairness_key,
     sha256 = job.sent_sha256, repeats = id, generation = job.generation, flow = flow_of(job),
     shares = job.shares, created_at = wall_text,
     expires_at = timestamp(math.max(tonumber(job.expires_at), at - clock_offset + 86400)) }

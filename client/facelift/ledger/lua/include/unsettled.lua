@@ -6,7 +6,9 @@
 local marks_kept = 600
 
 -- What a job's request sent: the same stored bytes in the same fit are the same image.
-local function sent_by(job) return job.sent_sha256 .. ':' .. (job.fit or 'strict') end
+local function sent_by(job)
+  return job.sent_sha256 .. ':' .. (job.fit or 'strict') .. (job.fit_focus or '')
+end
 
 -- A job's request is over. Unless an answer settled it, its chatbot is unsettled for a while.
 local function mark_unsettled(name, id, job)
