@@ -12,6 +12,7 @@ from sandbox.endpoint.process import EndpointProcess
 from sandbox.endpoint.state import key_label
 from tests.acceptance.pool import WorkerPool, api_keys, worker_pool
 from tests.acceptance.world import eventually
+from tests.images import BASELINE, insert_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ def pool(
             "FACELIFT_KEY_PREFIX": "accounts",
             "FACELIFT_ENDPOINT_URL": endpoint.url,
             **api_keys(*IN_VARIABLES),
+            "FACELIFT_IMAGE_STRIP_METADATA_HELD": "true",
             **{f"FACELIFT_API_KEY_{each.upper()}_FILE": str(secrets / each) for each in IN_FILES},
         }
         with worker_pool(tmp_path_factory.mktemp("accounts"), settings, endpoint) as made:
@@ -181,6 +183,18 @@ def test_operators_pause_lets_what_is_in_flight_finish_and_has_the_rest_wait(
         pool.until_waiting(going_on, reason)
     assert pool.store.pool.resume(scope, by="kim")
     assert pool.outcomes([*jobs, *going_on]) == {"delivered"}
+
+
+def test_one_account_loses_metadata_in_the_worker_where_others_keep_them(
+    pool: WorkerPool, media: Path
+) -> None:
+    photo = insert_segment(BASELINE, 0xE1, b"a photo's place")
+    (media / "photo.jpg").write_bytes(photo)
+    for account, size in (("healthy", len(photo)), ("held", len(BASELINE))):
+        (record,) = pool.wait(pool.enqueue(account, image="media:photo.jpg"))
+        assert record.outcome == "delivered"
+        assert pool.arrivals(account)[-1].size == size
+        assert ("stripped: " in record.message) == (account == "held")
 
 
 def test_timed_pause_ends_by_itself(pool: WorkerPool) -> None:

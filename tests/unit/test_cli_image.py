@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import ExifTags, Image
 
 from facelift.cli.group import cli
-from tests.images import ANIMATED, BASELINE, draw, encode
+from tests.images import ANIMATED, BASELINE, draw, encode, insert_segment
 from worker.images.validate import ImageLimits, validate
 
 if TYPE_CHECKING:
@@ -133,6 +133,18 @@ def test_check_says_that_an_image_carries_a_location(
     stripped = facelift("check", "here.jpg").stdout
     assert "stripped\n  stripped: " in stripped
     assert "carries the place" not in stripped
+
+
+@pytest.mark.parametrize("command", ["check", "fit"])
+def test_an_image_is_judged_by_the_settings_of_the_account_that_is_named(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("photo.jpg").write_bytes(insert_segment(BASELINE, 0xE1, b"a photo's place"))
+    monkeypatch.setenv("FACELIFT_IMAGE_STRIP_METADATA_MY_SHOP", "true")
+    assert "stripped: " not in facelift(command, "photo.jpg", "--json").stdout
+    arguments = ("photo.jpg", "--json", *(("--force",) if command == "fit" else ()))
+    assert "stripped: " in facelift(command, *arguments, "--account", "my-shop").stdout
+    assert facelift(command, *arguments, "--account", "My Shop").exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["check", "fit"])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from facelift.fit import Fit, Focus
+    from facelift.fit import Fit
     from facelift.ledger.records import Records
     from facelift.record import JobRecord
     from worker.images.line import Proceed
@@ -79,10 +79,9 @@ class NoJudge(ImageJudge):
         data: bytes,
         how: Fit,
         proceed: Proceed = lambda: None,
-        *,
-        focus: Focus = (0.5, 0.5),
+        **_: object,
     ) -> ValidImage:
-        del data, how, focus
+        del data, how
         while not self._error:
             proceed()
         raise self._error
@@ -198,7 +197,7 @@ def test_what_was_changed_to_fit_is_in_the_message() -> None:
 
 def test_a_stored_image_is_checked_with_its_metadata_and_sent_without() -> None:
     endpoint = Endpoint()
-    images = ImageJudge(ImageLimits(), Decoders(DecoderLimits(), 5), 5, strips=True)
+    images = ImageJudge(ImageLimits(), Decoders(DecoderLimits(), 5), 5, strips="default".__eq__)
     stored = hashlib.sha256(PHOTO).hexdigest()
     _, record = run(endpoint, images=images, image="media:photo.jpg", sha256=stored)
     (sent,) = endpoint.images

@@ -177,7 +177,7 @@ def test_damaged_files_that_pass_show_the_same() -> None:
 
 
 def judge(*, strips: bool, limits: ImageLimits = LIMITS) -> ImageJudge:
-    return ImageJudge(limits, Decoders(DecoderLimits(), 5), 5, strips=strips)
+    return ImageJudge(limits, Decoders(DecoderLimits(), 5), 5, strips=lambda _: strips)
 
 
 @pytest.mark.parametrize("how", [Fit.STRICT, Fit.CROP])
@@ -189,6 +189,13 @@ def test_an_image_that_is_not_fitted_loses_metadata_only_if_that_is_set(how: Fit
     assert image.fitted.startswith("stripped: ")
     bare = judge(strips=True).judge(image.data, how)
     assert (bare.data, bare.fitted) == (image.data, "")
+
+
+def test_metadata_go_or_stay_by_account() -> None:
+    images = ImageJudge(LIMITS, Decoders(DecoderLimits(), 5), 5, strips="my-shop".__eq__)
+    data = CARRIERS["JPEG RGB"]
+    assert images.judge(data, Fit.STRICT, account="my-shop").data == stripped(data)
+    assert images.judge(data, Fit.STRICT).data is data
 
 
 def test_an_image_that_its_end_makes_too_large_is_refused() -> None:

@@ -505,16 +505,41 @@ def test_a_wrong_rate_of_an_account_is_a_problem_beside_the_others() -> None:
     ]
 
 
-def test_a_rate_for_an_account_without_a_key_draws_a_warning() -> None:
+def test_an_account_has_its_own_word_on_metadata_or_that_of_all() -> None:
+    settings = loaded(IMAGE_STRIP_METADATA_My_Brand=" True", IMAGE_STRIP_METADATA_SHOP="false")
+    assert settings.strips_metadata_for("my-brand")
+    assert not settings.strips_metadata_for("shop")
+    assert not settings.strips_metadata_for("default")
+    settings = loaded(IMAGE_STRIP_METADATA="true", IMAGE_STRIP_METADATA_SHOP="False")
+    assert not settings.strips_metadata_for("shop")
+    assert settings.strips_metadata_for("default")
+
+
+def test_a_wrong_word_on_an_accounts_metadata_is_a_problem() -> None:
+    given = {"IMAGE_STRIP_METADATA_": "true", "IMAGE_STRIP_METADATA_SHOP": "gps"}
+    expected = [
+        "FACELIFT_IMAGE_STRIP_METADATA_ must end in an account's name: 1 to 40 of A-Z, 0-9 and _",
+        "FACELIFT_IMAGE_STRIP_METADATA_SHOP must be true or false",
+    ]
+    assert problems_with(**given) == expected
+    with pytest.raises(InvalidSettings) as caught:
+        load_for_images({f"FACELIFT_{name}": text for name, text in given.items()})
+    assert caught.value.problems == expected
+
+
+def test_a_setting_of_an_account_without_a_key_draws_a_warning() -> None:
     environ = ENOUGH | {
         "FACELIFT_API_KEY_CAFE_FILE": "/run/secrets/cafe",
         "FACELIFT_RATE_LIMIT_CAFE": "1/1s",
         "FACELIFT_RATE_LIMIT_DEFAULT": "1/1s",
         "FACELIFT_RATE_LIMIT_SHOP": "1/1s",
         "FACELIFT_RATE_LIMIT_CLUB": "",
+        "FACELIFT_IMAGE_STRIP_METADATA_CAFE": "true",
+        "FACELIFT_IMAGE_STRIP_METADATA_CLUB": "true",
     }
     assert unknown_variables(environ) == [
-        "FACELIFT_RATE_LIMIT_SHOP limits an account that has no API key"
+        "FACELIFT_RATE_LIMIT_SHOP is for an account that has no API key",
+        "FACELIFT_IMAGE_STRIP_METADATA_CLUB is for an account that has no API key",
     ]
 
 
@@ -580,6 +605,7 @@ def test_the_catalogue_lists_every_setting_with_its_default_and_bounds() -> None
     assert {f"FACELIFT_{name.upper()}" for name in Settings.model_fields} - {
         "FACELIFT_API_KEYS",
         "FACELIFT_ACCOUNT_RATES",
+        "FACELIFT_ACCOUNT_STRIPS",
         "FACELIFT_WEBHOOK_SECRETS",
     } == {
         name

@@ -14,6 +14,7 @@ from facelift.cli.draw.console import Paragraph, cell, print_json, say, show
 from facelift.cli.exits import Exit
 from facelift.cli.options import fit_focus_option, json_option
 from facelift.fit import CENTRE, Fit, check_fit_focus
+from facelift.job import DEFAULT_ACCOUNT, check_account
 from facelift.text import printable
 from worker.images.check import Finding, inspect
 from worker.images.fit import show_size
@@ -22,6 +23,13 @@ from worker.settings.load import load_for_images
 
 _NAME_WIDTH = 36
 _ROW = "{:<{name}}  {:<9}  {:<11}  {:<9}  {}"
+
+_account_option = click.option(
+    "--account",
+    default=DEFAULT_ACCOUNT,
+    show_default=True,
+    help="Judge as for a job of this account, which may have settings of its own.",
+)
 
 
 @click.command()
@@ -37,8 +45,11 @@ _ROW = "{:<{name}}  {:<9}  {:<11}  {:<9}  {}"
     help="Judge as for a job that was enqueued with this --fit.",
 )
 @fit_focus_option
+@_account_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object an image.")
-def check(images: tuple[Path, ...], how: str, *, fit_focus: str | None, as_json: bool) -> None:
+def check(
+    images: tuple[Path, ...], how: str, *, fit_focus: str | None, account: str, as_json: bool
+) -> None:
     """Check whether a worker would upload image files.
 
     The code is the workers', with the settings FACELIFT_IMAGE_... of this environment. Exits
@@ -49,8 +60,9 @@ def check(images: tuple[Path, ...], how: str, *, fit_focus: str | None, as_json:
       facelift check --fit crop *.jpg
     """  # noqa: D301 - click wants the escape, not the backslash
     focus = check_fit_focus(fit_focus, Fit(how)) or CENTRE
+    account = check_account(account)
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        findings = [inspect(image, judge, Fit(how), focus) for image in images]
+        findings = [inspect(image, judge, Fit(how), focus, account=account) for image in images]
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
@@ -71,6 +83,7 @@ def check(images: tuple[Path, ...], how: str, *, fit_focus: str | None, as_json:
     "--crop/--pad", "crops", default=True, show_default=True, help="How to make it square."
 )
 @fit_focus_option
+@_account_option
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @json_option
 def fit(
@@ -79,6 +92,7 @@ def fit(
     *,
     crops: bool,
     fit_focus: str | None,
+    account: str,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -94,7 +108,7 @@ def fit(
     how = Fit.CROP if crops else Fit.PAD
     focus = check_fit_focus(fit_focus, how) or CENTRE
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        finding = inspect(image, judge, how, focus)
+        finding = inspect(image, judge, how, focus, account=check_account(account))
     if isinstance(finding.verdict, Exception):
         if as_json:
             print_json(finding.as_dict() | {"written": None})

@@ -154,7 +154,9 @@ class Executor:
                     OutcomeCode.IMAGE_CHANGED,
                     f"The stored image is not the one that was {since}: its SHA-256 differs.",
                 )
-            image = self.images.judge(data, how, watch, focus=record.fit_focus or CENTRE)
+            image = self.images.judge(
+                data, how, watch, focus=record.fit_focus or CENTRE, account=record.account
+            )
             run.has_read(data, image)
         return image
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facelift.codes import OutcomeCode
 from facelift.fit import CENTRE, Fit, Focus
+from facelift.job import DEFAULT_ACCOUNT
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat, parse, recognise
 from worker.images.judge import ImageJudge
@@ -54,8 +55,15 @@ class Finding:
         }
 
 
-def inspect(path: Path, images: ImageJudge, how: Fit, focus: Focus = CENTRE) -> Finding:
-    """Judge the file at `path`."""
+def inspect(
+    path: Path,
+    images: ImageJudge,
+    how: Fit,
+    focus: Focus = CENTRE,
+    *,
+    account: str = DEFAULT_ACCOUNT,
+) -> Finding:
+    """Judge the file at `path` as for a job of `account`."""
     size = found = pixels = None
     has_location = False
     try:
@@ -68,7 +76,7 @@ def inspect(path: Path, images: ImageJudge, how: Fit, focus: Focus = CENTRE) -> 
                 has_location = layout.has_location or _XMP_LOCATION in data
         if size > len(data):
             raise too_large(size, images.read_limit(how))
-        verdict: ValidImage | ImageRejected = images.judge(data, how, focus=focus)
+        verdict: ValidImage | ImageRejected = images.judge(data, how, focus=focus, account=account)
     except ImageRejected as rejected:
         verdict = rejected
     label = found.label if isinstance(found, ImageFormat) else found

@@ -5,10 +5,12 @@ caller's thread. Whatever is decoded or drawn is so in a child process, see `dec
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from facelift.fit import CENTRE, Fit, Focus
+from facelift.job import DEFAULT_ACCOUNT
 from worker.errors import ImageRejected
 from worker.images.cost import cost_of, is_cheap_to_prove, pixels
 from worker.images.decoder import Decoders
@@ -37,14 +39,19 @@ class ImageJudge:
         limits: what an image must satisfy.
         decoders: the child processes that decode.
         longest_line: how many jobs may wait with an image that may be fitted.
-        strips: whether an image that is not fitted loses its metadata.
+        strips: whether an image of an account that is not fitted loses its metadata.
 
     Attributes:
         limits: the same.
     """
 
     def __init__(
-        self, limits: ImageLimits, decoders: Decoders, longest_line: int, *, strips: bool = False
+        self,
+        limits: ImageLimits,
+        decoders: Decoders,
+        longest_line: int,
+        *,
+        strips: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.limits = limits
         self._decoders = decoders
@@ -75,6 +82,7 @@ class ImageJudge:
         proceed: Proceed = lambda: None,
         *,
         focus: Focus = CENTRE,
+        account: str = DEFAULT_ACCOUNT,
     ) -> ValidImage:
         """The image that may be sent: `data`, with or without metadata, or what `how` allows.
 
@@ -83,6 +91,7 @@ class ImageJudge:
             how: whether it may be changed.
             proceed: called while this waits; what it raises ends that.
             focus: what a crop keeps.
+            account: whose image it is.
 
         Raises:
             ImageRejected: it cannot be sent, and may not or cannot be changed so that it can;
@@ -90,7 +99,8 @@ class ImageJudge:
             WorkerBusy: too many others are waiting to be decoded.
         """
         image = self._judge(data, how, focus, proceed)
-        return self._stripped(image) if self._strips and image.data is data else image
+        strips = image.data is data and self._strips(account)
+        return self._stripped(image) if strips else image
 
     def _stripped(self, image: ValidImage) -> ValidImage:
         bare = without_metadata(image.data, image.format)

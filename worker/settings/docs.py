@@ -6,9 +6,9 @@ from pydantic.fields import FieldInfo
 
 from facelift.job import DEFAULT_ACCOUNT
 from facelift.units import show_duration
+from worker.settings.account_settings import ACCOUNT_SETTINGS
 from worker.settings.api_keys import API_KEY
 from worker.settings.field_types import IS_DURATION
-from worker.settings.rates import RATE_LIMIT
 from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE
 
 
@@ -40,10 +40,13 @@ OF_ACCOUNTS = (
         None,
         "instead of the key, the file that holds it; read again when it changes",
     ),
-    SettingDoc(
-        f"{RATE_LIMIT}_<ACCOUNT>",
-        None,
-        f"rate limit of one account, instead of {RATE_LIMIT}",
+    *(
+        SettingDoc(
+            f"{setting.variable}_<ACCOUNT>",
+            None,
+            f"{setting.meaning}, instead of {setting.variable}",
+        )
+        for setting in ACCOUNT_SETTINGS.values()
     ),
 )
 """The variables with an account in their name."""

@@ -108,7 +108,12 @@ def _log_format(value: object) -> object:
     return found
 
 
-def _switch(value: object) -> object:
+def read_switch(value: object) -> bool:
+    """The truth value in a text.
+
+    Raises:
+        ValueError: it is neither true nor false.
+    """
     found = str(value).lower()
     if found not in {"true", "false"}:
         raise ValueError("must be true or false")
@@ -146,6 +151,6 @@ AccountRates = dict[str, Rate | None]
 RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
 Port = Annotated[int | None, BeforeValidator(_port)]
 Host = Annotated[str, AfterValidator(_host)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
+Switch = Annotated[bool, BeforeValidator(read_switch)]
 LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from facelift.errors import InvalidSettings
+from worker.settings.account_settings import ACCOUNT_SETTINGS, ACCOUNT_STRIPS
 from worker.settings.api_keys import API_KEY, accounts_with_key, is_key_variable, read_keys
 from worker.settings.docs import OF_ACCOUNTS, OF_SECRETS, SettingDoc, bounds, describe
 from worker.settings.model import PREFIX, Settings, variable
-from worker.settings.rates import is_rate_variable, rates_without_key, read_rates
 from worker.settings.webhook_secret import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE, read_secrets
 
 _READ_ELSEWHERE = (
@@ -22,7 +22,7 @@ _READ_ELSEWHERE = (
     *("FACELIFT_WORKER_MARK", "FACELIFT_WORKER_STARTED"),
     *("FACELIFT_CALL_TIMEOUT", "FACELIFT_MAX_CONNECTIONS"),  # the client's
 )
-_READ_APART = ("api_keys", "account_rates", "webhook_secrets")
+_READ_APART = ("api_keys", *ACCOUNT_SETTINGS, "webhook_secrets")
 _INJECTED_BY_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
 
@@ -33,17 +33,14 @@ def load(environ: Mapping[str, str]) -> Settings:
         InvalidSettings: with every problem there is.
     """
     api_keys, problems = read_keys(environ)
-    account_rates, of_rates = read_rates(environ)
     secrets, of_secrets = read_secrets(environ)
-    given = {
-        "api_keys": api_keys,
-        "account_rates": account_rates,
-        "webhook_secrets": secrets,
-        **_given(environ),
-    }
+    given = {"api_keys": api_keys, "webhook_secrets": secrets, **_given(environ)}
+    for field, setting in ACCOUNT_SETTINGS.items():
+        given[field], of_setting = setting.read(environ)
+        problems += of_setting
     if "webhook_url" in given and not secrets and not of_secrets:
         of_secrets = [f"{WEBHOOK_SECRET} is missing: webhooks are signed with it"]
-    return _validated(given, problems + of_rates + of_secrets)
+    return _validated(given, problems + of_secrets)
 
 
 def load_for_images(environ: Mapping[str, str]) -> Settings:
@@ -55,7 +52,9 @@ def load_for_images(environ: Mapping[str, str]) -> Settings:
         InvalidSettings: with every problem there is.
     """
     given = {name: value for name, value in _given(environ).items() if name.startswith("image_")}
-    return _validated({**given, "api_keys": {}, "image_stores": {}}, [])
+    strips, problems = ACCOUNT_STRIPS.read(environ)
+    given |= {"account_strips": strips, "api_keys": {}, "image_stores": {}}
+    return _validated(given, problems)
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, object]:
@@ -82,13 +81,16 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
             name.startswith(PREFIX)
             and name not in known
             and not is_key_variable(name)
-            and not is_rate_variable(name)
+            and not any(setting.is_variable(name) for setting in ACCOUNT_SETTINGS.values())
             and not _INJECTED_BY_KUBERNETES.fullmatch(name)
         ):
             meant = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             hint = f"; did you mean {meant[0]}?" if meant else ""
             warnings.append(f"{name} is not a setting{hint}")
-    return warnings + rates_without_key(environ, accounts_with_key(environ))
+    accounts = accounts_with_key(environ)
+    for setting in ACCOUNT_SETTINGS.values():
+        warnings += setting.without_key(environ, accounts)
+    return warnings
 
 
 def catalogue() -> list[SettingDoc]:

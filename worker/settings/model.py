@@ -1,7 +1,7 @@
 """The worker's settings as one validated, immutable value.
 
 Each field of `Settings` is one environment variable: `backoff_base` is `FACELIFT_BACKOFF_BASE`.
-API keys and rate limits of accounts have one variable an account; a secret may be in a file.
+API keys and the settings of accounts have one variable an account; a secret may be in a file.
 `load.py` reads them. Nothing here opens a store or a connection.
 """
 
@@ -76,6 +76,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     Attributes:
         api_keys: of each account, by its normalised name.
         account_rates: rate limits that differ from `rate_limit`, by normalised account.
+        account_strips: what differs from `image_strip_metadata`, by normalised account.
         webhook_secrets: sign webhooks; two during a rotation, the new one first.
 
     The other fields are described in place; `load.catalogue` lists them.
@@ -83,6 +84,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
 
     api_keys: dict[str, AccountKeys]
     account_rates: AccountRates = {}
+    account_strips: dict[str, bool] = {}
     webhook_secrets: tuple[SecretStr, ...] = ()
     redis_url: RedisUrl = _setting(
         DEFAULT_REDIS_URL, "the Redis that holds ledger and queue; redis://, rediss:// or unix://"
@@ -258,6 +260,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         """The rate limit of `account`; None if it is off."""
         return self.account_rates.get(account_key(account), self.rate_limit)
 
+    def strips_metadata_for(self, account: str) -> bool:
+        """Whether an image of `account` that is not fitted loses its metadata."""
+        return self.account_strips.get(account_key(account), self.image_strip_metadata)
+
     def image_judge(self) -> ImageJudge:
         """What judges and fits images: the same for workers and for commands.
 
@@ -267,7 +273,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         longest_line = max(1, self.concurrency // 4)
         decoders = Decoders(limits, longest_line)
         return ImageJudge(
-            self.image_limits(), decoders, longest_line, strips=self.image_strip_metadata
+            self.image_limits(), decoders, longest_line, strips=self.strips_metadata_for
         )
 
     def image_limits(self) -> ImageLimits:
