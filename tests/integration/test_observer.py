@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
 
+from facelift.client import UploadClient
 from facelift.codes import JobState
 from facelift.errors import InvalidJob, JobNotFound
 from facelift.operations.observe import WaitTimeout
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from facelift.checks import Duration
-    from facelift.client import UploadClient
+    from sandbox.redis_server import RedisServer
     from tests.ledger.driver import Ledger
 
 SOON = 20.0
@@ -198,6 +200,20 @@ def test_outcomes_are_yielded_as_jobs_end(client: UploadClient, worker: Ledger) 
     read = [next(outcomes) for _ in jobs]
     assert [outcome.job_id for outcome in read] == jobs
     assert [each.job_id for each in client.outcomes(read[1].entry, timeout=0)] == jobs[2:]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_client_of_either_protocol_can_be_given(
+    real_redis: Redis, redis_server: RedisServer, protocol: int
+) -> None:
+    assert real_redis.dbsize() == 0
+    with Redis.from_url(redis_server.url, decode_responses=True, protocol=protocol) as redis:
+        client = UploadClient(redis=redis)
+        job = client.enqueue("bot", "media:a.png", batch="logos").id
+        client.cancel(job)
+        assert [each.job_id for each in client.outcomes("0", timeout=0)] == [job]
+        assert client.wait(job, 1).state == "cancelled"
+        assert client.batches() == (client.batch("logos"),)
 
 
 def test_outcomes_from_now_on_leave_out_the_past(client: UploadClient) -> None:

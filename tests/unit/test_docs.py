@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from facelift.advice import OUTCOMES, WAITS
 from facelift.cli.exits import Exit
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.ledger.keys import Keys
+from tests.documents import blocks
 from worker.settings.load import catalogue
 
 if TYPE_CHECKING:
@@ -88,6 +91,31 @@ def test_exit_code_is_documented_as_it_is(code: Exit) -> None:
 def test_compose_hands_every_setting_to_the_worker(doc: SettingDoc) -> None:
     if "<" not in doc.name:  # compose.md describes API keys of further accounts
         assert doc.name in (DOCS.parent / "docker-compose.yml").read_text("utf-8")
+
+
+PAGES = ["../README.md", "../client/README.md"]
+PAGES += [str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.mark.nightly
+def test_python_in_the_documents_passes_mypy(tmp_path: Path) -> None:
+    for page in PAGES:
+        for number, block in enumerate(blocks(page)):
+            # What begins with neither is a part of a file.
+            if block.language == "python" and re.match("# |import |from ", block.text):
+                name = re.sub(r"\W", "_", page.removesuffix(".md"))
+                (tmp_path / f"{name}_{number}.py").write_text(block.text, "utf-8")
+    lenient = ("untyped-defs", "untyped-calls", "untyped-decorators", "incomplete-defs")
+    command = [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports"]
+    command += ["--cache-dir", "cache", *(f"--allow-{each}" for each in lenient)]
+    checked = subprocess.run(
+        [*command, *(path.name for path in tmp_path.glob("*.py"))],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_attacks_that_are_named_have_their_tests() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any, cast
 
 from redis import Redis
@@ -127,7 +128,12 @@ class Records:
             reply: Any = self._redis.xread(
                 {self._keys.outcomes: after}, count=count, block=milliseconds
             )
-        return [Outcome.decode(entry, fields) for _, found in reply for entry, fields in found]
+        pages = (
+            chain.from_iterable(reply.values())
+            if isinstance(reply, dict)
+            else (page for _, page in reply)
+        )  # by protocol 3, and by 2
+        return [Outcome.decode(entry, fields) for page in pages for entry, fields in page]
 
     def last_outcome(self) -> str:
         """The newest entry of the stream of outcomes; `0-0` if it is empty."""
