@@ -154,7 +154,11 @@ def test_a_pause_may_end_by_itself(client: UploadClient) -> None:
         ("shop", {"reason": None}, "reason: must be text, not NoneType"),
         ("shop", {"until": 1_700_000_000}, "until: must be in the future"),
         ("shop", {"until": datetime(2100, 1, 1)}, "until: needs a time zone"),  # noqa: DTZ001 - that is the mistake
-        ("shop", {"until": "soon"}, "until: must be Unix seconds, not str"),
+        (
+            "shop",
+            {"until": "soon"},
+            "until: must be Unix seconds, a datetime or a timedelta from now, not str",
+        ),
     ],
 )
 def test_invalid_pause_is_refused_and_changes_nothing(

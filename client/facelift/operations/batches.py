@@ -73,11 +73,11 @@ def follow_batch(
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Batches:
     """Reads the progress of batches, and cancels the rest of them."""
 
-    source: "LedgerSource"
+    def __init__(self, source: "LedgerSource") -> None:
+        self._source = source
 
     def batch(self, batch_id: Id) -> BatchStatus:
         """Count the jobs of a batch by state and outcome.
@@ -85,7 +85,7 @@ class Batches:
         Raises:
             BatchNotFound: no job was enqueued with this name, or all of their records expired.
         """
-        return self.source.ledger.records.batch(check_batch(batch_id))
+        return self._source.ledger.records.batch(check_batch(batch_id))
 
     def batches(self, limit: int = 20) -> tuple[BatchStatus, ...]:
         """The latest batches, newest first.
@@ -96,7 +96,7 @@ class Batches:
         Raises:
             InvalidJob: `limit` is out of bounds.
         """
-        return tuple(self.source.ledger.records.batches(check_limit("limit", limit, _MOST_LISTED)))
+        return tuple(self._source.ledger.records.batches(check_limit("limit", limit, _MOST_LISTED)))
 
     def wait_batch(self, batch_id: Id, timeout: Duration | None = 60.0) -> BatchStatus:
         """Wait until every job that the batch has had so far has ended.
@@ -125,7 +125,7 @@ class Batches:
         Raises:
             BatchTimeout, BatchNotFound: as for `wait_batch`.
         """
-        following = follow_batch(self.source.ledger, batch_id, timeout, every)
+        following = follow_batch(self._source.ledger, batch_id, timeout, every)
         return follow(following, lambda: self.batch(batch_id))
 
     def cancel_batch(self, batch_id: Id) -> BatchCancellation:
@@ -138,7 +138,7 @@ class Batches:
             LedgerUnavailable, LedgerRefused: some of the jobs may be cancelled.
         """
         known = self.batch(batch_id)
-        return BatchCancellation(*self.source.ledger.cancel_batch(known.id))
+        return BatchCancellation(*self._source.ledger.cancel_batch(known.id))
 
     def set_batch_priority(self, batch_id: Id, priority: Priority | PriorityName) -> int:
         """Move the jobs of a batch that have not ended to another priority.
@@ -160,4 +160,4 @@ class Batches:
         """
         wanted = check_priority(priority)
         known = self.batch(batch_id)
-        return self.source.ledger.set_batch_priority(known.id, wanted)
+        return self._source.ledger.set_batch_priority(known.id, wanted)

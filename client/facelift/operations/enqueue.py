@@ -118,16 +118,19 @@ class EnqueueInterrupted(FaceliftError):  # noqa: N818 - names what is wrong
         return f"only the first {done} of {all_of_them} are surely done: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
 class Producer:
     """Records jobs and sends their wake-up messages, each job in one atomic step.
 
-    `UploadClient` describes the attributes.
+    Args:
+        source: gives the ledger.
+        lifetime: seconds; see `UploadClient`.
+        idempotency_window: seconds; see `UploadClient`.
     """
 
-    source: LedgerSource
-    lifetime: float
-    idempotency_window: int
+    def __init__(self, source: LedgerSource, lifetime: float, idempotency_window: int) -> None:
+        self._source = source
+        self._lifetime = lifetime
+        self._idempotency_window = idempotency_window
 
     def enqueue_job(self, job: UploadJob, job_id: Id | None = None) -> JobRecord:
         """Do what `UploadClient.enqueue` does, for a job that was made and checked before."""
@@ -162,10 +165,10 @@ class Producer:
         try:
             while (at := len(done)) < len(made):
                 batch = made[at : at + _JOBS_A_ROUND_TRIP]
-                replies = self.source.ledger.enqueue_each(
+                replies = self._source.ledger.enqueue_each(
                     zip(batch, ids[at:], strict=False),
-                    lifetime=self.lifetime,
-                    idempotency_window=self.idempotency_window,
+                    lifetime=self._lifetime,
+                    idempotency_window=self._idempotency_window,
                 )
                 for job, (is_new, record) in zip(batch, replies, strict=True):
                     conflict = None if is_new else _conflict(job, record)
@@ -181,7 +184,7 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: it may or may not be cancelled; cancel it again.
         """
-        return self.source.ledger.cancel(check_job_id(job_id))
+        return self._source.ledger.cancel(check_job_id(job_id))
 
     def set_priority(self, job_id: Id, priority: Priority | PriorityName) -> PriorityChange:
         """Move a job to another priority; it keeps its age, and the order within its chatbot.
@@ -196,7 +199,7 @@ class Producer:
             LedgerUnavailable, LedgerRefused: it may or may not be moved; move it again.
         """
         wanted, name = check_priority(priority), check_job_id(job_id)
-        reply = self.source.ledger.set_priority(name, wanted)
+        reply = self._source.ledger.set_priority(name, wanted)
         if reply == "unknown":
             raise JobNotFound(name)
         return PriorityChange(reply)
@@ -217,7 +220,7 @@ class Producer:
             JobNotFound: it was never enqueued, or its record expired.
             LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
         """
-        ended = self.source.ledger.records.get(check_job_id(job_id))
+        ended = self._source.ledger.records.get(check_job_id(job_id))
         if not ended.state.is_terminal:
             raise InvalidJob("replay_of", f"job {ended.id} is {ended.state}; it must have ended")
         if new_id is not None:
@@ -231,11 +234,11 @@ class Producer:
     def _enqueue(
         self, job: UploadJob, job_id: Id | None, *, replay_of: str | None = None
     ) -> JobRecord:
-        is_new, record = self.source.ledger.enqueue(
+        is_new, record = self._source.ledger.enqueue(
             job,
             _new_id() if job_id is None else check_job_id(job_id),
-            lifetime=self.lifetime,
-            idempotency_window=self.idempotency_window,
+            lifetime=self._lifetime,
+            idempotency_window=self._idempotency_window,
             replay_of=replay_of,
         )
         if not is_new and (conflict := _conflict(job, record)):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,11 +57,11 @@ def follow_job(ledger: "JobStore", job_id: Id, timeout: Duration | None) -> Foll
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Observer:
     """Reads records and the stream of outcomes."""
 
-    source: "LedgerSource"
+    def __init__(self, source: "LedgerSource") -> None:
+        self._source = source
 
     def status(self, job_id: Id) -> JobRecord:
         """Read the job's record.
@@ -70,7 +69,7 @@ class Observer:
         Raises:
             JobNotFound: it was never enqueued, or its record expired.
         """
-        return self.source.ledger.records.get(check_job_id(job_id))
+        return self._source.ledger.records.get(check_job_id(job_id))
 
     def wait(self, job_id: Id, timeout: Duration | None = 60.0) -> JobRecord:
         """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
@@ -96,7 +95,7 @@ class Observer:
         Raises:
             WaitTimeout, JobNotFound: as for `wait`.
         """
-        following = follow_job(self.source.ledger, job_id, timeout)
+        following = follow_job(self._source.ledger, job_id, timeout)
         return follow(following, lambda: self.status(job_id))
 
     def find(
@@ -142,7 +141,7 @@ class Observer:
         )
         if cursor is not None and not _CURSOR.fullmatch(str(cursor)):
             raise InvalidJob("cursor", "must be that of a page")
-        return self.source.ledger.records.find(
+        return self._source.ledger.records.find(
             wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
         )
 
@@ -163,7 +162,7 @@ class Observer:
         Raises:
             InvalidJob: an argument has a wrong value.
         """
-        return _stream(self.source.ledger, check_entry(after), check_timeout("timeout", timeout))
+        return _stream(self._source.ledger, check_entry(after), check_timeout("timeout", timeout))
 
 
 def check_entry(after: object) -> str:

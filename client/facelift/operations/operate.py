@@ -1,10 +1,8 @@
 """What operators do: pause and resume accounts, or everything; read the state of the pool."""
 
-import difflib
 import getpass
 import os
 import socket
-from dataclasses import dataclass
 
 from facelift.checks import Moment, check_limit, check_text, check_time
 from facelift.errors import InvalidJob
@@ -21,11 +19,11 @@ _EVENTS_KEPT = 200
 _NAMED = 20  # accounts in a message
 
 
-@dataclass(frozen=True, slots=True)
 class Operator:
     """Pauses and resumes, for all workers at once, and reads the state of the pool."""
 
-    source: LedgerSource
+    def __init__(self, source: LedgerSource) -> None:
+        self._source = source
 
     def pause(
         self,
@@ -62,7 +60,7 @@ class Operator:
             raise InvalidJob("until", "must be in the future")
         if name is not None:
             _check_registered(name, pool)
-        return self.source.ledger.pool.pause(name, by=who, reason=reason, until=end)
+        return self._source.ledger.pool.pause(name, by=who, reason=reason, until=end)
 
     def resume(self, account: str | None = None, *, by: str | None = None) -> bool:
         """End the pause of an account, or the pause of everything.
@@ -83,7 +81,7 @@ class Operator:
             LedgerUnavailable, LedgerRefused: it may or may not be resumed; resume it again.
         """
         name = account if account is None else check_account(account)
-        return self.source.ledger.pool.resume(name, by=_who(by))
+        return self._source.ledger.pool.resume(name, by=_who(by))
 
     def pool(self, events: int = 20) -> PoolStatus:
         """Read the state of the pool: breaker, pauses, accounts, workers, the latest events.
@@ -94,7 +92,7 @@ class Operator:
         Raises:
             InvalidJob: `events` is out of bounds.
         """
-        return self.source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
+        return self._source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
 
     def server(self) -> ServerStatus:
         """Read how Redis is set up, and whether it takes a test write.
@@ -103,7 +101,7 @@ class Operator:
             LedgerUnavailable: it cannot be reached, or takes no writes now.
             LedgerRefused: these credentials may not write or ask this.
         """
-        return self.source.ledger.server()
+        return self._source.ledger.server()
 
     def refused_messages(self, limit: int = 20) -> tuple[RefusedMessage, ...]:
         """Read the latest Celery messages that workers refused for their form, newest first.
@@ -114,7 +112,7 @@ class Operator:
         Raises:
             InvalidJob: `limit` is out of bounds.
         """
-        return self.source.ledger.refused.latest(check_limit("limit", limit, KEPT))
+        return self._source.ledger.refused.latest(check_limit("limit", limit, KEPT))
 
     def stray_lists(self) -> tuple[str, ...]:
         """The Redis lists that hold messages of `facelift.enqueue` and that no worker reads.
@@ -122,7 +120,7 @@ class Operator:
         Raises:
             LedgerRefused: these credentials may not list keys.
         """
-        return self.source.ledger.refused.stray_lists()
+        return self._source.ledger.refused.stray_lists()
 
 
 def _check_registered(name: str, pool: PoolStatus) -> None:
@@ -130,6 +128,8 @@ def _check_registered(name: str, pool: PoolStatus) -> None:
     found = pool.account(name)
     if found is not None and found.is_registered:
         return
+    import difflib  # noqa: PLC0415 - it is seldom needed, and slows every start
+
     known = [each.name for each in pool.accounts if each.is_registered]
     meant = difflib.get_close_matches(account_key(name), known, n=1, cutoff=0.6)
     hint = f"did you mean {meant[0]}? " if meant else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 _overrides: list[JobStore] = []
 
 
-@dataclass(frozen=True, slots=True)
 class LedgerSource:
     """Gives the parts of a client their ledger, anew for each call.
 
@@ -23,8 +21,9 @@ class LedgerSource:
         is_fixed: whether no override replaces it.
     """
 
-    own: JobStore
-    is_fixed: bool
+    def __init__(self, own: JobStore, is_fixed: bool) -> None:  # noqa: FBT001 - two parts of one value
+        self.own = own
+        self.is_fixed = is_fixed
 
     @property
     def ledger(self) -> JobStore:
