@@ -123,7 +123,7 @@ def main(seed: int, jobs: int, seconds: int) -> None:
         arrivals = world.endpoint.arrivals()
         while time.monotonic() < recovering_at + ALL_LAND_WITHIN:
             arrivals = world.endpoint.arrivals()
-            if wanted <= {arrival.sha256 for arrival in arrivals if arrival.stored}:
+            if wanted <= {arrival.sha256 for arrival in arrivals if arrival.applied}:
                 break
             time.sleep(1)
         held = int(world.admin.hlen("unacked")) + int(world.admin.llen(QUEUE))
@@ -141,7 +141,7 @@ def _judge(
     order = {job.sha256: number for number, job in enumerate(planned)}
     landed: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in sorted(arrivals, key=lambda each: each.body_at or 0):
-        if arrival.stored and arrival.chatbot_id:
+        if arrival.applied and arrival.chatbot_id:
             landed[arrival.chatbot_id].append(arrival)
     times = Counter(each.sha256 for uploads in landed.values() for each in uploads)
     missing = sum(not times[job.sha256] for job in planned)

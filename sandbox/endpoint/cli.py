@@ -23,8 +23,8 @@ _FAULTS = "\n".join(
 )
 _HELP = f"""Run a sandbox of Chatbase's endpoint, with faults.
 
-It accepts images at POST /api/v1/upload-chatbot-profile-picture as Chatbase
-does, and runs until Ctrl-C. For example, respond to bot-42 with 500, 500, 200:
+It sets and removes profile pictures and icons as Chatbase does, strictly, and
+runs until Ctrl-C. For example, respond to bot-42 with 500, 500, 200:
 
 \b
     facelift endpoint --fault 'bot-42 500 times=2'
@@ -41,8 +41,9 @@ Faults, with their own options:
 \b
 {_FAULTS}
 
-times=N limits a rule to N uploads; key=N to those with one of several API keys,
-0 for the first. Faults that respond also take status=N, body=TEXT,
+times=N limits a rule to N requests; asset=profile_picture or icon and action=set
+or remove to some of the operations; key=N to one of several API keys, 0 for the
+first. Faults that respond also take status=N, body=TEXT,
 content_type=TYPE, headers='{{"Name": "value"}}', envelope=v2, retry_after=N,
 retry_after_date=N and ratelimit_reset=N (seconds from now) and
 ratelimit_reset_unit=ms. A file of rules has the same names:
@@ -51,7 +52,7 @@ ratelimit_reset_unit=ms. A file of rules has the same names:
     {{"rules": [{{"chatbot_id": "bot-42", "fault": "status",
                 "status": 429, "retry_after": 3, "times": 1}}]}}
 
-While it runs, /_sandbox/ has rules, keys, arrivals, stats, image and reset:
+While it runs, /_sandbox/ has rules, keys, arrivals, stats, assets, image and reset:
 
 \b
     curl 127.0.0.1:8800/_sandbox/arrivals

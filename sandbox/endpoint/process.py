@@ -17,7 +17,8 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.child import ChildProcess
-from sandbox.endpoint.request_log import Arrival
+from sandbox.endpoint.operations import Asset
+from sandbox.endpoint.request_log import ASSET_STATES, Arrival, AssetState
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 3.0
@@ -92,7 +93,7 @@ class EndpointProcess:
                 process.popen.stdout.close()
 
     def add_rule(self, chatbot_id: str, fault: str, **options: Any) -> None:  # noqa: ANN401 - see `rules`
-        """Queue a rule, with `times` and the options of its fault.
+        """Queue a rule, with `times`, `asset`, `action` and the options of its fault.
 
         Raises:
             ValueError: there is no such fault or option, or a value is not valid.
@@ -122,14 +123,21 @@ class EndpointProcess:
         """Counts since the start or the last reset; docs/endpoint.md names them."""
         return dict(json.loads(self._call("GET", "stats")))
 
-    def image(self, chatbot_id: str) -> bytes | None:
-        """The image that a chatbot has; None if it has none.
+    def assets(self, chatbot_id: str | None = None) -> list[AssetState]:
+        """What one chatbot shows (None: every one), for each asset that was ever changed."""
+        query = {} if chatbot_id is None else {"chatbot_id": chatbot_id}
+        page = json.loads(self._call("GET", f"assets?{urlencode(query)}"))
+        return ASSET_STATES.validate_python(page["assets"])
+
+    def image(self, chatbot_id: str, asset: Asset = "profile_picture") -> bytes | None:
+        """The image that a chatbot has as this asset; None if it has none.
 
         Raises:
             ValueError: it was dropped to save memory.
         """
+        query = urlencode({"chatbot_id": chatbot_id, "asset": asset})
         try:
-            return self._call("GET", f"image?{urlencode({'chatbot_id': chatbot_id})}")
+            return self._call("GET", f"image?{query}")
         except LookupError:
             return None
 

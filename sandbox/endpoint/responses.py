@@ -14,12 +14,10 @@ from typing import NoReturn
 
 from aiohttp import web
 
+from sandbox.endpoint.operations import Operation
 from sandbox.endpoint.rules import ResponseRule
 
-UPLOAD_PATH = "/api/v1/upload-chatbot-profile-picture"
-
 _MESSAGES = {
-    200: "Chatbot Profile Picture uploaded successfully.",
     400: "Invalid request data",
     401: "No API key provided.",
     403: "Access denied or quota exceeded",
@@ -40,31 +38,39 @@ _WITHOUT_BODY = (204, 304)
 _CHUNK = b"x" * 65_536
 
 
-def documented(status: int, *, envelope: str = "v1") -> web.Response:
-    """The response with this status as the references have it; only v2's has 429."""
+def documented(
+    status: int, operation: Operation | None = None, *, envelope: str = "v1"
+) -> web.Response:
+    """The response with this status as the references have it; only v2's has 429.
+
+    Where they have no text, it is the status's own phrase.
+    """
     phrase = phrases.get(status, "Unknown")
     if envelope == "v2" or status == 429:  # noqa: PLR2004 - HTTP's own number
         code = phrase.upper().replace(" ", "_")
         code, message = _V2_ERRORS.get(status, (code, phrase.capitalize()))
         body: object = {"error": {"code": code, "message": message}}
     else:
-        body = {"message": _MESSAGES.get(status, phrase.capitalize())}
+        confirmed = operation.message if operation and status == 200 else None  # noqa: PLR2004 - OK
+        body = {"message": confirmed or _MESSAGES.get(status, phrase.capitalize())}
     response = web.Response(
         status=status,
         reason=phrase,
         body=json.dumps(body).encode(),
         content_type="application/json",
     )
-    if 300 <= status < 400:  # noqa: PLR2004 - the definition of 3xx
-        response.headers["Location"] = UPLOAD_PATH
+    if operation and 300 <= status < 400:  # noqa: PLR2004 - the definition of 3xx
+        response.headers["Location"] = operation.path
     return response
 
 
-def apply_rule(rule: ResponseRule, usual: web.Response, wall: float) -> web.Response:
+def apply_rule(
+    rule: ResponseRule, usual: web.Response, operation: Operation, wall: float
+) -> web.Response:
     """The usual response changed by a rule, at this Unix time."""
     response = usual
     if rule.status is not None:
-        response = documented(rule.status, envelope=rule.envelope)
+        response = documented(rule.status, operation, envelope=rule.envelope)
         for name in usual.headers.keys() - response.headers.keys():
             response.headers[name] = usual.headers[name]
     if rule.body is not None:

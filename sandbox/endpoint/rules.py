@@ -1,19 +1,23 @@
-"""Rules: which uploads meet which fault, in which order and how often.
+"""Rules: which requests meet which fault, in which order and how often.
 
 A rule names a chatbot ("*" for every one), a fault, the fault's options, and to how many
-uploads it applies (without `times`: to all of them):
+requests it applies (without `times`: to all of them):
 
     {"chatbot_id": "bot-42", "fault": "status", "status": 500, "times": 2}
 
-`upload` and `responses` carry them out.
+`asset` and `action` limit it to some of the operations. `exchange` and `responses` carry
+rules out.
 """
 
 import reprlib
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+
+from sandbox.endpoint.operations import OPERATIONS, Action, Asset, Operation
 
 _EVERY_CHATBOT = "*"
 
@@ -30,7 +34,13 @@ class BaseRule(BaseModel):
 
     chatbot_id: str = Field(_EVERY_CHATBOT, min_length=1)
     key: NonNegativeInt | None = None
+    asset: Asset | None = None
+    action: Action | None = None
     times: PositiveInt | None = None
+
+    def applies_to(self, operation: Operation) -> bool:
+        """Whether requests for this operation may meet it."""
+        return self.asset in {None, operation.asset} and self.action in {None, operation.action}
 
 
 class ResponseRule(BaseRule):
@@ -72,7 +82,7 @@ class InvalidJson(ResponseRule):
 
 
 class Delay(ResponseRule):
-    """Stores the image, responds seconds=N later."""
+    """Applies the request, responds seconds=N later."""
 
     fault: Literal["delay"]
     seconds: _Seconds
@@ -100,21 +110,29 @@ class HugeBody(ResponseRule):
 
 
 class Reset(BaseRule):
-    """Resets the connection in the middle of the image."""
+    """Resets the connection in the middle of the image, applies nothing."""
 
     fault: Literal["reset"]
 
 
 class CloseBeforeRead(BaseRule):
-    """Closes the connection before it reads the image."""
+    """Closes the connection before it reads the image, applies nothing."""
 
     fault: Literal["close_before_read"]
 
 
 class CloseAfterAccept(BaseRule):
-    """Stores the image, closes without a response."""
+    """Applies the request, closes without a response."""
 
     fault: Literal["close_after_accept"]
+
+
+class ApplyLate(ResponseRule):
+    """Applies the request seconds=N later, meanwhile=wait, close or respond."""
+
+    fault: Literal["apply_late"]
+    seconds: _Seconds
+    meanwhile: Literal["wait", "close", "respond"] = "wait"
 
 
 Rule = (
@@ -128,6 +146,7 @@ Rule = (
     | Reset
     | CloseBeforeRead
     | CloseAfterAccept
+    | ApplyLate
 )
 
 
@@ -168,8 +187,8 @@ def problems_of(error: ValidationError) -> list[str]:
 class RuleQueue:
     """The rules that still apply, each with the times that are left.
 
-    An upload uses the first rule for its chatbot, or else the first for "*"; in both
-    cases one for its key comes before one for every key.
+    A request uses the first rule for its chatbot and operation, or else the first for "*";
+    in both cases one for its key comes before one for every key.
     """
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
@@ -182,25 +201,27 @@ class RuleQueue:
         Raises:
             InvalidRules: a rule would never apply, as one before it applies without end.
         """
-        endless = {(each.chatbot_id, each.key) for each in self._rules if each.times is None}
+        endless: defaultdict[tuple[str, int | None], set[Operation]] = defaultdict(set)
         problems = []
-        for index, rule in enumerate(rules):
-            if (rule.chatbot_id, rule.key) in endless:
+        for index, rule in enumerate([*self._rules, *rules], start=-len(self._rules)):
+            covered = endless[rule.chatbot_id, rule.key]
+            operations = set(filter(rule.applies_to, OPERATIONS))
+            if index >= 0 and operations <= covered:
                 problems.append(
                     f"rules.{index}: would never apply, as a rule of {rule.chatbot_id!r} "
                     f"before it has no `times`"
                 )
             elif rule.times is None:
-                endless.add((rule.chatbot_id, rule.key))
+                covered |= operations
         if problems:
             raise InvalidRules(*problems)
         self._rules += rules
 
-    def take(self, chatbot_id: str, key: int | None = None) -> Rule | None:
-        """The rule for an upload of this chatbot with this key; uses it up once."""
+    def take(self, chatbot_id: str, operation: Operation, key: int | None = None) -> Rule | None:
+        """The rule for this chatbot's request with this key; uses it up once."""
         for scope in product((chatbot_id, _EVERY_CHATBOT), dict.fromkeys((key, None))):
             for index, rule in enumerate(self._rules):
-                if (rule.chatbot_id, rule.key) == scope:
+                if (rule.chatbot_id, rule.key) == scope and rule.applies_to(operation):
                     if rule.times == 1:
                         del self._rules[index]
                     elif rule.times:

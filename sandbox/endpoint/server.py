@@ -13,10 +13,11 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
-from sandbox.endpoint.request_log import ARRIVALS
+from sandbox.endpoint.exchange import Exchange
+from sandbox.endpoint.operations import Asset
+from sandbox.endpoint.request_log import ARRIVALS, ASSET_STATES
 from sandbox.endpoint.rules import InvalidRules, parse_rules, problems_of
 from sandbox.endpoint.state import EndpointState, key_label
-from sandbox.endpoint.upload import Upload
 
 _BODY_LIMIT = 8 * 2**20
 _BACKLOG = 1_024
@@ -33,7 +34,7 @@ def serve(state: EndpointState, listener: socket.socket, on_ready: Callable[[str
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await Upload(request, state).serve()
+        return await Exchange(request, state).serve()
 
     app = web.Application(client_max_size=_BODY_LIMIT)
     app[_STATE] = state
@@ -61,6 +62,11 @@ class _KeyChange(BaseModel):
 class _Page(BaseModel):
     since: NonNegativeInt = 0
     limit: NonNegativeInt = 1_000
+
+
+class _Image(BaseModel):
+    chatbot_id: str
+    asset: Asset = "profile_picture"
 
 
 async def _health(_: web.Request) -> web.Response:
@@ -114,10 +120,20 @@ async def _stats(request: web.Request) -> web.Response:
     return web.json_response(request.app[_STATE].stats())
 
 
+async def _assets(request: web.Request) -> web.Response:
+    found = request.app[_STATE].log.assets(request.query.get("chatbot_id"))
+    body = b'{"assets":%b}' % ASSET_STATES.dump_json(found)
+    return web.Response(body=body, content_type="application/json")
+
+
 async def _image(request: web.Request) -> web.Response:
-    image = request.app[_STATE].log.images.get(request.query.get("chatbot_id", ""))
+    try:
+        wanted = _Image.model_validate(dict(request.query))
+    except ValidationError as error:
+        return _refusal(400, *problems_of(error))
+    image = request.app[_STATE].log.images.get((wanted.chatbot_id, wanted.asset))
     if image is None:
-        return _refusal(404, "chatbot_id: this chatbot has no image")
+        return _refusal(404, f"{wanted.asset}: this chatbot has none")
     if image.data is None:
         return _refusal(410, f"dropped to save memory; its SHA-256 was {image.sha256}")
     return web.Response(body=image.data, content_type=image.content_type)
@@ -146,6 +162,7 @@ CONTROL_ROUTES = [
     web.post(f"{_PREFIX}/keys", _change_keys),
     web.get(f"{_PREFIX}/arrivals", _arrivals),
     web.get(f"{_PREFIX}/stats", _stats),
+    web.get(f"{_PREFIX}/assets", _assets),
     web.get(f"{_PREFIX}/image", _image),
     web.post(f"{_PREFIX}/reset", _reset),
     web.route("*", _PREFIX + "{tail:(/.*)?}", _unknown),

@@ -46,6 +46,10 @@ class EndpointState:
         self.log = RequestLog(self.log_size)
         self.limit = RateLimit(self.rate, time.monotonic) if self.rate else None
 
+    def knows(self, chatbot_id: str) -> bool:
+        """Whether this chatbot exists."""
+        return not self.known_chatbots or chatbot_id in self.known_chatbots
+
     def stats(self) -> dict[str, Any]:
         """Counts since the start or the last reset."""
         busiest = self.limit.busiest if self.limit else {}

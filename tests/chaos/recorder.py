@@ -101,7 +101,7 @@ class Recorder:
                     unix=round(each.arrived, 6),
                     whole=self._maybe(each.body_at),
                     answered=self._maybe(each.answered_at),
-                    stored=each.stored,
+                    stored=each.applied,
                     overlapped=each.overlapped,
                 )
                 for each in arrivals

@@ -88,7 +88,7 @@ def test_it_stops_within_a_second_with_slow_requests_in_flight(number: signal.Si
         connections = [connect(endpoint) for _ in rules]
         for connection in connections:
             connection.sendall(on_the_wire(prepared(endpoint)))
-        while endpoint.stats()["stored"] < len(rules):
+        while endpoint.stats()["applied"] < len(rules):
             time.sleep(0.01)
         assert endpoint._process
         process = endpoint._process.popen

@@ -60,7 +60,7 @@ def test_a_good_upload_is_remembered(endpoint: EndpointProcess) -> None:
     [arrival] = endpoint.arrivals()
     assert (arrival.number, arrival.chatbot_id, arrival.status) == (1, "bot/2 ü", 200)
     assert arrival.sha256 == hashlib.sha256(SQUARE).hexdigest()
-    assert (arrival.size, arrival.stored, arrival.overlapped) == (len(SQUARE), True, False)
+    assert (arrival.size, arrival.applied, arrival.overlapped) == (len(SQUARE), True, False)
 
 
 def test_the_last_image_wins(endpoint: EndpointProcess) -> None:
@@ -95,7 +95,9 @@ def test_an_unknown_chatbot_is_not_found(endpoint: EndpointProcess) -> None:
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        pytest.param({"other": ("a.png", SQUARE, "image/png")}, "is missing", id="missing"),
+        pytest.param(
+            {"other": ("a.png", SQUARE, "image/png")}, "there is no field 'other'", id="other"
+        ),
         pytest.param(
             {"profilePictureFile": (None, SQUARE, "image/png")}, "no file name", id="no file"
         ),
@@ -217,7 +219,7 @@ def test_another_method_is_not_allowed(endpoint: EndpointProcess, method: str) -
 
 
 def test_another_path_is_not_found(endpoint: EndpointProcess) -> None:
-    response = requests.post(f"{endpoint.url}/api/v1/upload-chatbot-icon", timeout=10)
+    response = requests.post(f"{endpoint.url}/api/v1/upload-chatbot-banner", timeout=10)
 
     assert (response.status_code, response.json()) == (404, {"message": "Resource not found"})
 

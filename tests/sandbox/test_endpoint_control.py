@@ -97,8 +97,9 @@ def test_counts(endpoint: EndpointProcess) -> None:
     assert endpoint.stats() == {
         "requests": 3,
         "statuses": {"500": 1, "200": 1, "none": 1},
-        "stored": 1,
+        "applied": 1,
         "overlapped": 0,
+        "out_of_order": 0,
         "in_flight": 0,
         "max_in_flight": 1,
         "chatbots": 2,
@@ -157,7 +158,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_upload_is_logged(
     eventually(endpoint, "in_flight", 0)
 
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.body_at, arrival.stored) == (None, None, False)
+    assert (arrival.status, arrival.body_at, arrival.applied) == (None, None, False)
     assert endpoint.stats()["statuses"] == {"none": 1}
 
 
@@ -329,7 +330,9 @@ def test_what_is_no_document_of_rules_is_refused(endpoint: EndpointProcess, body
     [
         ("GET", "arrivals?since=x", 400),
         ("GET", "arrivals?limit=-1", 400),
-        ("GET", "image", 404),
+        ("GET", "image", 400),
+        ("GET", "image?chatbot_id=bot-1", 404),
+        ("GET", "image?chatbot_id=bot-1&asset=banner", 400),
         ("GET", "nothing", 404),
         ("POST", "stats", 404),
     ],

@@ -9,6 +9,7 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, get_args
 
+from sandbox.endpoint.operations import OPERATIONS
 from sandbox.endpoint.request_log import Arrival
 from sandbox.endpoint.rules import Rule
 from sandbox.endpoint.server import CONTROL_ROUTES
@@ -36,8 +37,9 @@ def test_every_fault_and_option_is_documented() -> None:
         assert rule.model_fields.keys() - {"chatbot_id", "fault"} <= page
 
 
-def test_every_control_path_is_documented_and_no_other() -> None:
+def test_every_path_is_documented_and_no_other() -> None:
     paths = {f"{each.method} {each.path}" for each in CONTROL_ROUTES if each.method != "*"}
+    paths |= {f"{each.method} {each.path}" for each in OPERATIONS}
     assert {name for name in names_of(ROWS) if "/" in name} == paths
 
 

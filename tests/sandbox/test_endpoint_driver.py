@@ -11,6 +11,7 @@ import requests
 from PIL import Image
 
 if TYPE_CHECKING:
+    from sandbox.endpoint.operations import Operation
     from sandbox.endpoint.process import EndpointProcess
 
 PATH = "/api/v1/upload-chatbot-profile-picture"
@@ -50,6 +51,26 @@ def upload(endpoint: EndpointProcess, *args: Any, **kwargs: Any) -> requests.Res
     """Send an upload, in a connection of its own; takes what `prepared` takes."""
     with requests.Session() as session:
         return session.send(prepared(endpoint, *args, **kwargs), timeout=10, allow_redirects=False)
+
+
+def call(
+    endpoint: EndpointProcess,
+    operation: Operation,
+    chatbot_id: str | None = "bot-1",
+    content: bytes = SQUARE,
+    **changes: Any,
+) -> requests.Response:
+    """Send a request for any operation as it should be, but for the changes."""
+    whole: dict[str, Any] = {"headers": {"Authorization": f"Bearer {endpoint.api_key}"}}
+    chatbot = {} if chatbot_id is None else {"chatbotId": chatbot_id}
+    if operation.file_field:
+        files = {operation.file_field: ("face.png", content, "image/png")}
+        whole |= {"data": chatbot, "files": files}
+    else:
+        whole["params"] = chatbot
+    request = requests.Request(operation.method, endpoint.url + operation.path, **whole | changes)
+    with requests.Session() as session:
+        return session.send(request.prepare(), timeout=10, allow_redirects=False)
 
 
 def connect(endpoint: EndpointProcess) -> socket.socket:

@@ -69,7 +69,7 @@ def test_a_refused_image_is_not_stored(endpoint: EndpointProcess) -> None:
     upload(endpoint)
 
     assert endpoint.image("bot-1") is None
-    assert not endpoint.arrivals()[0].stored
+    assert not endpoint.arrivals()[0].applied
 
 
 def test_a_bad_image_is_not_stored_whatever_the_response(endpoint: EndpointProcess) -> None:
@@ -263,7 +263,7 @@ def test_a_client_that_gives_up_on_a_delay_finds_its_image_stored(
 
     assert endpoint.image("bot-1") == SQUARE
     [arrival] = endpoint.arrivals()
-    assert arrival.stored
+    assert arrival.applied
     assert arrival.status is None
 
 
@@ -323,7 +323,7 @@ def test_a_reset_comes_in_the_middle_of_the_image(endpoint: EndpointProcess) -> 
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.body_at, arrival.stored) == (None, None, False)
+    assert (arrival.status, arrival.body_at, arrival.applied) == (None, None, False)
 
 
 def test_a_small_upload_is_reset_too(endpoint: EndpointProcess) -> None:
@@ -354,7 +354,7 @@ def test_a_close_after_the_image_was_stored(endpoint: EndpointProcess) -> None:
         assert read_all(connection) == b""
     assert endpoint.image("bot-1") == SQUARE
     [arrival] = endpoint.arrivals()
-    assert (arrival.status, arrival.stored) == (None, True)
+    assert (arrival.status, arrival.applied) == (None, True)
     assert arrival.body_at
     assert arrival.ended_at
     assert statuses(endpoint, "bot-1", 1) == [200]

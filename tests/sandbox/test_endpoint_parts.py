@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facelift.units import Rate
+from sandbox.endpoint.image_check import image_problem
+from sandbox.endpoint.operations import OPERATIONS, Asset, Operation
 from sandbox.endpoint.request_log import Arrival, RequestLog, StoredImage
 from sandbox.endpoint.state import RateLimit
-from sandbox.endpoint.upload import image_problem
 from tests.sandbox.test_endpoint_driver import image
 
 
@@ -25,8 +26,12 @@ class Clock:
         return self.now
 
 
-def arrive(log: RequestLog, chatbot_id: str = "bot") -> Arrival:
-    arrival = log.begin("POST", "/", None)
+SET, SET_ICON, REMOVE, _ = OPERATIONS
+PICTURE: Asset = "profile_picture"
+
+
+def arrive(log: RequestLog, chatbot_id: str = "bot", operation: Operation = SET) -> Arrival:
+    arrival = log.begin("POST", "/", None, operation)
     log.identify(arrival, chatbot_id, lambda: False)
     return arrival
 
@@ -37,7 +42,7 @@ def end(log: RequestLog, arrival: Arrival) -> None:
 
 
 def store(log: RequestLog, chatbot_id: str, data: bytes) -> None:
-    log.store(arrive(log, chatbot_id), StoredImage("image/png", data.hex(), data))
+    log.apply(arrive(log, chatbot_id), StoredImage("image/png", data.hex(), data))
 
 
 @given(
@@ -111,7 +116,7 @@ def test_each_key_has_its_own_limit() -> None:
 
 def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
     log = RequestLog(10)
-    closed = log.begin("POST", "/", None)
+    closed = log.begin("POST", "/", None, SET)
     log.identify(closed, "bot", lambda: True)
 
     assert not arrive(log).overlapped
@@ -121,7 +126,7 @@ def test_an_upload_whose_connection_is_closed_does_not_overlap() -> None:
 def test_an_upload_overlaps_one_that_ended_while_its_chatbot_was_unknown() -> None:
     log = RequestLog(10)
     first = arrive(log)
-    second = log.begin("POST", "/", None)
+    second = log.begin("POST", "/", None, SET)
     end(log, first)
     log.identify(second, "bot", lambda: False)
 
@@ -136,17 +141,55 @@ def test_an_upload_after_another_does_not_overlap() -> None:
     assert not arrive(log).overlapped
 
 
+def test_a_picture_and_an_icon_of_a_chatbot_do_not_overlap() -> None:
+    log = RequestLog(10)
+    picture, icon = arrive(log), arrive(log, operation=SET_ICON)
+    assert not picture.overlapped
+    assert not icon.overlapped
+
+    removal = arrive(log, operation=REMOVE)
+    assert (picture.overlapped, removal.overlapped, icon.overlapped) == (True, True, False)
+
+
+def test_an_older_request_applied_after_a_newer_of_its_asset_is_out_of_order() -> None:
+    log = RequestLog(10)
+    older, icon, newer = arrive(log), arrive(log, operation=SET_ICON), arrive(log, operation=REMOVE)
+    for each in (icon, newer, older):
+        log.apply(each, None)
+
+    assert [each.out_of_order for each in (older, icon, newer)] == [True, False, False]
+    assert log.stats()["out_of_order"] == 1
+
+
+def test_a_removal_frees_the_memory_of_its_image() -> None:
+    log = RequestLog(10, image_memory=10)
+    store(log, "bot", b"12345678")
+    log.apply(arrive(log, operation=REMOVE), None)
+    store(log, "other", b"12345678")
+
+    assert log.images == {
+        ("other", PICTURE): StoredImage("image/png", "3132333435363738", b"12345678")
+    }
+
+
+def test_a_line_of_the_log_names_the_operation_unless_it_sets_a_picture() -> None:
+    log = RequestLog(10)
+
+    assert "'bot'  no response" in str(arrive(log))
+    assert "'bot'  remove profile_picture  no response" in str(arrive(log, operation=REMOVE))
+
+
 def test_the_oldest_images_are_dropped_when_memory_is_full() -> None:
     log = RequestLog(10, image_memory=10)
     for chatbot_id in ("a", "b", "a", "c"):
         store(log, chatbot_id, b"1234")
 
-    assert {name: log.images[name].data for name in "abc"} == {
+    assert {name: log.images[name, PICTURE].data for name in "abc"} == {
         "a": b"1234",
         "b": None,
         "c": b"1234",
     }
-    assert log.images["b"].sha256 == b"1234".hex()
+    assert log.images["b", PICTURE].sha256 == b"1234".hex()
 
 
 def test_an_image_that_replaces_another_takes_its_memory() -> None:
@@ -155,7 +198,7 @@ def test_an_image_that_replaces_another_takes_its_memory() -> None:
     for _ in range(100):
         store(log, "bot", b"12345678")
 
-    assert log.images["other"].data == b"12"
+    assert log.images["other", PICTURE].data == b"12"
 
 
 def test_a_square_with_an_orientation_is_square() -> None:

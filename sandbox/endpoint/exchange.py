@@ -1,9 +1,9 @@
-"""One request: reads its form, judges it, and responds as usual or as a rule says.
+"""One request: reads it, judges it, and responds as usual or as a rule says.
 
-It is checked in this order: path (404), method (405), key (401), rate (429), form and
-fields (400), chatbot (404), image (400). The form is read before any response but the
-first two, so that the log names the chatbot of a refused upload. Uploads that fail the
-checks of key and rate use up no rule.
+It is checked in this order: path (404), method (405), key (401), rate (429), form or
+query (400), chatbot (404), image (400). The form or query is read before any response but
+the first two, so that the log names the chatbot of a refused request. Requests that fail
+the checks of key and rate use up no rule.
 """
 
 from __future__ import annotations
@@ -13,23 +13,18 @@ import hashlib
 import math
 import time
 from functools import lru_cache, partial
-from io import BytesIO
 from typing import TYPE_CHECKING
 
-from aiohttp import (
-    BodyPartReader,
-    content_disposition_filename,
-    parse_content_disposition,
-    web,
-)
+from aiohttp import BodyPartReader, content_disposition_filename, parse_content_disposition, web
 from aiohttp.http_exceptions import HttpProcessingError
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 
 from sandbox.endpoint import responses
+from sandbox.endpoint.image_check import image_problem
+from sandbox.endpoint.operations import BY_PATH
 from sandbox.endpoint.request_log import StoredImage
-from sandbox.endpoint.responses import UPLOAD_PATH, documented
+from sandbox.endpoint.responses import documented
 from sandbox.endpoint.rules import (
+    ApplyLate,
     CloseAfterAccept,
     CloseBeforeRead,
     Delay,
@@ -44,46 +39,21 @@ from sandbox.endpoint.state import key_label
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandbox.endpoint.operations import Operation
     from sandbox.endpoint.rules import Rule
     from sandbox.endpoint.state import EndpointState
 
 _CHATBOT_ID_LIMIT = 1_000
 _CHATBOT_ID_CHUNK = 256  # aiohttp reads one chunk ahead, which must not hold the image
 _IMAGE_CHUNK = 65_536
-_IMAGE_LIMIT = 1_000_000
-_READERS: dict[bytes, tuple[str, type[PngImageFile | JpegImageFile]]] = {
-    b"\x89PNG\r\n\x1a\n": ("image/png", PngImageFile),
-    b"\xff\xd8\xff": ("image/jpeg", JpegImageFile),
-}
+_CHATBOT_FIELD = "chatbotId"
 
 # Parsing it takes as long as all else in a small upload, and clients repeat it.
 _parse_disposition = lru_cache(maxsize=1_000)(parse_content_disposition)
 
 
-def image_problem(data: bytes, content_type: str) -> str | None:
-    """Why the endpoint refuses an image with this content type; None if it accepts it.
-
-    Reads the header and decodes nothing: it is cheap, and decompression bombs do no harm.
-    """
-    if len(data) >= _IMAGE_LIMIT:
-        return f"image of {len(data):,} bytes is not under {_IMAGE_LIMIT:,}"
-    known = next((known for magic, known in _READERS.items() if data.startswith(magic)), None)
-    if known is None:
-        return "image is neither PNG nor JPEG"
-    true_type, reader = known
-    if content_type != true_type:
-        return f"image is {true_type} but came as {content_type or 'no content type'}"
-    try:
-        # Not Image.open: it warns of bombs, which are harmless without decoding.
-        width, height = reader(BytesIO(data)).size
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"image cannot be read: {error}"
-    # An EXIF orientation can only swap the sides, and a square stays square.
-    return None if width == height else f"image is {width} x {height}, not square"
-
-
-class Upload:
-    """A request in flight; fills in its entry in the log."""
+class Exchange:
+    """A request in flight and its response; fills in its entry in the log."""
 
     def __init__(self, request: web.Request, state: EndpointState) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -92,21 +62,24 @@ class Upload:
         self._state = state
         self._log = state.log  # a reset may replace it while the request is in flight
         label = key_label(self._key) if self._key else None
-        self._arrival = self._log.begin(request.method, request.path, label)
+        self._operation = BY_PATH.get(request.path)
+        self._arrival = self._log.begin(request.method, request.path, label, self._operation)
         self._take_rule: Callable[[str], Rule | None] = lambda _: None
         self._rule: Rule | None = None
         self._image: StoredImage | None = None
-        self._image_problem: str | None = "profilePictureFile is missing"
+        self._fields: set[str] = set()
+        self._field_problem: str | None = None
+        self._image_problem: str | None = None
 
     async def serve(self) -> web.StreamResponse:
         """Respond; the request is in flight until then."""
+        operation = self._operation
         try:
-            is_upload = self._request.path == UPLOAD_PATH
-            if is_upload and self._request.method == "POST":
-                return await self._respond(await self._judge())
-            response = documented(405 if is_upload else 404)
-            if is_upload:
-                response.headers["Allow"] = "POST"
+            if operation and self._request.method == operation.method:
+                return await self._respond(operation, await self._judge(operation))
+            response = documented(405 if operation else 404)
+            if operation:
+                response.headers["Allow"] = operation.method
             self._arrival.reason = response.reason
             return await self._send(response)
         except ConnectionError:  # the client has gone
@@ -114,8 +87,8 @@ class Upload:
         finally:
             self._log.end(self._arrival)
 
-    async def _judge(self) -> web.Response:
-        """The response to an upload that meets no rule."""
+    async def _judge(self, operation: Operation) -> web.Response:
+        """The response to a request that meets no rule."""
         state, key = self._state, self._key
         rate = state.rate
         refusal, verdict = None, None
@@ -124,12 +97,13 @@ class Upload:
         elif state.limit and not (verdict := state.limit.count(key)).allowed:
             refusal = 429, "over the rate limit"
         else:
-            self._take_rule = partial(state.rules.take, key=list(state.keys).index(key))
-        problem = await self._read()
+            place = list(state.keys).index(key)
+            self._take_rule = partial(state.rules.take, key=place, operation=operation)
+        problem = await self._read(operation)
         status, self._arrival.reason = refusal or problem or (200, None)
         # Only v2's reference has the answer to a key that is wrong; v1's is for none.
         is_wrong_key = status == 401 and key  # noqa: PLR2004 - unauthorized
-        response = documented(status, envelope="v2" if is_wrong_key else "v1")
+        response = documented(status, operation, envelope="v2" if is_wrong_key else "v1")
         if rate and verdict:
             reset = time.time() + verdict.wait
             responses.add_rate_limit(response, rate.requests, verdict.remaining, reset)
@@ -137,35 +111,59 @@ class Upload:
                 response.headers["Retry-After"] = str(math.ceil(verdict.wait))
         return response
 
-    async def _read(self) -> tuple[int, str] | None:
-        """Read the form; the status and reason of a refusal, or None."""
-        if self._request.content_type != "multipart/form-data":
-            return 400, "the body is not multipart/form-data"
+    async def _read(self, operation: Operation) -> tuple[int, str] | None:
+        """Read the query and the body; the status and reason of a refusal, or None."""
         try:
-            async for part in await self._request.multipart():
-                if isinstance(part, BodyPartReader):
-                    await self._read_part(part)
+            if operation.file_field:
+                unreadable = await self._read_form(operation.file_field)
+            else:
+                unreadable = await self._read_query()
         except web.HTTPRequestEntityTooLarge:
-            return 413, "a part of the form is far too large"
+            return 413, "the body, or a part of the form, is far too large"
         except (ValueError, RuntimeError, HttpProcessingError) as error:
-            return 400, f"the form is malformed: {error}"
+            unreadable = f"the form is malformed: {error}"
+        if unreadable:
+            return 400, unreadable
         self._arrival.body_at = time.monotonic()
         if self._arrival.chatbot_id is None:
             return 400, "chatbotId is missing, blank or too long"
-        known_chatbots = self._state.known_chatbots
-        if known_chatbots and self._arrival.chatbot_id not in known_chatbots:
+        if self._field_problem:
+            return 400, self._field_problem
+        if not self._state.knows(self._arrival.chatbot_id):
             return 404, "there is no such chatbot"
         return (400, self._image_problem) if self._image_problem else None
 
-    async def _read_part(self, part: BodyPartReader) -> None:
+    async def _read_query(self) -> str | None:
+        """Read what names the chatbot of a removal; why it cannot be read, or None."""
+        for name, value in self._request.query.items():
+            if self._is_expected(name, _CHATBOT_FIELD):
+                await self._identify(value)
+        if self._request.body_exists:
+            await self._request.read()
+            return "a removal has no body"
+        return None
+
+    async def _read_form(self, file_field: str) -> str | None:
+        """Read the form of an upload; why there is none, or None."""
+        if self._request.content_type != "multipart/form-data":
+            return "the body is not multipart/form-data"
+        if self._request.query_string:
+            self._field_problem = "an upload has no query"
+        self._image_problem = f"{file_field} is missing"
+        async for part in await self._request.multipart():
+            if isinstance(part, BodyPartReader):
+                await self._read_part(part, file_field)
+        return None
+
+    async def _read_part(self, part: BodyPartReader, file_field: str) -> None:
         _, parameters = _parse_disposition(part.headers.get("Content-Disposition"))
         name = content_disposition_filename(parameters, "name")
-        if name == "chatbotId" and self._arrival.chatbot_id is None:
+        if not self._is_expected(name, _CHATBOT_FIELD, file_field):
+            return
+        if name == _CHATBOT_FIELD:
             part.chunk_size = _CHATBOT_ID_CHUNK
-            chatbot_id = (await part.read()).decode()
-            if chatbot_id.strip() and len(chatbot_id) <= _CHATBOT_ID_LIMIT:
-                await self._identify(chatbot_id)
-        elif name == "profilePictureFile":
+            await self._identify((await part.read()).decode())
+        else:
             part.chunk_size = _IMAGE_CHUNK
             if isinstance(self._rule, Reset):
                 await part.read_chunk()
@@ -174,11 +172,25 @@ class Upload:
             data = bytes(await part.read())
             self._image = StoredImage(content_type, hashlib.sha256(data).hexdigest(), data)
             self._arrival.sha256, self._arrival.size = self._image.sha256, len(data)
-            self._image_problem = "profilePictureFile is not a file: it has no file name"
+            self._image_problem = f"{file_field} is not a file: it has no file name"
             if content_disposition_filename(parameters):
                 self._image_problem = image_problem(data, content_type)
 
+    def _is_expected(self, name: str | None, *expected: str) -> bool:
+        """Whether a field is one of these and comes for the first time; notes it if not."""
+        if name not in expected:
+            self._field_problem = f"there is no field {name!r}; there is {' and '.join(expected)}"
+        elif name in self._fields:
+            self._field_problem = f"{name} comes more than once"
+        else:
+            self._fields.add(name)
+            return True
+        return False
+
     async def _identify(self, chatbot_id: str) -> None:
+        if not chatbot_id.strip() or len(chatbot_id) > _CHATBOT_ID_LIMIT:
+            return
+
         def is_closed() -> bool:
             return self._request.transport is None or self._request.transport.is_closing()
 
@@ -189,22 +201,29 @@ class Upload:
         if isinstance(self._rule, CloseBeforeRead):
             await responses.close(self._request)
 
-    async def _respond(self, usual: web.Response) -> web.StreamResponse:
+    async def _respond(self, operation: Operation, usual: web.Response) -> web.StreamResponse:
         """Respond as usual after the latency, or as the rule says."""
         request, rule = self._request, self._rule
         if isinstance(rule, Reset | CloseBeforeRead):
             await responses.close(request, reset=isinstance(rule, Reset))
         is_good = usual.status == 200  # noqa: PLR2004 - HTTP's own number
         if isinstance(rule, ResponseRule):
-            usual = responses.apply_rule(rule, usual, time.time())
-        if is_good and usual.status // 100 == 2 and self._image:  # noqa: PLR2004 - 2xx
-            self._log.store(self._arrival, self._image)
+            usual = responses.apply_rule(rule, usual, operation, time.time())
+        if is_good and isinstance(rule, ApplyLate):
+            # The client's leaving cancels this request, and not what was accepted.
+            loop = asyncio.get_running_loop()
+            loop.call_later(rule.seconds, self._log.apply, self._arrival, self._image)
+        elif is_good and usual.status // 100 == 2:  # noqa: PLR2004 - 2xx
+            self._log.apply(self._arrival, self._image)
         match rule:
             case None:
                 await asyncio.sleep(self._state.latency)
             case Delay(seconds=seconds):
                 await asyncio.sleep(seconds)
-            case CloseAfterAccept():
+            case ApplyLate(seconds=seconds, meanwhile="wait"):
+                await asyncio.sleep(seconds)
+                await responses.close(request)
+            case CloseAfterAccept() | ApplyLate(meanwhile="close"):
                 await responses.close(request)
         return await self._send(usual)
 
