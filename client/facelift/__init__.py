@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from facelift.asset import Action, ActionName, Asset, AssetName
 from facelift.attempt import Attempt
 from facelift.batch import BatchStatus
 from facelift.checks import Duration, Id, Moment
@@ -37,7 +38,14 @@ from facelift.errors import (
     LedgerUnavailable,
 )
 from facelift.fit import Fit, FitName, Focus
-from facelift.job import ImageRef, JobFields, Priority, PriorityName, UploadJob
+from facelift.job import (
+    ImageRef,
+    JobFields,
+    Priority,
+    PriorityName,
+    RemovalFields,
+    UploadJob,
+)
 from facelift.operations.batches import BatchCancellation, BatchTimeout
 from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, IdempotencyConflict
 from facelift.operations.observe import WaitTimeout
@@ -64,6 +72,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountStatus",
+    "Action",
+    "ActionName",
+    "Asset",
+    "AssetName",
     "AsyncUploadClient",
     "Attempt",
     "BatchCancellation",
@@ -104,6 +116,7 @@ __all__ = [
     "PriorityChange",
     "PriorityName",
     "RefusedMessage",
+    "RemovalFields",
     "ServerStatus",
     "StateName",
     "StoreOutage",

@@ -20,6 +20,7 @@ _ACCOUNT_PAUSED = (
 
 OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.DELIVERED: _NOTHING,
+    OutcomeCode.REMOVED: _NOTHING,
     OutcomeCode.BAD_REQUEST: _CHATBOT,
     OutcomeCode.UNAUTHORIZED: _KEY,
     OutcomeCode.FORBIDDEN: _KEY,

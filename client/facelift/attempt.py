@@ -84,12 +84,12 @@ _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 def _implied_by(record: Mapping[str, str]) -> dict[str, Any]:
     """The fields of an ended job's last attempt that follow from the record."""
-    delivered = record["outcome"] == OutcomeCode.DELIVERED
+    succeeded = OutcomeCode.read(record["outcome"]).is_success
     return {
         "started_at": float(record.get("started_at", 0)),
         "code": record["outcome"],
         "http_status": int(record.get("http_status") or 0) or None,
-        "decision": Decision.SUCCEED if delivered else Decision.FAIL,
+        "decision": Decision.SUCCEED if succeeded else Decision.FAIL,
         "reason": record["message"],
         "counted": True,
     }

@@ -63,6 +63,9 @@ class OutcomeCode(OpenEnum):
     """Why a job ended, or why an attempt did not succeed. Stable: scripts may rely on it."""
 
     DELIVERED = "delivered"
+    """The endpoint took the image."""
+    REMOVED = "removed"
+    """The endpoint took the image away: the success of a removal."""
 
     # The endpoint refused, for good.
     BAD_REQUEST = "bad_request"
@@ -120,6 +123,11 @@ class OutcomeCode(OpenEnum):
         if status in _OF_STATUS:
             return _OF_STATUS[status]
         return _OF_STATUS_CLASS.get(status // 100, cls.MALFORMED_RESPONSE)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the job did what it was enqueued for."""
+        return self in {OutcomeCode.DELIVERED, OutcomeCode.REMOVED}
 
     @property
     def is_retryable(self) -> bool:

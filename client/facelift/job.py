@@ -9,6 +9,15 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, NotRequired, Self, TypedDict
 
+from facelift.asset import (
+    Action,
+    ActionName,
+    Asset,
+    AssetName,
+    check_action,
+    check_asset,
+    check_removal,
+)
 from facelift.checks import (
     Id,
     Moment,
@@ -92,14 +101,14 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadJob:
-    """The job to upload an image to a chatbot. Checked when it is made; immutable.
+    """The job to set or remove an image of a chatbot. Checked when it is made; immutable.
 
     Ids may be given as UUIDs, times as a datetime with a time zone or a timedelta from now; a job
     holds their text and Unix seconds.
 
     Attributes:
         chatbot_id: the chatbot's id at Chatbase.
-        image: the stored image, `<store>:<path>`.
+        image: the stored image, `<store>:<path>`; None for a removal.
         account: which of the workers' API keys to use.
         idempotency_key: enqueueing again with the same key gives the same job.
         sha256: what the image's bytes must hash to, in hexadecimal.
@@ -116,13 +125,16 @@ class UploadJob:
         fairness_key: whose job it is, such as `customer-42`. Jobs of one key and priority are a
             flow; the flows of an account take turns. By default a batch is a flow, and all
             jobs without a batch are one.
+        asset: `profile_picture` or `icon`: which of the chatbot's images.
+        action: `set` uploads `image`. `remove` takes the present one away, and has no `image`,
+            `sha256`, `fit` or `fit_focus`.
 
     Raises:
         InvalidJob: a field has a wrong value; names the field.
     """
 
     chatbot_id: str
-    image: str
+    image: str | None = None
     account: str = DEFAULT_ACCOUNT
     idempotency_key: str | None = None
     sha256: str | None = None
@@ -133,12 +145,14 @@ class UploadJob:
     batch: str | None = None
     priority: Priority = Priority.NORMAL
     fairness_key: str | None = None
+    asset: Asset = Asset.PROFILE_PICTURE
+    action: Action = Action.SET
 
     def __init__(
         self,
         *,
         chatbot_id: Id,
-        image: str,
+        image: str | None = None,
         account: str = DEFAULT_ACCOUNT,
         idempotency_key: Id | None = None,
         sha256: str | None = None,
@@ -149,13 +163,21 @@ class UploadJob:
         batch: Id | None = None,
         priority: Priority | PriorityName = Priority.NORMAL,
         fairness_key: Id | None = None,
+        asset: Asset | AssetName = Asset.PROFILE_PICTURE,
+        action: Action | ActionName = Action.SET,
     ) -> None:
+        what, how = check_action(action), check_fit(fit)
+        if what is Action.REMOVE:
+            asked = None if how is Fit.STRICT else how.value
+            check_removal(image=image, sha256=sha256, fit=asked, fit_focus=fit_focus)
+        elif image is None:
+            raise InvalidJob("image", "is missing")
         starts, ends = check_time("not_before", not_before), check_time("expires_at", expires_at)
         if starts and ends and ends <= starts:
             raise InvalidJob("expires_at", "must be later than not_before")
         checked = {
             "chatbot_id": check_chatbot_id(chatbot_id),
-            "image": str(ImageRef.parse(image)),
+            "image": None if image is None else str(ImageRef.parse(image)),
             "account": check_account(account),
             "idempotency_key": None
             if idempotency_key is None
@@ -163,11 +185,13 @@ class UploadJob:
             "sha256": None if sha256 is None else _check_sha256(sha256),
             "not_before": starts,
             "expires_at": ends,
-            "fit": check_fit(fit),
-            "fit_focus": check_fit_focus(fit_focus, check_fit(fit)),
+            "fit": how,
+            "fit_focus": check_fit_focus(fit_focus, how),
             "batch": None if batch is None else check_batch(batch),
             "priority": check_priority(priority),
             "fairness_key": None if fairness_key is None else check_fairness_key(fairness_key),
+            "asset": check_asset(asset),
+            "action": what,
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -183,19 +207,18 @@ class UploadJob:
         for name in given:
             if name not in known:
                 raise InvalidJob(shown(name), f"is not a field of a job: {', '.join(known)}")
-        for name in ("chatbot_id", "image"):
-            if name not in given:
-                raise InvalidJob(name, "is missing")
+        if "chatbot_id" not in given:
+            raise InvalidJob("chatbot_id", "is missing")
         return cls(**given)
 
     @property
-    def image_ref(self) -> ImageRef:
-        """The image's store and path."""
-        return ImageRef.parse(self.image)
+    def image_ref(self) -> ImageRef | None:
+        """The image's store and path; None for a removal."""
+        return None if self.image is None else ImageRef.parse(self.image)
 
 
 class JobFields(TypedDict):
-    """The fields of an `UploadJob` as a mapping; see there."""
+    """The fields of an `UploadJob` that sets an image, as a mapping; see there."""
 
     chatbot_id: Id
     image: str
@@ -206,6 +229,23 @@ class JobFields(TypedDict):
     expires_at: NotRequired[Moment | None]
     fit: NotRequired[Fit | FitName]
     fit_focus: NotRequired[Focus | str | None]
+    batch: NotRequired[Id | None]
+    priority: NotRequired[Priority | PriorityName]
+    fairness_key: NotRequired[Id | None]
+    asset: NotRequired[Asset | AssetName]
+    action: NotRequired[Literal[Action.SET, "set"]]
+
+
+class RemovalFields(TypedDict):
+    """The fields of an `UploadJob` that removes an image, as a mapping; see there."""
+
+    chatbot_id: Id
+    action: Literal[Action.REMOVE, "remove"]
+    asset: NotRequired[Asset | AssetName]
+    account: NotRequired[str]
+    idempotency_key: NotRequired[Id | None]
+    not_before: NotRequired[Moment | None]
+    expires_at: NotRequired[Moment | None]
     batch: NotRequired[Id | None]
     priority: NotRequired[Priority | PriorityName]
     fairness_key: NotRequired[Id | None]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from facelift.asset import Action, Asset
 from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.fit import Fit, Focus, read_focus
@@ -52,7 +53,7 @@ class JobRecord:
     message: str
     http_status: int | None
     chatbot_id: str
-    image: str
+    image: str | None
     account: str
     fit: str
     fit_focus: Focus | None
@@ -63,6 +64,8 @@ class JobRecord:
     batch: str | None
     priority: str
     fairness_key: str | None
+    asset: str
+    action: str
     replay_of: str | None
     superseded_by: str | None
     repeat_at: float | None
@@ -100,7 +103,7 @@ class JobRecord:
             message=stored.get("message", ""),
             http_status=int(status) if status else None,
             chatbot_id=stored["chatbot_id"],
-            image=stored["image"],
+            image=stored.get("image"),
             account=stored.get("account", DEFAULT_ACCOUNT),
             fit=stored.get("fit", Fit.STRICT.value),
             fit_focus=read_focus(stored["fit_focus"]) if "fit_focus" in stored else None,
@@ -111,6 +114,8 @@ class JobRecord:
             batch=stored.get("batch"),
             priority=stored.get("priority", Priority.NORMAL.value),
             fairness_key=stored.get("fairness_key"),
+            asset=stored.get("asset", Asset.PROFILE_PICTURE.value),
+            action=stored.get("action", Action.SET.value),
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
             repeat_at=number("repeat_at"),

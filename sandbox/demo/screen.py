@@ -131,7 +131,11 @@ def _padded(rows: Iterable[Sequence[str]]) -> list[list[str]]:
 
 def _columns(record: JobRecord) -> tuple[str, str, str]:
     """Image, chatbot and state."""
-    return record.image.partition(":")[2], record.chatbot_id, record.state.ljust(_STATE_WIDTH)
+    return (
+        (record.image or "").partition(":")[2],
+        record.chatbot_id,
+        record.state.ljust(_STATE_WIDTH),
+    )
 
 
 def _kind(record: JobRecord) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from facelift.asset import Action, Asset
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import InvalidJob
@@ -63,7 +64,9 @@ def test_job_has_the_fields_of_a_job() -> None:
     assert job["properties"]["fit"]["enum"] == words(Fit)
     assert job["properties"]["priority"]["enum"] == words(Priority)
     defaults = {field.name: field.default for field in fields(UploadJob)}
-    for name in ("account", "fit", "priority"):
+    assert job["properties"]["asset"]["enum"] == words(Asset)
+    assert job["properties"]["action"]["enum"] == words(Action)
+    for name in ("account", "fit", "priority", "asset", "action"):
         assert job["properties"][name]["default"] == defaults[name]
 
 
@@ -79,6 +82,8 @@ def test_record_has_the_words_of_a_record() -> None:
     assert properties["state"]["enum"] == words(JobState)
     assert properties["outcome"]["enum"] == [*words(OutcomeCode), None]
     assert properties["priority"]["enum"] == [*words(Priority), ""]
+    assert properties["asset"]["enum"] == words(Asset)
+    assert properties["action"]["enum"] == words(Action)
     assert properties["wait_reason"]["enum"] == [*words(WaitReason), None]
     attempt = properties["attempts"]["items"]["properties"]
     assert attempt["code"]["enum"] == words(OutcomeCode)
@@ -122,6 +127,7 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
         {"fit": "crop", "fit_focus": " .5, 1.00"},
         {"fit_focus": None},
         *({"priority": priority} for priority in Priority),
+        {"asset": "icon", "action": "set"},
         {"fairness_key": None},
         {"fairness_key": "Ana@example.com/" + "4:2_-." * 8},
     ],
@@ -132,9 +138,33 @@ def test_job_that_is_taken_is_valid(more: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"asset": "icon", "version": 1},
+        {"image": None, "sha256": None, "fit": "strict", "fit_focus": None},
+        {"batch": "b", "priority": "low", "fairness_key": "k", "idempotency_key": "k"},
+    ],
+)
+def test_removal_that_is_taken_is_valid(more: dict[str, object]) -> None:
+    removal = {"chatbot_id": "bot", "action": "remove"} | more
+    make_job(TaskMessage(ENQUEUE_TASK, "mine", kwargs=removal))
+    assert problems("job", removal) == []
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {"chatbot_id": "bot"},
+        {"chatbot_id": "bot", "image": None},
+        {"action": "remove"},
+        JOB | {"action": "remove"},
+        {"chatbot_id": "bot", "action": "remove", "sha256": HASH},
+        {"chatbot_id": "bot", "action": "remove", "fit": "pad"},
+        {"chatbot_id": "bot", "action": "remove", "fit": "crop", "fit_focus": "0,0"},
+        JOB | {"action": "delete"},
+        JOB | {"asset": "avatar"},
+        JOB | {"asset": None},
         {"image": "media:a.png"},
         JOB | {"expire_at": 1},
         JOB | {"version": "1"},

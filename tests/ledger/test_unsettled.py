@@ -258,7 +258,7 @@ def test_newest_delivered_image_stands_in_the_end(simulated: Ledger, seed: int) 
             reply = ledger.store.acquire(lease, LEASE, "w")
             if not isinstance(reply, Acquired):
                 continue
-            image = reply.record.image[6:-4]
+            image = str(reply.record.image)[6:-4]
             permit = ledger.store.acquire_permit(lease, LEASE, REQUEST, sha256=image)
             if not isinstance(permit, Permit):
                 continue

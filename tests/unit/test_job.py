@@ -6,7 +6,7 @@ import pickle
 import time
 from dataclasses import MISSING, FrozenInstanceError, asdict, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import example
 from hypothesis import given as any_given
 from hypothesis import strategies as st
 
+from facelift.asset import Action, ActionName, Asset, AssetName
 from facelift.errors import InvalidJob
 from facelift.fit import Fit, FitName
 from facelift.job import (
@@ -21,9 +22,13 @@ from facelift.job import (
     JobFields,
     Priority,
     PriorityName,
+    RemovalFields,
     UploadJob,
     check_job_id,
 )
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -80,7 +85,7 @@ def test_text_that_is_none_is_refused(field: str, value: object, why: str) -> No
     assert why in error.reason
 
 
-@pytest.mark.parametrize("field", ["chatbot_id", "image", "account"])
+@pytest.mark.parametrize("field", ["chatbot_id", "account"])
 def test_required_text_cannot_be_none(field: str) -> None:
     assert refusal(**{field: None}).reason == "must be text, not NoneType"
 
@@ -241,16 +246,61 @@ def test_job_is_pickled_copied_and_changed_as_it_was() -> None:
 
 def test_mapping_and_job_have_the_same_fields_and_defaults() -> None:
     hints = get_type_hints(UploadJob.__init__)
-    assert get_type_hints(JobFields) == {
+    of_set, of_removal = get_type_hints(JobFields), get_type_hints(RemovalFields)
+    assert of_set | {"image": str | None} | {"action": hints["action"]} == {
         name: kind for name, kind in hints.items() if name != "return"
     }
+    assert of_removal.keys() == of_set.keys() - {"image", "sha256", "fit", "fit_focus"}
     arguments = inspect.signature(UploadJob.__init__).parameters
     for field in fields(UploadJob):
         if field.default is not MISSING:
             assert arguments[field.name].default == field.default
     assert JobFields.__required_keys__ == {"chatbot_id", "image"}
+    assert RemovalFields.__required_keys__ == {"chatbot_id", "action"}
     assert get_args(FitName) == tuple(Fit)
     assert get_args(PriorityName) == tuple(Priority)
+    assert get_args(AssetName) == tuple(Asset)
+    assert get_args(ActionName) == tuple(Action)
+
+
+def test_job_sets_the_profile_picture_unless_it_says_otherwise() -> None:
+    assert (job().asset, job().action) == (Asset.PROFILE_PICTURE, Action.SET)
+    made = UploadJob(chatbot_id="bot", asset="icon", action="remove")
+    assert (made.asset, made.action, made.image, made.image_ref) == ("icon", "remove", None, None)
+
+
+@pytest.mark.parametrize("value", ["Icon", "", None, 1, ["icon"], "delete"])
+@pytest.mark.parametrize(("field", "right"), [("asset", Asset), ("action", Action)])
+def test_another_asset_or_action_is_refused_and_the_right_ones_are_named(
+    field: str, right: type[StrEnum], value: object
+) -> None:
+    refused = refusal(**{field: value})
+    assert refused.field == field
+    assert refused.reason.startswith(f"must be one of {', '.join(right)}, not ")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image", "media:a.png"),
+        ("image", ""),
+        ("sha256", SHA256),
+        ("fit", "crop"),
+        ("fit", "pad"),
+        ("fit_focus", "0.5,0.5"),
+    ],
+)
+@pytest.mark.parametrize("asset", Asset)
+def test_removal_refuses_what_only_an_image_has(asset: Asset, field: str, value: object) -> None:
+    with pytest.raises(InvalidJob, match=f"^{field}: must be left out of a removal, not '"):
+        UploadJob(chatbot_id="bot", asset=asset, action="remove", **{field: value})  # type: ignore[arg-type] # one at a time
+
+
+def test_removal_takes_what_every_job_has() -> None:
+    more = {"account": "a", "idempotency_key": "k", "not_before": 1e9, "expires_at": 2e9}
+    more |= {"batch": "b", "priority": "low", "fairness_key": "f", "fit": "strict"}
+    made = UploadJob.from_fields({"chatbot_id": "bot", "action": "remove"} | more)
+    assert {name: getattr(made, name) for name in more} == more
 
 
 @pytest.mark.parametrize("fit", ["strict", "crop", "pad"])

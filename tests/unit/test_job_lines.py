@@ -20,7 +20,7 @@ def read(content: bytes, defaults: Defaults = DEFAULTS) -> list[Line]:
     return list(JobFile(io.BytesIO(content), defaults))
 
 
-def made(content: bytes) -> list[tuple[str, str]]:
+def made(content: bytes) -> list[tuple[str, str | None]]:
     return [(line.job.chatbot_id, line.job.image) for line in read(content) if line.job]
 
 

@@ -36,7 +36,7 @@ class Run:
 
     def __init__(self, record: JobRecord, held: Held, monotonic: Callable[[], float]) -> None:
         self.record = record
-        self.image_ref = ImageRef.parse(record.image)
+        self.image_ref = ImageRef.parse(record.image or "")
         self.held = held
         self.started_at = record.started_at or record.created_at
         self._image: bytes | None = None

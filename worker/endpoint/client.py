@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from facelift.asset import Action, Asset
 from facelift.codes import OutcomeCode
 from worker.endpoint.answer import Receipt, judge
 from worker.endpoint.faults import cause, translate
 from worker.endpoint.request import UploadRequests
+from worker.endpoint.routes import ROUTES
 from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost
 from worker.http import Answer, Fault, HttpClient, NoAnswer, RequestLimits
 from worker.images.validate import ValidImage
 
-_PATH = "/api/v1/upload-chatbot-profile-picture"
 _KEY = re.compile(r"[!-~]+")
 _DEFAULT_LIMITS = RequestLimits()
 
@@ -41,7 +42,7 @@ class EndpointClient:
         connections: int = 100,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._url = base_url.rstrip("/") + _PATH
+        self._url = base_url.rstrip("/") + ROUTES[Asset.PROFILE_PICTURE, Action.SET].path
         self._host = urlsplit(base_url).hostname or "the endpoint"
         self._limits = limits
         self._now = now

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from facelift.asset import Action, Asset
 from facelift.errors import LedgerRefused
 from facelift.fit import Fit, focus_text
 from facelift.job import DEFAULT_ACCOUNT, Priority, UploadJob
@@ -21,6 +22,8 @@ def encode_job(job: UploadJob) -> dict[str, str]:
         "batch": job.batch,
         "priority": None if job.priority == Priority.NORMAL else job.priority,
         "fairness_key": job.fairness_key,
+        "asset": None if job.asset == Asset.PROFILE_PICTURE else job.asset,
+        "action": None if job.action == Action.SET else job.action,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _timestamp(job.not_before),

@@ -18,6 +18,7 @@ from facelift.job import (
     JobFields,
     Priority,
     PriorityName,
+    RemovalFields,
     UploadJob,
     check_job_id,
     check_priority,
@@ -26,7 +27,7 @@ from facelift.operations.source import LedgerSource
 from facelift.record import JobRecord
 
 _JOBS_A_ROUND_TRIP = 200  # more are not faster
-_WANTED = ("chatbot_id", "image", "account", "sha256", "fit", "fit_focus")
+_WANTED = ("chatbot_id", "image", "account", "sha256", "fit", "fit_focus", "asset", "action")
 _REPLAYED = (*_WANTED, "priority", "fairness_key")
 _COMPARED = ("idempotency_key", *_WANTED, "not_before")
 
@@ -139,7 +140,10 @@ class Producer:
         return self._enqueue(job, job_id)
 
     def enqueue_many(
-        self, jobs: Iterable[UploadJob | JobFields], *, job_ids: Iterable[Id] | None = None
+        self,
+        jobs: Iterable[UploadJob | JobFields | RemovalFields],
+        *,
+        job_ids: Iterable[Id] | None = None,
     ) -> list[Enqueued]:
         """Enqueue many jobs in few round trips, in the order given.
 

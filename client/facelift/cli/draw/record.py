@@ -70,7 +70,7 @@ def print_jobs(records: Sequence[JobRecord]) -> None:
         for record in records:
             why = record.outcome or record.wait_reason or ""
             of_job = (record.id, iso(record.created_at), record.state, why)
-            fields = (*of_job, record.chatbot_id, record.account, record.image)
+            fields = (*of_job, record.chatbot_id, record.account, record.image or "")
             click.echo("\t".join(map(printable, fields)))
     elif records:
         show(table_of_jobs(records, console().width, time.time()))
@@ -121,7 +121,8 @@ def describe(record: JobRecord) -> Iterator[Paragraph]:
         if record.state in _REPLAYABLE:
             yield fact("", f"then: facelift replay {record.id}")
     yield fact("Chatbot", f"{record.chatbot_id} (account {record.account})")
-    yield fact("Image", record.image)
+    if record.image is not None:
+        yield fact("Image", record.image)
     yield fact("Enqueued", date(record.created_at))
     if record.finished_at is None:
         yield fact("Deadline", date(record.expires_at))
