@@ -139,7 +139,7 @@ def test_a_printers_black_stays_as_dark_as_its_profile_says() -> None:
 
 def test_hdr_of_16_bits_is_expected_to_take_twice_the_memory() -> None:
     plain, hdr = (
-        cost_of(parse(data, ImageFormat.PNG), len(data), draws=True).memory
+        cost_of(parse(data, ImageFormat.PNG), len(data), Fit.CROP).memory
         for data in (
             one_colour(PIXEL, coded(12, 13), depth=16),
             one_colour(PIXEL, coded(9, 16), depth=16),

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from tests.colour_cases import coded, curve, gamma, profile
 from tests.costly_images import flat_png, many_scans
+from tests.icc import matrix_profile, table_profile, with_tag
 from tests.images import BASELINE, JPEGS, chunk, encode
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ try:
 except ImageRejected as rejected:
     code, side = rejected.code, 0
 memory, seconds = peak() - before, time.monotonic() - began
-expected = cost_of(parse(data, recognise(data)), len(data), draws=True).memory if side else 0
+expected = cost_of(parse(data, recognise(data)), len(data), Fit(sys.argv[2])).memory if side else 0
 print(json.dumps({"code": code, "side": side, "memory": memory, "expected": expected,
                   "seconds": seconds}))
 """
@@ -74,6 +76,34 @@ HUGE: dict[str, Callable[[], bytes]] = {
     "webp": lambda: encode(plain("RGBA"), "WEBP", lossless=True, method=0),
 }
 SHORT = "jpeg of one pass"
+
+CONVERSIONS = {
+    "no": (),
+    "gamma": (gamma(100_000),),
+    "PQ": (coded(9, 16),),
+    "HLG": (coded(9, 18),),
+    "profile": (profile(matrix_profile(curve(1.8))),),
+}
+PHOTO, PANORAMA, TOWER, DRAWING = (4000, 3000), (30_000, 1000), (1000, 30_000), (2048, 1024)
+QUICK = (DRAWING, "HLG", 6, 16, "pad")
+COLOURED = [
+    QUICK,
+    *((size, told, 2, 8, "pad") for size in (DRAWING, PHOTO) for told in CONVERSIONS),
+    *((PHOTO, told, 6, 16, how) for told in CONVERSIONS for how in ("crop", "pad")),
+    *((PHOTO, told, 0, 16, "crop") for told in ("no", "gamma", "PQ")),
+    *((size, told, 6, 8, "pad") for size in (PANORAMA, TOWER) for told in ("no", "HLG", "profile")),
+]
+PROFILE = matrix_profile(curve(1.8))
+HDR_PROFILE = with_tag(PROFILE, b"cicp", b"cicp\0\0\0\0\x09\x10\0\1")
+INKS = table_profile(b"CMYK", lambda c, m, y, k: (100 - 90 * k, 70 * m - 40 * c, 80 * y))
+OTHERS: dict[str, Callable[[], bytes]] = {
+    "jpeg thin": lambda: encode(plain("RGB", 14_000, 2500), "JPEG", progressive=True),
+    "jpeg profile": lambda: encode(plain("RGB", *PHOTO), "JPEG", icc_profile=PROFILE),
+    "jpeg CMYK profile": lambda: encode(plain("CMYK", *PHOTO), "JPEG", icc_profile=INKS),
+    "jpeg HDR": lambda: encode(plain("RGB", *PHOTO), "JPEG", icc_profile=HDR_PROFILE),
+    "webp profile": lambda: encode(plain("RGBA", *PHOTO), "WEBP", icc_profile=PROFILE),
+    "png palette": lambda: encode(plain("P", *PHOTO), "PNG", transparency=b"\0\x80"),
+}
 
 
 @pytest.fixture
@@ -108,6 +138,37 @@ def test_the_largest_images_take_no_more_memory_than_is_expected(
 ) -> None:
     answer = judge(HUGE[kind](), "pad")
     assert (answer["code"], answer["side"]) == ("ok", 2048)
+    assert answer["memory"] < answer["expected"], answer
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "kind", "depth", "how"),
+    [
+        QUICK,
+        *(pytest.param(*case, marks=pytest.mark.nightly) for case in COLOURED if case != QUICK),
+    ],
+)
+def test_converted_colours_take_no_more_memory_than_is_expected(  # noqa: PLR0917 - cases
+    size: tuple[int, int],
+    told: str,
+    kind: int,
+    depth: int,
+    how: str,
+    judge: Callable[[bytes, str], dict[str, Any]],
+) -> None:
+    answer = judge(flat_png(*size, kind, depth, *CONVERSIONS[told]), how)
+    assert answer["code"] == "ok"
+    assert answer["memory"] < answer["expected"], answer
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("how", ["crop", "pad"])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_photos_of_every_kind_take_no_more_memory_than_is_expected(
+    kind: str, how: str, judge: Callable[[bytes, str], dict[str, Any]]
+) -> None:
+    answer = judge(OTHERS[kind](), how)
+    assert answer["code"] == "ok"
     assert answer["memory"] < answer["expected"], answer
 
 

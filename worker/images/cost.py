@@ -3,16 +3,25 @@
 from dataclasses import dataclass
 
 from facelift.codes import OutcomeCode
+from facelift.fit import Fit
 from worker.errors import ImageRejected
 from worker.images.formats import ImageFormat, Layout
 
 # `tests/unit/test_image_memory.py` measures that no image takes more than is estimated here.
-_BASE = 40_000_000  # bytes: to scale and encode what is drawn
+_BASE = 10_000_000  # bytes
+_PROOF = 30_000_000  # bytes beside
 _PER_PIXEL = {ImageFormat.PNG: 4, ImageFormat.GIF: 2, ImageFormat.JPEG: 4, ImageFormat.WEBP: 16}
 _PER_SIDE = 12  # bytes, of a PNG that is thin: what its decoder keeps for each row or column
-_DRAWN_JPEG = 4 * 4 * 2048 * 2048  # bytes at most: it is decoded to less than twice the largest
 _PER_SAMPLE = 2  # bytes, of a JPEG of several passes
 _SEVERAL, _BITS = 2, 8
+_REDUCTIONS = (8, 4, 2)  # that a JPEG is decoded with
+
+_LARGEST_SIDE = 2048  # pixels of what is drawn, see `fit/drawing.py`
+_PER_DRAWN = 4  # bytes
+_COPIES = 4  # of what is drawn, while it gets a palette
+_BAND, _SUPPORT = 1_000_000, 3  # pixels that are drawn at a time, see there too
+_PER_BANDED = 8  # bytes
+_CONVERSION = 20_000_000  # bytes: light in floating point, see `fit/colour/conversion.py`
 
 _LIGHT = 100_000_000  # bytes: an ordinary photo of 12 megapixels is below
 _QUICK = 200_000_000  # pixels times passes: half a second to some seconds
@@ -53,28 +62,55 @@ def is_cheap_to_prove(layout: Layout) -> bool:
     return layout.format is ImageFormat.PNG and pixels(layout) <= _CHEAP
 
 
-def cost_of(layout: Layout, size: int, *, draws: bool) -> Cost:
+def cost_of(layout: Layout, size: int, how: Fit) -> Cost:
     """Estimate the cost of an image whose file has `size` bytes.
 
     Args:
         layout: of the file.
         size: of the file.
-        draws: whether it is drawn anew, or only proven to be whole.
+        how: how it is drawn anew; strict if it is only proven to be whole.
     """
     count = pixels(layout)
     memory = _BASE + 2 * size
-    if draws or layout.format not in {ImageFormat.PNG, ImageFormat.JPEG}:
-        decoded = _PER_PIXEL[layout.format] * count
-        if layout.format is ImageFormat.PNG:
-            if layout.bits > _BITS and layout.colours.is_hdr:
-                decoded *= 2  # decoded by halves, see `fit/plain.py`
-            decoded += _PER_SIDE * sum(layout.stored_size)
-        elif layout.format is ImageFormat.JPEG:
-            decoded = min(decoded, _DRAWN_JPEG)
-            if layout.passes >= _SEVERAL:
-                decoded += _PER_SAMPLE * layout.samples
-        memory += decoded
+    if how is not Fit.STRICT:
+        memory += _drawing(layout, how)
+    else:
+        is_decoded = layout.format not in {ImageFormat.PNG, ImageFormat.JPEG}
+        memory += _PROOF + is_decoded * _PER_PIXEL[layout.format] * count
     return Cost(memory, memory > _LIGHT or count * layout.passes > _QUICK)
+
+
+def _drawing(layout: Layout, how: Fit) -> int:
+    """Bytes to decode and reduce an image, or to encode what was made of it: the larger."""
+    width, height = layout.stored_size
+    kept = min(width, height) if how is Fit.CROP else max(width, height)
+    side = min(kept, _LARGEST_SIDE)
+    scale = kept / side
+    decoded = _PER_PIXEL[layout.format] * width * height
+    if layout.format is ImageFormat.PNG:
+        if layout.bits > _BITS and layout.colours.is_hdr:
+            decoded *= 2  # decoded by halves, see `fit/plain.py`
+        decoded += _PER_SIDE * (width + height)
+    elif layout.format is ImageFormat.JPEG:
+        reduction = next((each for each in _REDUCTIONS if each <= scale), 1)
+        decoded //= reduction**2
+        width, height, scale = width // reduction, height // reduction, scale / reduction
+        if layout.passes >= _SEVERAL:
+            decoded += _PER_SAMPLE * layout.samples
+    if how is Fit.CROP:
+        width = height = min(width, height)
+    margin = _SUPPORT * scale + 2
+    band = min(width * height, max(_BAND, width * (margin + scale)) + 2 * width * margin)
+    drawn = _PER_DRAWN * side**2
+    drawing = decoded + drawn + _PER_BANDED * band + _CONVERSION * _may_be_converted(layout)
+    return int(max(drawing, _COPIES * drawn))
+
+
+def _may_be_converted(layout: Layout) -> bool:
+    """Whether its colours may be told otherwise than by a plain profile."""
+    told = layout.colours.coded is not None or layout.colours.gamma is not None
+    is_packed = layout.format is ImageFormat.PNG and bool(layout.profile)
+    return told or is_packed or b"cicp" in layout.profile
 
 
 def pixels(layout: Layout) -> int:

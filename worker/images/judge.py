@@ -114,15 +114,15 @@ class ImageJudge:
 
     def _judge(self, data: bytes, how: Fit, focus: Focus, proceed: Proceed) -> ValidImage:
         try:
-            layout, draws = parse_to_send(data, self.limits), False
+            layout, drawn = parse_to_send(data, self.limits), Fit.STRICT
         except ImageRejected as rejected:
             if how is Fit.STRICT or rejected.code not in FITTABLE:
                 raise
-            layout, draws = parse_within(data, self.limits.before_fitting), True
-        if not draws and is_cheap_to_prove(layout):
+            layout, drawn = parse_within(data, self.limits.before_fitting), how
+        if drawn is Fit.STRICT and is_cheap_to_prove(layout):
             is_heavy = layout.format is ImageFormat.PNG and pixels(layout) > _SMALL
             with self._proofs.turn(proceed, is_heavy=is_heavy):
                 prove(layout)
             return ValidImage(data, layout.format, layout.size[0])
-        cost = cost_of(layout, len(data), draws=draws)
+        cost = cost_of(layout, len(data), drawn)
         return self._decoders.judge(data, self.limits, how, cost, proceed, focus=focus)

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngImageFile
 from worker.images.fit.colour import Conversion
 from worker.images.formats import ImageFormat, Layout
 
+_SLICE = 500_000  # pixels
 _DEEP = 16  # bits of a sample
 _LOWER = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # by the names of how Pillow reads them
 
@@ -41,7 +42,23 @@ class Plain:
         return self._conversion.grey_table(count) if self._conversion else range(count)
 
     def part(self, box: Box) -> Image.Image:
-        """What is in the box: left, top, right and bottom."""
+        """What is in the box: left, top, right and bottom.
+
+        Made of slices, since what happens to their colours takes several times their memory.
+        """
+        left, top, right, bottom = box
+        rows = max(1, _SLICE // (right - left))
+        if rows >= bottom - top:
+            return self._slice(box)
+        made = None
+        for first in range(top, bottom, rows):
+            part = self._slice((left, first, right, min(first + rows, bottom)))
+            made = made or Image.new(part.mode, (right - left, bottom - top))
+            made.paste(part, (0, first - top))
+        assert made is not None  # noqa: S101 - a box has a row
+        return made
+
+    def _slice(self, box: Box) -> Image.Image:
         image = self._whole.crop(box)
         if image.mode.startswith("I"):
             return self._from_16_bits(image.convert("I"))
@@ -50,9 +67,9 @@ class Plain:
             image.info["transparency"] = tuple(part >> 8 for part in clear)
         grey = image.mode in {"1", "L", "LA"}
         if image.has_transparency_data:
-            image = image.convert("LA" if grey else "RGBA")
+            image = _converted(image, "LA" if grey else "RGBA")
         elif image.mode != "CMYK":
-            image = image.convert("L" if grey else "RGB")
+            image = _converted(image, "L" if grey else "RGB")
         return self._to_srgb(image, box)
 
     def _from_16_bits(self, grey: Image.Image) -> Image.Image:
@@ -72,11 +89,16 @@ class Plain:
         if image.mode.startswith("L"):
             colour = image.getchannel("L").point(self._greys[:: 257 if self._is_fine else 1])
         else:
-            lower = self._lower and self._lower.crop(box).convert("RGB")
-            colour = self._conversion.convert(image.convert("RGB"), lower)
+            lower = self._lower and _converted(self._lower.crop(box), "RGB")
+            colour = self._conversion.convert(_converted(image, "RGB"), lower)
         if alpha:
             colour.putalpha(alpha)
         return colour
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    """The image in that mode; Pillow would copy one that is."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _lower_halves(layout: Layout) -> Image.Image | None:

@@ -4,7 +4,7 @@ Light is computed with in floating point: a colour engine would need a profile m
 cannot map HDR, and reads no more than 8 bits a sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -17,6 +17,7 @@ from worker.images.fit.colour.tones import ToneMap
 from worker.images.fit.colour.transfer import Transfer, encode_srgb
 
 _FINEST, _STEPS = 65_535, 256
+_TILE = 1 << 16  # pixels whose light is in memory at once
 _NEGLIGIBLE = 1e-9
 
 
@@ -47,15 +48,19 @@ class Conversion:
             high: the image; if it has 16 bits a sample, the upper halves of them.
             low: the lower halves.
         """
-        light = dict(zip("rgb", self._to_light(high, low), strict=True))
-        if self.tones:
-            light["gain"] = ImageMath.lambda_eval(self._gain, **light)
+        matrix = self.primaries.to(SRGB)
+        fine = [Image.new("I", high.size) for _ in matrix]
+        for box in _tiles(high.size):
+            light = dict(
+                zip("rgb", self._to_light(high.crop(box), low and low.crop(box)), strict=True)
+            )
+            if self.tones:
+                light["gain"] = ImageMath.lambda_eval(self._gain, **light)
+            for band, row in zip(fine, matrix, strict=True):
+                band.paste(ImageMath.lambda_eval(partial(_finest, row=row), **light), box)
+        # Not tile by tile: Pillow takes longer to read the table than to convert a tile by it.
         table = _srgb_table()
-        bands = []
-        for row in self.primaries.to(SRGB):
-            fine = ImageMath.lambda_eval(partial(_finest, row=row), **light)
-            bands.append(fine.point(table, "L"))
-        return Image.merge("RGB", bands)
+        return Image.merge("RGB", [fine.pop(0).point(table, "L") for _ in matrix])
 
     def _convert_grey(self, value: float) -> int:
         light = self.decode(value)
@@ -91,6 +96,15 @@ class Conversion:
         luminance = _sum(args, self.primaries.to_d50()[1])
         screen = most(luminance, 0.0) ** (self.gamma - 1)
         return self.tones.gain(strongest * screen, most, least) * screen
+
+
+def _tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    width, height = size
+    columns = min(width, _TILE)
+    rows = _TILE // columns
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield left, top, min(left + columns, width), min(top + rows, height)
 
 
 def _sum(args: dict[str, Any], row: Sequence[float]) -> Any:  # noqa: ANN401 - the same
