@@ -1,7 +1,8 @@
 """`UploadClient` for asyncio.
 
 A call that Redis answers at once runs in a thread of the event loop, by the method of
-`UploadClient`. Waiting, which may take long, holds no thread: only a connection that listens.
+`UploadClient`. Waiting, which may take long, holds no thread: all that wait share one thread, and
+one connection that listens.
 """
 
 import asyncio
@@ -14,12 +15,20 @@ from redis import Redis
 from facelift.batch import BatchStatus
 from facelift.checks import Duration, Id, check_timeout
 from facelift.client import UploadClient
+from facelift.errors import LedgerUnavailable
+from facelift.job import check_job_id
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
 from facelift.ledger.store import JobStore
 from facelift.operations.batches import follow_batch
 from facelift.operations.follow import Following
-from facelift.operations.observe import MOST_AT_ONCE, check_entry, follow_job
+from facelift.operations.observe import (
+    MOST_AT_ONCE,
+    WAIT_SILENCE,
+    WATCH_SILENCE,
+    check_entry,
+    follow_job,
+)
 from facelift.operations.settings import CALL_TIMEOUT, DAY, MAX_CONNECTIONS, settings_from_env
 from facelift.queries import Outcome
 from facelift.record import JobRecord
@@ -45,7 +54,7 @@ class AsyncUploadClient:
     """Enqueues uploads and reads their outcomes without blocking the event loop.
 
     It has the methods of `UploadClient`, with the same arguments and errors; what yields there is
-    read by `async for` here. A task that is cancelled while it waits gives back its connection; the
+    read by `async for` here. A task that is cancelled while it waits leaves nothing behind; the
     job goes on. One that is cancelled while it enqueues may have enqueued: repeat it with the
     same `job_id`.
 
@@ -131,12 +140,16 @@ class AsyncUploadClient:
 
     async def wait(self, job_id: Id, timeout: Duration | None = 60.0) -> JobRecord:  # noqa: ASYNC109 - its error has the record
         """Wait until the job has ended; see `UploadClient.wait`."""
-        return await _last(self.watch(job_id, timeout))
+        ledger, name = self.client.ledger, check_job_id(job_id)
+        following = follow_job(ledger, name, timeout, WAIT_SILENCE)
+        return await _last(_follow(following, lambda: ledger.reads.get_async(name)))
 
     def watch(self, job_id: Id, timeout: Duration | None = 60.0) -> AsyncGenerator[JobRecord, None]:
         """Yield the job's record at each change until it has ended; see `UploadClient.watch`."""
-        following = follow_job(self.client.ledger, job_id, timeout)
-        return _follow(following, lambda: self.status(job_id))
+        ledger, name = self.client.ledger, check_job_id(job_id)
+        return _follow(
+            follow_job(ledger, name, timeout, WATCH_SILENCE), lambda: ledger.reads.get_async(name)
+        )
 
     async def wait_batch(self, batch_id: Id, timeout: Duration | None = 60.0) -> BatchStatus:  # noqa: ASYNC109 - its error has the status
         """Wait until all jobs of the batch have ended; see `UploadClient.wait_batch`."""
@@ -157,7 +170,6 @@ class AsyncUploadClient:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        await self.client.source.own.notifications.close_async()
         self.client.close()
 
     async def __aenter__(self) -> Self:
@@ -171,21 +183,33 @@ async def _follow(
     following: Following[_T], read: Callable[[], Awaitable[_T]]
 ) -> AsyncGenerator[_T, None]:
     """Do what `follow` does, without blocking the event loop."""
-    cancels = _cancels()
-    yield (value := await read())
+    yield (value := await _within(following.seconds_to_read(first=True), read))
     if following.has_ended(value):
         return
-    async with following.notifications.listen_async(following.channel) as wait:
+    failure = None
+    async with following.notifications.listen_async(following.channel, following.silence) as wait:
         while True:
-            if (latest := await read()) == value:
-                if _cancels() > cancels:  # the Redis client, while it connected, swallowed it
-                    raise asyncio.CancelledError
-                await wait(following.time_left(value))
+            await wait(following.seconds_to_wait(value, failure))
+            try:
+                latest = await _within(following.seconds_to_read(), read)
+            except LedgerUnavailable as error:
+                failure = error
+                continue
+            failure = None
+            if latest == value:
                 continue
             yield (value := latest)
             if following.has_ended(value):
                 return
             await following.notifications.pause_async(following.pause())
+
+
+async def _within(seconds: float, read: Callable[[], Awaitable[_T]]) -> _T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await read()
+    except TimeoutError:
+        raise LedgerUnavailable("Redis cannot be reached: no answer in time") from None
 
 
 async def _stream(ledger: JobStore, after: str, patience: float) -> AsyncGenerator[Outcome, None]:
@@ -205,12 +229,6 @@ async def _stream(ledger: JobStore, after: str, patience: float) -> AsyncGenerat
             return
         pause = _PAUSES[0] if found else min(2 * pause, _PAUSES[1])
         await asyncio.sleep(0 if found else min(pause, max(0.0, left)))
-
-
-def _cancels() -> int:
-    """How often this task was asked to end."""
-    task = asyncio.current_task()
-    return task.cancelling() if task else 0
 
 
 async def _last(values: AsyncGenerator[_T, None]) -> _T:

@@ -13,7 +13,6 @@ from facelift.fit import Fit, FitName, Focus
 from facelift.job import Priority, PriorityName, UploadJob
 from facelift.ledger.connection import DEFAULT_REDIS_URL, check_redis, connect
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
-from facelift.ledger.notifications import Notifications
 from facelift.ledger.store import JobStore
 from facelift.operations.batches import Batches
 from facelift.operations.enqueue import Producer
@@ -104,8 +103,7 @@ class UploadClient:
                 if redis is None
                 else check_redis(redis)
             )
-            notifications = Notifications(redis, redis_url)
-            ledger = JobStore(redis, keys=keys, notifications=notifications)
+            ledger = JobStore(redis, keys=keys)
         self.source = LedgerSource(ledger, is_fixed)
         self._producer = Producer(self.source, until_expiry, math.ceil(window))
         self._observer = Observer(self.source)

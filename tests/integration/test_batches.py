@@ -72,7 +72,10 @@ def test_waiting_for_a_batch_ends_with_its_last_job(
         worker.deliver(worker.acquire_with_permit(job))
     waiting.join(SOON)
     assert [status.states for status in ended] == [{"succeeded": 3}]
-    assert redis.pubsub_numsub(client.ledger.keys.batch_changes("logos"))[0][1] == 0
+    deadline = time.monotonic() + SOON
+    while redis.pubsub_numsub(client.ledger.keys.batch_changes("logos"))[0][1]:
+        assert time.monotonic() < deadline, "it still listens"
+        time.sleep(0.005)
 
 
 def test_watch_batch_yields_its_progress(
@@ -97,17 +100,6 @@ def test_jobs_that_end_together_are_read_as_one_change(
     for job in jobs[1:]:
         worker.deliver(worker.acquire_with_permit(job))
     assert [status.pending for status in found] == [0]
-
-
-def test_notifications_that_came_meanwhile_count_as_one(client: UploadClient, redis: Any) -> None:
-    with client.ledger.notifications.listen("channel") as wait:
-        for _ in range(3):
-            redis.publish("channel", "succeeded")
-        redis.ping()  # so that all of them are on their way
-        wait(SOON)
-        begun = time.monotonic()
-        wait(0.2)
-        assert time.monotonic() - begun > 0.1
 
 
 def test_batch_timeout_has_the_status(client: UploadClient, jobs: list[str]) -> None:

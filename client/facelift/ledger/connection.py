@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from redis import Redis, exceptions
-from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import EqualJitterBackoff
 from redis.retry import Retry
 
@@ -87,19 +86,6 @@ def connect(
     return redis
 
 
-def connect_async(redis_url: str, *, connections: int = 500) -> AsyncRedis:
-    """The same client for asyncio, without retries.
-
-    Args:
-        redis_url: `redis://`, `rediss://` or `unix://`.
-        connections: at most so many; a task needs one while it waits for a job.
-    """
-    redis = AsyncRedis.from_url(redis_url, max_connections=connections, **_options(redis_url))
-    pool: Any = redis.connection_pool
-    pool.connection_class = _async_reading_on(pool.connection_class)
-    return redis
-
-
 def check_redis(redis: object) -> Redis:
     """Return a client that the caller made, if the ledger can work with it.
 
@@ -108,7 +94,7 @@ def check_redis(redis: object) -> Redis:
     """
     if not isinstance(redis, Redis):
         what = type(redis).__name__
-        if isinstance(redis, AsyncRedis):
+        if type(redis).__module__.startswith("redis.asyncio"):
             what = "one for asyncio: AsyncUploadClient takes a redis.Redis too"
         raise InvalidSettings([f"redis must be a redis.Redis, not {what}"])
     if not redis.get_encoder().decode_responses:
@@ -129,18 +115,6 @@ def _reading_on(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the 
         def check_health(self) -> None:
             try:
                 super().check_health()
-            except exceptions.ResponseError as error:
-                _pass_if_unsaved(error)
-
-    return Connection
-
-
-@cache
-def _async_reading_on(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the URL's scheme
-    class Connection(kind):  # type: ignore[misc] # a class that is known when it runs
-        async def check_health(self) -> None:
-            try:
-                await super().check_health()
             except exceptions.ResponseError as error:
                 _pass_if_unsaved(error)
 

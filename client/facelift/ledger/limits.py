@@ -112,8 +112,8 @@ def limiting(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the URL
             if (left := seconds_left()) is not None:
                 self.socket_timeout = min(self._patience, left)
                 self.socket_connect_timeout = min(self._connect_patience, left)
-            self._socket = super()._connect()
-            return self._socket
+            self.socket = super()._connect()
+            return self.socket
 
         def send_packed_command(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - redis-py's
             seconds_left()
@@ -121,7 +121,7 @@ def limiting(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the URL
 
         def read_response(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's
             if (left := seconds_left()) is not None:
-                self._socket.settimeout(min(self._patience, left))
+                self.socket.settimeout(min(self._patience, left))
             return super().read_response(*args, **options)
 
     return Connection

@@ -1,6 +1,6 @@
 """Read the ledger: records, batches, outcomes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, cast
@@ -9,7 +9,7 @@ from redis import Redis
 
 from facelift.batch import BatchStatus
 from facelift.codes import WaitReason
-from facelift.errors import BatchNotFound, JobNotFound, LedgerRefused
+from facelift.errors import BatchNotFound, FaceliftError, JobNotFound, LedgerRefused
 from facelift.ledger.connection import translated
 from facelift.ledger.encoding import decode_record, is_known_schema, pairs
 from facelift.ledger.keys import Keys
@@ -18,6 +18,7 @@ from facelift.queries import JobFilter, Outcome, Page
 from facelift.record import JobRecord
 
 _NEWEST = "+"
+_EXPLAINED = ("wait_reason", "message", "wait_until")
 _ENTRIES_A_CALL = 1_000  # of the index: some milliseconds of Redis' time
 
 
@@ -47,6 +48,20 @@ class Records:
         if not fields:
             raise JobNotFound(job_id)
         return self._decode(job_id, fields)
+
+    def get_each(self, job_ids: Sequence[str]) -> dict[str, JobRecord | FaceliftError]:
+        """Read records in one round trip, or two; of a job without one, why there is none."""
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hgetall(self._keys.job(job_id))
+            replies: Any = pipeline.execute(raise_on_error=False)
+        found = dict(zip(job_ids, replies, strict=True))
+        waiting = [job_id for job_id in job_ids if _is_of_account(found[job_id])]
+        calls = [[job_id] for job_id in waiting]
+        explained = self._scripts.call_each("pool/explain", calls) if calls else ()
+        for job_id, present in zip(waiting, explained, strict=True):
+            found[job_id] |= dict(zip(_EXPLAINED, present, strict=False))
+        return {job_id: _record_or_error(job_id, fields) for job_id, fields in found.items()}
 
     def is_cancellation_requested(self, job_id: str) -> bool:
         """Whether a running job is to be cancelled at its worker's next check."""
@@ -142,8 +157,25 @@ class Records:
         return str(newest[0][0]) if newest else "0-0"
 
     def _decode(self, job_id: str, fields: dict[str, str]) -> JobRecord:
-        reason = fields.get("wait_reason")
-        if reason is not None and WaitReason.read(reason).is_of_account:
+        if _is_of_account(fields):
             present = self._scripts.call("pool/explain", job_id)
-            fields |= dict(zip(("wait_reason", "message", "wait_until"), present, strict=False))
+            fields |= dict(zip(_EXPLAINED, present, strict=False))
         return decode_record(job_id, fields)
+
+
+def _is_of_account(fields: dict[str, str] | Exception) -> bool:
+    """Whether the job waits for what concerns its account, which its record does not follow."""
+    if isinstance(fields, Exception):
+        return False
+    reason = fields.get("wait_reason")
+    return reason is not None and WaitReason.read(reason).is_of_account
+
+
+def _record_or_error(job_id: str, fields: dict[str, str] | Exception) -> JobRecord | FaceliftError:
+    try:
+        with translated():
+            if isinstance(fields, Exception):
+                raise fields
+        return decode_record(job_id, fields) if fields else JobNotFound(job_id)
+    except FaceliftError as error:
+        return error

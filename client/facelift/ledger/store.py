@@ -30,6 +30,7 @@ from facelift.ledger.key_types import find_wrong_types
 from facelift.ledger.keys import Keys
 from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import Pool
+from facelift.ledger.reads import SharedReads
 from facelift.ledger.records import Records
 from facelift.ledger.refused import RefusedMessages
 from facelift.ledger.replies import (
@@ -66,6 +67,7 @@ class JobStore:
         keys: of the ledger.
         now: Unix seconds, nearly by the ledger's clock; costs no call of Redis.
         records: reads jobs, batches and outcomes.
+        reads: reads the records that many wait for.
         notifications: of changes.
         pool: what all workers share beside the jobs.
         webhooks: the ended jobs whose webhook is still to be sent.
@@ -86,6 +88,7 @@ class JobStore:
         self._redis = redis
         self._scripts = Scripts(redis, self.keys, now)
         self.records = Records(redis, self.keys, self._scripts)
+        self.reads = SharedReads(self.records.get_each)
         self.notifications = notifications or Notifications(redis)
         self.pool = Pool(self._scripts)
         self.webhooks = Webhooks(self._scripts)

@@ -12,6 +12,7 @@ from facelift.batch import BatchStatus
 from facelift.checks import Duration, Id, check_limit, check_timeout
 from facelift.errors import FaceliftError
 from facelift.job import Priority, PriorityName, check_batch, check_priority
+from facelift.ledger.limits import limited
 from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from facelift.operations.source import LedgerSource
 
 _EVERY = 0.2  # seconds
+_SILENCE = 30.0  # seconds; whatever changes a batch brings a notification
 _MOST_LISTED = 1_000
 
 
@@ -70,6 +72,7 @@ def follow_batch(
         timeout=seconds,
         deadline=ledger.notifications.now() + seconds,
         every=check_timeout("every", every),
+        silence=_SILENCE,
     )
 
 
@@ -126,7 +129,12 @@ class Batches:
             BatchTimeout, BatchNotFound: as for `wait_batch`.
         """
         following = follow_batch(self._source.ledger, batch_id, timeout, every)
-        return follow(following, lambda: self.batch(batch_id))
+
+        def read(seconds: float) -> BatchStatus:
+            with limited(seconds):
+                return self.batch(batch_id)
+
+        return follow(following, read)
 
     def cancel_batch(self, batch_id: Id) -> BatchCancellation:
         """Cancel the jobs of a batch that have not ended, as far as possible.

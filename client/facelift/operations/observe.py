@@ -22,6 +22,8 @@ _T = TypeVar("_T", bound=StrEnum)
 _MOST_ON_A_PAGE = 1_000
 MOST_AT_ONCE = 500
 """Outcomes that one call reads."""
+WATCH_SILENCE, WAIT_SILENCE = 5.0, 30.0
+"""Seconds until a job is read without a notification: who waits needs its end alone."""
 _LONGEST_WAIT = 2.0  # seconds of one call; the connection allows 5 for an answer
 _CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
 _ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
@@ -44,8 +46,10 @@ class WaitTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is wr
         return f"job {self.record.id} is still {self.record.state} after {self.timeout:g} s"
 
 
-def follow_job(ledger: "JobStore", job_id: Id, timeout: Duration | None) -> Following[JobRecord]:
-    """Follow a job until it has ended; see `Observer.watch`."""
+def follow_job(
+    ledger: "JobStore", job_id: Id, timeout: Duration | None, silence: float
+) -> Following[JobRecord]:
+    """Follow a job until it has ended; see `Observer.watch`, and `Following` for `silence`."""
     seconds = check_timeout("timeout", timeout)
     return Following(
         notifications=ledger.notifications,
@@ -54,6 +58,7 @@ def follow_job(ledger: "JobStore", job_id: Id, timeout: Duration | None) -> Foll
         timed_out=WaitTimeout,
         timeout=seconds,
         deadline=ledger.notifications.now() + seconds,
+        silence=silence,
     )
 
 
@@ -72,17 +77,22 @@ class Observer:
         return self._source.ledger.records.get(check_job_id(job_id))
 
     def wait(self, job_id: Id, timeout: Duration | None = 60.0) -> JobRecord:
-        """Wait until the job has ended; Redis notifies. Meanwhile a connection is in use.
+        """Wait until the job has ended; Redis notifies.
+
+        All waiting of a client shares one connection. It goes on when Redis is gone meanwhile.
 
         Args:
             job_id: the job.
             timeout: seconds or a timedelta to wait at most; None to wait until it has ended.
 
         Raises:
-            WaitTimeout: it has not ended by then; it goes on.
+            WaitTimeout: it has not ended by then, or Redis cannot be reached since it was last
+                read, which is the error's cause; the job goes on.
+            LedgerUnavailable: Redis cannot be reached within the timeout or a second, whichever
+                is longer.
             JobNotFound: it was never enqueued, or its record expired.
         """
-        *_, record = self.watch(job_id, timeout)
+        *_, record = self._follow(job_id, timeout, WAIT_SILENCE)
         return record
 
     def watch(self, job_id: Id, timeout: Duration | None = 60.0) -> Iterator[JobRecord]:
@@ -95,8 +105,12 @@ class Observer:
         Raises:
             WaitTimeout, JobNotFound: as for `wait`.
         """
-        following = follow_job(self._source.ledger, job_id, timeout)
-        return follow(following, lambda: self.status(job_id))
+        return self._follow(job_id, timeout, WATCH_SILENCE)
+
+    def _follow(self, job_id: Id, timeout: Duration | None, silence: float) -> Iterator[JobRecord]:
+        ledger, name = self._source.ledger, check_job_id(job_id)
+        following = follow_job(ledger, name, timeout, silence)
+        return follow(following, lambda seconds: ledger.reads.get(name, seconds))
 
     def find(
         self,

@@ -207,13 +207,14 @@ class _Meanwhile(Notifications):
         return self._now()
 
     @contextmanager
-    def listen(self, channel: str) -> Iterator[Callable[[float], None]]:  # noqa: ARG002 - every wait is the same here
+    def listen(self, channel: str, silence: float) -> Iterator[Callable[[float], None]]:  # noqa: ARG002 - every wait is the same here
         yield self._go_on
 
     @asynccontextmanager
     async def listen_async(
         self,
         channel: str,  # noqa: ARG002 - every wait is the same here
+        silence: float,  # noqa: ARG002 - the same
     ) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
         async def wait(seconds: float) -> None:
             await asyncio.to_thread(self._go_on, seconds)
@@ -224,7 +225,4 @@ class _Meanwhile(Notifications):
         pass
 
     async def pause_async(self, seconds: float) -> None:
-        pass
-
-    async def close_async(self) -> None:
         pass
