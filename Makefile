@@ -14,7 +14,7 @@ test: ## lint, types, import rules and every test
 
 nightly: ## the slow tests that `make test` leaves out
 	@scripts/setup dev
-	@.venv/bin/pytest -m nightly
+	@PROMISE_EXAMPLES=200 .venv/bin/pytest -m nightly
 	@FUZZ_EXAMPLES=5000 .venv/bin/pytest --timeout=0 tests/unit/test_image_fuzz.py
 
 chaos: ## three minutes of random faults, then judgement; SEED= repeats a run, JOBS= scales it

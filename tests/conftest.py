@@ -68,6 +68,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        # Tracing what runs the same lines thousands of times takes half as long again.
+        is_simulation = "simulated" in getattr(item, "fixturenames", ())
+        if is_simulation or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.no_cover)
         if "redis_binary" in getattr(item, "fixturenames", ()):
             item.add_marker("real_redis")
 
@@ -149,6 +153,7 @@ def real_redis(redis_server: RedisServer, decode_responses: bool) -> Iterator[Re
 FAKE = pytest.param("fake_redis", id="fake", marks=pytest.mark.no_cover)
 REAL = pytest.param("real_redis", id="real", marks=pytest.mark.real_redis)
 VALKEY = pytest.param("valkey", id="valkey", marks=pytest.mark.real_redis)
+
 
 # For a test that takes seconds: the real server in every run, the others at night.
 real_by_day = pytest.mark.parametrize(

@@ -242,6 +242,7 @@ def test_search_finds_a_key_anywhere_within_base64(
     assert shows(encode(f"{before}{PLANTED}, and more".encode()).decode(), PLANTED)
 
 
+@pytest.mark.nightly  # the search itself is in every run
 def test_search_finds_a_planted_key_everywhere(scene: Scene) -> None:
     job = scene.enqueue(PLANTED)
     scene.outcomes()

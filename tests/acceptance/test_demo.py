@@ -178,6 +178,7 @@ def json_run(redis_binary: Path) -> subprocess.CompletedProcess[str]:
     return run("--json", environment=os.environ | settings)
 
 
+@pytest.mark.nightly  # a demo that ends well is in every run
 def test_json_is_the_records_and_nothing_else(json_run: subprocess.CompletedProcess[str]) -> None:
     records = json.loads(json_run.stdout)
     assert Counter(each["outcome"] for each in records) == OUTCOMES
@@ -207,7 +208,11 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut(show: Show) -> None:
     [
         pytest.param("Drawing", signal.SIGTERM, os.kill, id="terminated at its start"),
         pytest.param(
-            "Starting a sandbox", signal.SIGINT, os.killpg, id="Ctrl-C at the endpoint's start"
+            "Starting a sandbox",
+            signal.SIGINT,
+            os.killpg,
+            id="Ctrl-C at the endpoint's start",
+            marks=pytest.mark.nightly,
         ),
         pytest.param("Enqueueing", signal.SIGINT, os.killpg, id="Ctrl-C at the worker's start"),
         pytest.param(
@@ -252,6 +257,7 @@ def test_ctrl_c_on_a_terminal_leaves_nothing_and_gives_the_cursor_back(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly  # a stopped demo is in every run
 def test_a_worker_that_dies_is_reported_and_nothing_is_left(
     start: Callable[..., RunningDemo], tmp_path: Path
 ) -> None:

@@ -50,7 +50,9 @@ def total(client: UploadClient) -> int:
         return 0
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.nightly)]
+)
 def test_repeated_after_it_was_stopped_it_gives_each_job_once(
     client: UploadClient, redis_server: RedisServer, stop: signal.Signals
 ) -> None:

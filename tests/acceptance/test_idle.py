@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _PERIOD = 15.0  # seconds: the longest between two of the same commands
 
 
+@pytest.mark.nightly  # counts for half a minute
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("periods", [1, pytest.param(4, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("periods", [1, 4])
 def test_idle_worker_sends_at_most_five_commands_a_second(
     redis_binary: Path, tmp_path: Path, environment: dict[str, str], periods: int
 ) -> None:

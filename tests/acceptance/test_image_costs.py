@@ -52,6 +52,7 @@ def decoders(process: WorkerProcess) -> list[psutil.Process]:
     return list(child.children())
 
 
+@pytest.mark.nightly  # lines and decoders have unit tests
 def test_images_that_take_long_delay_no_other_and_end_with_their_job_or_worker(
     environment: dict[str, str], costly: Path, client: UploadClient, tmp_path: Path
 ) -> None:

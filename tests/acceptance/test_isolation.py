@@ -95,6 +95,7 @@ def test_chatbots_that_fail_three_times_are_all_delivered_by_their_own_backoff(
     assert max(taken) < 8  # the longest backoff: 0.5, 1 and 2 s
 
 
+@pytest.mark.nightly  # simulated every time
 def test_single_upload_does_not_wait_behind_an_import_of_its_account(pool: WorkerPool) -> None:
     import_ = [
         UploadJob(chatbot_id=f"import-{n}", image=IMAGE, account="importer", batch="import")

@@ -135,6 +135,7 @@ def test_every_metric_is_documented_as_it_is(watched: Watched) -> None:
     assert documented == shown
 
 
+@pytest.mark.nightly  # counting is in every run
 def test_no_file_is_left_when_it_ends(environment: dict[str, str], tmp_path: Path) -> None:
     settings = environment | {
         "FACELIFT_KEY_PREFIX": "leaves",

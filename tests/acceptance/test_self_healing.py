@@ -175,12 +175,12 @@ def put_another_type_in_the_schedules_place(outage: Outage) -> None:
     [
         (restart, "Connection refused"),
         (drop_every_connection, ""),  # the next command connects again
-        (demote, "read only replica"),
+        pytest.param(demote, "read only replica", marks=pytest.mark.nightly),
         (freeze, ""),
         (fill_up, "Redis is full"),
         (change_the_password, "refuses these credentials"),
-        (forget_the_scripts, ""),
-        (put_another_type_in_the_queues_place, "WRONGTYPE"),
+        pytest.param(forget_the_scripts, "", marks=pytest.mark.nightly),
+        pytest.param(put_another_type_in_the_queues_place, "WRONGTYPE", marks=pytest.mark.nightly),
         (put_another_type_in_the_schedules_place, "WRONGTYPE"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -222,6 +222,7 @@ Channel._brpop_start = ask_unless_deaf
 """
 
 
+@pytest.mark.nightly  # the watchdog has unit tests
 def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
     environment: dict[str, str], endpoint: EndpointProcess, tmp_path: Path
 ) -> None:
@@ -251,6 +252,7 @@ def test_process_that_consumes_nothing_is_ended_with_a_clear_line_and_replaced(
         assert "Traceback" not in process.log
 
 
+@pytest.mark.nightly  # a changed one is in every run
 def test_wrong_password_is_logged_and_retried_until_it_is_right(
     redis_binary: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from redis import Redis
 
 from facelift import UploadClient
@@ -96,6 +97,7 @@ def test_certificates_that_cannot_be_read_are_named_at_the_start(tmp_path: Path)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly  # the format has unit tests
 def test_every_line_is_an_object_from_start_to_end_if_that_is_wanted(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
     assert [each.code for each in record.attempts] == ["worker_lost", "delivered"]
 
 
+@pytest.mark.nightly  # the chaos run kills workers of waiting jobs every time
 def test_waiting_job_outlives_its_worker(
     endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -238,6 +241,7 @@ def test_worker_process_ends_when_its_supervisor_is_gone(
         child.wait(15)
 
 
+@pytest.mark.nightly  # retention has tests of the ledger
 def test_ended_record_is_kept_as_long_as_the_settings_say(
     ledger_redis: RedisServer, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -259,6 +263,7 @@ def test_ended_record_is_kept_as_long_as_the_settings_say(
     assert 99 * 86_400 < ttl["failed"] <= 100 * 86_400
 
 
+@pytest.mark.nightly  # test_neighbours.py reaches it by one every time
 def test_worker_reaches_redis_by_its_socket(
     redis_binary: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ def test_endpoint_that_loses_answers_delivers_what_plain_backoff_does(
     assert delivers(simulated, partial(loses, share, SILENT), 5_000, 400, slots)[1] >= 0.85
 
 
+@pytest.mark.nightly  # half a minute
 def test_slow_endpoint_with_few_slots_delivers_what_plain_backoff_does(simulated: Ledger) -> None:
     for endpoint in (partial(slows_down, 10, 20), partial(loses, 0.3, SILENT)):
         assert delivers(simulated, endpoint, 600, 90, 50)[1] >= 0.85

@@ -70,7 +70,14 @@ def test_jobs_over_the_rate_wait_in_redis_and_hold_no_lease(ledger: Ledger) -> N
 
 
 @real_by_day
-@pytest.mark.parametrize(("takes", "free"), [(0.5, 10.5), (7.0, 11.0), (30.0, 11.0)])
+@pytest.mark.parametrize(
+    ("takes", "free"),
+    [
+        (7.0, 11.0),
+        pytest.param(0.5, 10.5, marks=pytest.mark.nightly),
+        pytest.param(30.0, 11.0, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_permit_is_free_one_window_after_the_endpoint_counted_it(
     ledger: Ledger, takes: float, free: float
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -285,6 +286,9 @@ class Promises(RuleBasedStateMachine):
         )
 
 
+EXAMPLES = int(os.environ.get("PROMISE_EXAMPLES", "24"))
+
+
 @real_by_day
 @pytest.mark.no_cover  # it takes twice as long otherwise; each script has tests of its own
 def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
@@ -293,7 +297,7 @@ def test_any_sequence_of_events_keeps_the_promises(redis_client: Redis) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=8 if is_fake else 48,
+            max_examples=8 if is_fake else EXAMPLES,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -49,6 +49,7 @@ def test_success_of_the_newest_supersedes_thousands_in_short_steps(real_redis: R
     assert {ledger.state(job) for job in later} == {JobState.QUEUED}
 
 
+@pytest.mark.nightly  # thousands of jobs, as above
 def test_no_older_image_goes_while_the_older_jobs_are_being_superseded(real_redis: Redis) -> None:
     ledger = Ledger(real_redis)
     ledger.deliver(ledger.acquire_with_permit(pile_up(ledger, 1_500)))

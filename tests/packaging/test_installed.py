@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -112,6 +114,7 @@ def test_project_with_modules_of_our_names_enqueues_from_all_its_parts(
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.nightly  # import contracts say so every time
 def test_test_kit_needs_fakeredis_and_pytest_alone(
     tmp_path: Path, client: Distribution, make_environment: Callable[..., Path]
 ) -> None:

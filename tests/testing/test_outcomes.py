@@ -119,6 +119,7 @@ def test_details_must_go_with_the_code() -> None:
         Outcome(OutcomeCode.SERVER_ERROR, retry_after=1)
 
 
+@pytest.mark.nightly  # takes hundreds of jobs
 def test_failures_of_many_jobs_do_not_open_the_breaker(facelift_jobs: FaceliftJobs) -> None:
     for number in range(30):
         facelift_jobs.client.enqueue(f"bot-{number}", "media:a.png")

@@ -157,7 +157,7 @@ def test_a_webp_is_refused_with_its_size_as_shown() -> None:
 # Bombs
 
 
-@pytest.mark.parametrize("parts", [99_000, 100_001])
+@pytest.mark.parametrize("parts", [pytest.param(99_000, marks=pytest.mark.nightly), 100_001])
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_a_file_may_not_have_a_hundred_thousand_parts(kind: str, parts: int) -> None:
     webp = encode(draw(), "WEBP", exif=exif(1))
