@@ -139,14 +139,14 @@ def test_signals_that_come_until_the_very_end_change_no_exit_code(
     assert process.process.returncode == 0
 
 
-def test_job_of_a_killed_worker_runs_again_elsewhere_within_20_seconds(
+def test_job_of_a_killed_worker_runs_again_elsewhere_within_twice_its_lease(
     endpoint: EndpointProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
     environment = environment | {
         "FACELIFT_KEY_PREFIX": "kill",
         "FACELIFT_READ_TIMEOUT": "20s",
         "FACELIFT_REQUEST_TIMEOUT": "20s",
-        "FACELIFT_LEASE": "15s",
+        "FACELIFT_LEASE": "10s",
     }
     endpoint.add_rule("bot-kill", "delay", seconds=15, times=1)  # it cannot end before the kill
     with (
