@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from facelift.codes import JobState, OutcomeCode
+from facelift.job import DEFAULT_ACCOUNT
 from facelift.record import JobRecord
 from monitor.records import Records
 
@@ -42,7 +43,8 @@ def outcome_of(record: JobRecord) -> str:
             return f"{record.wait_reason}{until}: {record.message}"
         case _:
             # The message adds nothing to a delivery, unless the image was changed to fit.
-            is_plain = record.outcome in {OutcomeCode.DELIVERED, OutcomeCode.SUPERSEDED}
+            plain = {OutcomeCode.DELIVERED, OutcomeCode.REMOVED, OutcomeCode.SUPERSEDED}
+            is_plain = record.outcome in plain
             is_answer = record.state in {JobState.SUCCEEDED, JobState.FAILED}
             status = f" ({record.http_status})" if is_answer and record.http_status else ""
             message = "" if is_plain and "fitted" not in record.message else f": {record.message}"
@@ -64,10 +66,9 @@ def _show(task: Any, record: JobRecord) -> None:  # noqa: ANN401 - Flower's
     state = state_of(record)
     # A queued job may have been received; if Flower has it as STARTED, that was an earlier run.
     task.state = state or ("RECEIVED" if task.state == "RECEIVED" else "PENDING")
-    task.args = record.chatbot_id
-    task.kwargs = (
-        record.image if record.account == "default" else f"{record.image} ({record.account})"
-    )
+    task.args = record.subject
+    account = "" if record.account == DEFAULT_ACCOUNT else f"({record.account})"
+    task.kwargs = " ".join(filter(None, (record.image, account)))
     task.result = outcome_of(record)
     task.retries = max(0, len(record.attempts) - 1)
     task.eta = _due(record)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Self
 
+from facelift.asset import Action, Asset
 from facelift.codes import JobState, OutcomeCode
 from facelift.job import account_key
 from facelift.record import JobRecord
@@ -20,6 +21,8 @@ class JobFilter:
     since: float | None = None
     before: float | None = None
     batch: str | None = None
+    asset: Asset | None = None
+    action: Action | None = None
 
     def encode(self) -> list[str | float]:
         """The arguments of the script `find`: the fields in their order, '' to match any."""

@@ -139,6 +139,20 @@ class JobRecord:
         """Whether nothing will change any more, also in a state that this release does not know."""
         return self.state.is_terminal or self.finished_at is not None
 
+    @property
+    def subject(self) -> str:
+        """Whose image it is about, and which, for a person.
+
+        The chatbot alone if its profile picture is set, else `icon of bot-42`, `remove the
+        picture of bot-42`, and `removed the picture of bot-42` once that is done.
+        """
+        is_picture = self.asset == Asset.PROFILE_PICTURE
+        noun = "picture" if is_picture else self.asset.replace("_", " ")
+        if self.action == Action.SET:
+            return self.chatbot_id if is_picture else f"{noun} of {self.chatbot_id}"
+        is_done = self.action == Action.REMOVE and self.state is JobState.SUCCEEDED
+        return f"{'removed' if is_done else self.action} the {noun} of {self.chatbot_id}"
+
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Make it of what `as_dict` returned, also after a way through JSON.

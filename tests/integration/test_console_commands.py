@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
-from facelift import UploadClient
+from facelift import AssetName, UploadClient, UploadJob
 from facelift.cli.draw.record import table_of_jobs
 from facelift.cli.group import cli
-from facelift.codes import OutcomeCode
+from facelift.codes import JobState, OutcomeCode
 from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.operations.enqueue import IdempotencyConflict
 from tests.drawing import drawn
@@ -35,8 +37,15 @@ def facelift(client: UploadClient, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
-def fail(client: UploadClient, worker: Ledger, chatbot: str, code: OutcomeCode = BROKEN) -> str:
-    job = client.enqueue(chatbot, "media:a.png").id
+def fail(
+    client: UploadClient,
+    worker: Ledger,
+    chatbot: str,
+    code: OutcomeCode = BROKEN,
+    asset: AssetName = "profile_picture",
+) -> str:
+    wanted = UploadJob(chatbot_id=chatbot, image="media:a.png", asset=asset)
+    [job] = (each.record.id for each in client.enqueue_many([wanted]))
     worker.fail(worker.acquire_with_permit(job), code)
     return job
 
@@ -65,11 +74,68 @@ def test_in_a_pipe_a_job_is_a_line_with_tabs(
     ]
 
 
+def enqueue_icon_and_removal(client: UploadClient) -> tuple[str, str]:
+    icon = UploadJob(chatbot_id="bot-1", image="media:i.png", asset="icon")
+    removal = UploadJob(chatbot_id="bot-1", action="remove")
+    first, second = client.enqueue_many([icon, removal])
+    return first.record.id, second.record.id
+
+
+def test_in_a_pipe_asset_and_action_follow_unless_a_picture_is_set(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    enqueue_icon_and_removal(client)
+    rows = [line.split("\t")[4:] for line in facelift("list").stdout.splitlines()]
+    assert rows == [
+        ["bot-1", "default", "", "profile_picture", "remove"],
+        ["bot-1", "default", "media:i.png", "icon", "set"],
+    ]
+
+
+def test_table_names_an_icon_and_what_was_removed(client: UploadClient) -> None:
+    enqueue_icon_and_removal(client)
+    pending = client.find().records
+    done = replace(pending[0], state=JobState.SUCCEEDED, outcome=OutcomeCode.REMOVED)
+    records = (*pending, done)
+    rows = drawn(table_of_jobs(records, 140, records[0].created_at), width=140)[1:]
+    assert [re.split(" {2,}", row)[3] for row in rows] == [
+        "remove the picture of bot-1",
+        "icon of bot-1",
+        "removed the picture of bot-1",
+    ]
+    assert "  succeeded  " in rows[-1]
+
+
+def test_status_and_show_say_what_is_done_unless_a_picture_is_set(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    icon, removal = enqueue_icon_and_removal(client)
+    picture = client.enqueue("bot-1", "media:a.png").id
+    for command in ("status", "show"):
+        of_icon, of_removal, of_picture = (
+            facelift(command, job).stdout for job in (icon, removal, picture)
+        )
+        assert "Action    set the icon: media:i.png\n" in of_icon
+        assert "Action    remove the profile picture\n" in of_removal
+        assert "Image " not in of_icon + of_removal
+        assert "Image     media:a.png\n" in of_picture
+        assert "Action" not in of_picture
+
+
+def test_replay_of_many_takes_the_newest_of_each_asset(
+    client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
+) -> None:
+    fail(client, worker, "bot-1")
+    newest = [fail(client, worker, "bot-1", asset=asset) for asset in ("profile_picture", "icon")]
+    assert replayed(facelift("replay", "--state", "failed", "--yes")) == newest
+
+
 def test_list_takes_each_filter(
     client: UploadClient, worker: Ledger, facelift: Callable[..., Result]
 ) -> None:
     failed = fail(client, worker, "bot-1")
-    queued = client.enqueue("bot-2", "media:b.png", account="shop").id
+    icon = UploadJob(chatbot_id="bot-2", image="media:b.png", account="shop", asset="icon")
+    [queued] = (each.record.id for each in client.enqueue_many([icon]))
     for options, expected in (
         (("--state", "failed"), [failed]),
         (("--account", "shop"), [queued]),
@@ -77,6 +143,9 @@ def test_list_takes_each_filter(
         (("--code", "retries_exhausted"), [failed]),
         (("--since", "1h"), [queued, failed]),
         (("--before", "1h"), []),
+        (("--asset", "icon"), [queued]),
+        (("--action", "set"), [queued, failed]),
+        (("--action", "remove"), []),
     ):
         found = json.loads(facelift("list", *options, "--json").stdout)["records"]
         assert [record["id"] for record in found] == expected, options

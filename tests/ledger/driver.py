@@ -39,7 +39,11 @@ class Ledger:
         self.store = JobStore(self.redis, now=lambda: self.now)
 
     def enqueue(
-        self, chatbot: str = "bot", image: str = "media:a.png", job_id: str = "", **fields: Any
+        self,
+        chatbot: str = "bot",
+        image: str | None = "media:a.png",
+        job_id: str = "",
+        **fields: Any,
     ) -> str:
         _, record = self.store.enqueue(
             UploadJob(chatbot_id=chatbot, image=image, **fields),

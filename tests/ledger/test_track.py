@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facelift.asset import Action, Asset
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.queries import JobFilter
 from facelift.units import Rate
@@ -49,6 +50,17 @@ def test_jobs_are_found_by_what_is_known_of_them(ledger: Ledger) -> None:
     assert found(ledger, JobFilter(since=ledger.now)) == [queued]
     assert found(ledger, JobFilter(before=ledger.now)) == [refused]
     assert found(ledger, JobFilter(chatbot_id="bob", state=JobState.FAILED)) == []
+
+
+def test_jobs_are_found_by_their_asset_and_by_their_action(ledger: Ledger) -> None:
+    picture = ledger.enqueue("ann")
+    icon = ledger.enqueue("bob", asset="icon")
+    removal = ledger.enqueue("bob", None, action="remove")
+    assert found(ledger, JobFilter(asset=Asset.PROFILE_PICTURE)) == [removal, picture]
+    assert found(ledger, JobFilter(asset=Asset.ICON)) == [icon]
+    assert found(ledger, JobFilter(action=Action.SET)) == [icon, picture]
+    assert found(ledger, JobFilter(action=Action.REMOVE, chatbot_id="bob")) == [removal]
+    assert found(ledger, JobFilter(asset=Asset.ICON, action=Action.REMOVE)) == []
 
 
 def test_jobs_that_match_are_found_behind_many_that_do_not(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 from sandbox.endpoint.operations import OPERATIONS, Operation
 from sandbox.endpoint.process import EndpointProcess
 from tests.sandbox.test_endpoint_driver import BAD_REQUEST, SQUARE, call, image
+from worker.endpoint.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +98,13 @@ def test_what_stands_is_known_for_each_asset(endpoint: EndpointProcess) -> None:
     call(endpoint, REMOVE_ICON)
     assert shown(endpoint) == {"profile_picture": SHA256, "icon": None}
     assert [each.number for each in endpoint.assets()] == [4, 5]
+
+
+def test_the_worker_asks_for_each_operation_as_the_sandbox_plays_it() -> None:
+    assert [
+        (asset, action, route.method, route.path, route.file_field, route.confirmation)
+        for (asset, action), route in ROUTES.items()
+    ] == sorted(map(astuple, OPERATIONS), key=lambda each: (each[0] == "icon", each[1] == "remove"))
 
 
 @each_removal

@@ -168,8 +168,9 @@ def test_what_became_of_a_job_is_counted() -> None:
     run(Endpoint(), image="media:good.png", metrics=metrics)
     run(Endpoint(), image="media:wide.png", metrics=metrics)
     value = registry.get_sample_value
-    assert value("facelift_attempts_total", {"code": "delivered", "status": "200"}) == 1
-    assert value("facelift_delivery_seconds_count") == 1
+    upload = {"asset": "profile_picture", "action": "set"}
+    assert value("facelift_attempts_total", {"code": "delivered", "status": "200"} | upload) == 1
+    assert value("facelift_delivery_seconds_count", upload) == 1
     assert value("facelift_image_rejections_total", {"code": "image_not_square"}) == 1
 
 
@@ -180,7 +181,8 @@ def test_delivery_is_timed_from_when_the_job_could_first_start(
     registry = CollectorRegistry()
     image = "media:good.png"
     run(Endpoint(), image=image, metrics=Metrics(registry), later=60, not_before=not_before)
-    total = registry.get_sample_value("facelift_enqueue_to_delivery_seconds_sum")
+    upload = {"asset": "profile_picture", "action": "set"}
+    total = registry.get_sample_value("facelift_enqueue_to_delivery_seconds_sum", upload)
     assert total == pytest.approx(waited, abs=5)
 
 

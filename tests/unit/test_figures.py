@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from facelift.cli.operations.figures import SPAN, Figures, sparkline
@@ -39,6 +41,13 @@ def test_latency_is_that_of_deliveries_alone() -> None:
     assert (summary.ended, summary.delivered) == (4, 3)
     assert summary.median == pytest.approx(0.2, abs=1e-6)
     assert summary.slow == pytest.approx(0.3, abs=1e-6)
+
+
+def test_removals_are_counted_apart_and_timed_too() -> None:
+    removal = replace(ended(1, 3.0), outcome=OutcomeCode.REMOVED)
+    summary = figures(ended(1), removal).summary(NOW)
+    assert (summary.ended, summary.delivered, summary.removed) == (2, 1, 1)
+    assert summary.slow == pytest.approx(3.0)
 
 
 def test_nothing_delivered_has_no_latency() -> None:

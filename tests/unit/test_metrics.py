@@ -36,15 +36,15 @@ def attempt(status: int | None) -> Attempt:
     ("happen", "name", "labels", "value"),
     [
         (
-            lambda metrics: metrics.attempt(attempt(503)),
+            lambda metrics: metrics.attempt(attempt(503), "icon", "remove"),
             "attempts",
-            {"code": CODE, "status": "503"},
+            {"code": CODE, "status": "503", "asset": "icon", "action": "remove"},
             1,
         ),
         (
-            lambda metrics: metrics.attempt(attempt(None)),
+            lambda metrics: metrics.attempt(attempt(None), "profile_picture", "set"),
             "attempts",
-            {"code": CODE, "status": ""},
+            {"code": CODE, "status": "", "asset": "profile_picture", "action": "set"},
             1,
         ),
         (
@@ -67,12 +67,27 @@ def test_what_happens_is_counted(
     assert registry.get_sample_value(f"facelift_{name}_total", labels) == value
 
 
+@pytest.mark.parametrize("name", ["delivery", "enqueue_to_delivery"])
+def test_times_of_uploads_start_from_zero_and_those_of_others_are_apart(name: str) -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    picture, icon = ({"asset": each, "action": "set"} for each in ("profile_picture", "icon"))
+
+    def count(labels: dict[str, str]) -> float | None:
+        return registry.get_sample_value(f"facelift_{name}_seconds_count", labels)
+
+    assert (count(picture), count(icon)) == (0, None)
+    metrics.succeeded("icon", "set", 0.2, 70.0)
+    assert (count(picture), count(icon)) == (0, 1)
+
+
 def test_delivery_is_timed_from_its_lease_and_from_when_it_could_first_start() -> None:
     registry = CollectorRegistry()
-    Metrics(registry).delivered(0.2, 70.0)
+    Metrics(registry).succeeded("profile_picture", "set", 0.2, 70.0)
 
     def count(name: str, **labels: Any) -> float | None:
-        return registry.get_sample_value(f"facelift_{name}_seconds_bucket", labels)
+        of_upload = {"asset": "profile_picture", "action": "set"}
+        return registry.get_sample_value(f"facelift_{name}_seconds_bucket", labels | of_upload)
 
     assert (count("delivery", le="0.1"), count("delivery", le="0.25")) == (0, 1)
     both = count("enqueue_to_delivery", le="60.0"), count("enqueue_to_delivery", le="300.0")

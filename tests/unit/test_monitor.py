@@ -79,6 +79,15 @@ def test_task_is_shown_with_its_chatbot_image_and_outcome() -> None:
     assert task.exception is None
 
 
+def test_task_of_an_icon_or_a_removal_says_so() -> None:
+    assert shown(record(asset="icon")).args == "icon of bot"
+    done = {"state": "succeeded", "outcome": "removed", "http_status": "200", "message": "Gone."}
+    removal = {name: value for name, value in ENQUEUED.items() if name != "image"}
+    task = shown(JobRecord.decode("job", removal | done | {"action": "remove", "account": "acme"}))
+    assert (task.args, task.kwargs) == ("removed the picture of bot", "(acme)")
+    assert (task.state, task.result) == ("SUCCESS", "removed (200)")
+
+
 def test_unknown_task_stays_as_it_is() -> None:
     task = shown(None)
     assert (task.state, task.args, task.result) == ("STARTED", "()", None)

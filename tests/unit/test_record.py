@@ -49,6 +49,25 @@ ATTEMPTS = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    ("stored", "subject"),
+    [
+        ({}, "bot"),
+        ({"asset": "icon"}, "icon of bot"),
+        ({"action": "remove"}, "remove the picture of bot"),
+        ({"action": "remove", "state": "succeeded"}, "removed the picture of bot"),
+        ({"action": "remove", "asset": "icon", "state": "failed"}, "remove the icon of bot"),
+        ({"action": "remove", "asset": "icon", "state": "succeeded"}, "removed the icon of bot"),
+        ({"asset": "cover_image"}, "cover image of bot"),  # of a newer release
+        ({"asset": "icon", "action": "blur", "state": "succeeded"}, "blur the icon of bot"),
+    ],
+)
+def test_subject_names_what_is_done_unless_a_profile_picture_is_set(
+    stored: dict[str, str], subject: str
+) -> None:
+    assert JobRecord.decode("job", ENQUEUED | stored).subject == subject
+
+
 def test_the_last_five_states_are_terminal() -> None:
     assert [state for state in JobState if state.is_terminal] == list(JobState)[-5:]
 

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from random import Random
 
+from facelift.asset import Action, Asset
 from facelift.attempt import Attempt
 from facelift.codes import Decision, JobState, OutcomeCode, WaitReason
 from facelift.ledger.replies import KeyVerdict
@@ -65,7 +66,8 @@ class Recorder:
             self.metrics.repeated()
             return Report(Verdict.DELIVERED, sentence)
         since = max(record.created_at, record.not_before or 0.0)
-        self.metrics.delivered(attempt.duration, max(0.0, run.now - since))
+        waited = max(0.0, run.now - since)
+        self.metrics.succeeded(record.asset, record.action, attempt.duration, waited)
         return Report(Verdict.DELIVERED, sentence)
 
     def failure(self, run: Run, failure: Failure) -> Report:
@@ -173,16 +175,19 @@ class Recorder:
             next_at=next_at,
             counted=counted,
         )
-        self.metrics.attempt(attempt)
+        record = run.record
+        self.metrics.attempt(attempt, record.asset, record.action)
         log.log(
             logging.INFO if decision is Decision.SUCCEED else logging.WARNING,
             "attempt",
             extra=fields(
-                job=run.record.id,
-                repeats=run.record.repeats,
-                chatbot=run.record.chatbot_id,
-                account=run.record.account,
-                attempt=run.record.attempts[-1].number + 1 if run.record.attempts else 1,
+                job=record.id,
+                repeats=record.repeats,
+                chatbot=record.chatbot_id,
+                asset=None if record.asset == Asset.PROFILE_PICTURE else record.asset,
+                action=None if record.action == Action.SET else record.action,
+                account=record.account,
+                attempt=record.attempts[-1].number + 1 if record.attempts else 1,
                 code=code,
                 status=http_status,
                 duration=attempt.duration,

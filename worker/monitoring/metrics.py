@@ -9,11 +9,13 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from facelift.asset import Action, Asset
 from facelift.attempt import Attempt
 from facelift.ledger.replies import ScheduleRun
 
 _Among = Literal["livesum", "livemax"]  # how the values of several processes become one
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_LABELS = ("asset", "action")
 _LONG = (*_SECONDS, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
 
@@ -28,8 +30,12 @@ class Metrics:
         def counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
             return Counter(f"facelift_{name}", meaning, labels, registry=registry)
 
-        def histogram(name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
-            return Histogram(f"facelift_{name}", meaning, buckets=buckets, registry=registry)
+        def timed(name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+            made = Histogram(
+                f"facelift_{name}", meaning, _LABELS, buckets=buckets, registry=registry
+            )
+            made.labels(Asset.PROFILE_PICTURE, Action.SET)  # a rate needs a 0 to start from
+            return made
 
         def gauge(name: str, meaning: str, among: _Among = "livesum") -> Gauge:
             return Gauge(f"facelift_{name}", meaning, multiprocess_mode=among, registry=registry)
@@ -37,19 +43,19 @@ class Metrics:
         self._attempts = counter(
             "attempts",
             "Attempts, by outcome code and by the status of the response, if there was one.",
-            ["code", "status"],
+            ["code", "status", *_LABELS],
         )
         self._rejections = counter(
             "image_rejections", "Images refused before any request, by outcome code.", ["code"]
         )
-        self._delivery = histogram(
+        self._delivery = timed(
             "delivery_seconds",
-            "Time of attempts that delivered, from the lease to the response.",
+            "Time of attempts that succeeded, from the lease to the response.",
             _SECONDS,
         )
-        self._enqueue_to_delivery = histogram(
+        self._enqueue_to_delivery = timed(
             "enqueue_to_delivery_seconds",
-            "Time of jobs from their enqueue, or from their not_before, to delivery.",
+            "Time of jobs from their enqueue, or from their not_before, to success.",
             _LONG,
         )
         self._lease_losses = counter(
@@ -89,18 +95,18 @@ class Metrics:
             "livemax",
         )
 
-    def attempt(self, attempt: Attempt) -> None:
-        """An attempt ended."""
-        self._attempts.labels(attempt.code, attempt.http_status or "").inc()
+    def attempt(self, attempt: Attempt, asset: str, action: str) -> None:
+        """An attempt to do something to an asset ended."""
+        self._attempts.labels(attempt.code, attempt.http_status or "", asset, action).inc()
 
     def rejected(self, code: str) -> None:
         """An image was refused before any request."""
         self._rejections.labels(code).inc()
 
-    def delivered(self, duration: float, since_eligible: float) -> None:
-        """An image was delivered, so many seconds after its lease and after it was due."""
-        self._delivery.observe(duration)
-        self._enqueue_to_delivery.observe(since_eligible)
+    def succeeded(self, asset: str, action: str, duration: float, since_eligible: float) -> None:
+        """A job succeeded, so many seconds after its lease and after it was due."""
+        self._delivery.labels(asset, action).observe(duration)
+        self._enqueue_to_delivery.labels(asset, action).observe(since_eligible)
 
     def repeated(self) -> None:
         """A delivered image was uploaded once more."""

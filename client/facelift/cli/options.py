@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from facelift.asset import Action, Asset
 from facelift.codes import JobState, OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.fit import Fit
@@ -165,6 +166,16 @@ def filters(command: _F) -> _F:
                 "--account", help="Jobs of this account.", shell_complete=complete_account
             ),
             click.option("--chatbot", "chatbot_id", metavar="ID", help="Jobs of this chatbot."),
+            click.option(
+                "--asset",
+                type=click.Choice([asset.value for asset in Asset]),
+                help="Jobs for profile pictures, or for icons.",
+            ),
+            click.option(
+                "--action",
+                type=click.Choice([action.value for action in Action]),
+                help="Jobs that set an image, or that remove one.",
+            ),
             click.option(
                 "--code",
                 type=click.Choice([code.value for code in OutcomeCode]),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from facelift.asset import Action, ActionName, Asset, AssetName, check_action, check_asset
 from facelift.checks import Duration, Id, Moment, check_limit, check_time, check_timeout
 from facelift.codes import JobState, OutcomeCode, StateName
 from facelift.errors import FaceliftError, InvalidJob
@@ -122,6 +123,8 @@ class Observer:
         since: Moment | None = None,
         before: Moment | None = None,
         batch: Id | None = None,
+        asset: Asset | AssetName | None = None,
+        action: Action | ActionName | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -138,6 +141,8 @@ class Observer:
                 then or later.
             before: the same; enqueued earlier.
             batch: the batch that they belong to.
+            asset: which of a chatbot's images they are about, such as `icon`.
+            action: whether they `set` or `remove` it.
             limit: how many at most, from 1 to 1,000.
             cursor: of the page before; None for the first.
 
@@ -152,6 +157,8 @@ class Observer:
             since=check_time("since", since, ago=True),
             before=check_time("before", before, ago=True),
             batch=None if batch is None else check_batch(batch),
+            asset=None if asset is None else check_asset(asset),
+            action=None if action is None else check_action(action),
         )
         if cursor is not None and not _CURSOR.fullmatch(str(cursor)):
             raise InvalidJob("cursor", "must be that of a page")

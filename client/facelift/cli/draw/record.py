@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from facelift.advice import OUTCOMES, WAITS
+from facelift.asset import Action, Asset
 from facelift.attempt import Attempt
 from facelift.cli.draw.console import (
     Paragraph,
@@ -70,7 +71,8 @@ def print_jobs(records: Sequence[JobRecord]) -> None:
         for record in records:
             why = record.outcome or record.wait_reason or ""
             of_job = (record.id, iso(record.created_at), record.state, why)
-            fields = (*of_job, record.chatbot_id, record.account, record.image or "")
+            what = () if _sets_picture(record) else (record.asset, record.action)
+            fields = (*of_job, record.chatbot_id, record.account, record.image or "", *what)
             click.echo("\t".join(map(printable, fields)))
     elif records:
         show(table_of_jobs(records, console().width, time.time()))
@@ -121,8 +123,12 @@ def describe(record: JobRecord) -> Iterator[Paragraph]:
         if record.state in _REPLAYABLE:
             yield fact("", f"then: facelift replay {record.id}")
     yield fact("Chatbot", f"{record.chatbot_id} (account {record.account})")
-    if record.image is not None:
-        yield fact("Image", record.image)
+    if _sets_picture(record):
+        yield fact("Image", record.image or "")
+    else:
+        asset = record.asset.replace("_", " ")
+        image = f": {record.image}" if record.image else ""
+        yield fact("Action", f"{record.action} the {asset}{image}")
     yield fact("Enqueued", date(record.created_at))
     if record.finished_at is None:
         yield fact("Deadline", date(record.expires_at))
@@ -165,11 +171,16 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
     is_recent = now - record.created_at < _DAY
     at = clock(record.created_at) if is_recent else date(record.created_at)[:10]
     why = record.outcome or record.wait_reason
-    is_said = why in {None, "delivered", record.state}
+    is_said = why in {None, "delivered", "removed", record.state}
     state = str(record.state) if is_said else f"{record.state} {why}"
     if not record.state.is_terminal and record.priority != Priority.NORMAL:
         state += f" ({record.priority})"
-    return record.id, at, state, record.chatbot_id, record.account
+    return record.id, at, state, record.subject, record.account
+
+
+def _sets_picture(record: JobRecord) -> bool:
+    """Whether it is the upload of a profile picture."""
+    return (record.asset, record.action) == (Asset.PROFILE_PICTURE, Action.SET)
 
 
 def describe_history(record: JobRecord, now: float) -> Iterator[RenderableType]:

@@ -32,7 +32,8 @@ def list_jobs(*, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - handed 
 
     On a terminal it prints a table, then the command for the next page. In a pipe it
     prints a line a job, with tabs between id, time, state, outcome or wait reason,
-    chatbot, account and image. With --json it prints one object: the `records`, and the
+    chatbot, account and image, then asset and action unless a profile picture is set.
+    With --json it prints one object: the `records`, and the
     `cursor` of the next page, null at the end.
 
     \b
@@ -40,6 +41,7 @@ def list_jobs(*, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - handed 
       facelift list --state failed --since 2h
       facelift list --state waiting --account acme-eu
       facelift list --chatbot 5QHA6VB-DIAbBhxwqxfdi
+      facelift list --asset icon --action remove
       facelift list --code image_not_square --json | jq -r '.records[].image'
     """  # noqa: D301 - click wants the escape, not the backslash
     with UploadClient.from_env() as client:

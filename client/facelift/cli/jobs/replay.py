@@ -109,7 +109,8 @@ class Selection:
 
 def select(client: UploadClient, *, limit: int | None, **asked: Any) -> Selection:  # noqa: ANN401 - handed on as they are
     """Search for the jobs to replay, then read all jobs down to the oldest of them."""
-    selection, replayed, newer = Selection(client.pool(events=1).at), set[str](), set[str]()
+    selection, replayed = Selection(client.pool(events=1).at), set[str]()
+    newer = set[tuple[str, str]]()  # of a chatbot and asset
     states = None if asked["state"] or asked["code"] else _DEFAULT_STATES
     wanted = {
         record.id
@@ -120,19 +121,20 @@ def select(client: UploadClient, *, limit: int | None, **asked: Any) -> Selectio
     for record in _search(client, chatbot_id=asked["chatbot_id"], since=asked["since"]):
         if not wanted or len(selection.jobs) == limit:
             break
+        target = (record.chatbot_id, record.asset)
         if record.replay_of:
             replayed.add(record.replay_of)
         if record.id in wanted:
             wanted.remove(record.id)
             if record.id in replayed:
                 selection.replayed += 1
-            elif record.chatbot_id in newer:
+            elif target in newer:
                 selection.outdated += 1
             else:
                 selection.jobs.append(record)
-                newer.add(record.chatbot_id)
+                newer.add(target)
         if record.state is JobState.SUCCEEDED or not record.state.is_terminal:
-            newer.add(record.chatbot_id)
+            newer.add(target)
     selection.jobs.reverse()
     return selection
 

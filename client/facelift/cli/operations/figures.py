@@ -1,8 +1,10 @@
 """Recent throughput and latency, computed from the stream of outcomes."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from facelift.codes import OutcomeCode
 from facelift.queries import Outcome
@@ -12,7 +14,20 @@ SPAN = 300.0
 RECENT = 10.0
 """Seconds over which the present rate and latency are taken."""
 
-_Ended = tuple[float, float | None]
+
+class _Ended(NamedTuple):
+    """A job that ended.
+
+    Attributes:
+        at: Unix seconds.
+        outcome: why.
+        latency: seconds since it was enqueued; None without success.
+    """
+
+    at: float
+    outcome: OutcomeCode
+    latency: float | None
+
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
@@ -25,15 +40,17 @@ class Summary:
     Attributes:
         rate: jobs that ended per second, over the last `RECENT` seconds.
         ended: jobs that ended within `SPAN`.
-        delivered: those of them that were delivered.
-        median: seconds from enqueueing to delivery, over the last `RECENT` seconds; None if
-            nothing was delivered.
+        delivered: those of them that set an image.
+        removed: those of them that removed an image.
+        median: seconds from enqueueing to success, over the last `RECENT` seconds; None if
+            nothing succeeded.
         slow: the same at the 95th percentile.
     """
 
     rate: float
     ended: int
     delivered: int
+    removed: int
     median: float | None
     slow: float | None
 
@@ -42,7 +59,7 @@ class Figures:
     """Jobs that ended within the last `SPAN` seconds. All times are Unix seconds of Redis.
 
     Args:
-        ended: for each the time, and the seconds since it was enqueued if it was delivered.
+        ended: the jobs.
     """
 
     def __init__(self, ended: Iterable[_Ended] = ()) -> None:
@@ -51,20 +68,24 @@ class Figures:
     def with_more(self, outcomes: Iterable[Outcome], now: float) -> "Figures":
         """Add what ended since, and drop what ended before the span."""
         new = (
-            (o.finished_at, o.finished_at - o.created_at)
-            if o.outcome is OutcomeCode.DELIVERED
-            else (o.finished_at, None)
-            for o in outcomes
+            _Ended(
+                each.finished_at,
+                each.outcome,
+                each.finished_at - each.created_at if each.outcome.is_success else None,
+            )
+            for each in outcomes
         )
-        return Figures(each for each in (*self._ended, *new) if each[0] >= now - SPAN)
+        return Figures(each for each in (*self._ended, *new) if each.at >= now - SPAN)
 
     def summary(self, now: float) -> Summary:
         """The present figures."""
-        recent = [each for each in self._ended if each[0] > now - RECENT]
+        recent = [each for each in self._ended if each.at > now - RECENT]
+        outcomes = Counter(each.outcome for each in self._ended)
         return Summary(
             rate=len(recent) / RECENT,
             ended=len(self._ended),
-            delivered=sum(latency is not None for _, latency in self._ended),
+            delivered=outcomes[OutcomeCode.DELIVERED],
+            removed=outcomes[OutcomeCode.REMOVED],
             median=_quantile(recent, 0.5),
             slow=_quantile(recent, 0.95),
         )
@@ -74,13 +95,13 @@ class Figures:
         return [len(part) * columns / SPAN for part in self._parts(now, columns)]
 
     def latency(self, now: float, columns: int) -> list[float | None]:
-        """The median seconds to a delivery in each part; None where nothing was delivered."""
+        """The median seconds to success in each part; None where nothing succeeded."""
         return [_quantile(part, 0.5) for part in self._parts(now, columns)]
 
     def _parts(self, now: float, columns: int) -> list[list[_Ended]]:
         parts: list[list[_Ended]] = [[] for _ in range(columns)]
         for each in self._ended:
-            place = int((each[0] - (now - SPAN)) / SPAN * columns)
+            place = int((each.at - (now - SPAN)) / SPAN * columns)
             parts[min(max(place, 0), columns - 1)].append(each)
         return parts
 
@@ -95,5 +116,5 @@ def sparkline(values: Sequence[float | None], *, ascii_only: bool = False) -> st
 
 
 def _quantile(ended: Iterable[_Ended], share: float) -> float | None:
-    ordered = sorted(latency for _, latency in ended if latency is not None)
+    ordered = sorted(each.latency for each in ended if each.latency is not None)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None

@@ -134,7 +134,8 @@ class Frame:
         figures = self.figures
         summary = figures.summary(now)
         ended = f"{counted(summary.ended, 'job')} in {SPAN / 60:.0f} min"
-        yield fact("Ended", f"{ended}, {summary.delivered} delivered", most=1)
+        removed = f", {summary.removed} removed" if summary.removed else ""
+        yield fact("Ended", f"{ended}, {summary.delivered} delivered{removed}", most=1)
         columns = min(max(options.max_width - _BESIDE_LINE, _SHORTEST_LINE), _LONGEST_LINE)
 
         def line(label: str, value: str, values: Sequence[float | None], note: str) -> Paragraph:

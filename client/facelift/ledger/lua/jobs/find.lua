@@ -3,12 +3,13 @@
 --
 -- ARGV: now, cursor ('+' for the first page), entries to read, jobs to reply; then what a job must
 --       match, '' for any: state, account (as in keys), chatbot, outcome, created from (Unix
---       seconds), created before, batch
+--       seconds), created before, batch, asset, action
 -- Replies: {cursor of the next page or '', {job id, {field, value, ...}}, ...}
 
 local cursor, most, limit = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local state, name, chatbot, outcome = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local since, before, batch = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
+local asset, action = ARGV[12], ARGV[13]
 
 local function matches(job)
   return (state == '' or job.state == state)
@@ -16,6 +17,8 @@ local function matches(job)
      and (chatbot == '' or job.chatbot_id == chatbot)
      and (outcome == '' or job.outcome == outcome)
      and (batch == '' or job.batch == batch)
+     and (asset == '' or job.asset == asset)
+     and (action == '' or job.action == action)
      and (not before or tonumber(job.created_at) < before)
 end
 
@@ -52,9 +55,10 @@ local entries = chatbot == '' and entries_of_all() or entries_of_chatbot()
 for _, entry in ipairs(entries) do
   local at, id = entry[1], entry[2][2]
   local fields = redis.pcall('HMGET', '{facelift}:job:' .. id, 'created_at', 'state', 'account',
-                             'chatbot_id', 'outcome', 'batch')
+                             'chatbot_id', 'outcome', 'batch', 'asset', 'action')
   local job = { created_at = fields[1], state = fields[2], account = fields[3] or nil,
-                chatbot_id = fields[4], outcome = fields[5], batch = fields[6] }
+                chatbot_id = fields[4], outcome = fields[5], batch = fields[6],
+                asset = fields[7] or 'profile_picture', action = fields[8] or 'set' }
   if job.created_at then
     if since and tonumber(job.created_at) < since then return { '', unpack(found) } end
     if matches(job) then
