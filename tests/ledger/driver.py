@@ -33,6 +33,7 @@ class Ledger:
     now: float = START
     _newest_start: float = START
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _removals: set[str] = field(default_factory=set)
     store: JobStore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,12 +46,15 @@ class Ledger:
         job_id: str = "",
         **fields: Any,
     ) -> str:
+        is_removal = fields.get("action") == "remove"
         _, record = self.store.enqueue(
-            UploadJob(chatbot_id=chatbot, image=image, **fields),
+            UploadJob(chatbot_id=chatbot, image=None if is_removal else image, **fields),
             job_id or f"job-{next(self._ids)}",
             lifetime=86_400,
             idempotency_window=3600,
         )
+        if is_removal:
+            self._removals.add(record.id)
         return record.id
 
     def register(
@@ -109,7 +113,8 @@ class Ledger:
         return lease
 
     def deliver(self, lease: Lease, feedback: Feedback | None = None) -> bool:
-        code = OutcomeCode.DELIVERED
+        """What it asks for is done: its image is uploaded, or removed."""
+        code = OutcomeCode.REMOVED if lease.job_id in self._removals else OutcomeCode.DELIVERED
         attempt = self.attempt(code, 200, Decision.SUCCEED)
         return self.store.complete(
             lease, JobState.SUCCEEDED, code, "Done.", attempt, feedback=feedback

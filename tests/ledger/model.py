@@ -15,7 +15,7 @@ TURN = {"newer_upload", "chatbot_busy"}
 
 @dataclass
 class Job:
-    """One job; `due` is its time in the schedule."""
+    """One job; `due` is its time in the schedule, `chatbot` whatever has an order of its own."""
 
     id: str
     chatbot: str

@@ -22,7 +22,7 @@ def fill(ledger: Ledger) -> None:
     """Use every key: a job that runs, one that waits, one that has ended."""
     ledger.register(Rate(1, 10), webhooks=True)
     ledger.acquire_with_permit(ledger.enqueue(batch="logos"))
-    ledger.enqueue("other", batch="logos")
+    ledger.enqueue("other", batch="logos", asset="icon", action="remove")
     ledger.store.cancel(ledger.enqueue("third"))
     ledger.store.pool.pause(None, by="ana", reason="", until=None)
 
@@ -39,6 +39,7 @@ def test_every_key_of_a_wrong_type_is_found(ledger: Ledger) -> None:
         **member_types(keys, "default", "account", "account_queue", "rate_window"),
         **member_types(keys, "logos", "batch", "batch_pending"),
         **member_types(keys, "default:bot", "chatbot_queue", "chatbot_lock"),
+        **member_types(keys, "default/icon:other", "chatbot_queue"),
         keys.job("job-1"): "hash",
     }
     for key, expected in (shared_types(keys) | of_members).items():

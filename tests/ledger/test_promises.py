@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 REPLIES = {Acquired: "acquired", Ended: "ended", Leased: "leased", Waiting: "waiting"}
 PERMIT_REPLIES = {Permit: "permit", Ended: "ended", Leased: "lost", Waiting: "waiting"}
 
-chatbots = st.sampled_from(["ann", "bob"])
+TARGETS = [("ann", "profile_picture"), ("ann", "icon"), ("bob", "profile_picture")]
+whose = st.sampled_from(TARGETS)
+"""A chatbot and an asset: each has an order of its own."""
+actions = st.sampled_from(["set", "remove"])
 batches = st.sampled_from([None, "one", "two"])
 seconds = st.sampled_from([1, 4, 11, 16, 16, 40])
 acts = st.sampled_from(["acquire_permit", "succeed", "fail", "retry_later", "release", "heartbeat"])
@@ -52,7 +55,7 @@ class Promises(RuleBasedStateMachine):
         self.leases: list[Lease] = []
         self.ended: dict[str, str] = {}
         self.records: dict[str, JobRecord] = {}
-        self.delivered: dict[str, list[int]] = {"ann": [], "bob": []}
+        self.delivered: dict[str, list[int]] = {" ".join(target): [] for target in TARGETS}
 
     def live(self) -> list[Lease]:
         return [
@@ -64,22 +67,32 @@ class Promises(RuleBasedStateMachine):
     # Producers.
 
     @rule(
-        chatbot=chatbots,
+        whose=whose,
+        action=actions,
         lives=st.sampled_from([30, 10_000]),
         starts_in=st.sampled_from([None, None, None, 20]),
         batch=batches,
     )
-    def enqueue(self, chatbot: str, lives: int, starts_in: int | None, batch: str | None) -> None:
+    def enqueue(
+        self,
+        whose: tuple[str, str],
+        action: str,
+        lives: int,
+        starts_in: int | None,
+        batch: str | None,
+    ) -> None:
+        chatbot, asset = whose
         expires = self.model.now + lives
         not_before = None if starts_in is None else self.model.now + starts_in
-        job = self.ledger.enqueue(chatbot, expires_at=expires, not_before=not_before, batch=batch)
-        self.model.enqueue(job, chatbot, expires, not_before, batch)
+        given: dict[str, Any] = {"expires_at": expires, "not_before": not_before, "batch": batch}
+        job = self.ledger.enqueue(chatbot, asset=asset, action=action, **given)
+        self.model.enqueue(job, " ".join(whose), expires, not_before, batch)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
     def enqueue_again(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(list(self.model.jobs)))
-        self.ledger.enqueue(self.model.jobs[job].chatbot, job_id=job, batch="one")
+        self.ledger.enqueue(self.records[job].chatbot_id, job_id=job, batch="one")
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
@@ -240,9 +253,9 @@ class Promises(RuleBasedStateMachine):
             assert self.redis.ttl(store.keys.batch(batch)) > 0
 
     @invariant()
-    def two_uploads_of_a_chatbot_are_never_in_flight(self) -> None:
+    def two_requests_of_a_chatbot_and_asset_are_never_in_flight(self) -> None:
         running = [
-            record.chatbot_id
+            (record.chatbot_id, record.asset)
             for record in self.records.values()
             if record.state is JobState.RUNNING
         ]

@@ -75,11 +75,12 @@ def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
         unreadable = {each.key for each in found}
         records = [key for key in map(keys.job, pending) if key not in unreadable]
         of_chatbots: dict[str, str] = {}
-        for chatbot, account in _pipelined(
-            redis, [("HMGET", key, "chatbot_id", "account") for key in records]
+        for chatbot, account, asset in _pipelined(
+            redis, [("HMGET", key, "chatbot_id", "account", "asset") for key in records]
         ):
             if chatbot:
-                member = f"{account_key(account or DEFAULT_ACCOUNT)}:{chatbot}"
+                order = f"/{asset}" if asset else ""
+                member = f"{account_key(account or DEFAULT_ACCOUNT)}{order}:{chatbot}"
                 of_chatbots |= member_types(keys, member, "chatbot_queue", "chatbot_lock")
         return wrong + _compare(redis, of_chatbots)
 

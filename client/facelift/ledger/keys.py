@@ -116,12 +116,13 @@ class Keys:
     idempotency = MemberKey("idempotency", "string")
     """The job that was enqueued under an idempotency key; expires with its window."""
     chatbot_queue = MemberKey("chatbot_queue", "zset")
-    """The pending jobs of a chatbot, by generation. Member: `<account>:<chatbot>`."""
+    """The pending jobs of a chatbot and asset, by generation. Member: `<account>:<chatbot>`, of its
+    icon `<account>/icon:<chatbot>`."""
     chatbot_lock = MemberKey("chatbot_lock", "string")
-    """The one running job of a chatbot. Member: `<account>:<chatbot>`."""
+    """The one running job of a chatbot and asset. Member: as of `chatbot_queue`."""
     unsettled = MemberKey("unsettled", "zset")
     """What requests without an answer sent, by the Unix time until which the endpoint may apply it.
-    Member: `<account>:<chatbot>`; expires with the last."""
+    Member: as of `chatbot_queue`; expires with the last."""
     chatbot_jobs = MemberKey("chatbot_jobs", "zset")
     """An index of all jobs by chatbot: entries of `jobs`, by a hash of the chatbot. Member: the
     remainder of that hash by 16,381."""

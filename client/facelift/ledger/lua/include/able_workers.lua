@@ -3,7 +3,8 @@
 -- `worker_settings` has a worker's stores, `worker_keys` its accounts. A worker that has registered
 -- neither may be able to run any job.
 
-local function store_of(job) return string.match(job.image, '^([^:]*):') or '' end
+-- '' for a removal, which needs none.
+local function store_of(job) return string.match(job.image or '', '^([^:]*):') or '' end
 
 -- What a worker lacks for a job: 'unknown_account' or 'unknown_store'; nil if it can run it.
 local function lacking(worker, job)
@@ -12,7 +13,8 @@ local function lacking(worker, job)
     return 'unknown_account'
   end
   local stores = redis.call('HGET', '{facelift}:worker_settings:' .. worker, 'stores')
-  if stores and not string.find(' ' .. stores .. ' ', ' ' .. store_of(job) .. ' ', 1, true) then
+  if stores and sends_image(job)
+     and not string.find(' ' .. stores .. ' ', ' ' .. store_of(job) .. ' ', 1, true) then
     return 'unknown_store'
   end
   return nil

@@ -25,7 +25,7 @@ local function record_answer(name, id, job, outcome)
   local key, it = '{facelift}:account:' .. name, account(name)
   if job.suspect or job.history then clear_suspect(name, job) end
   local changes = { recent = append_result(name, '.'), failing_since = '' }
-  -- Of a busy account ten results a second are enough to know how long its requests take.
+  -- Of a busy account ten results a second are enough to know how long its uploads take.
   if not it.slow_after or now - tonumber(it.answered_at or 0) >= 0.1 then
     changes.answered_at = now_text
     local began = outcome == 'delivered'

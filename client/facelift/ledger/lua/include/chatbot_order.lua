@@ -1,14 +1,17 @@
--- include: chatbots
+-- include: chatbots, subject
 
 -- Why a job may not run before others of its chatbot: a wait reason and a sentence, or nil.
 local function blocked_by_chatbot(id, job)
   local chatbot = chatbot_of(job)
-  if newest_job(chatbot) ~= id then
-    return 'newer_upload', 'A newer image of this chatbot goes first.'
+  local newest = newest_job(chatbot)
+  if newest ~= id then
+    local action = newest and redis.call('HGET', '{facelift}:job:' .. newest, 'action') or nil
+    return 'newer_upload', newer(job.asset, action) .. ' goes first.'
   end
-  local running = lock_holder(chatbot)
+  local running, its_action = lock_holder(chatbot)
   if running and running ~= id then
-    return 'chatbot_busy', 'An earlier upload of this chatbot is in flight.'
+    return 'chatbot_busy', 'An earlier ' .. (its_action and 'removal' or 'upload')
+                           .. ' of this chatbot is in flight.'
   end
   return nil
 end

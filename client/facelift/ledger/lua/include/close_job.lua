@@ -2,10 +2,13 @@
 
 -- For producers. A repeat is none of their jobs.
 local function announce_outcome(id, job, state, outcome)
+  local about = {}
+  if job.asset then about = { 'asset', job.asset } end
+  if job.action then about[#about + 1], about[#about + 2] = 'action', job.action end
   redis.call('XADD', '{facelift}:outcomes', 'MAXLEN', '~', '100000', '*', 'job', id,
              'state', state, 'outcome', outcome, 'chatbot_id', job.chatbot_id,
              'account', job.account or 'default', 'created_at', job.created_at,
-             'finished_at', wall_text)
+             'finished_at', wall_text, unpack(about))
   if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
   redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
 end

@@ -16,7 +16,7 @@ local function apply_feedback(id, job, outcome, feedback, pause_until)
   if answer.answered then record_answer(name, id, job, outcome) end
   if outcome == 'forbidden' then
     record_forbidden(name, id, job, answer.fingerprint)
-  elseif outcome == 'delivered' then
+  elseif outcome == 'delivered' or outcome == 'removed' then
     local is_quiet = tonumber(it.quiet_until or 0) > now
     update(key, { throttles = is_quiet and it.throttles or '' })
     accept_key(name, answer.fingerprint)

@@ -1,4 +1,4 @@
--- include: chatbots, leave_account_queue, release_permit, wait
+-- include: chatbots, leave_account_queue, release_permit, subject, wait
 
 -- A newer job takes over the older one's place in the account's queue, so that a chatbot whose
 -- image changes often does not wait for ever: within a flow, or if the older one has more weight.
@@ -25,7 +25,7 @@ local function join_chatbot_queue(id, job)
   local is_readable, older = pcall(load_job, before)
   if not is_readable or not older then return end
   if older.state == 'queued' or leave_account_queue(before, older) then
-    wait(before, older, 'newer_upload', 'A newer image of this chatbot goes first.')
+    wait(before, older, 'newer_upload', newer(job.asset, job.action) .. ' goes first.')
     release_lock_and_permit(before, older)
     take_over_place(id, job, older)
   end

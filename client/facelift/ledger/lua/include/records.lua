@@ -12,8 +12,17 @@ end
 -- registered the same API key first (see share_key.lua).
 local function account_of(job) return job.shares or own_account(job) end
 
--- A job's chatbot in keys: each account has an order of its own.
-local function chatbot_of(job) return own_account(job) .. ':' .. job.chatbot_id end
+-- A job's chatbot and asset in keys: each account, chatbot and asset has an order of its own. No
+-- account has a `/` in its name, so no chatbot's id can look like the icon of another.
+local function chatbot_of(job)
+  return own_account(job) .. (job.asset and '/' .. job.asset or '') .. ':' .. job.chatbot_id
+end
+
+-- Whether a job sends an image: a removal does not. Records leave out what most jobs do.
+local function sends_image(job) return not job.action end
+
+-- Whether a worker may find that a job's image is bad, which needs no permit.
+local function needs_check(job) return sends_image(job) and not job.image_checked end
 
 -- The record as a table, or nil.
 local function load_job(id)

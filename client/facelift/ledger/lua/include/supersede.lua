@@ -1,4 +1,4 @@
--- include: close_job
+-- include: close_job, subject
 
 -- pending -> superseded: the older jobs of a delivered job's chatbot, some at a time. Until all are
 -- done, the delivered job stands before them in the chatbot's queue, and the scheduler goes on.
@@ -11,7 +11,7 @@ local function supersede_older(id, job)
     if is_readable and its and is_pending(its.state) then
       redis.call('HSET', '{facelift}:job:' .. other, 'superseded_by', id)
       close_job(other, its, 'superseded', 'superseded',
-                'A newer image of this chatbot was delivered first.')
+                newer(job.asset, job.action) .. ' was ' .. done(job) .. ' first.')
     else  -- somebody edited keys by hand
       redis.call('ZREM', queue, other)
     end

@@ -2,7 +2,7 @@
 -- What the last requests of an account say of it.
 --
 -- recent: its last 20 results, `x` for one that failed; absent if none of them did
--- took: milliseconds of its last 20 successes, newest first
+-- took: milliseconds of its last 20 uploads that succeeded, newest first
 -- slow_after: seconds after which a request is slow: four times what 90% of those took
 
 local function append_result(name, mark)
