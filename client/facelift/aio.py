@@ -116,6 +116,7 @@ class AsyncUploadClient:
         return self.client.ledger
 
     enqueue = _in_thread(UploadClient.enqueue)
+    remove = _in_thread(UploadClient.remove)
     enqueue_job = _in_thread(UploadClient.enqueue_job)
     enqueue_many = _in_thread(UploadClient.enqueue_many)
     cancel = _in_thread(UploadClient.cancel)

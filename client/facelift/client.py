@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from redis import Redis
 
+from facelift.asset import Action, Asset, AssetName
 from facelift.checks import Duration, Id, Moment, check_duration, check_limit, check_time
 from facelift.errors import InvalidJob, InvalidSettings
 from facelift.fit import Fit, FitName, Focus
@@ -143,6 +144,7 @@ class UploadClient:
         batch: Id | None = None,
         priority: Priority | PriorityName = "normal",
         fairness_key: Id | None = None,
+        asset: Asset | AssetName = "profile_picture",
         job_id: Id | None = None,
     ) -> JobRecord:
         """Enqueue the upload of `image` to a chatbot. Returns once the job is recorded.
@@ -168,6 +170,7 @@ class UploadClient:
             fairness_key: whose job it is, such as `customer-42`. Jobs of one key and priority
                 are a flow; the flows of an account take turns. By default a batch is a flow,
                 and all jobs without a batch are one.
+            asset: `profile_picture` or `icon`: what the image becomes.
             job_id: an id of your own; safe to send again after an error.
 
         Raises:
@@ -189,6 +192,58 @@ class UploadClient:
             batch=batch,
             priority=priority,
             fairness_key=fairness_key,
+            asset=asset,
+        )
+        return self.enqueue_job(job, job_id)
+
+    def remove(
+        self,
+        chatbot_id: Id,
+        *,
+        asset: Asset | AssetName = "profile_picture",
+        account: str = "default",
+        idempotency_key: Id | None = None,
+        not_before: Moment | None = None,
+        expires_at: Moment | None = None,
+        batch: Id | None = None,
+        priority: Priority | PriorityName = "normal",
+        fairness_key: Id | None = None,
+        job_id: Id | None = None,
+    ) -> JobRecord:
+        """Enqueue the removal of a chatbot's picture or icon. Returns once the job is recorded.
+
+        It takes its place in the order of the chatbot's images: older ones that have not been
+        delivered are superseded, and a newer one supersedes it. It ends as `removed`.
+
+        Args:
+            chatbot_id: the chatbot's id at Chatbase.
+            asset: `profile_picture` or `icon`: what is taken away.
+            account: which of the workers' API keys to use.
+            idempotency_key: enqueueing again with the same key gives the same job.
+            not_before: not started earlier; as of `enqueue`.
+            expires_at: a job that has not succeeded by then ends as `expired`.
+            batch: a name that many jobs share.
+            priority: `high`, `normal` or `low`.
+            fairness_key: whose job it is; as of `enqueue`.
+            job_id: an id of your own; safe to send again after an error.
+
+        Raises:
+            InvalidJob: a field has a wrong value; nothing was enqueued.
+            IdempotencyConflict: the key or id was used before for another job.
+            LedgerUnavailable, LedgerRefused: the job may or may not be enqueued.
+        """
+        now = self.ledger.now
+        job = UploadJob(
+            chatbot_id=chatbot_id,
+            account=account,
+            idempotency_key=idempotency_key,
+            not_before=check_time("not_before", not_before, now=now),
+            expires_at=check_time("expires_at", expires_at, now=now),
+            batch=batch,
+            priority=priority,
+            fairness_key=fairness_key,
+            asset=asset,
+            action=Action.REMOVE,
         )
         return self.enqueue_job(job, job_id)
 

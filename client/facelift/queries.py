@@ -55,6 +55,8 @@ class Outcome:
         outcome: why it ended.
         chatbot_id: its chatbot.
         account: its account.
+        asset: which of the chatbot's images it was about.
+        action: what it did to that.
         created_at: Unix seconds; when it was enqueued.
         finished_at: Unix seconds; when it ended.
     """
@@ -65,6 +67,8 @@ class Outcome:
     outcome: OutcomeCode
     chatbot_id: str
     account: str
+    asset: str
+    action: str
     created_at: float
     finished_at: float
 
@@ -78,6 +82,8 @@ class Outcome:
             outcome=OutcomeCode.read(fields["outcome"]),
             chatbot_id=fields["chatbot_id"],
             account=fields["account"],
+            asset=fields.get("asset", Asset.PROFILE_PICTURE.value),
+            action=fields.get("action", Action.SET.value),
             created_at=float(fields["created_at"]),
             finished_at=float(fields["finished_at"]),
         )

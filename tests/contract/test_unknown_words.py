@@ -106,6 +106,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "cancel waits": (),
     "batch cancel spring": (),
     "enqueue bot media:a.png": (),
+    "remove bot": (),
     "doctor": (),
     "health": (),
 }

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from facelift.asset import Asset
 from facelift.client import UploadClient
 from facelift.errors import InvalidJob, JobNotFound, LedgerRefused
-from facelift.job import Priority
+from facelift.job import Priority, UploadJob
 from facelift.operations.enqueue import IdempotencyConflict
 
 if TYPE_CHECKING:
@@ -220,3 +221,53 @@ def test_one_client_serves_many_threads(redis_server: RedisServer) -> None:
             thread.join(20)
         pool = client.pool()
         assert pool.queued + pool.accounts[0].waiting == 40
+
+
+@pytest.mark.parametrize("asset", Asset)
+def test_removal_is_enqueued_as_any_job(client: UploadClient, redis: Any, asset: Asset) -> None:
+    record = client.remove(
+        "bot", asset=asset, account="shop", batch="spring", priority="low", idempotency_key="k"
+    )
+    assert (record.action, record.asset, record.image) == ("remove", asset, None)
+    assert (record.account, record.batch, record.priority) == ("shop", "spring", "low")
+    assert client.remove("bot", asset=asset, account="shop", idempotency_key="k").id == record.id
+    assert client.status(record.id) == record
+    assert redis.llen("facelift") == 1
+
+
+def test_same_key_for_another_asset_or_action_is_a_conflict(client: UploadClient) -> None:
+    client.enqueue("bot", "media:a.png", idempotency_key="set")
+    client.remove("bot", idempotency_key="removal")
+    with pytest.raises(IdempotencyConflict) as caught:
+        client.enqueue("bot", "media:a.png", asset="icon", idempotency_key="set")
+    assert caught.value.field == "asset"
+    with pytest.raises(IdempotencyConflict, match=r"^asset: 'icon' differs from "):
+        client.remove("bot", asset="icon", idempotency_key="removal")
+    with pytest.raises(IdempotencyConflict, match=r"^image: None differs from 'media:a.png'"):
+        client.remove("bot", idempotency_key="set")
+
+
+def test_images_and_removals_are_enqueued_together(client: UploadClient) -> None:
+    done = client.enqueue_many(
+        [
+            {"chatbot_id": "a", "image": "media:a.png", "asset": "icon"},
+            {"chatbot_id": "b", "action": "remove"},
+            UploadJob(chatbot_id="c", asset="icon", action="remove"),
+        ]
+    )
+    asked = [(each.record.asset, each.record.action) for each in done]
+    assert asked == [("icon", "set"), ("profile_picture", "remove"), ("icon", "remove")]
+
+
+def test_removal_is_replayed_as_a_removal(client: UploadClient) -> None:
+    ended = client.remove("bot", asset="icon")
+    client.cancel(ended.id)
+    again = client.replay(ended.id)
+    assert (again.asset, again.action, again.image) == ("icon", "remove", None)
+
+
+def test_outcome_names_asset_and_action(client: UploadClient) -> None:
+    client.cancel(client.remove("bot", asset="icon").id)
+    client.cancel(client.enqueue("bot", "media:a.png").id)
+    outcomes = [(each.asset, each.action) for each in client.outcomes("0", timeout=0)]
+    assert outcomes == [("icon", "remove"), ("profile_picture", "set")]

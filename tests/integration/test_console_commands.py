@@ -394,3 +394,25 @@ def test_top_as_json_is_one_object(
     assert (shown["ended"], shown["delivered"]) == (2, 1)
     assert shown["throughput"][-1] == pytest.approx(2 / 5)
     assert shown["pool"]["breaker"] == "closed"
+
+
+def test_icon_is_enqueued_and_either_removed(
+    client: UploadClient, facelift: Callable[..., Result]
+) -> None:
+    asked = [
+        ("enqueue", "bot", "media:a.png", "--asset", "icon"),
+        ("remove", "bot"),
+        ("remove", "bot", "--asset", "icon", "--account", "acme", "--job-id", "mine"),
+    ]
+    done = [facelift(*arguments) for arguments in asked]
+    assert [each.exit_code for each in done] == [0, 0, 0]
+    records = [client.status(each.stdout.strip()) for each in done]
+    assert [(each.asset, each.action) for each in records] == [
+        ("icon", "set"),
+        ("profile_picture", "remove"),
+        ("icon", "remove"),
+    ]
+    assert (records[2].account, records[2].id) == ("acme", "mine")
+    cancelled = facelift("cancel", "mine")
+    assert cancelled.stdout == "Cancelled; it will not be carried out.\n"
+    assert facelift("remove", "bot", "media:a.png").exit_code == 2

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facelift.asset import Asset
 from facelift.codes import OutcomeCode
+from facelift.errors import InvalidJob
 from facelift.testing.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def test_final_outcome_ends_the_job(facelift_jobs: FaceliftJobs) -> None:
         facelift_jobs.script(code, chatbot_id=code)
         facelift_jobs.client.enqueue(code, "media:a.png")
     ended = facelift_jobs.run()
-    assert [each.outcome for each in ended] == FINAL
+    assert [each.outcome for each in ended] == ["delivered" if c == "removed" else c for c in FINAL]
     assert {each.outcome for each in ended if each.state == "succeeded"} == {"delivered"}
     assert {each.state for each in ended} == {"succeeded", "failed"}
 
@@ -126,3 +128,24 @@ def test_failures_of_many_jobs_do_not_open_the_breaker(facelift_jobs: FaceliftJo
     ended = facelift_jobs.run(503, 503, "delivered")
     assert {each.attempts_used for each in ended} == {3}
     assert facelift_jobs.client.pool().breaker == "closed"
+
+
+@pytest.mark.parametrize("success", ["removed", "delivered", 200])
+def test_success_of_a_removal_is_removed(facelift_jobs: FaceliftJobs, success: str | int) -> None:
+    facelift_jobs.client.enqueue("bot", "media:a.png", asset="icon")
+    facelift_jobs.client.remove("bot")
+    delivered, removed = facelift_jobs.run(success)
+    assert (delivered.outcome, removed.outcome) == ("delivered", "removed")
+    assert removed.message == "Removed, as the test has it."
+    facelift_jobs.assert_enqueued(chatbot_id="bot", action="remove", times=1)
+
+
+def test_script_chooses_jobs_by_asset_and_action(facelift_jobs: FaceliftJobs) -> None:
+    facelift_jobs.script("chatbot_not_found", asset="icon", action="remove")
+    for asset in Asset:
+        facelift_jobs.client.enqueue(f"{asset}-1", "media:a.png", asset=asset)
+        facelift_jobs.client.remove(f"{asset}-2", asset=asset)
+    outcomes = [each.outcome for each in facelift_jobs.run()]
+    assert outcomes == ["delivered", "removed", "delivered", "chatbot_not_found"]
+    with pytest.raises(InvalidJob):
+        facelift_jobs.script(200, asset="avatar")  # type: ignore[arg-type]

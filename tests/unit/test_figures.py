@@ -21,6 +21,8 @@ def ended(ago: float, latency: float = 1.0, *, delivered: bool = True) -> Outcom
         outcome=OutcomeCode.DELIVERED if delivered else OutcomeCode.IMAGE_EMPTY,
         chatbot_id="bot",
         account="default",
+        asset="profile_picture",
+        action="set",
         created_at=NOW - ago - latency,
         finished_at=NOW - ago,
     )

@@ -264,3 +264,50 @@ def test_what_is_wrong_with_a_file_of_a_folder_is_reported(tmp_path: Path) -> No
         "chatbot_id: 'a' has another image here: a.jpg",
         "cannot be read: No such file or directory",
     ]
+
+
+def test_table_mixes_images_and_removals_of_both_assets() -> None:
+    content = (
+        b"chatbot_id,image,asset,action\n"
+        b"a,media:1.png,,\nb,media:2.png,icon,set\nc,,icon,remove\nd,,,remove\n"
+    )
+    jobs = [line.job for line in read(content)]
+    assert [(job.asset, job.action, job.image) for job in jobs if job] == [
+        ("profile_picture", "set", "media:1.png"),
+        ("icon", "set", "media:2.png"),
+        ("icon", "remove", None),
+        ("profile_picture", "remove", None),
+    ]
+    assert [job.fit for job in jobs if job] == ["pad", "pad", "strict", "strict"]
+
+
+def test_table_of_removals_needs_no_images() -> None:
+    assert made(b"chatbot_id,action\na,remove\n") == [("a", None)]
+    (line,) = read(b"chatbot_id,action\na,set\n")
+    assert line.problem == "image: is missing"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"chatbot_id": "a", "action": "remove", "image": "media:a.png"}', "image: must be left"),
+        (b'{"chatbot_id": "a", "action": "remove", "fit": "pad"}', "fit: must be left out of a"),
+        (b'{"chatbot_id": "a", "action": "delete"}', "action: must be one of set, remove, not"),
+        (b'{"chatbot_id": "a", "image": "m:a", "asset": "x"}', "asset: must be one of profile_"),
+    ],
+)
+def test_line_that_removes_an_image_it_names_is_bad(line: bytes, why: str) -> None:
+    (found,) = read(line)
+    assert found.problem.startswith(why)
+
+
+def test_folder_has_other_jobs_for_pictures_than_for_icons(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    picture, icon = (
+        next(iter(read_folder(["a.png"], tmp_path, "media", "", Defaults("b", asset=asset))))
+        for asset in ("profile_picture", "icon")
+    )
+    assert picture.job
+    assert icon.job
+    assert (picture.job.asset, icon.job.asset) == ("profile_picture", "icon")
+    assert picture.job_id != icon.job_id

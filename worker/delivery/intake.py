@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from facelift.asset import Action, Asset, check_action, check_asset
 from facelift.client import UploadClient
 from facelift.codes import OutcomeCode
 from facelift.errors import InvalidJob, LedgerRefused
@@ -21,6 +23,10 @@ from worker.monitoring.logs import fields
 
 log = logging.getLogger(__name__)
 
+_OF_IMAGES: Sequence[tuple[str, Callable[[object], StrEnum], StrEnum]] = (
+    ("asset", check_asset, Asset.PROFILE_PICTURE),
+    ("action", check_action, Action.SET),
+)
 _LOW = 6
 """Celery's priority from which a job is `low`; 0, which goes first on Redis, is the default."""
 
@@ -123,4 +129,8 @@ def _printable(kwargs: Mapping[str, Any]) -> dict[str, str]:
     }
     with suppress(InvalidJob):
         shown["batch"] = check_batch(kwargs.get("batch"))
+    for name, check, usual in _OF_IMAGES:
+        with suppress(InvalidJob):
+            if (word := check(kwargs.get(name))) is not usual:  # records leave out the usual
+                shown[name] = word.value
     return shown

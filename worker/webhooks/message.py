@@ -19,6 +19,8 @@ _FIELDS = (
     "http_status",
     "chatbot_id",
     "image",
+    "asset",
+    "action",
     "account",
     "batch",
     "idempotency_key",

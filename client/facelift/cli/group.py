@@ -26,6 +26,7 @@ _INSTALL = {
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Jobs": {
         "enqueue": ("jobs.enqueue:enqueue", "Enqueue the upload of a stored image."),
+        "remove": ("jobs.enqueue:remove", "Enqueue the removal of a picture or icon."),
         "enqueue-many": ("bulk.enqueue_many:enqueue_many", "Enqueue the jobs of a file or folder."),
         "batch": ("bulk.batch:batch", "Follow the jobs of a batch, or cancel the rest of them."),
         "status": ("jobs.show:status", "Show the state of a job, or of the pool."),

@@ -109,6 +109,13 @@ def _complete(names: Callable[[UploadClient], Iterable[str]]) -> Callable[..., l
 complete_job = _complete(lambda client: [job.id for job in client.find(limit=_COMPLETED).records])
 complete_account = _complete(lambda client: [each.name for each in client.pool(1).accounts])
 
+asset_option = click.option(
+    "--asset",
+    type=click.Choice([asset.value for asset in Asset]),
+    default=Asset.PROFILE_PICTURE.value,
+    show_default=True,
+    help="Which of the chatbot's images.",
+)
 fit_option = click.option(
     "--fit",
     type=click.Choice([fit.value for fit in Fit]),

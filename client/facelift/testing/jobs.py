@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Self
 
+from facelift.asset import Action, ActionName, Asset, AssetName, check_action, check_asset
 from facelift.client import UploadClient
 from facelift.codes import WaitReason
 from facelift.ledger.notifications import Notifications
@@ -111,9 +112,14 @@ class FaceliftJobs:
             )
 
     def script(
-        self, *outcomes: OutcomeLike, chatbot_id: str | None = None, image: str | None = None
+        self,
+        *outcomes: OutcomeLike,
+        chatbot_id: str | None = None,
+        image: str | None = None,
+        asset: Asset | AssetName | None = None,
+        action: Action | ActionName | None = None,
     ) -> None:
-        """Set the outcomes of attempts from now on; without a script every attempt delivers.
+        """Set the outcomes of attempts from now on; without a script every attempt succeeds.
 
         Args:
             outcomes: of a job's first attempt, its second, and so on; the last is for all
@@ -121,11 +127,19 @@ class FaceliftJobs:
                 status such as 503, or an `Outcome`.
             chatbot_id: whose jobs; None for every chatbot's.
             image: of which image, `<store>:<path>`; None for any.
+            asset: `profile_picture` or `icon`; None for both.
+            action: `set` or `remove`; None for both.
 
         Raises:
             ValueError: there is no outcome, or one that no attempt has.
         """
-        self._script.add(outcomes, chatbot_id, image)
+        self._script.add(
+            outcomes,
+            chatbot_id=chatbot_id,
+            image=image,
+            asset=None if asset is None else check_asset(asset),
+            action=None if action is None else check_action(action),
+        )
 
     def run(
         self,
@@ -157,7 +171,7 @@ class FaceliftJobs:
         left = math.inf if attempts is None else attempts
         with self._lock, ExitStack() as stack:
             if outcomes:
-                rule = self._script.add(outcomes, chatbot_id, image)
+                rule = self._script.add(outcomes, chatbot_id=chatbot_id, image=image)
                 stack.callback(self._script.remove, rule)
             while left > 0:
                 if self._attempt_one():

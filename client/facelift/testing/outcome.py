@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias
 
+from facelift.asset import Action
 from facelift.codes import OutcomeCode
 from facelift.record import JobRecord
 
@@ -42,7 +43,7 @@ class Outcome:
     """The outcome of one attempt.
 
     Attributes:
-        code: from the stable list.
+        code: from the stable list; `delivered` and `removed` are both success.
         http_status: of the endpoint's response, if there is one.
         retry_after: seconds for which the endpoint asks to pause; with `rate_limited` only.
 
@@ -56,6 +57,8 @@ class Outcome:
 
     def __post_init__(self) -> None:
         code = _code(self.code)
+        if code is OutcomeCode.REMOVED:  # what a job's success is called depends on the job
+            code = OutcomeCode.DELIVERED
         if code in _NOT_OF_AN_ATTEMPT:
             raise ValueError(f"{code} is not what an attempt ends in: {_NOT_OF_AN_ATTEMPT[code]}")
         code = _RESULT_OF.get(code, code)
@@ -93,11 +96,15 @@ class Outcome:
         is_failure = self.code.is_retryable and self.code is not OutcomeCode.RATE_LIMITED
         return self.http_status is not None and not is_failure
 
-    @property
-    def sentence(self) -> str:
+    def code_for(self, record: JobRecord) -> OutcomeCode:
+        """The code that it has for a job: the success of a removal is `removed`."""
+        is_removal = record.action == Action.REMOVE
+        return OutcomeCode.REMOVED if self.code.is_success and is_removal else self.code
+
+    def sentence_for(self, record: JobRecord) -> str:
         """The outcome for a person, as records have it."""
-        if self.code is OutcomeCode.DELIVERED:
-            return "Delivered, as the test has it."
+        if self.code.is_success:
+            return f"{self.code_for(record).capitalize()}, as the test has it."
         if self.http_status is None:
             return f"As the test has it: {self.code}."
         return f"The endpoint answered {self.http_status}: {HTTPStatus(self.http_status).phrase}."
@@ -114,11 +121,14 @@ class Rule:
     outcomes: Sequence[Outcome]
     chatbot_id: str | None = None
     image: str | None = None
+    asset: str | None = None
+    action: str | None = None
     attempts: Counter[str] = field(default_factory=Counter)
 
     def applies_to(self, record: JobRecord) -> bool:
         """Whether the job is one of them."""
-        return self.chatbot_id in {None, record.chatbot_id} and self.image in {None, record.image}
+        names = ("chatbot_id", "image", "asset", "action")
+        return all(getattr(self, name) in {None, getattr(record, name)} for name in names)
 
 
 class Script:
@@ -128,16 +138,23 @@ class Script:
         self._rules: list[Rule] = []
 
     def add(
-        self, outcomes: Sequence[OutcomeLike], chatbot_id: str | None, image: str | None
+        self,
+        outcomes: Sequence[OutcomeLike],
+        *,
+        chatbot_id: str | None = None,
+        image: str | None = None,
+        asset: str | None = None,
+        action: str | None = None,
     ) -> Rule:
-        """Add a rule.
+        """Add a rule for the jobs with these fields; None for any.
 
         Raises:
             ValueError: there is no outcome, or one that no attempt has.
         """
         if not outcomes:
             raise ValueError("say what the attempts end in, such as 'delivered'")
-        rule = Rule([Outcome.of(each) for each in outcomes], chatbot_id, image)
+        made = [Outcome.of(each) for each in outcomes]
+        rule = Rule(made, chatbot_id, image, asset, action)
         self._rules.append(rule)
         return rule
 
@@ -146,7 +163,7 @@ class Script:
         self._rules = [each for each in self._rules if each is not rule]
 
     def next(self, record: JobRecord) -> Outcome:
-        """The outcome of the job's next attempt: delivered, unless a rule says otherwise."""
+        """The outcome of the job's next attempt: success, unless a rule says otherwise."""
         if (rule := self._rule(record)) is None:
             return Outcome(OutcomeCode.DELIVERED)
         return rule.outcomes[min(rule.attempts[record.id], len(rule.outcomes) - 1)]

@@ -62,7 +62,8 @@ class ScriptedWorkers:
     def _conclude(
         self, lease: Lease, record: JobRecord, outcome: Outcome, feedback: Feedback | None
     ) -> None:
-        code, sentence, store = outcome.code, outcome.sentence, self._ledger.store
+        code, sentence = outcome.code_for(record), outcome.sentence_for(record)
+        store = self._ledger.store
         counted, reason = True, WaitReason.RETRY
         if code is OutcomeCode.RATE_LIMITED:
             counted, reason = False, WaitReason.RATE_LIMITED
@@ -81,7 +82,7 @@ class ScriptedWorkers:
             next_at=None,
             counted=counted,
         )
-        if code is OutcomeCode.DELIVERED:
+        if code.is_success:
             store.complete(lease, JobState.SUCCEEDED, code, sentence, attempt, feedback=feedback)
             return
         decision = decide(

@@ -38,6 +38,8 @@ SAID = {
         "http_status": 200,
         "chatbot_id": "5QHA6VB-DIAbBhxwqxfdi",
         "image": "media:bots/42.png",
+        "asset": "profile_picture",
+        "action": "set",
         "account": "default",
         "batch": None,
         "idempotency_key": None,

@@ -15,7 +15,13 @@ from facelift.cli.bulk.lines import Defaults, Line
 from facelift.cli.bulk.source import Source, batch_of, open_file, open_folder
 from facelift.cli.draw.console import Paragraph, answer, cell, console, fact, say
 from facelift.cli.exits import Exit
-from facelift.cli.options import fairness_key_option, fit_option, json_option, priority_option
+from facelift.cli.options import (
+    asset_option,
+    fairness_key_option,
+    fit_option,
+    json_option,
+    priority_option,
+)
 from facelift.client import UploadClient
 from facelift.errors import LedgerRefused, LedgerUnavailable
 from facelift.job import check_account, check_batch, check_fairness_key
@@ -121,6 +127,7 @@ class _Run:
     help="The name under which to follow them.  [default: derived from the file's name]",
 )
 @click.option("--account", default="default", show_default=True, help="Whose API key to use.")
+@asset_option
 @fit_option
 @priority_option
 @fairness_key_option
@@ -140,6 +147,7 @@ def enqueue_many(
     *,
     batch: str | None,
     account: str,
+    asset: str,
     fit: str,
     priority: str,
     fairness_key: str | None,
@@ -152,9 +160,10 @@ def enqueue_many(
     """Enqueue the jobs of a file or folder.
 
     A file, or standard input (-), is CSV, its first line naming the columns, or JSON
-    Lines. The fields are chatbot_id and image, and optionally account, fit, fit_focus,
-    sha256, idempotency_key, not_before, expires_at, priority, fairness_key and job_id. In a
-    folder, 42.png is the image of chatbot 42.
+    Lines. The fields are chatbot_id and image, and optionally account, asset, action, fit,
+    fit_focus, sha256, idempotency_key, not_before, expires_at, priority, fairness_key and
+    job_id. With the action remove there is no image. In a folder, 42.png is the image of
+    chatbot 42.
 
     Repeating it is safe, also after Ctrl-C or an error: each line becomes one job. Bad
     lines are reported and written to --rejects while the others are enqueued; then it
@@ -175,6 +184,7 @@ def enqueue_many(
     defaults = Defaults(
         batch_of(path) if batch is None else check_batch(batch),
         account=account,
+        asset=asset,
         fit=fit,
         priority=priority,
         fairness_key=fairness_key,

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
+from facelift.asset import Action, Asset
 from facelift.cli.bulk.raw_lines import LONGEST_LINE, read_lines
 from facelift.cli.options import read_moment
 from facelift.errors import InvalidJob
@@ -54,6 +55,7 @@ class Defaults:
 
     batch: str
     account: str = DEFAULT_ACCOUNT
+    asset: str = Asset.PROFILE_PICTURE.value
     fit: str = Fit.STRICT.value
     priority: str = Priority.NORMAL.value
     fairness_key: str | None = None
@@ -68,11 +70,16 @@ class Defaults:
             if name not in _FIELDS:
                 raise InvalidJob(name[:40], f"is not one of {', '.join(_FIELDS)}")
         job_id = given.pop("job_id", None)
-        job = UploadJob.from_fields(asdict(self) | given)
+        defaults = asdict(self)
+        if given.get("action") == Action.REMOVE:
+            del defaults["fit"]  # it is for images
+        job = UploadJob.from_fields(defaults | given)
         if job_id is not None:
             return job, check_job_id(job_id)
-        content = b"\0".join((self.batch.encode(), place.encode(), raw.strip()))
-        return job, hashlib.sha256(content).hexdigest()[:32]
+        content = [self.batch.encode(), place.encode(), raw.strip()]
+        if self.asset != Asset.PROFILE_PICTURE:  # a folder may be read once for each
+            content.append(self.asset.encode())
+        return job, hashlib.sha256(b"\0".join(content)).hexdigest()[:32]
 
 
 class JobFile:
@@ -135,7 +142,8 @@ class JobFile:
         names = _without_empty_end([name.strip().lower() for name in _split(text, separator)])
         if not names:
             return False
-        for name in ("chatbot_id", "image"):
+        needed = ("chatbot_id",) if "action" in names else ("chatbot_id", "image")
+        for name in needed:
             if name not in names:
                 hint = "; as UTF-16 it needs a byte order mark" if "\0" in text else ""
                 raise InvalidJob("line", f"must name the columns, among them {name}{hint}")
