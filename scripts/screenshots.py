@@ -80,7 +80,7 @@ def wait_for_workers() -> None:
     """Wait until Flower's web server is up and lists the workers."""
     for _ in range(150):
         try:
-            if b"facelift-" in urlopen(f"{FLOWER}/workers?json=1").read():  # noqa: S310 - http
+            if b"facelift@" in urlopen(f"{FLOWER}/workers?json=1").read():  # noqa: S310 - http
                 return
         except URLError:
             pass
