@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tests.containers import ORIENTED, avif
 from tests.icc import SRGB as SRGB_IN_XYZ
 from tests.icc import grey_profile, matrix_profile, table_profile, with_tag
-from tests.images import chunk, encode
+from tests.images import chunk, encode, exif
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +118,14 @@ def _jpeg(mode: str, body: bytes) -> bytes:
     return encode(_smooth(mode), "JPEG", quality=95, subsampling=0, icc_profile=body)
 
 
+def _coded_avif(code: tuple[int, int]) -> bytes:
+    return avif(_smooth("RGB"), code)
+
+
+def _turned_avif(turn: int) -> bytes:
+    return avif(_smooth("RGB"), exif=exif(turn))
+
+
 ORDINARY: dict[str, Callable[[], bytes]] = {
     "untold": coloured,
     "gamma 1.0": partial(coloured, gamma(100_000)),
@@ -187,3 +196,20 @@ HDR: dict[str, Callable[[], bytes]] = {
     "HLG in P3": partial(coloured, coded(12, 18)),
 }
 """By name."""
+
+CONTAINED: dict[str, Callable[[], bytes]] = {
+    "AVIF": lambda: avif(_smooth("RGB")),
+    "AVIF, grey": lambda: avif(_smooth("L")),
+    "AVIF, coloured by half": lambda: avif(_smooth("RGB"), subsampling="4:2:0"),
+    "AVIF, opaque alpha": lambda: avif(_smooth("RGB").convert("RGBA")),
+    "AVIF, profile P3": lambda: avif(_smooth("RGB"), icc_profile=matrix_profile(curve(1.8))),
+    **{
+        f"AVIF, code {code}": partial(_coded_avif, code)
+        for code in [
+            *((12, 13), (9, 1), (1, 1), (1, 8), (2, 2), (6, 6), (9, 14)),
+            *((9, 16), (12, 16), (9, 18)),
+        ]
+    },
+    **{f"AVIF, turned {turn}": partial(_turned_avif, turn) for turn in ORIENTED},
+}
+"""By name; semi-transparent ones aside, which Chromium shows darker than Firefox does."""

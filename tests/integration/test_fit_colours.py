@@ -9,11 +9,11 @@ from PIL import Image, ImageChops
 
 from facelift.fit import Fit
 from tests.browser import drawn_by_browser
-from tests.colour_cases import HDR, LOSSY, ORDINARY
+from tests.colour_cases import CONTAINED, HDR, LOSSY, ORDINARY
 from worker.images.fit import fit
 from worker.images.validate import ImageLimits
 
-CASES = ORDINARY | LOSSY | HDR
+CASES = ORDINARY | LOSSY | HDR | CONTAINED
 
 pytestmark = pytest.mark.nightly
 
@@ -29,8 +29,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image.Image]:
 def differences(data: bytes, shown: Image.Image) -> tuple[float, int]:
     """Mean and largest, 0 to 255, of what is visible."""
     made = Image.open(BytesIO(fit(data, ImageLimits(), Fit.CROP).data)).convert("RGBA")
-    left = (shown.width - made.width) // 2
-    theirs = shown.crop((left, 0, left + made.width, made.height))
+    left, top = (shown.width - made.width) // 2, (shown.height - made.height) // 2
+    theirs = shown.crop((left, top, left + made.width, top + made.height))
     assert not ImageChops.difference(made.getchannel("A"), theirs.getchannel("A")).getbbox()
     grounds = [Image.new("RGB", made.size) for _ in range(2)]
     for ground, image in zip(grounds, (made, theirs), strict=True):

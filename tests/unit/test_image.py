@@ -34,6 +34,7 @@ from tests.images import (
 from worker.errors import ImageRejected
 from worker.images import validate as image_module
 from worker.images.formats import ImageFormat, parse
+from worker.images.openers import OPENERS
 from worker.images.validate import ImageLimits, ValidImage, validate
 
 LIMITS = ImageLimits()
@@ -388,7 +389,7 @@ def test_whatever_pillow_raises_becomes_a_rejection(
     def break_down(_: object) -> None:
         raise error
 
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, break_down)
+    monkeypatch.setitem(OPENERS, ImageFormat.WEBP, break_down)
     refused = refusal(WHOLE["webp"], ALL_FORMATS)
     assert refused.code is OutcomeCode.IMAGE_NOT_AN_IMAGE
     assert isinstance(refused.__cause__, error)
@@ -398,7 +399,7 @@ def test_want_of_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch)
     def break_down(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.WEBP, break_down)
+    monkeypatch.setitem(OPENERS, ImageFormat.WEBP, break_down)
     with pytest.raises(MemoryError):
         validate(WHOLE["webp"], ALL_FORMATS)
 
@@ -408,7 +409,7 @@ def test_segments_that_were_decoded_before_are_not_decoded_again(
 ) -> None:
     small, large = (encode(draw(side, side), "JPEG") for side in (20, 60))
     validate(small, LIMITS)
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
+    monkeypatch.setitem(OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
     assert validate(large, LIMITS).side == 60
 
 
@@ -421,7 +422,7 @@ def test_segments_that_were_refused_are_refused_again() -> None:
 def test_segments_beyond_the_usual_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     data = insert_segment(BASELINE, 0xEE, bytes(2_000))
     validate(data, LIMITS)
-    monkeypatch.setitem(image_module.OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
+    monkeypatch.setitem(OPENERS, ImageFormat.JPEG, lambda _: pytest.fail("decoded"))
     with pytest.raises(pytest.fail.Exception):
         validate(data, LIMITS)
 

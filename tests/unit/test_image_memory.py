@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.colour_cases import coded, curve, gamma, profile
+from tests.containers import avif, heic
 from tests.costly_images import flat_png, many_scans
 from tests.icc import matrix_profile, table_profile, with_tag
 from tests.images import BASELINE, JPEGS, chunk, encode
@@ -77,6 +79,15 @@ HUGE: dict[str, Callable[[], bytes]] = {
 }
 SHORT = "jpeg of one pass"
 
+
+def deep_heic() -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = BytesIO()
+    pixels = b"\x12\x34" * 4 * PHOTO[0] * PHOTO[1]
+    pillow_heif.from_bytes("RGBA;16", PHOTO, pixels).save(stream, chroma=444)
+    return stream.getvalue()
+
+
 CONVERSIONS = {
     "no": (),
     "gamma": (gamma(100_000),),
@@ -102,6 +113,10 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "jpeg CMYK profile": lambda: encode(plain("CMYK", *PHOTO), "JPEG", icc_profile=INKS),
     "jpeg HDR": lambda: encode(plain("RGB", *PHOTO), "JPEG", icc_profile=HDR_PROFILE),
     "webp profile": lambda: encode(plain("RGBA", *PHOTO), "WEBP", icc_profile=PROFILE),
+    "avif": lambda: avif(plain("RGBA", *PHOTO), speed=10),
+    "heic": lambda: heic(plain("RGBA", *PHOTO)),
+    "heic of tiles": lambda: heic(plain("RGB", *PHOTO), tile_size=512),
+    "heic 10 bits": deep_heic,
     "png palette": lambda: encode(plain("P", *PHOTO), "PNG", transparency=b"\0\x80"),
 }
 

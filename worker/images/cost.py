@@ -5,15 +5,23 @@ from dataclasses import dataclass
 from facelift.codes import OutcomeCode
 from facelift.fit import Fit
 from worker.errors import ImageRejected
-from worker.images.formats import ImageFormat, Layout
+from worker.images.formats import FIT_ONLY, ImageFormat, Layout
 
 # `tests/unit/test_image_memory.py` measures that no image takes more than is estimated here.
 _BASE = 10_000_000  # bytes
 _PROOF = 30_000_000  # bytes beside
-_PER_PIXEL = {ImageFormat.PNG: 4, ImageFormat.GIF: 2, ImageFormat.JPEG: 4, ImageFormat.WEBP: 16}
+_PER_PIXEL = {
+    ImageFormat.PNG: 4,
+    ImageFormat.GIF: 2,
+    ImageFormat.JPEG: 4,
+    ImageFormat.WEBP: 16,
+    ImageFormat.AVIF: 12,
+    ImageFormat.HEIC: 12,
+}
 _PER_SIDE = 12  # bytes, of a PNG that is thin: what its decoder keeps for each row or column
 _PER_SAMPLE = 2  # bytes, of a JPEG of several passes
 _SEVERAL, _BITS = 2, 8
+_LIBRARY = 30_000_000  # bytes of addresses, of one that is loaded only when it is needed
 _REDUCTIONS = (8, 4, 2)  # that a JPEG is decoded with
 
 _LARGEST_SIDE = 2048  # pixels of what is drawn, see `fit/drawing.py`
@@ -87,6 +95,9 @@ def _drawing(layout: Layout, how: Fit) -> int:
     side = min(kept, _LARGEST_SIDE)
     scale = kept / side
     decoded = _PER_PIXEL[layout.format] * width * height
+    if layout.format in FIT_ONLY:
+        deep = 1 + 0.5 * (layout.bits > _BITS)
+        decoded = int(deep * _PER_PIXEL[layout.format] * layout.samples) + _LIBRARY
     if layout.format is ImageFormat.PNG:
         if layout.bits > _BITS and layout.colours.is_hdr:
             decoded *= 2  # decoded by halves, see `fit/plain.py`

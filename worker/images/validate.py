@@ -5,20 +5,16 @@ to decode it; what it raises stops here. Where the bytes come from is a matter o
 image that may not be sent as it is can be changed in `fit/`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.WebPImagePlugin import WebPImageFile
-
 from facelift.codes import OutcomeCode
 from worker.errors import ImageRejected
-from worker.images.formats import ImageFormat, Layout, parse, prove_rows, recognise
+from worker.images.formats import FIT_ONLY, ImageFormat, Layout, parse, prove_rows, recognise
+from worker.images.openers import OPENERS, what_is_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +92,8 @@ def parse_to_send(data: bytes, limits: ImageLimits) -> Layout:
     """
     layout = parse_within(data, limits)
     width, height = layout.size
+    if layout.format in FIT_ONLY:
+        raise _not_allowed(layout.format, limits)
     if layout.animated:
         raise ImageRejected(
             OutcomeCode.IMAGE_ANIMATED,
@@ -137,12 +135,13 @@ def parse_within(data: bytes, limits: ImageLimits) -> Layout:
         raise too_large(len(data), limits.byte_limit)
     layout = parse(data, _allowed_format(data, limits))
     width, height = layout.stored_size
-    if width * height > limits.pixel_limit:
+    count = layout.samples if layout.format in FIT_ONLY else width * height
+    if count > limits.pixel_limit:
         width, height = layout.size
         raise ImageRejected(
             OutcomeCode.IMAGE_TOO_MANY_PIXELS,
             f"The image is {width}\N{MULTIPLICATION SIGN}{height} pixels, "
-            f"{width * height:,} in all; at most {limits.pixel_limit:,} are allowed.",
+            f"{count:,} in all; at most {limits.pixel_limit:,} are allowed.",
         )
     return layout
 
@@ -163,25 +162,23 @@ def _allowed_format(data: bytes, limits: ImageLimits) -> ImageFormat:
             "The file is not an image, whatever its name says: its content is of no known format.",
         )
     if not isinstance(found, ImageFormat) or found not in limits.formats:
-        name = found.label if isinstance(found, ImageFormat) else found
-        allowed = " or ".join(sorted(each.label for each in limits.formats))
+        raise _not_allowed(found, limits)
+    if missing := what_is_missing(found):
         raise ImageRejected(
             OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
-            f"The image's format, by its content, is {name}; it must be {allowed}.",
+            f"The image's format, by its content, is {found.label}; to fit it, this worker needs "
+            f"{missing}.",
         )
     return found
 
 
-OPENERS: dict[ImageFormat, Callable[[BytesIO], ImageFile]] = {
-    ImageFormat.JPEG: JpegImageFile,
-    ImageFormat.WEBP: WebPImageFile,
-    ImageFormat.GIF: GifImageFile,
-}
-"""What decodes a format: these alone, of all that Pillow has. To validate a PNG takes none.
-
-Not `Image.open`, whose check against decompression bombs uses the process-wide `warnings`: here
-the pixel limit comes first.
-"""
+def _not_allowed(found: ImageFormat | str, limits: ImageLimits) -> ImageRejected:
+    name = found.label if isinstance(found, ImageFormat) else found
+    allowed = " or ".join(sorted(each.label for each in limits.formats - FIT_ONLY))
+    return ImageRejected(
+        OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
+        f"The image's format, by its content, is {name}; it must be {allowed}.",
+    )
 
 
 @contextmanager

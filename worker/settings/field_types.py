@@ -6,6 +6,7 @@ repeating the text. `load.py` puts the variable's name before it.
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -18,6 +19,7 @@ from worker.monitoring.logs import LogFormat
 from worker.settings.rates import OFF, read_rate
 
 FormatName = Literal["png", "jpeg", "webp", "gif"]
+FitFormatName = Literal["png", "jpeg", "webp", "gif", "avif", "heic"]
 
 _STORE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _STORE_URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
@@ -89,16 +91,23 @@ def _image_stores(value: object) -> object:
     return stores
 
 
-def _image_formats(value: object) -> object:
+def _formats(value: object, known: Sequence[str]) -> object:
     if not isinstance(value, str):
         return value
     names = dict.fromkeys(name.strip().lower() for name in value.split(","))
     if "svg" in names:
         raise ValueError("can never have svg: an SVG may carry scripts for its viewers' browsers")
-    known = get_args(FormatName)
     if not names.keys() <= set(known):
         raise ValueError(f"must be one or more of {','.join(known)}")
     return tuple(names)
+
+
+def _image_formats(value: object) -> object:
+    return _formats(value, get_args(FormatName))
+
+
+def _fit_formats(value: object) -> object:
+    return _formats(value, get_args(FitFormatName))
 
 
 def _log_format(value: object) -> object:
@@ -154,3 +163,4 @@ Host = Annotated[str, AfterValidator(_host)]
 Switch = Annotated[bool, BeforeValidator(read_switch)]
 LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]
+FitFormats = Annotated[tuple[FitFormatName, ...], BeforeValidator(_fit_formats)]

@@ -23,6 +23,7 @@ from worker.settings.field_types import (
     AccountRates,
     Duration,
     EndpointUrl,
+    FitFormats,
     FormatName,
     Host,
     ImageFormats,
@@ -122,8 +123,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         low=1,
         high=100_000_000,
     )
-    image_fit_formats: ImageFormats = _setting(
-        "png,jpeg,webp,gif", "formats accepted in addition if the job allows fitting"
+    image_fit_formats: FitFormats = _setting(
+        "png,jpeg,webp,gif,avif,heic", "formats accepted in addition if the job allows fitting"
     )
     image_strip_metadata: Switch = _setting(
         "false",

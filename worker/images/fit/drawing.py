@@ -4,18 +4,17 @@ from io import BytesIO
 from math import ceil, floor, isqrt
 
 from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
 
 from facelift.fit import CENTRE, Fit, Focus
 from worker.images.fit.colour import Conversion, colour_source, convert_by_profile
 from worker.images.fit.plain import Box, Plain
-from worker.images.formats import ImageFormat, Layout
-from worker.images.validate import OPENERS, decoding
+from worker.images.formats import Layout
+from worker.images.openers import OPENERS
+from worker.images.validate import decoding
 
 # Pixels. More is of no use to a profile picture, and costs time and memory with each attempt.
 _LARGEST_SIDE = 2048
 
-_OPENERS = {**OPENERS, ImageFormat.PNG: PngImageFile}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -59,7 +58,7 @@ def _decode(
     layout: Layout, conversion: Conversion | None, how: Fit, largest: int, focus: Focus
 ) -> Image.Image:
     """The part of the image that is kept, reduced, in a mode of `Plain`."""
-    with _OPENERS[layout.format](BytesIO(b"".join(layout.drawn))) as opened:
+    with OPENERS[layout.format](BytesIO(b"".join(layout.drawn))) as opened:
         opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
         opened.load()
         target = _target(opened.size, how, largest)

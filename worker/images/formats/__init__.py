@@ -12,15 +12,17 @@ from struct import error as StructError  # noqa: N812 - so that it reads as the 
 
 from worker.images.formats.colours import COLOUR_CHUNKS, Colours
 from worker.images.formats.gif import parse_gif
+from worker.images.formats.heif import parse_avif, parse_heic
 from worker.images.formats.jpeg import parse_jpeg
 from worker.images.formats.layout import Layout, broken, cut_off
 from worker.images.formats.png import parse_png, unpack_profile
 from worker.images.formats.rows import prove_rows
-from worker.images.formats.signature import ImageFormat, recognise
+from worker.images.formats.signature import FIT_ONLY, ImageFormat, recognise
 from worker.images.formats.webp import parse_webp
 
 __all__ = [
     "COLOUR_CHUNKS",
+    "FIT_ONLY",
     "Colours",
     "ImageFormat",
     "Layout",
@@ -35,6 +37,8 @@ _PARSERS = {
     ImageFormat.JPEG: parse_jpeg,
     ImageFormat.WEBP: parse_webp,
     ImageFormat.GIF: parse_gif,
+    ImageFormat.AVIF: parse_avif,
+    ImageFormat.HEIC: parse_heic,
 }
 
 

@@ -34,13 +34,14 @@ class Layout(NamedTuple):
         profile: the ICC profile, a PNG's still compressed (`unpack_profile`); empty if there is
             none.
         colours: what else the file says of its colours.
-        bits: of a PNG, how many a sample has.
+        bits: of a PNG, AVIF or HEIC, how many a sample has.
         rows: of a PNG, for each pass the number of its rows and a row's length in bytes.
         packed: of a PNG, its compressed rows, in pieces.
         is_checked: of a PNG, whether the checksums of these pieces are right.
         is_open: of a PNG, whether the file ends within its rows, or just behind them.
         passes: of a JPEG, how often a decoder goes over all of its pixels.
-        samples: of a JPEG, how many samples all its components have.
+        samples: of a JPEG, how many samples all its components have; of an AVIF or HEIC, how many
+            pixels its largest part has.
     """
 
     format: ImageFormat
