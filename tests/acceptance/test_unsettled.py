@@ -1,4 +1,4 @@
-"""An upload that got no answer, and is applied late, never replaces a newer delivered image."""
+"""A request that got no answer, and is applied late, never undoes a newer one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 UNSETTLED, LATE = 6.0, 5.5  # seconds from a request's start
 
 
-def test_newest_image_stands_also_when_the_worker_is_killed(
+def test_newest_image_or_removal_stands_also_when_the_worker_is_killed(
     environment: dict[str, str], endpoint: EndpointProcess, media: Path, tmp_path: Path
 ) -> None:
     metrics = free_port()
@@ -35,20 +35,27 @@ def test_newest_image_stands_also_when_the_worker_is_killed(
     newer: list[str] = []
 
     def upload(*chatbots: str) -> None:
-        """An old image, which is applied late, and a newer one once the old is on its way."""
+        """An old request, which is applied late, and a newer one once the old is on its way."""
         for chatbot in chatbots:
             meanwhile = "close" if chatbot.startswith("reset") else "wait"
             rule = {"seconds": LATE, "meanwhile": meanwhile, "times": 1}
             endpoint.add_rule(chatbot, "apply_late", **rule)
-            client.enqueue(chatbot, "media:good.png")
+            if chatbot.startswith("set"):
+                client.remove(chatbot)
+            else:
+                client.enqueue(chatbot, "media:good.png")
         eventually(
             lambda: set(chatbots) <= {each.chatbot_id for each in endpoint.arrivals()},
             "nothing was sent",
         )
-        newer.extend(client.enqueue(chatbot, "media:other.png").id for chatbot in chatbots)
+        for chatbot in chatbots:
+            if chatbot.startswith("removed"):
+                newer.append(client.remove(chatbot).id)
+            else:
+                newer.append(client.enqueue(chatbot, "media:other.png").id)
 
     with worker(tmp_path / "first.log", settings) as first:
-        upload("slow-1", "slow-2", "slow-3", "reset-1", "reset-2")
+        upload("slow-1", "slow-2", "removed-1", "set-1", "reset-1", "reset-2")
         for job in newer:
             assert client.wait(job, 10).state == "succeeded"
         assert all(client.status(job).repeat_at for job in newer)
@@ -71,7 +78,9 @@ def test_newest_image_stands_also_when_the_worker_is_killed(
     repeated = [each for each in records if each.attempts[-1].decision == Decision.REPEAT]
     assert len(repeated) >= answered  # a killed one may be delivered when its time is over
     newest = hashlib.sha256((media / "other.png").read_bytes()).hexdigest()
-    assert {each.sha256 for each in endpoint.assets()} == {newest}
+    stands = {each.chatbot_id: each.sha256 for each in endpoint.assets()}
+    assert stands.pop("removed-1") is None
+    assert set(stands.values()) == {newest}
     assert {str(each.state) for each in records} == {"succeeded"}
     assert endpoint.stats()["out_of_order"] >= answered
     assert endpoint.stats()["requests"] == 2 * len(newer) + len(repeated)

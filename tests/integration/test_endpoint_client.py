@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from facelift.asset import Asset
 from facelift.codes import OutcomeCode
 from sandbox.endpoint.process import EndpointProcess
 from worker.endpoint import EndpointClient, Receipt, RequestLimits
-from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost, RateLimited
+from worker.errors import DeliveryFailed, DeliveryRefused, Failure, LeaseLost, RateLimited
 from worker.images.formats import ImageFormat
 from worker.images.validate import ValidImage
 
@@ -312,3 +313,43 @@ def test_a_lease_that_is_lost_while_sending_cuts_the_upload_off(
         )
     assert endpoint.image("bot-1") is None
     assert client.deliver(make_image(), chatbot_id="bot-1", api_key=endpoint.api_key).confirmed
+
+
+@pytest.mark.parametrize("chatbot_id", ["bot-1", "bot ä/1?&chatbotId=x#%41+"])
+def test_icon_and_picture_are_set_and_removed_apart(
+    endpoint: EndpointProcess, client: EndpointClient, chatbot_id: str
+) -> None:
+    def ask(image: ValidImage | None, asset: Asset) -> str:
+        key = endpoint.api_key
+        return client.deliver(image, chatbot_id=chatbot_id, api_key=key, asset=asset).message
+
+    picture, icon = make_image(), make_image(ImageFormat.JPEG)
+    ask(picture, Asset.PROFILE_PICTURE)
+    assert ask(icon, Asset.ICON) == "Delivered: Chatbot chat icon uploaded successfully."
+    assert endpoint.image(chatbot_id) == picture.data
+    assert endpoint.image(chatbot_id, "icon") == icon.data
+    assert ask(None, Asset.ICON) == "Removed: Chatbot icon deleted successfully."
+    assert (endpoint.image(chatbot_id), endpoint.image(chatbot_id, "icon")) == (picture.data, None)
+    assert ask(None, Asset.PROFILE_PICTURE).startswith("Removed")
+    assert endpoint.image(chatbot_id) is None
+    assert [each.status for each in endpoint.arrivals()] == [200] * 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, OutcomeCode.BAD_REQUEST),
+        (401, OutcomeCode.UNAUTHORIZED),
+        (403, OutcomeCode.FORBIDDEN),
+        (404, OutcomeCode.CHATBOT_NOT_FOUND),
+        (429, OutcomeCode.RATE_LIMITED),
+        (500, OutcomeCode.SERVER_ERROR),
+    ],
+)
+def test_status_means_for_a_removal_what_it_means_for_an_upload(
+    endpoint: EndpointProcess, client: EndpointClient, status: int, code: OutcomeCode
+) -> None:
+    endpoint.add_rule("bot-1", "status", status=status)
+    with pytest.raises(Failure) as caught:
+        client.deliver(None, chatbot_id="bot-1", api_key=endpoint.api_key)
+    assert caught.value.code == code

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facelift.asset import Action
 from facelift.codes import OutcomeCode
 from facelift.ledger.replies import Quota
 from worker.endpoint.answer import Receipt, judge
@@ -256,3 +257,24 @@ def test_a_key_at_the_edge_of_what_is_kept_is_redacted_whole() -> None:
 @given(st.text(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
 def test_any_text_can_be_redacted_of_any_key(text: str, key: str) -> None:
     assert len(presentable(text, key)) <= 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"message":"Chatbot icon deleted successfully."}', "Removed: Chatbot icon deleted suc"),
+        (b"<html>", "Removed (200), without the documented confirmation."),
+    ],
+)
+def test_answer_to_a_removal_says_that_it_is_removed(body: bytes, said: str) -> None:
+    receipt = judge(200, {}, body, url=URL, api_key=KEY, now=NOW, action=Action.REMOVE)
+    assert receipt.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "bad_request"), (404, "chatbot_not_found"), (422, "rejected")]
+)
+def test_refused_removal_is_no_refused_image(status: int, code: str) -> None:
+    with pytest.raises(DeliveryRefused) as caught:
+        judge(status, {}, b"", url=URL, api_key=KEY, now=NOW, action=Action.REMOVE)
+    assert caught.value.code == code

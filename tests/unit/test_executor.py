@@ -12,6 +12,7 @@ from fakeredis import FakeRedis
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from facelift.asset import Asset
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.retry import RetryPolicy
 from tasks.report import Report, Verdict
@@ -100,6 +101,7 @@ class Endpoint:
         self, refused: tuple[str, ...] = (), code: OutcomeCode | None = None, sendings: int = 1
     ) -> None:
         self.images: list[ValidImage] = []
+        self.asked: list[tuple[str, bool]] = []
         self.keys: list[str] = []
         self._refused = refused
         self._code = code
@@ -107,15 +109,18 @@ class Endpoint:
 
     def deliver(
         self,
-        image: ValidImage,
+        image: ValidImage | None,
         *,
         api_key: str,
+        asset: str,
         before_sending: Callable[[], None],
         **_: Any,
     ) -> Receipt:
         for _sending in range(self._sendings):
             before_sending()
-        self.images.append(image)
+        self.asked.append((asset, image is not None))
+        if image:
+            self.images.append(image)
         self.keys.append(api_key)
         if self._code and api_key in self._refused:
             raise DeliveryRefused(self._code, "No.", http_status=403)
@@ -254,7 +259,12 @@ class Scene:
         self.is_stopping = False
         self.asked = 0
         record = SimpleNamespace(
-            id="job", image="media:a.png", started_at=1_000.0, created_at=1.0, expires_at=1_060.0
+            id="job",
+            image="media:a.png",
+            action="set",
+            started_at=1_000.0,
+            created_at=1.0,
+            expires_at=1_060.0,
         )
         run = Run(cast("JobRecord", record), cast("Held", None), lambda: self.clock)
         self.watch = Watch(
@@ -336,3 +346,38 @@ def test_key_before_is_tried_only_if_the_endpoint_does_not_know_the_newest(
     endpoint = Endpoint(refused=("new",), code=code)
     run(endpoint, Accounts({"default": given}, grace=60), image="media:good.png")
     assert endpoint.keys == tried
+
+
+@pytest.mark.parametrize("asset", Asset)
+def test_removal_reads_no_image(asset: Asset) -> None:
+    endpoint = Endpoint()
+    report, record = run(endpoint, asset=asset, action="remove", images=NoJudge(AssertionError()))
+    assert report.verdict is Verdict.DELIVERED
+    assert (record.state, record.outcome, record.http_status) == ("succeeded", "removed", 200)
+    assert [each.code for each in record.attempts] == ["removed"]
+    assert endpoint.asked == [(asset, False)]
+
+
+def test_icon_is_judged_and_fitted_as_a_picture_is() -> None:
+    endpoint = Endpoint()
+    _, record = run(endpoint, image="media:wide.png", asset="icon", fit="pad")
+    assert (record.outcome, endpoint.asked) == ("delivered", [("icon", True)])
+    _, refused = run(endpoint, image="media:wide.png", asset="icon")
+    assert refused.outcome == "image_not_square"
+
+
+@pytest.mark.parametrize(("sendings", "marks"), [(1, 0), (2, 1)])
+def test_removal_that_was_sent_again_may_arrive_once_more(sendings: int, marks: int) -> None:
+    def count_marks(ledger: Ledger) -> None:
+        assert ledger.redis.zcard(ledger.store.keys.unsettled("default/icon:bot")) == marks
+
+    run(Endpoint(sendings=sendings), asset="icon", action="remove", afterwards=count_marks)
+
+
+def test_key_that_was_changed_unnoticed_is_tried_for_a_removal_too(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("changed")
+    given = AccountKeys("", (SecretStr("stale"),), file)
+    endpoint = Endpoint(refused=("stale",), code=OutcomeCode.UNAUTHORIZED)
+    run(endpoint, Accounts({"default": given}, grace=60), action="remove")
+    assert endpoint.keys == ["stale", "changed"]

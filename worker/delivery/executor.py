@@ -1,5 +1,7 @@
 """The pipeline of a job: acquire, read, validate, acquire a permit, deliver, record.
 
+A removal has no image, so nothing is read and validated for it.
+
 Each step gives the next one what it needs or raises a `Failure`. `facelift.retry` decides what
 the failure means for the job, `recorder.py` records it.
 """
@@ -10,9 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from facelift.asset import Asset
 from facelift.codes import OutcomeCode
 from facelift.errors import FaceliftError
 from facelift.fit import CENTRE, Fit
+from facelift.job import ImageRef
 from facelift.ledger.replies import Acquired, Ended, Feedback, Leased, Quota, Waiting
 from facelift.ledger.store import JobStore
 from tasks.report import Report, Verdict, ended_before, waits
@@ -103,7 +107,7 @@ class Executor:
     def _run(self, run: Run) -> Report:
         try:
             self._keys(run)
-            image = self._read_image(run)
+            image = self._read_image(run, run.image_ref) if run.image_ref else None
             result = self._request(run, image)
         except Failure as failure:
             return self.recorder.failure(run, failure)
@@ -123,7 +127,8 @@ class Executor:
             sentence = f"The worker failed with {type(error).__name__}; its log says more."
             defect = RetryableFailure(OutcomeCode.INTERNAL_ERROR, sentence)
             return self.recorder.failure(run, defect)
-        sentence = f"{result.message} ({image.fitted})" if image.fitted else result.message
+        fitted = image and image.fitted
+        sentence = f"{result.message} ({fitted})" if fitted else result.message
         return self.recorder.success(run, sentence, result.http_status)
 
     def _keys(self, run: Run) -> dict[str, str]:
@@ -135,9 +140,8 @@ class Executor:
             OutcomeCode.UNKNOWN_ACCOUNT, f"This worker has no API key of the account {account!r}."
         )
 
-    def _read_image(self, run: Run) -> ValidImage:
+    def _read_image(self, run: Run, ref: ImageRef) -> ValidImage:
         record = run.record
-        ref = run.image_ref
         store = self.image_stores.get(ref.store)
         if store is None:
             raise NotRegistered(
@@ -146,7 +150,7 @@ class Executor:
         how = Fit(record.fit)
         expected = record.sha256 or record.image_sha256
         watch = Watch(run, self.leases, self.store.records, self.is_stopping, self.monotonic)
-        with self.images.room(how, watch), self.grace.given(run, store):
+        with self.images.room(how, watch), self.grace.given(run, store, ref.path):
             data = store.read(ref.path, self.images.read_limit(how))
             if expected and hashlib.sha256(data).hexdigest() != expected:
                 since = "enqueued" if record.sha256 else "first read"
@@ -160,7 +164,7 @@ class Executor:
             run.has_read(data, image)
         return image
 
-    def _request(self, run: Run, image: ValidImage) -> Receipt:
+    def _request(self, run: Run, image: ValidImage | None) -> Receipt:
         """Deliver; if the endpoint refuses the API key, once more with another one.
 
         The other one is what the secret file holds by now, or the previous key, if the endpoint
@@ -204,11 +208,14 @@ class Executor:
             self.left.add(reply.left)
         return waits(reply.reason, reply.message, reply.until)
 
-    def _deliver(self, run: Run, image: ValidImage, api_key: str, permit: RequestPermit) -> Receipt:
+    def _deliver(
+        self, run: Run, image: ValidImage | None, api_key: str, permit: RequestPermit
+    ) -> Receipt:
         try:
             receipt = self.endpoint.deliver(
                 image,
                 chatbot_id=run.record.chatbot_id,
+                asset=Asset(run.record.asset),
                 api_key=api_key,
                 seconds=permit.granted.seconds,
                 may_send=lambda: self.leases.is_ours(run.held),

@@ -35,7 +35,7 @@ class ImageGrace:
     seconds: float
 
     @contextmanager
-    def given(self, run: Run, store: ImageStore) -> Iterator[None]:
+    def given(self, run: Run, store: ImageStore, path: str) -> Iterator[None]:
         """Read and judge the image in the block.
 
         Raises:
@@ -44,7 +44,7 @@ class ImageGrace:
         try:
             yield
         except ImageRejected as rejection:
-            if self._is_over(run) or not self._may_change(run, store, rejection.code):
+            if self._is_over(run) or not self._may_change(store, path, rejection.code):
                 raise
             raise ImageNotReady(rejection.code, rejection.sentence) from rejection
 
@@ -56,10 +56,10 @@ class ImageGrace:
             since = attempt.started_at
         return run.now - since >= self.seconds
 
-    def _may_change(self, run: Run, store: ImageStore, code: OutcomeCode) -> bool:
+    def _may_change(self, store: ImageStore, path: str, code: OutcomeCode) -> bool:
         if code is OutcomeCode.IMAGE_NOT_FOUND:
             return True
         if code not in _INCOMPLETE or not isinstance(store, Aging):
             return False
-        age = store.age(run.image_ref.path)
+        age = store.age(path)
         return age is not None and age < self.seconds

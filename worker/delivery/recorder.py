@@ -53,8 +53,9 @@ class Recorder:
     metrics: Metrics
 
     def success(self, run: Run, sentence: str, http_status: int) -> Report:
-        """The endpoint accepted the image."""
-        code = OutcomeCode.DELIVERED
+        """The endpoint did what the job asked."""
+        is_removal = run.record.action == Action.REMOVE
+        code = OutcomeCode.REMOVED if is_removal else OutcomeCode.DELIVERED
         attempt = self._attempt(run, code, http_status, Decision.SUCCEED, sentence)
         kept = self.store.complete(
             run.lease, JobState.SUCCEEDED, code, sentence, attempt, feedback=run.feedback
@@ -77,7 +78,7 @@ class Recorder:
         if isinstance(failure, (WorkerBusy, StoreOut, StoreBusy, ImageNotReady, NotRegistered)):
             until = round(run.now + self._delay(run, failure), 3)
             report = self._retry_later(run, failure, until, counts=False)
-            if isinstance(failure, StoreOut):
+            if isinstance(failure, StoreOut) and run.image_ref:
                 self.store.stores.park(run.record.id, run.image_ref.store)
             return report
         if isinstance(failure, KeyRefused) and failure.verdict is not KeyVerdict.CHATBOT:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 
+from facelift.asset import Action
 from facelift.errors import LedgerUnavailable
 from facelift.job import ImageRef
 from facelift.ledger.records import Records
@@ -23,7 +24,7 @@ class Run:
 
     Attributes:
         record: as it was acquired.
-        image_ref: the job's image.
+        image_ref: the job's image; None if it removes one.
         held: the lease.
         started_at: Unix seconds at which the lease was acquired.
         feedback: of the last request, for the rate limiter and the breakers; None without one.
@@ -36,7 +37,8 @@ class Run:
 
     def __init__(self, record: JobRecord, held: Held, monotonic: Callable[[], float]) -> None:
         self.record = record
-        self.image_ref = ImageRef.parse(record.image or "")
+        is_removal = record.action == Action.REMOVE
+        self.image_ref = None if is_removal else ImageRef.parse(record.image or "")
         self.held = held
         self.started_at = record.started_at or record.created_at
         self._image: bytes | None = None

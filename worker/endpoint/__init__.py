@@ -3,6 +3,7 @@
 One request, one result: when to retry, and how often, is decided elsewhere.
 
 client           one delivery from end to end
+├── routes       the table of what can be asked
 ├── request      what is sent: headers, file name, body
 ├── faults       no answer: which failure it is
 └── answer       an answer: the receipt or failure that its status stands for

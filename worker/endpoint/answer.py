@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
+from facelift.asset import Action
 from facelift.codes import OutcomeCode
 from facelift.ledger.replies import Quota
 from worker.endpoint.pause import read_quota, requested_pause
@@ -13,6 +14,7 @@ from worker.endpoint.redact import presentable, shows
 from worker.errors import DeliveryFailed, DeliveryRefused, RateLimited
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_DONE = {Action.SET: "Delivered", Action.REMOVE: "Removed"}
 _GATEWAY_STATUSES = {502, 504, 520, 522, 524}
 """A gateway had no answer, or none that it could read; the server behind it may still work on the
 request. Those above 511 are Cloudflare's."""
@@ -20,7 +22,7 @@ request. Those above 511 are Cloudflare's."""
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The endpoint accepted the image.
+    """The endpoint did what was asked.
 
     Attributes:
         http_status: 2xx.
@@ -36,7 +38,14 @@ class Receipt:
 
 
 def judge(
-    status: int, headers: Mapping[str, str], body: bytes, *, url: str, api_key: str, now: float
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    url: str,
+    api_key: str,
+    now: float,
+    action: Action = Action.SET,
 ) -> Receipt:
     """The receipt that an answer stands for.
 
@@ -47,22 +56,25 @@ def judge(
         url: where the request went.
         api_key: of the request; kept out of every sentence.
         now: Unix seconds.
+        action: what was asked.
 
     Raises:
-        DeliveryRefused: the endpoint refused the upload.
+        DeliveryRefused: the endpoint refused it.
         DeliveryFailed: it failed.
         RateLimited: it asked for a pause.
     """
     quota = read_quota(headers, now)
     code = OutcomeCode.of_status(status)
+    if action is Action.REMOVE and code is OutcomeCode.IMAGE_REFUSED:  # none was sent
+        code = OutcomeCode.REJECTED
     envelope = _parse(body)
     said = presentable(_message(envelope), api_key)
     sentence = _sentence(f"The endpoint answered {status}", said or _PHRASES.get(status, ""))
     match status // 100:
         case 2:
             if isinstance(envelope, dict) and isinstance(envelope.get("message"), str):
-                return Receipt(status, _sentence("Delivered", said), confirmed=True, quota=quota)
-            sentence = f"Delivered ({status}), without the documented confirmation."
+                return Receipt(status, _sentence(_DONE[action], said), confirmed=True, quota=quota)
+            sentence = f"{_DONE[action]} ({status}), without the documented confirmation."
             return Receipt(status, sentence, confirmed=False, quota=quota)
         case 3:
             host = _redirect_host(headers.get("Location", ""), url, api_key)

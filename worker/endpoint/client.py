@@ -1,4 +1,4 @@
-"""Delivers one valid image: a request, and the receipt or failure it comes to."""
+"""Sets or removes one image: a request, and the receipt or failure it comes to."""
 
 import re
 import time
@@ -9,8 +9,7 @@ from facelift.asset import Action, Asset
 from facelift.codes import OutcomeCode
 from worker.endpoint.answer import Receipt, judge
 from worker.endpoint.faults import cause, translate
-from worker.endpoint.request import UploadRequests
-from worker.endpoint.routes import ROUTES
+from worker.endpoint.request import EndpointRequests
 from worker.errors import DeliveryFailed, DeliveryRefused, LeaseLost
 from worker.http import Answer, Fault, HttpClient, NoAnswer, RequestLimits
 from worker.images.validate import ValidImage
@@ -20,7 +19,7 @@ _DEFAULT_LIMITS = RequestLimits()
 
 
 class EndpointClient:
-    """Uploads images to the endpoint. Any number of threads may share one.
+    """Sets and removes images at the endpoint. Any number of threads may share one.
 
     Proxies and trusted certificates are those of the environment in which the client is made.
 
@@ -42,29 +41,31 @@ class EndpointClient:
         connections: int = 100,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._url = base_url.rstrip("/") + ROUTES[Asset.PROFILE_PICTURE, Action.SET].path
+        base_url = base_url.rstrip("/")
         self._host = urlsplit(base_url).hostname or "the endpoint"
         self._limits = limits
         self._now = now
-        self._http = HttpClient(self._url, limits, connections=connections)
-        self._requests = UploadRequests(self._url)
+        self._http = HttpClient(base_url, limits, connections=connections)
+        self._requests = EndpointRequests(base_url)
 
     def deliver(
         self,
-        image: ValidImage,
+        image: ValidImage | None,
         *,
         chatbot_id: str,
         api_key: str,
+        asset: Asset = Asset.PROFILE_PICTURE,
         may_send: Callable[[], bool] = lambda: True,
         before_sending: Callable[[], None] = lambda: None,
         seconds: float | None = None,
     ) -> Receipt:
-        """Make `image` the chatbot's profile picture: one request, never repeated.
+        """Make `image` the chatbot's picture or icon: one request, never repeated.
 
         Args:
-            image: what to send.
-            chatbot_id: whose profile picture it becomes.
+            image: what to send; None takes away what is there.
+            chatbot_id: whose image it becomes.
             api_key: of the account.
+            asset: which of the chatbot's images.
             may_send: whether the job's lease is still held. Asked before each block is sent, and
                 while the answer is awaited; it must neither block nor raise.
             before_sending: called once the connection stands, before the first byte is sent; again
@@ -88,9 +89,9 @@ class EndpointClient:
 
         def check() -> None:
             if not may_send():
-                raise LeaseLost("the lease was lost before the upload was over")
+                raise LeaseLost("the lease was lost before the request was over")
 
-        request = self._requests.make(image, chatbot_id=chatbot_id, api_key=api_key)
+        request = self._requests.make(image, chatbot_id=chatbot_id, api_key=api_key, asset=asset)
         limits = self._limits.within(seconds)
         try:
             with self._http.send(
@@ -103,8 +104,9 @@ class EndpointClient:
             answer.status,
             answer.headers,
             body,
-            url=self._url,
+            url=request.url or "",
             api_key=api_key,
+            action=Action.REMOVE if image is None else Action.SET,
             now=self._now(),
         )
 
