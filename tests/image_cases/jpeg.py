@@ -13,6 +13,10 @@ _CUT, _NONE = OutcomeCode.IMAGE_TRUNCATED, OutcomeCode.IMAGE_NOT_AN_IMAGE
 _FRAME, _SCAN = BASELINE.index(b"\xff\xc0"), BASELINE.index(b"\xff\xda")
 _TRAILER = b"notes of a phone " * 9
 
+_FIVE = b"\xff\xd5"
+_LARGER = encode(draw(200, 200), "JPEG")
+_PROGRESSIVE, _RESTARTS = JPEGS["jpeg progressive"], JPEGS["jpeg restarts"]
+
 _jpeg = partial(Case, "JPEG", like=BASELINE)
 
 
@@ -38,6 +42,11 @@ def _without(marker: int) -> bytes:
         kept.append(BASELINE[at:end] * (BASELINE[at + 1] != marker))
         at = end
     return b"".join(kept) + BASELINE[_SCAN:]
+
+
+def _marked(what: bytes) -> bytes:
+    """The image with restarts, with this instead of its second restart marker."""
+    return _RESTARTS.replace(b"\xff\xd1", what, 1)
 
 
 CODINGS = [
@@ -89,9 +98,30 @@ ENDS = [
         code=_CUT,
         is_exception=True,
     ),
+    _jpeg("no end", _LARGER[:-2], like=_LARGER, code=_CUT),
+    _jpeg("no end, progressive", _PROGRESSIVE[:-2], like=_PROGRESSIVE, code=_CUT),
+    _jpeg("no end, with restarts", _RESTARTS[:-2], like=_RESTARTS, code=_CUT),
     _jpeg("cut in its pixels, and a phone's notes behind", BASELINE[:-400] + _TRAILER, code=_CUT),
     _jpeg("cut in its pixels", BASELINE[:-400], code=_CUT),
     _jpeg("cut in its pixels, and closed again", BASELINE[:-400] + b"\xff\xd9", is_exception=True),
 ]
 
-CASES = [*CODINGS, *SEGMENTS, *ENDS]
+RESTARTS = [
+    _jpeg("restart markers numbered otherwise", _marked(_FIVE), like=_RESTARTS),
+    _jpeg("one restart marker missing", _marked(b""), like=_RESTARTS, code=_CUT),
+    _jpeg("one restart marker twice", _marked(2 * _FIVE), like=_RESTARTS, code=_CUT),
+    _jpeg(
+        "surplus restart markers before its end", _before_end(2 * _FIVE, _RESTARTS), like=_RESTARTS
+    ),
+    _jpeg(
+        "a restart marker among its pixels", BASELINE[:-300] + _FIVE + BASELINE[-300:], code=_CUT
+    ),
+    _jpeg(
+        "restarts, and cut and closed again",
+        _RESTARTS[:-400] + b"\xff\xd9",
+        like=_RESTARTS,
+        code=_CUT,
+    ),
+]
+
+CASES = [*CODINGS, *SEGMENTS, *RESTARTS, *ENDS]

@@ -438,3 +438,20 @@ def test_many_threads_get_the_answers_of_one() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(answer, cases)) == [answer(data) for data in cases]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (17, 33), (100, 75)], ids=str)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_restart_markers_of_every_coding_are_counted_right(
+    size: tuple[int, int],
+    mode: str,
+    subsampling: str,
+    progressive: bool,  # noqa: FBT001 - pytest gives it by name
+) -> None:
+    image = draw(*size).convert(mode)
+    options = {"subsampling": subsampling, "progressive": progressive}
+    for interval in (1, 3, 7):
+        data = encode(image, "JPEG", restart_marker_blocks=interval, **options)
+        assert parse(data, ImageFormat.JPEG).stored_size == size

@@ -45,7 +45,7 @@ def _jpeg(data: bytes, layout: Layout) -> Iterator[bytes | memoryview]:
     """The segments that control decoding, the ICC profile and the orientation."""
     yield data[:2]
     orientation = layout.orientation_alone
-    for code, segment in jpeg.segments(data):
+    for code, segment, _ in jpeg.segments(data):
         body = bytes(segment[4 : 4 + _ADOBE_BYTES])
         if code not in jpeg.APPLICATIONS and code != jpeg.COMMENT:
             yield segment
