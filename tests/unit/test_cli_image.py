@@ -85,6 +85,20 @@ def test_check_uses_the_workers_image_settings_and_needs_no_others(
     assert result.stderr.startswith("facelift: FACELIFT_IMAGE_BYTE_LIMIT must be a whole number")
 
 
+def test_icon_is_judged_by_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    icon = ("check", "good.png", "--asset", "icon")
+    assert facelift(*icon).exit_code == 0
+    monkeypatch.setenv("FACELIFT_ICON_BYTE_LIMIT", "50")
+    assert facelift("check", "good.png").exit_code == 0
+    assert "must have fewer than 50." in facelift(*icon).stdout
+    monkeypatch.setenv("FACELIFT_ICON_BYTE_LIMIT", "1000000")
+    monkeypatch.setenv("FACELIFT_ICON_FORMATS", "webp")
+    assert "image_format_not_allowed" in facelift(*icon).stdout
+    monkeypatch.setenv("FACELIFT_ICON_FORMATS", "png,jpeg")
+    monkeypatch.setenv("FACELIFT_ICON_PIXEL_LIMIT", "3")
+    assert "image_too_many_pixels" in facelift(*icon).stdout
+
+
 def test_check_reads_no_more_than_could_be_an_image(folder: Path) -> None:
     with (folder / "huge.png").open("wb") as file:
         file.write(WIDE)

@@ -9,10 +9,13 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from facelift.asset import Asset
 from facelift.errors import InvalidSettings
 from facelift.job import account_key
 from facelift.units import Rate
 from worker.cli.worker import worker
+from worker.images.formats import ImageFormat
+from worker.images.validate import ImageLimits
 from worker.settings.api_keys import read_key_file
 from worker.settings.load import catalogue, load, load_for_images, unknown_variables
 from worker.settings.model import Settings
@@ -372,6 +375,30 @@ def test_settings_for_images_need_no_others_and_look_at_no_others() -> None:
     assert settings.image_byte_limit == 1_000_000
     with pytest.raises(InvalidSettings, match="FACELIFT_IMAGE_FIT_BYTE_LIMIT must be a whole"):
         load_for_images(given | {"FACELIFT_IMAGE_FIT_BYTE_LIMIT": "0"})
+
+
+def test_icons_have_the_limits_of_images_unless_they_have_their_own() -> None:
+    assert loaded(IMAGE_BYTE_LIMIT="7").image_limits(Asset.ICON).byte_limit == 7
+    own = {"ICON_BYTE_LIMIT": "5", "ICON_PIXEL_LIMIT": "9", "ICON_FORMATS": "webp"}
+    picture, icon = map(loaded(**own).image_limits, Asset)
+    assert picture == ImageLimits()
+    assert icon == ImageLimits(byte_limit=5, pixel_limit=9, formats=frozenset({ImageFormat.WEBP}))
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "right"),
+    [
+        ("ICON_BYTE_LIMIT", "0", "must be a whole number from 1 to 100000000"),
+        ("ICON_PIXEL_LIMIT", "many", "must be a whole number from 1 to 1000000000"),
+        ("ICON_FORMATS", "bmp", "must be one or more of png,jpeg,webp,gif"),
+    ],
+)
+def test_wrong_limit_of_icons_is_answered_with_a_right_one(
+    variable: str, text: str, right: str
+) -> None:
+    (problem,) = problems_with(**{variable: text})
+    assert problem.startswith(f"FACELIFT_{variable} ")
+    assert right in problem
 
 
 def test_no_key_at_all_is_a_problem() -> None:

@@ -10,9 +10,10 @@ from typing import NoReturn
 import click
 from rich.console import RenderableType
 
+from facelift.asset import Asset
 from facelift.cli.draw.console import Paragraph, cell, print_json, say, show
 from facelift.cli.exits import Exit
-from facelift.cli.options import fit_focus_option, json_option
+from facelift.cli.options import asset_option, fit_focus_option, json_option
 from facelift.fit import CENTRE, Fit, check_fit_focus
 from facelift.job import DEFAULT_ACCOUNT, check_account
 from facelift.text import printable
@@ -45,15 +46,22 @@ _account_option = click.option(
     help="Judge as for a job that was enqueued with this --fit.",
 )
 @fit_focus_option
+@asset_option
 @_account_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object an image.")
 def check(
-    images: tuple[Path, ...], how: str, *, fit_focus: str | None, account: str, as_json: bool
+    images: tuple[Path, ...],
+    how: str,
+    *,
+    fit_focus: str | None,
+    asset: str,
+    account: str,
+    as_json: bool,
 ) -> None:
     """Check whether a worker would upload image files.
 
-    The code is the workers', with the settings FACELIFT_IMAGE_... of this environment. Exits
-    with 3 if one file would be refused.
+    The code is the workers', with the settings FACELIFT_IMAGE_... of this environment,
+    and FACELIFT_ICON_... for icons. Exits with 3 if one file would be refused.
 
     \b
     Example:
@@ -62,7 +70,10 @@ def check(
     focus = check_fit_focus(fit_focus, Fit(how)) or CENTRE
     account = check_account(account)
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        findings = [inspect(image, judge, Fit(how), focus, account=account) for image in images]
+        findings = [
+            inspect(image, judge, Fit(how), focus, account=account, asset=Asset(asset))
+            for image in images
+        ]
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
@@ -83,6 +94,7 @@ def check(
     "--crop/--pad", "crops", default=True, show_default=True, help="How to make it square."
 )
 @fit_focus_option
+@asset_option
 @_account_option
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @json_option
@@ -92,6 +104,7 @@ def fit(
     *,
     crops: bool,
     fit_focus: str | None,
+    asset: str,
     account: str,
     force: bool,
     as_json: bool,
@@ -108,7 +121,8 @@ def fit(
     how = Fit.CROP if crops else Fit.PAD
     focus = check_fit_focus(fit_focus, how) or CENTRE
     with closing(load_for_images(os.environ).image_judge()) as judge:
-        finding = inspect(image, judge, how, focus, account=check_account(account))
+        account = check_account(account)
+        finding = inspect(image, judge, how, focus, account=account, asset=Asset(asset))
     if isinstance(finding.verdict, Exception):
         if as_json:
             print_json(finding.as_dict() | {"written": None})

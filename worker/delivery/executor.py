@@ -147,11 +147,11 @@ class Executor:
             raise NotRegistered(
                 OutcomeCode.UNKNOWN_STORE, f"This worker knows no image store {ref.store!r}."
             )
-        how = Fit(record.fit)
+        how, asset = Fit(record.fit), Asset(record.asset)
         expected = record.sha256 or record.image_sha256
         watch = Watch(run, self.leases, self.store.records, self.is_stopping, self.monotonic)
         with self.images.room(how, watch), self.grace.given(run, store, ref.path):
-            data = store.read(ref.path, self.images.read_limit(how))
+            data = store.read(ref.path, self.images.read_limit(how, asset))
             if expected and hashlib.sha256(data).hexdigest() != expected:
                 since = "enqueued" if record.sha256 else "first read"
                 raise ImageRejected(
@@ -159,7 +159,12 @@ class Executor:
                     f"The stored image is not the one that was {since}: its SHA-256 differs.",
                 )
             image = self.images.judge(
-                data, how, watch, focus=record.fit_focus or CENTRE, account=record.account
+                data,
+                how,
+                watch,
+                focus=record.fit_focus or CENTRE,
+                account=record.account,
+                asset=asset,
             )
             run.has_read(data, image)
         return image

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from facelift.asset import Asset
 from facelift.codes import OutcomeCode
 from facelift.fit import CENTRE, Fit, Focus
 from facelift.job import DEFAULT_ACCOUNT
@@ -62,12 +63,13 @@ def inspect(
     focus: Focus = CENTRE,
     *,
     account: str = DEFAULT_ACCOUNT,
+    asset: Asset = Asset.PROFILE_PICTURE,
 ) -> Finding:
-    """Judge the file at `path` as for a job of `account`."""
+    """Judge the file at `path` as for a job of `account` that makes it `asset`."""
     size = found = pixels = None
     has_location = False
     try:
-        size, data = _read(path, images.limits.before_fitting.byte_limit)
+        size, data = _read(path, images.limits(asset).before_fitting.byte_limit)
         found = recognise(data)
         if isinstance(found, ImageFormat):
             with suppress(ImageRejected):
@@ -75,8 +77,10 @@ def inspect(
                 pixels = layout.size
                 has_location = layout.has_location or _XMP_LOCATION in data
         if size > len(data):
-            raise too_large(size, images.read_limit(how))
-        verdict: ValidImage | ImageRejected = images.judge(data, how, focus=focus, account=account)
+            raise too_large(size, images.read_limit(how, asset))
+        verdict: ValidImage | ImageRejected = images.judge(
+            data, how, focus=focus, account=account, asset=asset
+        )
     except ImageRejected as rejected:
         verdict = rejected
     label = found.label if isinstance(found, ImageFormat) else found

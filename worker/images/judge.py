@@ -5,10 +5,11 @@ caller's thread. Whatever is decoded or drawn is so in a child process, see `dec
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from facelift.asset import Asset
 from facelift.fit import CENTRE, Fit, Focus
 from facelift.job import DEFAULT_ACCOUNT
 from worker.errors import ImageRejected
@@ -36,24 +37,22 @@ class ImageJudge:
     """Judges images; all threads of a worker share one.
 
     Args:
-        limits: what an image must satisfy.
+        limits: what the images of each asset must satisfy, or those of all.
         decoders: the child processes that decode.
         longest_line: how many jobs may wait with an image that may be fitted.
         strips: whether an image of an account that is not fitted loses its metadata.
 
-    Attributes:
-        limits: the same.
     """
 
     def __init__(
         self,
-        limits: ImageLimits,
+        limits: ImageLimits | Mapping[Asset, ImageLimits],
         decoders: Decoders,
         longest_line: int,
         *,
         strips: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self.limits = limits
+        self._limits = dict.fromkeys(Asset, limits) if isinstance(limits, ImageLimits) else limits
         self._decoders = decoders
         self._strips = strips
         self._files = Line(_FILES, longest=longest_line)
@@ -67,9 +66,13 @@ class ImageJudge:
         """
         return nullcontext() if how is Fit.STRICT else self._files.turn(proceed)
 
-    def read_limit(self, how: Fit) -> int:
+    def limits(self, asset: Asset) -> ImageLimits:
+        """What the images of an asset must satisfy."""
+        return self._limits[asset]
+
+    def read_limit(self, how: Fit, asset: Asset = Asset.PROFILE_PICTURE) -> int:
         """How many bytes of an image file are worth reading."""
-        return read_limit(self.limits, how)
+        return read_limit(self._limits[asset], how)
 
     def close(self) -> None:
         """End the child processes that nobody uses."""
@@ -83,6 +86,7 @@ class ImageJudge:
         *,
         focus: Focus = CENTRE,
         account: str = DEFAULT_ACCOUNT,
+        asset: Asset = Asset.PROFILE_PICTURE,
     ) -> ValidImage:
         """The image that may be sent: `data`, with or without metadata, or what `how` allows.
 
@@ -92,37 +96,43 @@ class ImageJudge:
             proceed: called while this waits; what it raises ends that.
             focus: what a crop keeps.
             account: whose image it is.
+            asset: what it is to become.
 
         Raises:
             ImageRejected: it cannot be sent, and may not or cannot be changed so that it can;
                 or it costs too much to decode.
             WorkerBusy: too many others are waiting to be decoded.
         """
-        image = self._judge(data, how, focus, proceed)
+        limits = self._limits[asset]
+        image = self._judge(data, limits, how, focus, proceed)
         strips = image.data is data and self._strips(account)
-        return self._stripped(image) if strips else image
+        return _stripped(image, limits.byte_limit) if strips else image
 
-    def _stripped(self, image: ValidImage) -> ValidImage:
-        bare = without_metadata(image.data, image.format)
-        if bare is image.data:
-            return image
-        size, limit = len(bare), self.limits.byte_limit
-        if size >= limit:  # such as a PNG without an end, which was given one
-            raise too_large(size, limit)
-        change = f"stripped: {len(image.data):,} \N{RIGHTWARDS ARROW} {size:,} bytes"
-        return replace(image, data=bare, fitted=change)
-
-    def _judge(self, data: bytes, how: Fit, focus: Focus, proceed: Proceed) -> ValidImage:
+    def _judge(
+        self, data: bytes, limits: ImageLimits, how: Fit, focus: Focus, proceed: Proceed
+    ) -> ValidImage:
         try:
-            layout, drawn = parse_to_send(data, self.limits), Fit.STRICT
+            layout, drawn = parse_to_send(data, limits), Fit.STRICT
         except ImageRejected as rejected:
             if how is Fit.STRICT or rejected.code not in FITTABLE:
                 raise
-            layout, drawn = parse_within(data, self.limits.before_fitting), how
+            layout, drawn = parse_within(data, limits.before_fitting), how
         if drawn is Fit.STRICT and is_cheap_to_prove(layout):
             is_heavy = layout.format is ImageFormat.PNG and pixels(layout) > _SMALL
             with self._proofs.turn(proceed, is_heavy=is_heavy):
                 prove(layout)
             return ValidImage(data, layout.format, layout.size[0])
         cost = cost_of(layout, len(data), drawn)
-        return self._decoders.judge(data, self.limits, how, cost, proceed, focus=focus)
+        return self._decoders.judge(data, limits, how, cost, proceed, focus=focus)
+
+
+def _stripped(image: ValidImage, limit: int) -> ValidImage:
+    """The image without its metadata, which must still be under the limit in bytes."""
+    bare = without_metadata(image.data, image.format)
+    if bare is image.data:
+        return image
+    size = len(bare)
+    if size >= limit:  # such as a PNG without an end, which was given one
+        raise too_large(size, limit)
+    change = f"stripped: {len(image.data):,} \N{RIGHTWARDS ARROW} {size:,} bytes"
+    return replace(image, data=bare, fitted=change)

@@ -65,7 +65,7 @@ OF_SECRETS = (
 
 def describe(variable: str, field: FieldInfo) -> SettingDoc:
     """The description of a variable that is one field."""
-    default = None if field.is_required() else str(field.default)
+    default = None if field.is_required() or field.default is None else str(field.default)
     return SettingDoc(
         variable, default, "; ".join(filter(None, [field.description, bounds(field)]))
     )
@@ -76,7 +76,7 @@ def bounds(field: FieldInfo) -> str:
     limits = [getattr(c, b) for b in ("ge", "le") for c in field.metadata if hasattr(c, b)]
     if not limits:
         return ""
-    if field.annotation is int:
+    if field.annotation in (int, int | None):
         return "a whole number from {} to {}".format(*limits)
     if IS_DURATION in field.metadata:
         low, high = map(show_duration, limits)

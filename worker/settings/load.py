@@ -51,7 +51,8 @@ def load_for_images(environ: Mapping[str, str]) -> Settings:
     Raises:
         InvalidSettings: with every problem there is.
     """
-    given = {name: value for name, value in _given(environ).items() if name.startswith("image_")}
+    of_images = ("image_", "icon_")
+    given = {name: value for name, value in _given(environ).items() if name.startswith(of_images)}
     strips, problems = ACCOUNT_STRIPS.read(environ)
     given |= {"account_strips": strips, "api_keys": {}, "image_stores": {}}
     return _validated(given, problems)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
+from facelift.asset import Asset
 from facelift.job import account_key
 from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
@@ -51,6 +52,12 @@ def _setting(
         ge=read_duration(low),
         le=read_duration(high),
     )
+
+
+def _as_image(meaning: str, high: int | None = None) -> Any:  # noqa: ANN401 - a pydantic Field
+    """A field for icons; without a value that of images counts."""
+    low = None if high is None else 1
+    return Field(default=None, description=f"{meaning}; as images by default", ge=low, le=high)
 
 
 def _keep(default: str, ended: str) -> Any:  # noqa: ANN401 - a pydantic Field
@@ -126,6 +133,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     image_fit_formats: FitFormats = _setting(
         "png,jpeg,webp,gif,avif,heic", "formats accepted in addition if the job allows fitting"
     )
+    icon_byte_limit: int | None = _as_image(
+        "size in bytes that an icon must stay under", 100_000_000
+    )
+    icon_pixel_limit: int | None = _as_image("most pixels of an icon", 1_000_000_000)
+    icon_formats: ImageFormats | None = _as_image("accepted formats of an icon")
     image_strip_metadata: Switch = _setting(
         "false",
         "whether an image that is not fitted loses its metadata, such as the place in a photo; "
@@ -273,16 +285,17 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
         limits = DecoderLimits(self.image_memory_limit, self.image_time_limit)
         longest_line = max(1, self.concurrency // 4)
         decoders = Decoders(limits, longest_line)
-        return ImageJudge(
-            self.image_limits(), decoders, longest_line, strips=self.strips_metadata_for
-        )
+        limits_of = {asset: self.image_limits(asset) for asset in Asset}
+        return ImageJudge(limits_of, decoders, longest_line, strips=self.strips_metadata_for)
 
-    def image_limits(self) -> ImageLimits:
+    def image_limits(self, asset: Asset = Asset.PROFILE_PICTURE) -> ImageLimits:
         """What an image may be: the same for workers and for commands."""
+        is_icon = asset is Asset.ICON
+        formats = (is_icon and self.icon_formats) or self.image_formats
         return ImageLimits(
-            byte_limit=self.image_byte_limit,
-            pixel_limit=self.image_pixel_limit,
-            formats=frozenset(map(ImageFormat, self.image_formats)),
+            byte_limit=(is_icon and self.icon_byte_limit) or self.image_byte_limit,
+            pixel_limit=(is_icon and self.icon_pixel_limit) or self.image_pixel_limit,
+            formats=frozenset(map(ImageFormat, formats)),
             fit_byte_limit=self.image_fit_byte_limit,
             fit_formats=frozenset(map(ImageFormat, self.image_fit_formats)),
         )
