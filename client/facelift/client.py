@@ -15,6 +15,7 @@ from facelift.job import Priority, PriorityName, UploadJob
 from facelift.ledger.connection import DEFAULT_REDIS_URL, check_redis, connect
 from facelift.ledger.keys import DEFAULT_PREFIX, Keys
 from facelift.ledger.store import JobStore
+from facelift.metadata import Metadata
 from facelift.operations.batches import Batches
 from facelift.operations.enqueue import Producer
 from facelift.operations.observe import Observer
@@ -145,6 +146,7 @@ class UploadClient:
         priority: Priority | PriorityName = "normal",
         fairness_key: Id | None = None,
         asset: Asset | AssetName = "profile_picture",
+        metadata: Metadata | None = None,
         job_id: Id | None = None,
     ) -> JobRecord:
         """Enqueue the upload of `image` to a chatbot. Returns once the job is recorded.
@@ -171,6 +173,8 @@ class UploadClient:
                 are a flow; the flows of an account take turns. By default a batch is a flow,
                 and all jobs without a batch are one.
             asset: `profile_picture` or `icon`: what the image becomes.
+            metadata: a small map of text of your own, such as `{"user_id": "42"}`; it comes back
+                with the record, the stream of outcomes and the webhook.
             job_id: an id of your own; safe to send again after an error.
 
         Raises:
@@ -193,6 +197,7 @@ class UploadClient:
             priority=priority,
             fairness_key=fairness_key,
             asset=asset,
+            metadata=metadata,
         )
         return self.enqueue_job(job, job_id)
 
@@ -208,6 +213,7 @@ class UploadClient:
         batch: Id | None = None,
         priority: Priority | PriorityName = "normal",
         fairness_key: Id | None = None,
+        metadata: Metadata | None = None,
         job_id: Id | None = None,
     ) -> JobRecord:
         """Enqueue the removal of a chatbot's picture or icon. Returns once the job is recorded.
@@ -225,6 +231,7 @@ class UploadClient:
             batch: a name that many jobs share.
             priority: `high`, `normal` or `low`.
             fairness_key: whose job it is; as of `enqueue`.
+            metadata: a small map of text of your own; as of `enqueue`.
             job_id: an id of your own; safe to send again after an error.
 
         Raises:
@@ -244,6 +251,7 @@ class UploadClient:
             fairness_key=fairness_key,
             asset=asset,
             action=Action.REMOVE,
+            metadata=metadata,
         )
         return self.enqueue_job(job, job_id)
 

@@ -5,7 +5,7 @@ The names of the Celery tasks are here too: they are the other half of the contr
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Literal, NotRequired, Self, TypedDict
 
@@ -30,6 +30,7 @@ from facelift.checks import (
 )
 from facelift.errors import InvalidJob
 from facelift.fit import Fit, FitName, Focus, check_fit, check_fit_focus
+from facelift.metadata import Metadata, check_metadata
 
 UPLOAD_TASK = "facelift.upload"
 """Celery task that carries out one job; its task id is the job id. Sent by the ledger only."""
@@ -128,6 +129,9 @@ class UploadJob:
         asset: `profile_picture` or `icon`: which of the chatbot's images.
         action: `set` uploads `image`. `remove` takes the present one away, and has no `image`,
             `sha256`, `fit` or `fit_focus`.
+        metadata: a small map of text of the producer's own, such as `{"user_id": "42"}`: up to
+            16 entries, 2,000 bytes as JSON. It comes back with the record, the entry in the
+            stream of outcomes, and the webhook; workers do not look at it.
 
     Raises:
         InvalidJob: a field has a wrong value; names the field.
@@ -147,6 +151,7 @@ class UploadJob:
     fairness_key: str | None = None
     asset: Asset = Asset.PROFILE_PICTURE
     action: Action = Action.SET
+    metadata: Metadata | None = field(default=None, hash=False)
 
     def __init__(
         self,
@@ -165,6 +170,7 @@ class UploadJob:
         fairness_key: Id | None = None,
         asset: Asset | AssetName = Asset.PROFILE_PICTURE,
         action: Action | ActionName = Action.SET,
+        metadata: Metadata | None = None,
     ) -> None:
         what, how = check_action(action), check_fit(fit)
         if what is Action.REMOVE:
@@ -192,6 +198,7 @@ class UploadJob:
             "fairness_key": None if fairness_key is None else check_fairness_key(fairness_key),
             "asset": check_asset(asset),
             "action": what,
+            "metadata": check_metadata(metadata),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -203,7 +210,7 @@ class UploadJob:
         Raises:
             InvalidJob: a field is missing, unknown or wrong.
         """
-        known = [field.name for field in fields(cls)]
+        known = [each.name for each in fields(cls)]
         for name in given:
             if name not in known:
                 raise InvalidJob(shown(name), f"is not a field of a job: {', '.join(known)}")
@@ -234,6 +241,7 @@ class JobFields(TypedDict):
     fairness_key: NotRequired[Id | None]
     asset: NotRequired[Asset | AssetName]
     action: NotRequired[Literal[Action.SET, "set"]]
+    metadata: NotRequired[Metadata | None]
 
 
 class RemovalFields(TypedDict):
@@ -249,6 +257,7 @@ class RemovalFields(TypedDict):
     batch: NotRequired[Id | None]
     priority: NotRequired[Priority | PriorityName]
     fairness_key: NotRequired[Id | None]
+    metadata: NotRequired[Metadata | None]
 
 
 def check_job_id(job_id: object, field: str = "job_id") -> str:

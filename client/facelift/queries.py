@@ -1,12 +1,13 @@
 """Questions about many jobs, and the answers: a filter, a page of records, an outcome."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Self
 
 from facelift.asset import Action, Asset
 from facelift.codes import JobState, OutcomeCode
 from facelift.job import account_key
+from facelift.metadata import Metadata, read_metadata
 from facelift.record import JobRecord
 
 
@@ -59,6 +60,8 @@ class Outcome:
         action: what it did to that.
         created_at: Unix seconds; when it was enqueued.
         finished_at: Unix seconds; when it ended.
+        message: the outcome in a sentence for a person.
+        batch: the job's, as `idempotency_key` and `metadata`; None if it has none.
     """
 
     entry: str
@@ -71,6 +74,10 @@ class Outcome:
     action: str
     created_at: float
     finished_at: float
+    message: str = ""
+    batch: str | None = None
+    idempotency_key: str | None = None
+    metadata: Metadata | None = field(default=None, hash=False)
 
     @classmethod
     def decode(cls, entry: str, fields: Mapping[str, str]) -> Self:
@@ -86,6 +93,10 @@ class Outcome:
             action=fields.get("action", Action.SET.value),
             created_at=float(fields["created_at"]),
             finished_at=float(fields["finished_at"]),
+            message=fields.get("message", ""),
+            batch=fields.get("batch"),
+            idempotency_key=fields.get("idempotency_key"),
+            metadata=read_metadata(fields["metadata"]) if "metadata" in fields else None,
         )
 
     def as_dict(self) -> dict[str, object]:

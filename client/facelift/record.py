@@ -1,7 +1,7 @@
 """The record of a job: its state, its outcome and its attempts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from facelift.asset import Action, Asset
@@ -9,6 +9,7 @@ from facelift.attempt import Attempt
 from facelift.codes import JobState, OutcomeCode, WaitReason
 from facelift.fit import Fit, Focus, read_focus
 from facelift.job import DEFAULT_ACCOUNT, Priority
+from facelift.metadata import Metadata, read_metadata
 
 SCHEMA_VERSION = 1
 """The version of the record's schema that this release writes and reads; see docs/contract.md."""
@@ -66,6 +67,7 @@ class JobRecord:
     fairness_key: str | None
     asset: str
     action: str
+    metadata: Metadata | None = field(hash=False)
     replay_of: str | None
     superseded_by: str | None
     repeat_at: float | None
@@ -116,6 +118,7 @@ class JobRecord:
             fairness_key=stored.get("fairness_key"),
             asset=stored.get("asset", Asset.PROFILE_PICTURE.value),
             action=stored.get("action", Action.SET.value),
+            metadata=read_metadata(stored["metadata"]) if "metadata" in stored else None,
             replay_of=stored.get("replay_of"),
             superseded_by=stored.get("superseded_by"),
             repeat_at=number("repeat_at"),

@@ -90,6 +90,7 @@ def test_python_page(tmp_path: Path, environ: dict[str, str], endpoint: Endpoint
     printed = run(tmp_path, environ, sys.executable, "producer.py")
     assert printed.startswith("succeeded delivered Delivered: ")
     assert endpoint.image(CHATBOT)
+    run(tmp_path, environ, sys.executable, "metadata.py")
     assert run(tmp_path, environ, sys.executable, "many.py") == "20 delivered\n"
     assert " delivered\n" in run(tmp_path, environ, sys.executable, "outcomes.py")
 

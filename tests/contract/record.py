@@ -42,6 +42,7 @@ ENQUEUED = {
     "batch": "spring",
     "priority": "high",
     "fairness_key": "customer-42",
+    "metadata": {"user_id": "42"},
 }
 
 

@@ -94,7 +94,9 @@ def test_outcome_has_the_fields_and_words_of_an_ended_job() -> None:
     outcome = schema("outcome")
     properties = outcome["properties"]
     # In the stream, the entry is its position, and the job is just `job`.
-    assert set(outcome["required"]) == set(properties) - {"asset", "action"}
+    assert set(outcome["required"]) == set(properties) - {
+        *("asset", "action", "batch", "idempotency_key", "metadata"),  # if the job has them
+    }
     assert properties["asset"]["enum"] == words(Asset)
     assert properties["action"]["enum"] == words(Action)
     assert set(properties) == (names(Outcome) - {"entry", "job_id"}) | {"job"}
@@ -128,6 +130,9 @@ def test_record_in_any_state_and_its_outcome_are_valid(ledger: Ledger) -> None:
         {"fit": "crop", "fit_focus": [0, 0.25]},
         {"fit": "crop", "fit_focus": " .5, 1.00"},
         {"fit_focus": None},
+        {"metadata": None},
+        {"metadata": {}},
+        {"metadata": {"user_id": "42", "a.b:c/d-e": "", "n": "n" * 500}},
         *({"priority": priority} for priority in Priority),
         {"asset": "icon", "action": "set"},
         {"fairness_key": None},
@@ -203,6 +208,13 @@ def test_removal_that_is_taken_is_valid(more: dict[str, object]) -> None:
         JOB | {"fit": "crop", "fit_focus": "0.5;0.5"},
         JOB | {"fit": "crop", "fit_focus": "0.5,0_5"},
         JOB | {"fit": "crop", "fit_focus": 0.5},
+        JOB | {"metadata": "user_id=42"},
+        JOB | {"metadata": ["user_id"]},
+        JOB | {"metadata": {"user_id": 42}},
+        JOB | {"metadata": {"user id": "42"}},
+        JOB | {"metadata": {"": "42"}},
+        JOB | {"metadata": {"n": "n" * 501}},
+        JOB | {"metadata": {f"n{number}": "" for number in range(17)}},
         JOB | {"priority": "urgent"},
         JOB | {"priority": None},
         JOB | {"fairness_key": ""},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -130,6 +130,16 @@ def test_a_job_whose_record_expired_is_pruned_from_the_index(ledger: Ledger) -> 
     assert found(ledger) == [kept]
     indexes = ledger.redis.keys(ledger.store.keys.chatbot_jobs("*"))
     assert sum(ledger.redis.zcard(index) for index in indexes) == 1
+
+
+def test_outcome_carries_what_a_producer_finds_its_own_by(ledger: Ledger) -> None:
+    mine: dict[str, Any] = {"metadata": {"user_id": "42"}, "batch": "b", "idempotency_key": "k"}
+    ledger.deliver(ledger.acquire_with_permit(ledger.enqueue("ann", **mine)))
+    ledger.store.cancel(ledger.enqueue("bob"))
+    told, bare = ledger.store.records.outcomes("0", 10, 0.01)
+    assert (told.metadata, told.batch, told.idempotency_key) == tuple(mine.values())
+    assert told.message == ledger.get(told.job_id).message
+    assert (bare.metadata, bare.batch, bare.idempotency_key) == (None, None, None)
 
 
 def test_outcomes_are_published_as_jobs_end(ledger: Ledger) -> None:

@@ -192,10 +192,10 @@ def test_a_new_job_with_the_id_of_an_expired_one_has_no_webhook(wanted: Ledger) 
 
 def test_a_record_of_an_unknown_schema_is_left_for_later(wanted: Ledger) -> None:
     job = ended(wanted)
-    wanted.redis.hset(wanted.store.keys.job(job), "state", "novel")
+    wanted.redis.hset(wanted.store.keys.job(job), "version", "99")
     (webhook,) = take(wanted)
     assert (webhook.attempts, webhook.record) == (1, None)
-    wanted.redis.hset(wanted.store.keys.job(job), "state", "succeeded")
+    wanted.redis.hset(wanted.store.keys.job(job), "version", "1")
     wanted.now += TRY
     assert due(wanted) == {job: "succeeded"}
 

@@ -339,6 +339,37 @@ def test_focus_without_a_crop_is_refused(fit: FitName) -> None:
     assert str(refused) == f"fit_focus: needs fit crop, which keeps a part; fit is {fit}"
 
 
+def test_metadata_are_kept_as_they_are_and_not_compared_by_hash() -> None:
+    given = {"user_id": UUID(int=42), "note": "Ünï", "empty": ""}
+    made = job(metadata=given)
+    assert made.metadata == {"user_id": str(UUID(int=42)), "note": "Ünï", "empty": ""}
+    assert hash(made) == hash(job())
+    assert job(metadata={}).metadata is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ("user_id=42", "must be a map of text, such as {'user_id': '42'}, not 'user_id=42'"),
+        ({"user_id": 42}, "user_id must be text, not int"),
+        ({"user_id": None}, "user_id must be text, not NoneType"),
+        ({"user_id": "a\x1b[0m"}, "user_id must hold no control characters"),
+        ({"user id": "42"}, "a name must be 1 to 40 of letters, digits"),
+        ({42: "42"}, "a name must be 1 to 40 of letters, digits"),
+        ({f"n{number}": "" for number in range(17)}, "has 17 entries; at most 16 are allowed"),
+        ({"n": "n" * 501}, "n is 501 characters long; at most 500 are allowed"),
+        (
+            {f"n{number}": "n" * 499 for number in range(4)},
+            "2,029 bytes as JSON; it may take 2,000",
+        ),
+    ],
+)
+def test_other_metadata_are_refused_with_what_is_wrong(metadata: object, why: str) -> None:
+    refused = refusal(metadata=metadata)
+    assert refused.field == "metadata"
+    assert why in str(refused)
+
+
 @pytest.mark.parametrize("priority", ["high", "normal", "low", *Priority])
 def test_job_has_a_priority(priority: str) -> None:
     assert job(priority=priority).priority == priority

@@ -36,6 +36,25 @@ def problem(content: bytes) -> str:
 @pytest.mark.parametrize(
     "content",
     [
+        b"chatbot_id,image,metadata.user_id,metadata.page\na,media:1.png,42,\nb,media:2.png,,\n",
+        (
+            b'{"chatbot_id":"a","image":"media:1.png","metadata":{"user_id":"42"}}\n'
+            b'{"chatbot_id":"b","image":"media:2.png"}\n'
+        ),
+    ],
+)
+def test_metadata_have_a_column_each_or_an_object(content: bytes) -> None:
+    assert [line.job.metadata for line in read(content) if line.job] == [{"user_id": "42"}, None]
+
+
+def test_column_of_metadata_without_a_name_is_refused_and_the_right_form_is_named() -> None:
+    with pytest.raises(InvalidJob, match=r"has a column 'metadata', .*metadata\.NAME"):
+        read(b"chatbot_id,image,metadata\na,media:1.png,x\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
         b"chatbot_id,image\na,media:1.png\nb,media:2.png\n",
         b"chatbot_id,image\na,media:1.png\nb,media:2.png",
         b"\xef\xbb\xbfchatbot_id,image\r\na,media:1.png\r\nb,media:2.png\r\n",

@@ -24,6 +24,7 @@ _FIELDS = (
     "account",
     "batch",
     "idempotency_key",
+    "metadata",
     "attempts_used",
     "superseded_by",
     "replay_of",

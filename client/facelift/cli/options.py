@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from facelift.asset import Action, Asset
+from facelift.checks import shown
 from facelift.codes import JobState, OutcomeCode
-from facelift.errors import FaceliftError
+from facelift.errors import FaceliftError, InvalidJob
 from facelift.fit import Fit
 from facelift.job import Priority
 from facelift.units import parse_duration, show_duration
@@ -140,8 +141,28 @@ fairness_key_option = click.option(
     metavar="KEY",
     help="Whose jobs take turns with others', such as customer-42.  [default: the batch's]",
 )
+metadata_option = click.option(
+    "--metadata",
+    multiple=True,
+    metavar="NAME=TEXT",
+    callback=lambda _context, _option, given: _read_metadata(given),
+    help="Something of your own that comes back with the outcome, such as user_id=42. Repeatable.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_job)
+
+
+def _read_metadata(given: tuple[str, ...]) -> dict[str, str] | None:
+    pairs = [each.partition("=") for each in given]
+    names = [name for name, _, _ in pairs]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InvalidJob(
+                "metadata", f"must be NAME=TEXT, such as user_id=42, not {shown(name)}"
+            )
+        if names.count(name) > 1:
+            raise InvalidJob("metadata", f"names {name} twice")
+    return {name: text for name, _, text in pairs} or None
 
 
 def timeout_option(

@@ -7,6 +7,7 @@ from facelift.asset import Action, Asset
 from facelift.errors import LedgerRefused
 from facelift.fit import Fit, focus_text
 from facelift.job import DEFAULT_ACCOUNT, Priority, UploadJob
+from facelift.metadata import metadata_text
 from facelift.record import SCHEMA_VERSION, JobRecord
 
 
@@ -24,6 +25,7 @@ def encode_job(job: UploadJob) -> dict[str, str]:
         "fairness_key": job.fairness_key,
         "asset": None if job.asset == Asset.PROFILE_PICTURE else job.asset,
         "action": None if job.action == Action.SET else job.action,
+        "metadata": metadata_text(job.metadata) if job.metadata else None,
         "idempotency_key": job.idempotency_key,
         "sha256": job.sha256,
         "not_before": _timestamp(job.not_before),

@@ -28,7 +28,7 @@ from facelift.record import JobRecord
 
 _JOBS_A_ROUND_TRIP = 200  # more are not faster
 _WANTED = ("chatbot_id", "image", "account", "sha256", "fit", "fit_focus", "asset", "action")
-_REPLAYED = (*_WANTED, "priority", "fairness_key")
+_REPLAYED = (*_WANTED, "priority", "fairness_key", "metadata")
 _COMPARED = ("idempotency_key", *_WANTED, "not_before")
 
 

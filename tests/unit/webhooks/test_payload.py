@@ -43,6 +43,7 @@ SAID = {
         "account": "default",
         "batch": None,
         "idempotency_key": None,
+        "metadata": None,
         "attempts_used": 1,
         "superseded_by": None,
         "replay_of": None,

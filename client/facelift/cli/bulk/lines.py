@@ -26,6 +26,8 @@ _EXCEL = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*', re.IGNORECASE)  # a line that 
 _INVALID = "\N{REPLACEMENT CHARACTER}"
 _TIMES = ("not_before", "expires_at")
 _FIELDS = ["job_id", *(field.name for field in fields(UploadJob) if field.name != "batch")]
+_METADATA = "metadata"
+_COLUMNS = [f"{name}.NAME" if name == _METADATA else name for name in _FIELDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,9 @@ class JobFile:
                 hint = "; as UTF-16 it needs a byte order mark" if "\0" in text else ""
                 raise InvalidJob("line", f"must name the columns, among them {name}{hint}")
         for name in names:
-            if name not in _FIELDS:
+            if name not in _COLUMNS and not name.startswith(f"{_METADATA}."):
                 raise InvalidJob(
-                    "line", f"has a column {name[:40]!r}, which is not one of {', '.join(_FIELDS)}"
+                    "line", f"has a column {name[:40]!r}, which is not one of {', '.join(_COLUMNS)}"
                 )
             if names.count(name) > 1:
                 raise InvalidJob("line", f"has two columns {name!r}")
@@ -164,11 +166,14 @@ class JobFile:
             cells = cells[:count] + _without_empty_end(cells[count:])
         if len(cells) != count:
             raise InvalidJob("line", f"must have {count} fields as the header, not {len(cells)}")
-        return {
+        filled = {
             name: _time(name, cell) if name in _TIMES else cell
             for name, cell in zip(self._names, cells, strict=True)
             if cell.strip()
         }
+        own = [name for name in filled if name.startswith(f"{_METADATA}.")]
+        metadata = {name.partition(".")[2]: filled.pop(name) for name in own}
+        return filled | ({_METADATA: metadata} if metadata else {})
 
 
 def read_folder(

@@ -148,6 +148,8 @@ def describe(record: JobRecord) -> Iterator[Paragraph]:
     ):
         if value:
             yield fact(label, value)
+    for number, (name, text) in enumerate((record.metadata or {}).items()):
+        yield fact("" if number else "Metadata", f"{name}={text}")
 
 
 def _state(record: JobRecord) -> str:

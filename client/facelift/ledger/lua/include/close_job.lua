@@ -1,14 +1,15 @@
 -- include: leave_account_queue, release_permit, tracking
 
 -- For producers. A repeat is none of their jobs.
-local function announce_outcome(id, job, state, outcome)
+local function announce_outcome(id, job, state, outcome, message)
   local about = {}
-  if job.asset then about = { 'asset', job.asset } end
-  if job.action then about[#about + 1], about[#about + 2] = 'action', job.action end
+  for _, name in ipairs({ 'asset', 'action', 'batch', 'idempotency_key', 'metadata' }) do
+    if job[name] then about[#about + 1], about[#about + 2] = name, job[name] end
+  end
   redis.call('XADD', '{facelift}:outcomes', 'MAXLEN', '~', '100000', '*', 'job', id,
              'state', state, 'outcome', outcome, 'chatbot_id', job.chatbot_id,
              'account', job.account or 'default', 'created_at', job.created_at,
-             'finished_at', wall_text, unpack(about))
+             'finished_at', wall_text, 'message', message, unpack(about))
   if config().webhooks then redis.call('ZADD', '{facelift}:webhooks', now_text, id) end
   redis.call('HINCRBY', '{facelift}:counts', 'ended:' .. outcome, '1')
 end
@@ -19,7 +20,7 @@ local function close_job(id, job, state, outcome, message, status)
   if job.repeats then
     redis.call('HDEL', '{facelift}:job:' .. job.repeats, 'repeat_at')
   else
-    announce_outcome(id, job, state, outcome)
+    announce_outcome(id, job, state, outcome, message)
   end
   redis.call('HDEL', key, 'wait_reason', 'wait_until', 'lease_until', 'queued_at', 'history',
              'cancel_requested', 'image_checked', 'queue_position', 'image_sha256', 'flow',
