@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facelift.codes import OutcomeCode
+from tests.browser import PROGRAMS, Shown, show
 from tests.carriers import CARRIERS
 from tests.image_cases import CASES
-from tests.judging_browsers import PROGRAMS, Shown, show
 from worker.images.formats import ImageFormat
 from worker.images.metadata import without_metadata
 
