@@ -24,15 +24,11 @@ from kombu.exceptions import OperationalError
 
 from benchmarks.plain_celery.app import QUEUE
 from tests.chaos.aftermath import counted
-from tests.chaos.faults import (
-    ON_PROCESSES,
-    ON_THE_NETWORK,
-    Scene,
-    Track,
-    duplicate_messages,
-    flush_scripts,
-)
+from tests.chaos.deploys import start_with_a_stale_key, start_without_the_store
+from tests.chaos.faults import duplicate_messages, flush_scripts
 from tests.chaos.load import PlannedJob, plan_jobs
+from tests.chaos.scene import Scene
+from tests.chaos.track import ON_PROCESSES, ON_THE_NETWORK, Track
 from tests.chaos.world import World
 
 if TYPE_CHECKING:
@@ -54,7 +50,8 @@ ALL_LAND_WITHIN = 60.0
 
 # Those that make sense without the ledger.
 _ON_THE_NETWORK = tuple(fault for fault in ON_THE_NETWORK if fault is not duplicate_messages)
-_ON_PROCESSES = tuple(fault for fault in ON_PROCESSES if fault is not flush_scripts)
+_OF_FACELIFT = {flush_scripts, start_with_a_stale_key, start_without_the_store}
+_ON_PROCESSES = tuple(fault for fault in ON_PROCESSES if fault not in _OF_FACELIFT)
 
 
 @dataclass

@@ -39,11 +39,12 @@ _LOGGED = {
 def spent_without_fault(
     endings: Mapping[str, Ending], planned: Mapping[str, PlannedJob]
 ) -> list[str]:
-    """The jobs that failed although nothing was wrong with them, a sentence each."""
+    """The jobs that failed as what is not wrong with them, a sentence each."""
     return [
         f"{job_id} failed as {ending.outcome}, for no fault of its own"
         for job_id, ending in endings.items()
-        if ending.state in {JobState.FAILED, JobState.EXPIRED} and not planned[job_id].may_fail
+        if ending.state in {JobState.FAILED, JobState.EXPIRED}
+        and ending.outcome != planned[job_id].own_fault
     ]
 
 

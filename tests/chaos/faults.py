@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
-from redis.exceptions import RedisError
 
 from facelift.ledger.keys import Keys
 from facelift.ledger.message import envelope
+from tests.chaos.scene import NotNow
 from tests.chaos.world import LEASE, REQUEST_LIMIT, Freeze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from random import Random
+    from collections.abc import Iterator
 
-    from tests.chaos.world import Worker, World
-
-log = logging.getLogger(__name__)
+    from tests.chaos.scene import Scene
+    from tests.chaos.world import Worker
 
 KEYS = Keys()
 QUEUE = KEYS.queue
 _SHARE_OF_BROKEN = 0.7  # of the poisoned chatbots; the others' uploads get no answer in time
-
-
-@dataclass(frozen=True, slots=True)
-class InjectedFault:
-    """A fault that was injected; times are monotonic seconds."""
-
-    kind: str
-    began: float
-    ended: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a fault needs.
-
-    Attributes:
-        world: the system under test.
-        rng: the source of random choices.
-        job_ids: the jobs so far.
-    """
-
-    world: World
-    rng: Random
-    job_ids: Collection[str]
-
-    @property
-    def worker(self) -> Worker:
-        """One of the workers, preferably one with uploads in flight."""
-        busy = [worker for worker in self.world.workers if worker.endpoint.in_flight]
-        return self.rng.choice(busy or self.world.workers)
-
-    def between(self, shortest: float, longest: float) -> float:
-        """A random number of seconds."""
-        return self.rng.uniform(shortest, longest)
-
-
-class NotNow(Exception):  # noqa: N818 - named after its meaning, as the project's errors are
-    """The fault is impossible at the moment."""
 
 
 def kill_worker_process(scene: Scene) -> None:
@@ -254,86 +209,3 @@ def lose_messages(scene: Scene) -> None:
     while time.monotonic() < until:
         scene.world.admin.delete(QUEUE)
         time.sleep(0.002)
-
-
-ON_PROCESSES: tuple[Callable[[Scene], None], ...] = (
-    kill_worker_process,
-    run_short_of_memory,
-    kill_supervisor,
-    terminate,
-    terminate_twice,
-    freeze_worker,
-    freeze_worker_mid_upload,
-    kill_redis,
-    pause_redis,
-    demote_redis,
-    kill_clients,
-    flush_scripts,
-)
-ON_THE_NETWORK: tuple[Callable[[Scene], None], ...] = (
-    lose_redis,
-    lose_endpoint,
-    lose_redis_for_producers,
-    cut_connections,
-    delay_connections,
-    storm,
-    poison_chatbots,
-    close_after_accept,
-    reset_mid_upload,
-    slow_answers,
-    duplicate_messages,
-    lose_messages,
-)
-
-
-class Track:
-    """Injects the faults of one group, one after the other, in its own thread.
-
-    Args:
-        faults: the group; all of them happen before one happens again.
-        scene: what they need.
-        until: monotonic seconds; none begins later.
-    """
-
-    def __init__(
-        self, faults: tuple[Callable[[Scene], None], ...], scene: Scene, until: float
-    ) -> None:
-        self.injected: list[InjectedFault] = []
-        self.error: BaseException | None = None
-        self._faults = faults
-        self._scene = scene
-        self._until = until
-        self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until its last fault is over.
-
-        Raises:
-            BaseException: injecting a fault failed.
-        """
-        while self._thread.is_alive():
-            self._thread.join(0.5)  # so that Ctrl-C is handled
-        if self.error is not None:
-            raise self.error
-
-    def _run(self) -> None:
-        rng = self._scene.rng
-        try:
-            while True:
-                for fault in rng.sample(self._faults, len(self._faults)):
-                    if time.monotonic() > self._until:
-                        return
-                    self._inject(fault)
-                    time.sleep(rng.uniform(0.2, 1))
-        except BaseException as error:  # noqa: BLE001 - raised again in `join`
-            self.error = error
-
-    def _inject(self, fault: Callable[[Scene], None]) -> None:
-        began = time.monotonic()
-        try:
-            fault(self._scene)
-        except (NotNow, RedisError, psutil.Error) as error:
-            log.info("%s could not happen: %r", fault.__name__, error)
-        else:
-            self.injected.append(InjectedFault(fault.__name__, began, time.monotonic()))

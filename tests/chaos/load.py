@@ -13,7 +13,7 @@ from PIL import Image
 from redis.exceptions import RedisError
 
 from facelift import LedgerUnavailable, UploadClient
-from facelift.codes import JobState
+from facelift.codes import JobState, OutcomeCode
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
 from facelift.ledger.store import JobStore
@@ -59,9 +59,11 @@ class PlannedJob:
     is_deadly: bool = False
 
     @property
-    def may_fail(self) -> bool:
-        """Whether it can fail for a reason of its own."""
-        return self.sha256 is None or self.is_deadly
+    def own_fault(self) -> str:
+        """The outcome with which it may fail; empty if nothing is wrong with it."""
+        if self.is_deadly:
+            return OutcomeCode.CRASH_LOOP
+        return "" if self.sha256 else OutcomeCode.IMAGE_NOT_FOUND
 
 
 def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[PlannedJob]:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox.endpoint.request_log import Arrival
-    from tests.chaos.faults import InjectedFault
     from tests.chaos.load import PlannedJob
     from tests.chaos.proxy import Exchange
+    from tests.chaos.track import InjectedFault
     from tests.chaos.world import Freeze
 
 

@@ -18,9 +18,10 @@ from tests.chaos.aftermath import (
     leftovers,
     spent_without_fault,
 )
-from tests.chaos.faults import ON_PROCESSES, ON_THE_NETWORK, InjectedFault, Scene, Track
 from tests.chaos.load import Observer, PlannedJob, Producer, plan_jobs
 from tests.chaos.recorder import Recorder
+from tests.chaos.scene import Scene
+from tests.chaos.track import ON_PROCESSES, ON_THE_NETWORK, InjectedFault, Track
 from tests.chaos.world import World
 from tests.history.checker import judge
 from tests.history.events import Recorded, Started, read

@@ -29,6 +29,7 @@ DEADLY = ".deadly.png"
 _LATENCY = "300ms"
 _SKEW = 420  # seconds by which one worker's clock is wrong
 _KEY = "chaos-key"
+_MARKER = ".facelift"
 
 # A process releases its other jobs 5 s after a request's limit, and exits soon after.
 EXITS_WITHIN = REQUEST_LIMIT + 5 + 5
@@ -66,6 +67,7 @@ class Worker:
         redis: the proxy to Redis.
         endpoint: the proxy to the endpoint.
         process: the present worker.
+        changed: settings of the present worker that are not those of the others.
         terminated: the workers that received SIGTERM.
     """
 
@@ -76,6 +78,7 @@ class Worker:
     environment: dict[str, str]
     folder: Path
     process: WorkerProcess = field(init=False)
+    changed: dict[str, str] = field(default_factory=dict)
     terminated: list[Terminated] = field(default_factory=list)
     _known: list[psutil.Process] = field(default_factory=list)
     _started: int = 0
@@ -84,7 +87,9 @@ class Worker:
         """Start a new worker."""
         self._started += 1
         log = self.folder / f"{self.name}.{self._started}.log"
-        self.process = WorkerProcess(self.command, os.environ | self.environment, log)
+        self.process = WorkerProcess(
+            self.command, os.environ | self.environment | self.changed, log
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -116,6 +121,14 @@ class Worker:
             time.sleep(0.3)
             terminated.process.send_signal(signal.SIGTERM)
         self.start()
+
+    def deploy(self, changed: dict[str, str]) -> None:
+        """Stop the worker, gracefully if it can, and start another with changed settings."""
+        self.changed = changed
+        if self.is_ready:
+            self.terminate()
+        else:
+            self.kill_supervisor()
 
     def kill(self) -> None:
         """Kill every process."""
@@ -163,6 +176,7 @@ class World:
     def __init__(self, folder: Path, workers: int, command: tuple[str, ...] = COMMAND) -> None:
         self.media = folder / "media"
         self.shots = folder / "shots"
+        self._unmounted = folder / "unmounted"
         self.freezes: list[Freeze] = []
         self._armed = 0
         self._folder = folder
@@ -172,6 +186,7 @@ class World:
 
     def __enter__(self) -> Self:
         self.media.mkdir()
+        (self.media / _MARKER).touch()
         self.shots.mkdir()
         self.arm(4)
         with ExitStack() as stack:
@@ -211,7 +226,7 @@ class World:
             "FACELIFT_REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
             "FACELIFT_ENDPOINT_URL": f"http://127.0.0.1:{endpoint.port}",
             "FACELIFT_API_KEY": _KEY,
-            "FACELIFT_IMAGE_STORES": f"media=file://{self.media}",
+            "FACELIFT_IMAGE_STORES": f"media=file://{self.media}?marker={_MARKER}",
             "FACELIFT_BACKOFF_BASE": "100ms",
             "FACELIFT_BACKOFF_CAP": "1s",
             "FACELIFT_MAX_ATTEMPTS": "100",
@@ -244,8 +259,23 @@ class World:
         """How many workers were killed so, once it is disarmed."""
         return self._armed
 
+    def unmount(self) -> None:
+        """Leave an empty folder where the images are, as an unmounted file system does."""
+        self.media.rename(self._unmounted)
+        self.media.mkdir()
+
+    def mount(self) -> None:
+        """Have the images back where they were."""
+        if self._unmounted.exists():
+            self.media.rmdir()
+            self._unmounted.rename(self.media)
+
     def end_faults(self) -> None:
         """End all faults that may still be active."""
+        self.mount()
+        for worker in self.workers:
+            if worker.changed:
+                worker.deploy({})
         self.admin.replicaof("NO", "ONE")
         self.endpoint.clear_rules()
         self.disarm()
