@@ -20,8 +20,9 @@ def park(ledger: Ledger, chatbot: str, store: str = "media") -> str:
         OutcomeCode.IMAGE_STORE_UNAVAILABLE, None, Decision.RETRY, counted=False
     )
     until = ledger.now + PARKED
-    ledger.store.retry_later(lease, until, WaitReason.STORE_UNAVAILABLE, "It is out.", attempt)
-    assert ledger.store.stores.park(job, store)
+    assert ledger.store.retry_later(
+        lease, until, WaitReason.STORE_UNAVAILABLE, "It is out.", attempt, store=store
+    )
     ledger.lose_messages()
     return job
 
@@ -69,7 +70,6 @@ def test_a_job_that_ended_or_went_on_meanwhile_is_left_alone(ledger: Ledger) -> 
     ledger.store.cancel(cancelled)
     ledger.run_once(PARKED)
     assert ledger.state(went_on) == "queued"
-    assert not ledger.store.stores.park(went_on, "media")
     assert ledger.store.stores.release(["media"], 100) == 0
     assert ledger.state(cancelled) == "cancelled"
 

@@ -176,9 +176,13 @@ def test_the_scripts_name_their_keys_as_keys_py_does(redis: FakeRedis, prefix: s
         counted=False,
     )
     store.retry_later(
-        Lease(jobs[2], f"token-{jobs[2]}"), now + 300, WaitReason.STORE_UNAVAILABLE, "Out.", out
+        Lease(jobs[2], f"token-{jobs[2]}"),
+        now + 300,
+        WaitReason.STORE_UNAVAILABLE,
+        "Out.",
+        out,
+        store="media",
     )
-    assert store.stores.park(jobs[2], "media")
     store.cancel(jobs[-1])
     store.witness("host:1").check()
     store.pool.heartbeat(

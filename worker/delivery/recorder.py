@@ -77,10 +77,7 @@ class Recorder:
             self.metrics.rejected(failure.code)
         if isinstance(failure, (WorkerBusy, StoreOut, StoreBusy, ImageNotReady, NotRegistered)):
             until = round(run.now + self._delay(run, failure), 3)
-            report = self._retry_later(run, failure, until, counts=False)
-            if isinstance(failure, StoreOut) and run.image_ref:
-                self.store.stores.park(run.record.id, run.image_ref.store)
-            return report
+            return self._retry_later(run, failure, until, counts=False)
         if isinstance(failure, KeyRefused) and failure.verdict is not KeyVerdict.CHATBOT:
             delay = self._delay(run, failure)
             return self._retry_later(run, failure, round(run.now + delay, 3), counts=False)
@@ -151,7 +148,13 @@ class Recorder:
         )
         self.record_image(run)
         kept = self.store.retry_later(
-            run.lease, until, reason, failure.sentence, attempt, feedback=run.feedback
+            run.lease,
+            until,
+            reason,
+            failure.sentence,
+            attempt,
+            feedback=run.feedback,
+            store=run.image_ref.store if run.image_ref and isinstance(failure, StoreOut) else "",
         )
         return Report(Verdict.WAITS, failure.sentence, until) if kept else self.lost(run)
 

@@ -246,14 +246,16 @@ class JobStore:
         attempt: Attempt,
         *,
         feedback: Feedback | None = None,
+        store: str = "",
     ) -> bool:
         """Have the job wait until `until` (Unix seconds); False if the lease was lost.
 
-        For the reason `rate_limited`, all jobs of its account wait until then.
+        For the reason `rate_limited`, all jobs of its account wait until then. A job that waits
+        for an image store, which is named, goes on earlier: once a worker can read from that.
         """
         encoded = attempt.encode()
         arguments = (until, reason, message, *_attempt_arguments(attempt, encoded, feedback))
-        return bool(self._scripts.call("jobs/retry_later", *lease, *arguments))
+        return bool(self._scripts.call("jobs/retry_later", *lease, *arguments, store))
 
     def record_image(self, job_id: str, sha256: str) -> None:
         """Record the hash of a job's image at the first attempt; a later attempt compares."""

@@ -1,8 +1,8 @@
 """What the workers tell each other of image stores, and the jobs that wait for one.
 
 One method for each script in `lua/stores/`. Each worker judges by itself whether it can read from
-a store, since a folder may be mounted here and not there. A job that finds its store out is
-parked; the first worker that can read from the store lets it go on.
+a store, since a folder may be mounted here and not there. A job that finds its store out
+waits for it (`JobStore.retry_later`); the first worker that can read from it lets the job go on.
 """
 
 from collections.abc import Iterable
@@ -26,10 +26,6 @@ class Stores:
     def report_back(self, worker: str, store: str) -> None:
         """Report that a worker can read from a store again."""
         self._scripts.call("stores/report", worker, store, "", _FORGOTTEN)
-
-    def park(self, job_id: str, store: str) -> bool:
-        """Remember a job that waits for its store; False if it does not wait any more."""
-        return bool(self._scripts.call("stores/park", job_id, store))
 
     def release(self, stores: Iterable[str], limit: int) -> int:
         """Let up to `limit` jobs of each of these stores go on; returns how many do."""

@@ -3,7 +3,8 @@
 --
 -- ARGV: now, job id, lease token, until (wall time, had the clock not been set since the job was
 --       acquired), reason, message, HTTP status or '', attempt (JSON),
---       attempts it used up (0 or 1), feedback (see apply_feedback)
+--       attempts it used up (0 or 1), feedback (see apply_feedback), the image store for whose
+--       return it waits or ''
 -- Replies: 1 recorded (or was before), 0 the lease is somebody else's
 
 local id, token, reason, message = ARGV[2], ARGV[3], ARGV[5], ARGV[6]
@@ -13,6 +14,8 @@ if not job then return 0 end
 if gave_up_lease(job, token) then return 1 end
 if not holds_lease(job, token) then return 0 end
 check_keys(id, job)
+local store_queue = ARGV[11] ~= '' and '{facelift}:store_queue:' .. ARGV[11]
+if store_queue then redis.call('ZCARD', store_queue) end
 local at = tonumber(ARGV[4]) + tonumber(job.clock_offset or 0)
 record_attempt(id, job, ARGV[8], ARGV[9])
 redis.call('HSET', key, 'http_status', ARGV[7], 'image_checked', '1')
@@ -30,6 +33,7 @@ elseif reason == 'rate_limited' then
   join_account_queue(id, job, reason, message, at)
 else
   wait(id, job, reason, message, at)
+  if store_queue then redis.call('ZADD', store_queue, job.created_at, id) end
 end
 dispatch_chatbot(chatbot_of(job))
 dispatch_account(account_of(job))
