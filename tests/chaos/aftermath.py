@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ALL_CONSUME_WITHIN = 30.0
 
 _KEYS = Keys()
+_KILLED = 137  # what a supervisor exits with whose child was killed
 _LOGGED = {
     "recovered from lost workers": r"recovered from lost workers jobs=(\d+)",
     "messages sent again": r"sent again jobs=(\d+)",
@@ -103,12 +104,13 @@ def _unacknowledged(redis: Redis) -> list[str]:
 
 
 def bad_exits(world: World) -> list[str]:
-    """The workers that received SIGTERM and did not exit with 0."""
+    """The workers that received SIGTERM and did not exit with 0, unless an image killed them."""
     return [
         f"{worker.name} received SIGTERM and exited with {each.process.process.returncode}"
         for worker in world.workers
         for each in worker.terminated
-        if each.process.process.returncode
+        if each.process.process.returncode not in {0, _KILLED}
+        or "does not end; killed" in each.process.log  # by its supervisor
     ]
 
 
