@@ -36,7 +36,8 @@ OUTCOMES: dict[OutcomeCode, str] = {
     OutcomeCode.IMAGE_EMPTY: "store it again",
     OutcomeCode.IMAGE_NOT_AN_IMAGE: "store a PNG or JPEG",
     OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED: (
-        "store a PNG or JPEG, enqueue a WebP or GIF with a `fit`, or see `FACELIFT_IMAGE_FORMATS`"
+        "store a PNG or JPEG, enqueue a WebP, GIF, AVIF or HEIC with a `fit`, "
+        "or see `FACELIFT_IMAGE_FORMATS`"
     ),
     OutcomeCode.IMAGE_NOT_SQUARE: "crop it, or enqueue it with `fit` `crop` or `pad`",
     OutcomeCode.IMAGE_TOO_LARGE: "compress it, or enqueue it with a `fit`",

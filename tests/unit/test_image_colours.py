@@ -146,3 +146,9 @@ def test_hdr_of_16_bits_is_expected_to_take_twice_the_memory() -> None:
         )
     )
     assert hdr - plain == 4 * 3 * 2
+
+
+def test_a_small_target_is_expected_to_be_drawn_in_larger_bands() -> None:
+    layout = parse(one_colour(PIXEL), ImageFormat.PNG)._replace(stored_size=(7000, 5700))
+    usual, small = (cost_of(layout, 0, Fit.CROP, largest).memory for largest in (2048, 64))
+    assert small > usual

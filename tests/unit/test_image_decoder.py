@@ -200,7 +200,7 @@ def test_decoders_see_no_secret_and_yield_to_the_worker(
 
 ORPHAN = """
 import sys
-from facelift.fit import CENTRE, Fit
+from facelift.fit import Fit
 from tests.costly_images import many_scans
 from worker.images.cost import Cost
 from worker.images.decoder import DecoderLimits, Decoders

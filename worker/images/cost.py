@@ -24,7 +24,9 @@ _SEVERAL, _BITS = 2, 8
 _LIBRARY = 30_000_000  # bytes of addresses, of one that is loaded only when it is needed
 _REDUCTIONS = (8, 4, 2)  # that a JPEG is decoded with
 
-_LARGEST_SIDE = 2048  # pixels of what is drawn, see `fit/drawing.py`
+LARGEST_SIDE = 2048
+"""Pixels of what is drawn; see `fit/drawing.py`."""
+
 _PER_DRAWN = 4  # bytes
 _COPIES = 4  # of what is drawn, while it gets a palette
 _BAND, _SUPPORT = 1_000_000, 3  # pixels that are drawn at a time, see there too
@@ -70,29 +72,30 @@ def is_cheap_to_prove(layout: Layout) -> bool:
     return layout.format is ImageFormat.PNG and pixels(layout) <= _CHEAP
 
 
-def cost_of(layout: Layout, size: int, how: Fit) -> Cost:
+def cost_of(layout: Layout, size: int, how: Fit, largest: int = LARGEST_SIDE) -> Cost:
     """Estimate the cost of an image whose file has `size` bytes.
 
     Args:
         layout: of the file.
         size: of the file.
         how: how it is drawn anew; strict if it is only proven to be whole.
+        largest: pixels that what is drawn may be wide.
     """
     count = pixels(layout)
     memory = _BASE + 2 * size
     if how is not Fit.STRICT:
-        memory += _drawing(layout, how)
+        memory += _drawing(layout, how, largest)
     else:
         is_decoded = layout.format not in {ImageFormat.PNG, ImageFormat.JPEG}
         memory += _PROOF + is_decoded * _PER_PIXEL[layout.format] * count
     return Cost(memory, memory > _LIGHT or count * layout.passes > _QUICK)
 
 
-def _drawing(layout: Layout, how: Fit) -> int:
+def _drawing(layout: Layout, how: Fit, largest: int) -> int:
     """Bytes to decode and reduce an image, or to encode what was made of it: the larger."""
     width, height = layout.stored_size
     kept = min(width, height) if how is Fit.CROP else max(width, height)
-    side = min(kept, _LARGEST_SIDE)
+    side = min(kept, largest)
     scale = kept / side
     decoded = _PER_PIXEL[layout.format] * width * height
     if layout.format in FIT_ONLY:
@@ -103,7 +106,8 @@ def _drawing(layout: Layout, how: Fit) -> int:
             decoded *= 2  # decoded by halves, see `fit/plain.py`
         decoded += _PER_SIDE * (width + height)
     elif layout.format is ImageFormat.JPEG:
-        reduction = next((each for each in _REDUCTIONS if each <= scale), 1)
+        finest = kept / min(2 * side, LARGEST_SIDE)  # it is not reduced below
+        reduction = next((each for each in _REDUCTIONS if each <= finest), 1)
         decoded //= reduction**2
         width, height, scale = width // reduction, height // reduction, scale / reduction
         if layout.passes >= _SEVERAL:

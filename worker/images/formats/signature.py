@@ -46,11 +46,12 @@ def recognise(data: bytes) -> ImageFormat | str | None:
     return None
 
 
-def _by_brands(data: bytes) -> ImageFormat | None:
+def _by_brands(data: bytes) -> ImageFormat | str | None:
     """By the kinds of file that a container says it is, the main one first."""
     end = min(int.from_bytes(data[:4], "big"), len(data), 16 + _BRANDS)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))]
-    return next((_KINDS[brand] for brand in brands if brand in _KINDS), None)
+    other = "HEIF" if _OTHERS.intersection(brands) else None
+    return next((_KINDS[brand] for brand in brands if brand in _KINDS), other)
 
 
 _KINDS = {
@@ -59,6 +60,7 @@ _KINDS = {
         (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), ImageFormat.HEIC
     ),
 }
+_OTHERS = frozenset({b"mif1", b"mif2", b"msf1"})  # a container of a coding that it does not tell
 _SIGNATURES: tuple[tuple[ImageFormat | str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL))
     for name, pattern in (
