@@ -13,7 +13,7 @@ local function lacking(worker, job)
     return 'unknown_account'
   end
   local stores = redis.call('HGET', '{facelift}:worker_settings:' .. worker, 'stores')
-  if stores and sends_image(job)
+  if stores and not job.action
      and not string.find(' ' .. stores .. ' ', ' ' .. store_of(job) .. ' ', 1, true) then
     return 'unknown_store'
   end

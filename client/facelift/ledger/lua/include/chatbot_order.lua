@@ -8,9 +8,10 @@ local function blocked_by_chatbot(id, job)
     local action = newest and redis.call('HGET', '{facelift}:job:' .. newest, 'action') or nil
     return 'newer_upload', newer(job.asset, action) .. ' goes first.'
   end
-  local running, its_action = lock_holder(chatbot)
+  local running = lock_holder(chatbot)
   if running and running ~= id then
-    return 'chatbot_busy', 'An earlier ' .. (its_action and 'removal' or 'upload')
+    local action = redis.call('HGET', '{facelift}:job:' .. running, 'action')
+    return 'chatbot_busy', 'An earlier ' .. (action and 'removal' or 'upload')
                            .. ' of this chatbot is in flight.'
   end
   return nil

@@ -28,7 +28,7 @@ local function dispatch_job(id, job)
   if not reason then
     use_turn(name, job)
     send(id, job, false)
-  elseif needs_check(job) and redis.call('LLEN', '@QUEUE@') < 8
+  elseif not job.image_checked and not job.action and redis.call('LLEN', '@QUEUE@') < 8
          and not fills_share(name, on_queue(name)) then
     put_on_queue(id, job)  -- without a permit: a bad image fails at once, also during a pause
   else

@@ -1,5 +1,6 @@
 -- include: hashes
--- Job records.
+-- Job records. They leave out what most jobs do: `asset` is there for an icon only, `action` for a
+-- removal only, which has no image.
 
 -- The name of a job's own account as environment variables spell it, where `-` is `_`. Records
 -- leave out the default account.
@@ -17,12 +18,6 @@ local function account_of(job) return job.shares or own_account(job) end
 local function chatbot_of(job)
   return own_account(job) .. (job.asset and '/' .. job.asset or '') .. ':' .. job.chatbot_id
 end
-
--- Whether a job sends an image: a removal does not. Records leave out what most jobs do.
-local function sends_image(job) return not job.action end
-
--- Whether a worker may find that a job's image is bad, which needs no permit.
-local function needs_check(job) return sends_image(job) and not job.image_checked end
 
 -- The record as a table, or nil.
 local function load_job(id)

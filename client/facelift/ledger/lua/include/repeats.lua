@@ -26,7 +26,7 @@ local function plan_repeat(id, job, at, earlier)
   local repeated = {
     version = job.version, chatbot_id = job.chatbot_id, image = job.image, account = job.account,
     fit = job.fit, fit_focus = job.fit_focus, priority = job.priority, fairness_key = job.fairness_key,
-    sha256 = sends_image(job) and job.sent_sha256 or nil, asset = job.asset, action = job.action,
+    sha256 = not job.action and job.sent_sha256 or nil, asset = job.asset, action = job.action,
     repeats = id, generation = job.generation, flow = flow_of(job),
     shares = job.shares, created_at = wall_text,
     expires_at = timestamp(math.max(tonumber(job.expires_at), at - clock_offset + 86400)) }

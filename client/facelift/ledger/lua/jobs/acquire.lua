@@ -64,7 +64,7 @@ if job.state == 'queued' then
     reason, message, at = blocked_from_queue(name)
     if not reason then reason, message, at = blocked_by_breaker(name) end
     if reason
-       and (not needs_check(job) or redis.call('LLEN', '@QUEUE@') >= 8
+       and (job.image_checked or job.action or redis.call('LLEN', '@QUEUE@') >= 8
             or fills_share(name, on_queue(name))) then
       join_account_queue(id, job, reason, message, at)
     end

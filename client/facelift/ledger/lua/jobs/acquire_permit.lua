@@ -86,7 +86,7 @@ if is_unproven and not job.key_probe then start_key_probe(name, id, job) end
 local lease_until = timestamp(now + lease)
 redis.call('ZADD', '{facelift}:schedule', lease_until, id)
 redis.call('HSET', key, 'lease_until', lease_until)
-local sent = sends_image(job) and ARGV[7] or nothing_sent
+local sent = job.action and nothing_sent or ARGV[7]
 if sent ~= '' then redis.call('HSET', key, 'sent_sha256', sent) end
 local limit, window = rate(name)
 redis.call('ZADD', '{facelift}:running:' .. name, now_text, id)
