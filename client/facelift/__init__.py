@@ -51,24 +51,25 @@ from facelift.operations.enqueue import Enqueued, EnqueueInterrupted, Idempotenc
 from facelift.operations.observe import WaitTimeout
 from facelift.queries import Outcome, Page
 from facelift.record import JobRecord
-from facelift.status.pool import (
-    AccountStatus,
-    BreakerState,
-    ClockStatus,
-    Event,
-    EventKind,
-    Pause,
-    PoolStatus,
-    StoreOutage,
-    SuspectStatus,
-)
-from facelift.status.refused import RefusedMessage
-from facelift.status.server import ServerStatus, WrongType
-from facelift.status.worker import WorkerStatus
 
 if TYPE_CHECKING:
     from facelift.aio import AsyncUploadClient
     from facelift.client import UploadClient
+    from facelift.status import (
+        AccountStatus,
+        BreakerState,
+        ClockStatus,
+        Event,
+        EventKind,
+        Pause,
+        PoolStatus,
+        RefusedMessage,
+        ServerStatus,
+        StoreOutage,
+        SuspectStatus,
+        WorkerStatus,
+        WrongType,
+    )
 
 __all__ = [
     "AccountStatus",
@@ -134,7 +135,10 @@ if not TYPE_CHECKING:  # to a type checker it would say that every name exists
 
     def __getattr__(name: str) -> object:
         """Import a client, and with it redis, at its first use: `facelift --help` needs none."""
-        if name not in {"UploadClient", "AsyncUploadClient"}:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = import_module("facelift.client" if name == "UploadClient" else "facelift.aio")
-        return getattr(module, name)
+        modules = {"UploadClient": "facelift.client", "AsyncUploadClient": "facelift.aio"}
+        return getattr(import_module(modules.get(name, "facelift.status")), name)
+
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]

@@ -7,7 +7,7 @@ from typing import Literal
 from facelift.checks import shown
 from facelift.errors import InvalidJob
 
-_FRACTION = re.compile(r" *(0|1|0?\.[0-9]{1,20}|1\.0{1,20}) *")
+_FRACTION = r" *(0|1|0?\.[0-9]{1,20}|1\.0{1,20}) *"
 
 
 class Fit(StrEnum):
@@ -74,7 +74,7 @@ def read_focus(text: str) -> Focus:
 
 def _fraction(part: object) -> float | None:
     """A number from 0 to 1, as precise as a record holds it; None if it is none."""
-    if isinstance(part, str) and _FRACTION.fullmatch(part):
+    if isinstance(part, str) and re.fullmatch(_FRACTION, part):
         return round(float(part), 4)
     if isinstance(part, bool) or not isinstance(part, int | float) or not 0 <= part <= 1:
         return None

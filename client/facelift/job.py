@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Literal, NotRequired, Self, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict
 
 from facelift.asset import (
     Action,
@@ -42,8 +42,8 @@ DEFAULT_ACCOUNT = "default"
 
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_FAIRNESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FAIRNESS_KEY = r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}"
+_SHA256 = r"[0-9a-f]{64}"
 _CHATBOT_ID_LENGTH = 200
 _PATH_LENGTH = 1024
 _IDEMPOTENCY_KEY_LENGTH = 200
@@ -63,8 +63,7 @@ PriorityName = Literal["high", "normal", "low"]
 """The text of a `Priority`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRef:
+class ImageRef(NamedTuple):
     """A stored image: `<store>:<path>`, e.g. `media:bots/42.png`.
 
     Attributes:
@@ -100,7 +99,7 @@ class ImageRef:
         return f"{self.store}:{self.path}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class UploadJob:
     """The job to set or remove an image of a chatbot. Checked when it is made; immutable.
 
@@ -286,7 +285,7 @@ def check_priority(priority: object) -> Priority:
 def check_fairness_key(key: object) -> str:
     """Return `key` if it can be a fairness key; of a UUID its text."""
     text = as_text(key)
-    if isinstance(text, str) and _FAIRNESS_KEY.fullmatch(text):
+    if isinstance(text, str) and re.fullmatch(_FAIRNESS_KEY, text):
         return text
     raise InvalidJob(
         "fairness_key",
@@ -310,6 +309,6 @@ def account_key(account: str) -> str:
 
 def _check_sha256(sha256: object) -> str:
     text = check_text("sha256", sha256, 64).lower()
-    if not _SHA256.fullmatch(text):
+    if not re.fullmatch(_SHA256, text):
         raise InvalidJob("sha256", "must be 64 hexadecimal digits")
     return text

@@ -1,8 +1,8 @@
 """Questions about many jobs, and the answers: a filter, a page of records, an outcome."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, field, replace
-from typing import Self
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple, Self
 
 from facelift.asset import Action, Asset
 from facelift.codes import JobState, OutcomeCode
@@ -11,8 +11,7 @@ from facelift.metadata import Metadata, read_metadata
 from facelift.record import JobRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
+class JobFilter(NamedTuple):
     """Which jobs to find, by the arguments of `UploadClient.find`; None matches any."""
 
     state: JobState | None = None
@@ -28,8 +27,7 @@ class JobFilter:
     def encode(self) -> list[str | float]:
         """The arguments of the script `find`: the fields in their order, '' to match any."""
         account = self.account and account_key(self.account)
-        asked = astuple(replace(self, account=account))
-        return ["" if each is None else each for each in asked]
+        return ["" if each is None else each for each in self._replace(account=account)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Self
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-_DURATION = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_UNITS)})?")
+_DURATION = rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_UNITS)})?"
 _MAX_REQUESTS = 1_000_000
 _SHORTEST, _LONGEST = 0.1, 86_400.0
-_REQUESTS = re.compile(r"[0-9]{1,7}")
+_REQUESTS = r"[0-9]{1,7}"
 
 
 def parse_duration(text: str) -> float | None:
     """The seconds that `text` names; None if it is not a duration."""
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     return float(match[1]) * _UNITS[match[2] or "s"] if match else None
 
 
@@ -56,7 +56,7 @@ class Rate:
         """
         requests, slash, window = text.partition("/")
         seconds = parse_duration(window)
-        if not (_REQUESTS.fullmatch(requests) and slash and seconds is not None):
+        if not (re.fullmatch(_REQUESTS, requests) and slash and seconds is not None):
             raise ValueError("must be requests/duration, such as 100/10s")
         return cls(int(requests), seconds)
 

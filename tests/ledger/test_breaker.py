@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from tests.ledger.driver import Ledger
 
 ANSWERED = Feedback(permit=Permit(), answered=True, fingerprint="key-1", quota=Quota())
-BROKEN = replace(ANSWERED, answered=False)
+BROKEN = ANSWERED._replace(answered=False)
 POLICY = BreakerPolicy(after=1, failures=3, chatbots=3, pause=1)
 
 

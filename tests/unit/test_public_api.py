@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pydoc
+import subprocess
+import sys
 from collections import abc
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
@@ -143,3 +145,23 @@ def test_public_values_are_described_field_by_field() -> None:
             for field in dataclasses.fields(value):
                 if "The other fields are those" not in doc and "The others are" not in doc:
                     assert f"{field.name}:" in doc, f"{name}.{field.name}"
+
+
+def test_every_public_name_is_found_though_some_are_imported_late() -> None:
+    assert set(facelift.__all__) <= set(dir(facelift))
+    namespace: dict[str, object] = {}
+    exec("from facelift import *", namespace)  # noqa: S102 - a line of ours
+    assert set(facelift.__all__) <= namespace.keys()
+    with pytest.raises(AttributeError, match="has no attribute 'Uploader'"):
+        _ = facelift.Uploader  # type: ignore[attr-defined]
+
+
+def test_client_imports_nothing_that_redis_does_not_import_and_no_status() -> None:
+    program = (
+        "import sys, redis, redis.asyncio; before = set(sys.modules)\n"
+        "from facelift import AsyncUploadClient; print(*set(sys.modules) - before)"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    added = set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert {name for name in added if not name.startswith("facelift")} <= {"unicodedata"}
+    assert added & {f"facelift.status.{each}" for each in ("pool", "worker", "server")} == set()

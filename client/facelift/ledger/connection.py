@@ -25,9 +25,9 @@ _WRONG_CREDENTIALS = (exceptions.AuthenticationError, exceptions.AuthorizationEr
 # redis-py has classes for some errors, and removes their code from the message. Errors inside a
 # script have the code in their message, which Redis 6.2 wraps.
 _NOT_NOW = (exceptions.ReadOnlyError, exceptions.MasterDownError)
-_NOT_NOW_CODE = re.compile(r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) ")
-_FULL_CODE = re.compile(r"(^|-)OOM ")
-_UNSAVED_CODE = re.compile(r"(^|-)MISCONF ")
+_NOT_NOW_CODE = r"(^|-)(READONLY|MASTERDOWN|NOREPLICAS|BUSY) "
+_FULL_CODE = r"(^|-)OOM "
+_UNSAVED_CODE = r"(^|-)MISCONF "
 _FULL, _UNSAVED = "Redis is full", "Redis cannot save to its disk"
 _NO_PERMISSION = "The user executing the script can't"  # ACL's refusal has no code in a script
 
@@ -122,7 +122,7 @@ def _reading_on(kind: Any) -> Any:  # noqa: ANN401 - redis-py's classes, by the 
 
 
 def _pass_if_unsaved(error: exceptions.ResponseError) -> None:
-    if not _UNSAVED_CODE.match(str(error)):
+    if not re.match(_UNSAVED_CODE, str(error)):
         raise error
 
 
@@ -160,15 +160,15 @@ def _translation(error: Exception) -> LedgerUnavailable | LedgerRefused:
         return LedgerUnavailable(f"Redis cannot be reached: {error}")
     if str(error).startswith(_NO_PERMISSION):
         return LedgerRefused(f"Redis refuses these credentials: {error}")
-    if isinstance(error, _NOT_NOW) or _NOT_NOW_CODE.search(str(error)):
+    if isinstance(error, _NOT_NOW) or re.search(_NOT_NOW_CODE, str(error)):
         return LedgerUnavailable(f"Redis does not take this now: {error}")
     return LedgerRefused(f"{_refusal(error)}: {error}")
 
 
 def _refusal(error: Exception) -> str:
-    if isinstance(error, exceptions.OutOfMemoryError) or _FULL_CODE.search(str(error)):
+    if isinstance(error, exceptions.OutOfMemoryError) or re.search(_FULL_CODE, str(error)):
         return _FULL
-    return _UNSAVED if _UNSAVED_CODE.search(str(error)) else "Redis refused"
+    return _UNSAVED if re.search(_UNSAVED_CODE, str(error)) else "Redis refused"
 
 
 class _ThreadBound(Redis):

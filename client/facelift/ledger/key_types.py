@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from redis import Redis
 
+from facelift import status
 from facelift.job import DEFAULT_ACCOUNT, account_key
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys, MemberKey, SharedKey
-from facelift.status.server import WrongType
 
 _OF_ACCOUNT = (
     *(
@@ -40,7 +40,7 @@ def member_types(keys: Keys, member: str, *names: str) -> dict[str, str]:
     return {f"{keys.base}{each.name}:{member}": each.redis_type for each in families}
 
 
-def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
+def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> "list[status.WrongType]":
     """Compare the types of the ledger's keys with what they must be.
 
     It reads the shared keys, those of every account, worker and batch, and those of the pending
@@ -85,10 +85,10 @@ def find_wrong_types(redis: Redis, keys: Keys, limit: int) -> list[WrongType]:
         return wrong + _compare(redis, of_chatbots)
 
 
-def _compare(redis: Redis, expected: Mapping[str, str]) -> list[WrongType]:
+def _compare(redis: Redis, expected: Mapping[str, str]) -> "list[status.WrongType]":
     found = _pipelined(redis, [("TYPE", key) for key in expected])
     return [
-        WrongType(key, found_type, expected_type)
+        status.WrongType(key, found_type, expected_type)
         for (key, expected_type), found_type in zip(expected.items(), found, strict=True)
         if found_type not in {expected_type, "none"}
     ]

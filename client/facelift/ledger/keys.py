@@ -13,7 +13,6 @@ DEFAULT_PREFIX = "facelift"
 _PREFIX = re.compile(r"[a-z0-9_-]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
 class SharedKey:
     """A key that a ledger has once; as an attribute of `Keys`, its name.
 
@@ -22,19 +21,20 @@ class SharedKey:
         redis_type: as Redis' `TYPE` replies it; empty for none.
     """
 
-    name: str
-    redis_type: str
+    def __init__(self, name: str, redis_type: str) -> None:
+        self.name = name
+        self.redis_type = redis_type
 
     def __get__(self, keys: "Keys", owner: object = None) -> str:
         return keys.base + self.name
 
 
-@dataclass(frozen=True, slots=True)
 class MemberKey:
     """A key that there is for each job, account, ...; as an attribute of `Keys`, a function."""
 
-    name: str
-    redis_type: str
+    def __init__(self, name: str, redis_type: str) -> None:
+        self.name = name
+        self.redis_type = redis_type
 
     def __get__(self, keys: "Keys", owner: object = None) -> Callable[[str], str]:
         return lambda member: f"{keys.base}{self.name}:{member}"

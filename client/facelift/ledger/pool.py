@@ -5,22 +5,20 @@ One method for each script in `lua/pool/`.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass
+from typing import NamedTuple
 
+from facelift import status
 from facelift.codes import OutcomeCode
 from facelift.job import account_key
 from facelift.ledger.encoding import flat
 from facelift.ledger.replies import KeyVerdict, Lease
 from facelift.ledger.scripts import Scripts
-from facelift.status.pool import PoolStatus
-from facelift.status.worker import REMEMBERED, WorkerReport
 from facelift.units import Rate
 
 _DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerPolicy:
+class BreakerPolicy(NamedTuple):
     """When a circuit breaker opens, and how often it is probed.
 
     Attributes:
@@ -37,8 +35,7 @@ class BreakerPolicy:
     pause: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(NamedTuple):
     """Seconds for which the record of an ended job is kept, by its state.
 
     The defaults hold while no worker has registered; `lua/include/retention.lua` has the same.
@@ -51,8 +48,7 @@ class Retention:
     expired: int = 30 * _DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(NamedTuple):
     """A worker's settings for an account.
 
     Attributes:
@@ -68,8 +64,7 @@ class Registration:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(NamedTuple):
     """What the ledger says to a worker that registered.
 
     Attributes:
@@ -126,10 +121,10 @@ class Pool:
         """
         settings: dict[str, str | float] = {"webhooks": "1" if webhooks else ""}
         settings |= {"unknown_grace": unknown_grace, "unsettled_for": unsettled_for}
-        settings |= {f"breaker_{name}": value for name, value in asdict(breaker).items()}
+        settings |= {f"breaker_{name}": value for name, value in breaker._asdict().items()}
         if retention:
-            settings |= {f"keep_{state}": kept for state, kept in asdict(retention).items()}
-            settings["keep_batch"] = max(astuple(retention))
+            settings |= {f"keep_{state}": kept for state, kept in retention._asdict().items()}
+            settings["keep_batch"] = max(retention)
         registered: list[str | float] = []
         for each in accounts:
             limit = (each.rate.requests, each.rate.seconds) if each.rate else (0, 0)
@@ -139,7 +134,7 @@ class Pool:
         began, left, differing = self._scripts.call("pool/register", *arguments)
         return Registered(float(began), tuple(left), tuple(differing))
 
-    def heartbeat(self, report: WorkerReport) -> int:
+    def heartbeat(self, report: "status.WorkerReport") -> int:
         """Report a worker's state; it is forgotten half a minute after its last heartbeat.
 
         Returns:
@@ -147,8 +142,8 @@ class Pool:
         """
         names = ("host", "pid", "version", "slots", "busy", "stalled", "patience")
         fields = flat({name: getattr(report, name) for name in names})
-        ages = (report.age, report.poll_age)
-        return int(self._scripts.call("pool/heartbeat", report.name, REMEMBERED, *ages, *fields))
+        known = (report.name, status.REMEMBERED, report.age, report.poll_age)
+        return int(self._scripts.call("pool/heartbeat", *known, *fields))
 
     def leave(self, worker: str) -> None:
         """Remove a worker that stops."""
@@ -201,9 +196,9 @@ class Pool:
         """End the pause of an account, or that of everything; False if there was none."""
         return bool(self._scripts.call("pool/resume", _key_part(account), by))
 
-    def snapshot(self, events: int = 20) -> PoolStatus:
+    def snapshot(self, events: int = 20) -> "status.PoolStatus":
         """The state of the pool, with its last events."""
-        return PoolStatus.decode(json.loads(self._scripts.call("pool/snapshot", events)))
+        return status.PoolStatus.decode(json.loads(self._scripts.call("pool/snapshot", events)))
 
 
 def _key_part(account: str | None) -> str:

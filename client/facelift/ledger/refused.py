@@ -4,11 +4,11 @@ from typing import Any
 
 from redis import Redis
 
+from facelift import status
 from facelift.job import ENQUEUE_TASK
 from facelift.ledger.broker import PRIORITIES, priority_list
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
-from facelift.status.refused import RefusedMessage
 
 KEPT = 1_000
 """How many of the latest messages the list holds."""
@@ -29,7 +29,7 @@ class RefusedMessages:
         self._keys = keys
         self._key = keys.refused_messages
 
-    def add(self, message: RefusedMessage) -> None:
+    def add(self, message: "status.RefusedMessage") -> None:
         """Add a message, and forget the oldest of more than 1,000.
 
         Raises:
@@ -40,7 +40,7 @@ class RefusedMessages:
             pipeline.ltrim(self._key, 0, KEPT - 1)
             pipeline.execute()
 
-    def latest(self, limit: int = 20) -> tuple[RefusedMessage, ...]:
+    def latest(self, limit: int = 20) -> "tuple[status.RefusedMessage, ...]":
         """The latest messages, newest first.
 
         Raises:
@@ -48,7 +48,7 @@ class RefusedMessages:
         """
         with translated():
             found: Any = self._redis.lrange(self._key, 0, limit - 1)
-        return tuple(RefusedMessage.decode(each) for each in found)
+        return tuple(status.RefusedMessage.decode(each) for each in found)
 
     def stray_lists(self) -> tuple[str, ...]:
         """The lists that hold messages of `facelift.enqueue`, but none of the queue.

@@ -3,11 +3,13 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from facelift.codes import JobState, WaitReason
 from facelift.record import JobRecord
-from facelift.status.pool import Event
+
+if TYPE_CHECKING:
+    from facelift import status
 
 
 class Lease(NamedTuple):
@@ -17,15 +19,13 @@ class Lease(NamedTuple):
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Acquired:
+class Acquired(NamedTuple):
     """The worker holds the job's lease."""
 
     record: JobRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """The job has ended: a duplicate message, a deadline that passed, a cancellation."""
 
     state: JobState
@@ -41,8 +41,7 @@ class Unknown:
     """There is no such job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """It is not the job's turn.
 
     Attributes:
@@ -102,8 +101,7 @@ class Quota(NamedTuple):
     reset_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(NamedTuple):
     """What a request says about its account and the endpoint: for rate limiter and breaker.
 
     Attributes:
@@ -144,7 +142,7 @@ class ScheduleRun(NamedTuple):
     """
 
     next_due: float | None
-    events: tuple[Event, ...]
+    events: "tuple[status.Event, ...]"
     sent: int
     recovered: int
     crash_loops: int

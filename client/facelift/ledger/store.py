@@ -12,6 +12,7 @@ from typing import Any
 
 from redis import Redis
 
+from facelift import status
 from facelift.attempt import Attempt
 from facelift.codes import Cancellation, Decision, JobState, OutcomeCode, WaitReason
 from facelift.errors import JobNotFound, LedgerRefused
@@ -48,8 +49,6 @@ from facelift.ledger.scripts import Scripts
 from facelift.ledger.stores import Stores
 from facelift.ledger.webhooks import Webhooks
 from facelift.record import SCHEMA_VERSION, JobRecord
-from facelift.status.pool import Event
-from facelift.status.server import ServerStatus, WrongType
 
 _JOBS_A_ROUND_TRIP = 200
 
@@ -319,7 +318,7 @@ class JobStore:
     def run_schedule(self, limit: int) -> ScheduleRun:
         """Handle up to `limit` jobs and accounts that are due."""
         next_due, events, *counts = self._scripts.call("jobs/run_schedule", limit)
-        decoded = tuple(Event.decode(json.loads(event)) for event in events)
+        decoded = tuple(status.Event.decode(json.loads(event)) for event in events)
         return ScheduleRun(float(next_due) if next_due else None, decoded, *map(int, counts))
 
     def prune(self, cursor: str | None, count: int) -> str | None:
@@ -344,11 +343,11 @@ class JobStore:
         with translated():
             self._redis.set(self.keys.probe, "", px=1)
 
-    def wrong_types(self, limit: int = 1_000) -> list[WrongType]:
+    def wrong_types(self, limit: int = 1_000) -> "list[status.WrongType]":
         """Keys that hold another Redis type than they must; see `find_wrong_types`."""
         return find_wrong_types(self._redis, self.keys, limit)
 
-    def server(self) -> ServerStatus:
+    def server(self) -> "status.ServerStatus":
         """How Redis is set up, and whether it takes writes.
 
         Raises:
@@ -369,7 +368,7 @@ class JobStore:
             took = time.monotonic() - began
         # Redis read its clock about halfway through.
         skew = time.time() - took / 2 - (seconds + microseconds / 1_000_000)
-        return ServerStatus.decode(
+        return status.ServerStatus.decode(
             info,
             answered_in=took,
             skew=skew,

@@ -5,8 +5,7 @@ records of its jobs are.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facelift.batch import BatchStatus
 from facelift.checks import Duration, Id, check_limit, check_timeout
@@ -45,8 +44,7 @@ class BatchTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is w
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCancellation:
+class BatchCancellation(NamedTuple):
     """What cancelling the rest of a batch did.
 
     Attributes:

@@ -26,8 +26,8 @@ MOST_AT_ONCE = 500
 WATCH_SILENCE, WAIT_SILENCE = 5.0, 30.0
 """Seconds until a job is read without a notification: who waits needs its end alone."""
 _LONGEST_WAIT = 2.0  # seconds of one call; the connection allows 5 for an answer
-_CURSOR = re.compile(r"\([0-9]{1,20}-[0-9]{1,20}")
-_ENTRY = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
+_CURSOR = r"\([0-9]{1,20}-[0-9]{1,20}"
+_ENTRY = r"[0-9]{1,20}(-[0-9]{1,20})?"
 
 
 class WaitTimeout(FaceliftError, TimeoutError):  # noqa: N818 - names what is wrong
@@ -160,7 +160,7 @@ class Observer:
             asset=None if asset is None else check_asset(asset),
             action=None if action is None else check_action(action),
         )
-        if cursor is not None and not _CURSOR.fullmatch(str(cursor)):
+        if cursor is not None and not re.fullmatch(_CURSOR, str(cursor)):
             raise InvalidJob("cursor", "must be that of a page")
         return self._source.ledger.records.find(
             wanted, check_limit("limit", limit, _MOST_ON_A_PAGE), cursor
@@ -188,7 +188,7 @@ class Observer:
 
 def check_entry(after: object) -> str:
     """Return `after` if it can be an entry of the stream of outcomes, or `$`."""
-    if isinstance(after, str) and (after == "$" or _ENTRY.fullmatch(after)):
+    if isinstance(after, str) and (after == "$" or re.fullmatch(_ENTRY, after)):
         return after
     raise InvalidJob("after", "must be an entry of the stream, such as 1764000000123-0")
 

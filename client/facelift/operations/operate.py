@@ -1,17 +1,14 @@
 """What operators do: pause and resume accounts, or everything; read the state of the pool."""
 
-import getpass
 import os
 import socket
 
+from facelift import status  # noqa: TC001 - `get_type_hints` reads it
 from facelift.checks import Moment, check_limit, check_text, check_time
 from facelift.errors import InvalidJob
 from facelift.job import account_key, check_account
 from facelift.ledger.refused import KEPT
 from facelift.operations.source import LedgerSource
-from facelift.status.pool import PoolStatus
-from facelift.status.refused import RefusedMessage
-from facelift.status.server import ServerStatus
 
 _NAME_LENGTH = 100
 _REASON_LENGTH = 200
@@ -83,7 +80,7 @@ class Operator:
         name = account if account is None else check_account(account)
         return self._source.ledger.pool.resume(name, by=_who(by))
 
-    def pool(self, events: int = 20) -> PoolStatus:
+    def pool(self, events: int = 20) -> "status.PoolStatus":
         """Read the state of the pool: breaker, pauses, accounts, workers, the latest events.
 
         Args:
@@ -94,7 +91,7 @@ class Operator:
         """
         return self._source.ledger.pool.snapshot(check_limit("events", events, _EVENTS_KEPT))
 
-    def server(self) -> ServerStatus:
+    def server(self) -> "status.ServerStatus":
         """Read how Redis is set up, and whether it takes a test write.
 
         Raises:
@@ -103,7 +100,7 @@ class Operator:
         """
         return self._source.ledger.server()
 
-    def refused_messages(self, limit: int = 20) -> tuple[RefusedMessage, ...]:
+    def refused_messages(self, limit: int = 20) -> "tuple[status.RefusedMessage, ...]":
         """Read the latest Celery messages that workers refused for their form, newest first.
 
         Args:
@@ -123,7 +120,7 @@ class Operator:
         return self._source.ledger.refused.stray_lists()
 
 
-def _check_registered(name: str, pool: PoolStatus) -> None:
+def _check_registered(name: str, pool: "status.PoolStatus") -> None:
     """A pause of any other account would stay for ever, and hold nobody's jobs."""
     found = pool.account(name)
     if found is not None and found.is_registered:
@@ -141,6 +138,8 @@ def _check_registered(name: str, pool: PoolStatus) -> None:
 def _who(by: str | None) -> str:
     if by is not None:
         return check_text("by", by, _NAME_LENGTH)
+    import getpass  # noqa: PLC0415 - as for difflib
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
