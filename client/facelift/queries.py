@@ -59,7 +59,9 @@ class Outcome:
         created_at: Unix seconds; when it was enqueued.
         finished_at: Unix seconds; when it ended.
         message: the outcome in a sentence for a person.
-        batch: the job's, as `idempotency_key` and `metadata`; None if it has none.
+        batch: the job's; None if it has none.
+        idempotency_key: the job's; None if it has none.
+        metadata: the job's; None if it has none.
     """
 
     entry: str

@@ -94,7 +94,7 @@ def check_redis(redis: object) -> Redis:
     """
     if not isinstance(redis, Redis):
         what = type(redis).__name__
-        if type(redis).__module__.startswith("redis.asyncio"):
+        if any(each.__module__.startswith("redis.asyncio") for each in type(redis).__mro__):
             what = "one for asyncio: AsyncUploadClient takes a redis.Redis too"
         raise InvalidSettings([f"redis must be a redis.Redis, not {what}"])
     if not redis.get_encoder().decode_responses:
