@@ -181,3 +181,15 @@ def test_client_is_made_of_the_variables_that_the_other_reads(
     monkeypatch.setenv("FACELIFT_KEY_PREFIX", "No!")
     with pytest.raises(InvalidSettings, match="FACELIFT_KEY_PREFIX must be"):
         AsyncUploadClient.from_env()
+
+
+def test_client_that_was_given_is_waited_on_too(real_redis: Redis) -> None:
+    async def body() -> str:
+        client = AsyncUploadClient("redis://127.0.0.1:1", redis=real_redis)
+        job = (await client.enqueue("bot", "media:a.png")).id
+        waiting = asyncio.create_task(client.wait(job, SOON))
+        await until_listened_to(Ledger(real_redis), client.ledger.keys.changes(job))
+        await client.cancel(job)
+        return (await waiting).state
+
+    assert asyncio.run(body()) == "cancelled"

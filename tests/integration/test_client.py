@@ -161,7 +161,7 @@ def test_a_foreign_value_under_our_key_is_refused_and_left_alone(
     assert redis.get(key) == "somebody else's"
 
 
-@pytest.mark.parametrize("spoil", [{"state": "dreaming"}, {"created_at": "yesterday"}])
+@pytest.mark.parametrize("spoil", [{"attempts_used": "many"}, {"created_at": "yesterday"}])
 def test_unreadable_record_is_refused(
     client: UploadClient, redis: Any, spoil: dict[str, str]
 ) -> None:
