@@ -83,7 +83,7 @@ DEFECTS = (
     Defect(
         "a lost message is not sent again",
         "jobs/run_schedule.lua",
-        "    send_message(id)\n",
+        "    send_to_worker(id, job)\n",
         "    redis.call('ZADD', schedule, timestamp(now + 10), id)\n",
         "messages",
         (NOTHING_LOST,),
@@ -110,6 +110,14 @@ DEFECTS = (
         "  mark_unsettled(name, id, job)\n",
         "",
         "late",
+        (NEVER_BACKWARDS,),
+    ),
+    Defect(
+        "a removal is not repeated after an upload without an answer",
+        "jobs/complete.lua",
+        "local is_done = outcome == 'delivered' or outcome == 'removed'\n",
+        "local is_done = outcome == 'delivered'\n",
+        "removal",
         (NEVER_BACKWARDS,),
     ),
     Defect(

@@ -45,8 +45,8 @@ def hand_back(stage: Stage, state: State, act: Act) -> State:
 
 def arrive(stage: Stage, state: State, act: Act) -> State:
     late = state.late[int(act.what)]
-    stage.said = f"The upload of job {late.job} that got no answer arrives."
-    pictures = {**state.pictures, stage.chatbot_of(late.job): late.job}
+    stage.said = f"The request of job {late.job} that got no answer arrives."
+    pictures = {**state.pictures, stage.target_of(late.job): late.job}
     rest = tuple(each for each in state.late if each is not late)
     return replace(state, pictures=pictures, late=rest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from facelift.asset import Action, Asset
 from facelift.job import UploadJob
 from tests.explore.promises import KEYS
 from tests.explore.stage import Stage, spend
@@ -19,8 +20,16 @@ def enqueue(stage: Stage, state: State, act: Act) -> State:
     index = int(act.what)
     job = stage.scope.jobs[index]
     expires = None if job.lives is None else state.now + job.lives
-    upload = UploadJob(chatbot_id=job.chatbot, image="media:a.png", expires_at=expires)
-    stage.said = f"A producer enqueues job {job.name} for the chatbot {job.chatbot}"
+    upload = UploadJob(
+        chatbot_id=job.chatbot,
+        image=None if job.action is Action.REMOVE else "media:a.png",
+        expires_at=expires,
+        asset=job.asset,
+        action=job.action,
+    )
+    removal = ", a removal," if job.action is Action.REMOVE else ""
+    icon = "the icon of " if job.asset is Asset.ICON else ""
+    stage.said = f"A producer enqueues job {job.name}{removal} for {icon}the chatbot {job.chatbot}"
     _enqueue_once(stage, upload, job.name, act)
     stage.say_job(job.name, is_lost=act.is_lost)
     return replace(state, enqueued=max(state.enqueued, index + 1), faults=spend(state, act, ""))
@@ -46,7 +55,8 @@ def cancel(stage: Stage, state: State, act: Act) -> State:
 
 def replay(stage: Stage, state: State, act: Act) -> State:
     old = stage.memory.values[KEYS.job(act.what)]
-    upload = UploadJob(chatbot_id=old["chatbot_id"], image=old["image"])
+    names = ("chatbot_id", "image", "asset", "action")
+    upload = UploadJob(**{name: old[name] for name in names if name in old})
     name = f"{act.what}-again"
     stage.said = f"Somebody replays job {act.what} as {name}"
     _enqueue_once(stage, upload, name, act, replay_of=act.what)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = Keys()
 _JOB = KEYS.job("")
+_DONE = {"delivered", "removed"}
 _ENDED = {"succeeded", "failed", "superseded", "cancelled", "expired"}
 
 
@@ -48,9 +49,20 @@ def records(values: dict[str, object]) -> dict[str, Hash]:
     return found
 
 
+def target_of(record: Hash) -> str:
+    """The chatbot and asset that a job is about: what has an order of its own."""
+    asset = f"/{record['asset']}" if "asset" in record else ""
+    return f"{record.get('account', 'default')}{asset}:{record['chatbot_id']}"
+
+
 def image_of(known: dict[str, Hash], job: str) -> str:
-    """What a job uploads, by the job that brought it: a repeat and a replay have an older one's."""
+    """What a job uploads, by the job that brought it: a repeat and a replay have an older one's.
+
+    All removals leave the same: nothing.
+    """
     record = known.get(job, Hash())
+    if "action" in record:
+        return ""
     older = record.get("repeats") or record.get("replay_of")
     return image_of(known, older) if older else job
 
@@ -88,7 +100,7 @@ def _check_wait(job: str, record: Hash, known: dict[str, Hash]) -> None:
     if reason not in {"newer_upload", "chatbot_busy"}:
         return
     for other, its in known.items():
-        if its["chatbot_id"] != record["chatbot_id"] or other == job or is_ended(its):
+        if target_of(its) != target_of(record) or other == job or is_ended(its):
             continue
         if reason == "chatbot_busy":
             is_there = its["state"] == "running"
@@ -116,28 +128,28 @@ def check_permit(redis: Database, job: str, in_flight: list[str]) -> None:
     """A request of a job may begin now."""
     known = records(redis.values)
     record = known[job]
-    chatbot, generation = record["chatbot_id"], int(record["generation"])
+    target, generation = target_of(record), int(record["generation"])
     for other in in_flight:
-        if known[other]["chatbot_id"] == chatbot:
+        if target_of(known[other]) == target:
             raise Broken(
                 NEVER_BACKWARDS,
                 f"An upload of job {job} begins while one of job {other} is in flight.",
             )
     for other, its in known.items():
         is_newer = int(its.get("generation", 0)) > generation
-        if its["chatbot_id"] == chatbot and its.get("outcome") == "delivered" and is_newer:
+        if target_of(its) == target and its.get("outcome") in _DONE and is_newer:
             raise Broken(
                 NEVER_BACKWARDS,
                 f"An upload of job {job} begins although the newer job {other} was delivered.",
             )
 
 
-def _newest_delivered(known: dict[str, Hash], chatbot: str) -> str:
+def _newest_done(known: dict[str, Hash], target: str) -> str:
     found = [
         (int(record["generation"]), job)
         for job, record in known.items()
-        if record["chatbot_id"] == chatbot
-        and record.get("outcome") == "delivered"
+        if target_of(record) == target
+        and record.get("outcome") in _DONE
         and "repeats" not in record
     ]
     return max(found)[1] if found else ""
@@ -154,20 +166,20 @@ def check_end(redis: Database, pictures: dict[str, str], *, may_expire: bool) ->
             raise Broken(NOTHING_LOST, f"Job {job} waited until its deadline, for nothing.")
         if job in refused:
             continue
-        chatbot = record["chatbot_id"]
-        if job == _newest_delivered(known, chatbot):
-            shown = pictures.get(chatbot, "")
+        target = target_of(record)
+        if job == _newest_done(known, target):
+            shown = pictures.get(target, "")
             is_older = generations.get(shown, 0) < generations[job]
             if is_older and image_of(known, shown) != image_of(known, job):
                 raise Broken(
                     NEVER_BACKWARDS,
                     f"Job {job} was delivered, and in the end the chatbot"
-                    f" {chatbot} shows the image of {shown or 'nobody'}.",
+                    f" {record['chatbot_id']} shows the image of {shown or 'nobody'}.",
                 )
     left = set(redis.read(KEYS.schedule, SortedSet)) & set(known)
     for record in known.values():
         account = record.get("account", "default")
-        for key in (KEYS.running(account), KEYS.chatbot_queue(f"{account}:{record['chatbot_id']}")):
+        for key in (KEYS.running(account), KEYS.chatbot_queue(target_of(record))):
             left |= {member for member in redis.read(key, SortedSet) if member in known}
     if left:
         raise Broken(NOTHING_LOST, f"All has ended, and {_list(sorted(left))} is still queued.")

@@ -21,11 +21,13 @@ STATUS = {
 _FINAL = {OutcomeCode.DELIVERED, OutcomeCode.CHATBOT_NOT_FOUND}
 
 
-def record_result(store: JobStore, run: Run, now: float) -> bool:
+def record_result(store: JobStore, run: Run, now: float, *, removes: bool) -> bool:
     """Returns whether the ledger says that it kept it."""
     code = run.code or OutcomeCode.TIMEOUT
     is_delivered = code is OutcomeCode.DELIVERED
-    is_over, final = code in _FINAL, code
+    is_over = code in _FINAL
+    done = OutcomeCode.REMOVED if is_delivered and removes else code
+    final = done
     if not is_over and run.used + run.counted >= MOST_ATTEMPTS:
         is_over, final = True, OutcomeCode.RETRIES_EXHAUSTED
     decision = Decision.RETRY
@@ -36,7 +38,7 @@ def record_result(store: JobStore, run: Run, now: float) -> bool:
     attempt = Attempt(
         started_at=now,
         duration=0.1,
-        code=code,
+        code=done,
         http_status=STATUS.get(code),
         decision=decision,
         reason="Because.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from facelift.asset import Action, Asset
+
 ANY = -1
 
 
@@ -15,11 +17,21 @@ class Job(NamedTuple):
         name: its id.
         chatbot: whose image.
         lives: seconds until it expires; None for longer than any exploration.
+        asset: which of the chatbot's images.
+        action: whether it sets or removes that.
     """
 
     name: str
     chatbot: str
     lives: float | None = None
+    asset: Asset = Asset.PROFILE_PICTURE
+    action: Action = Action.SET
+
+    def __str__(self) -> str:
+        what = "removal of " if self.action is Action.REMOVE else ""
+        whose = f"{self.chatbot}'s icon" if self.asset is Asset.ICON else self.chatbot
+        lives = f" (expires after {self.lives:g} s)" if self.lives else ""
+        return f"{self.name}, {what}{whose}{lives}" if what else f"{self.name} of {whose}{lives}"
 
 
 class Faults(NamedTuple):
@@ -92,16 +104,15 @@ class Scope:
             for name, count in self.faults._asdict().items()
             if count
         ]
-        jobs = ", ".join(
-            f"{each.name} of {each.chatbot}"
-            + (f" (expires after {each.lives:g} s)" if each.lives else "")
-            for each in self.jobs
-        )
+        jobs = ", ".join(map(str, self.jobs))
         rate = f"; {self.rate} requests in 10 s" if self.rate else ""
         return f"{self.workers} workers; jobs {jobs}{rate}; faults at most: {', '.join(faults)}"
 
 
 _A, _B, _C = Job("A", "anna"), Job("B", "anna"), Job("C", "carl")
+_ICON = Job("A", "anna", asset=Asset.ICON)
+_REMOVAL = Job("B", "anna", action=Action.REMOVE)
+_BACK = Job("A", "anna", action=Action.REMOVE)
 
 SCOPES = {
     scope.name: scope
@@ -112,6 +123,9 @@ SCOPES = {
         Scope("messages", (_A, _B), Faults(lost_messages=1, duplicates=2, not_found=1)),
         Scope("leases", (_A, _B), Faults(freezes=1, slow=1)),
         Scope("late", (_A, _B), Faults(unanswered=2, not_found=1)),
+        Scope("removal", (_A, _REMOVAL), Faults(kills=1, unanswered=1, slow=1)),
+        Scope("set-again", (_BACK, _B), Faults(kills=1, unanswered=1, slow=1)),
+        Scope("icon", (_ICON, _REMOVAL), Faults(kills=1, failed=1, slow=1)),
         Scope("stops", (_A, _B), Faults(hand_backs=1, lost_replies=1, slow=1)),
         Scope("people", (_A, _B), Faults(cancels=1, replays=1, slow=1)),
         Scope(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facelift.ledger.replies import Acquired, Ended, Permit, Waiting
 from facelift.ledger.store import JobStore
-from tests.explore.promises import ASKED_AGAIN, KEYS, Broken
+from tests.explore.promises import ASKED_AGAIN, KEYS, Broken, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +65,12 @@ class Stage:
         message = str(self.redis.rpop(KEYS.queue))
         return message.partition('"id":"')[2].partition('"')[0]
 
-    def chatbot_of(self, job: str) -> str:
-        return str(self.memory.values[KEYS.job(job)]["chatbot_id"])
+    def target_of(self, job: str) -> str:
+        """The chatbot and asset that a job is about, as in the ledger's keys."""
+        return target_of(self.memory.values[KEYS.job(job)])
+
+    def removes(self, job: str) -> bool:
+        return "action" in self.memory.values[KEYS.job(job)]
 
     def say_job(self, job: str, *, is_lost: bool = False) -> None:
         record = self.memory.values.get(KEYS.job(job), {})

@@ -10,6 +10,7 @@ from tests.explore.search import explore
 from tests.explore.story import tell
 
 CLOSING = ["replies", "messages", "leases", "late", "stops", "people", "deadlines", "rate"]
+CLOSING += ["removal", "set-again", "icon"]
 
 
 def check(name: str, seconds: float) -> None:

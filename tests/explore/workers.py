@@ -80,9 +80,10 @@ def _acquire_as(stage: Stage, state: State, act: Act, run: Run) -> State:
 def acquire_permit(stage: Stage, state: State, act: Act) -> State:
     run = run_of(state, act)
     lease, before = Lease(run.job, run.token), state.redis
-    sha256 = hashlib.sha256(
-        promises.image_of(promises.records(stage.memory.values), run.job).encode()
-    ).hexdigest()
+    sha256 = None
+    if not stage.removes(run.job):
+        image = promises.image_of(promises.records(stage.memory.values), run.job)
+        sha256 = hashlib.sha256(image.encode()).hexdigest()
     stage.said = f"Worker {act.worker + 1} asks for a permit for job {run.job}"
     reply = stage.asking_again(
         lambda: stage.store.acquire_permit(lease, LEASE, REQUEST, sha256=sha256),
@@ -124,7 +125,7 @@ def answer(stage: Stage, state: State, act: Act) -> State:
     else:
         stage.said = f"{who} is answered with {STATUS[code]}."
         if code is OutcomeCode.DELIVERED:
-            pictures[stage.chatbot_of(run.job)] = run.job
+            pictures[stage.target_of(run.job)] = run.job
         late = tuple(each for each in late if each.token != run.token)
     is_failure = code in {OutcomeCode.SERVER_ERROR, OutcomeCode.TIMEOUT}
     step = Step.REPORT if is_failure else Step.RECORD
@@ -154,7 +155,8 @@ def record(stage: Stage, state: State, act: Act) -> State:
     run = run_of(state, act)
     stage.said = f"Worker {act.worker + 1} records what came of job {run.job}"
     kept = stage.asking_again(
-        lambda: record_result(stage.store, run, state.now), is_lost=act.is_lost
+        lambda: record_result(stage.store, run, state.now, removes=stage.removes(run.job)),
+        is_lost=act.is_lost,
     )
     holds = promises.check_write(state.redis, stage.memory, run.job, run.token)
     state = replace(state, faults=spend(state, act, ""))
