@@ -76,6 +76,7 @@ class Outage:
         records = [self.client.wait(job, timeout) for job in jobs]
         codes = {attempt.code for record in records for attempt in record.attempts}
         assert codes <= {"delivered", "worker_lost"}, codes  # a fault of Redis costs no attempt
+        assert {record.crashes for record in records} == {0}  # nor is it taken for a crash
         return {str(record.outcome) for record in records}
 
 
