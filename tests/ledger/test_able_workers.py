@@ -103,6 +103,46 @@ def test_messages_of_a_worker_that_ends_go_to_another(ledger: Ledger, ends: str)
     assert (own(ledger, "new-1"), own(ledger, "new-2")) == ([], [job])
 
 
+def heartbeats(ledger: Ledger, seconds: float, *workers: str) -> None:
+    """Time passes in which these workers send heartbeats, and the schedule runs."""
+    until = ledger.now + seconds
+    while ledger.now < until:
+        for worker in workers:
+            ledger.store.pool.heartbeat(report(worker))
+        ledger.run_once(1)
+
+
+def test_jobs_leave_a_worker_whose_heartbeats_are_overdue(ledger: Ledger) -> None:
+    join(ledger, "old", "media")
+    join(ledger, "dead", "attic")
+    join(ledger, "new", "attic")
+    heartbeats(ledger, 1, "old", "dead", "new")
+    jobs = [ledger.enqueue(f"bot-{number}", "attic:a.png") for number in range(4)]
+    for _ in jobs:
+        take(ledger, "old", ledger.take_message())
+    assert len(own(ledger, "dead")) == 2
+    for job in own(ledger, "new"):
+        take(ledger, "new", job)
+    ledger.redis.delete(ledger.store.keys.worker_queue("new"))
+    left = own(ledger, "dead")
+    heartbeats(ledger, 12, "old", "new")  # of 30 after which the dead one is forgotten
+    assert sorted(own(ledger, "new")) == sorted(left)
+    take(ledger, "old", ledger.enqueue("later", "attic:a.png"))
+    assert len(own(ledger, "dead")) == 2
+
+
+def test_only_worker_that_can_run_a_job_keeps_it_though_its_heartbeats_are_overdue(
+    ledger: Ledger,
+) -> None:
+    join(ledger, "old", "media")
+    join(ledger, "slow", "attic")
+    heartbeats(ledger, 1, "old", "slow")
+    job = ledger.enqueue(image="attic:a.png")
+    take(ledger, "old", ledger.take_message())
+    heartbeats(ledger, 25, "old")
+    assert own(ledger, "slow") == [job]
+
+
 def test_lost_message_of_a_workers_own_queue_is_sent_again(ledger: Ledger) -> None:
     join(ledger, "old", "media")
     join(ledger, "new", "attic")

@@ -43,3 +43,24 @@ local function able_workers(job)
   end
   return unpack(able[kind])
 end
+
+-- Whether two heartbeats of a worker are overdue: it may be dead, and not reported yet.
+local function is_silent(worker)
+  return tonumber(redis.call('HGET', '{facelift}:worker:' .. worker, 'seen_at') or now) + 10 < now
+end
+
+-- The worker among these for whose own queue a job is, and how long that is: the shortest one, and of
+-- a silent worker only if all are.
+local function choose_worker(found)
+  local first = math.floor(now * 1000) % math.max(1, #found)
+  local chosen, shortest, is_last_resort
+  for i = 1, #found do
+    local worker = found[(first + i) % #found + 1]
+    local length = redis.call('LLEN', '{facelift}:worker_queue:' .. worker)
+    local silent = is_silent(worker)
+    local is_better = not chosen or is_last_resort and not silent
+                      or silent == is_last_resort and length < shortest
+    if is_better then chosen, shortest, is_last_resort = worker, length, silent end
+  end
+  return chosen, shortest, is_last_resort
+end

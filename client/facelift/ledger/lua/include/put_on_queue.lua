@@ -8,12 +8,7 @@ local function send_to_worker(id, job, is_left)
   local chosen, shortest
   if is_left or job.sent_to then
     local found, live = able_workers(job)
-    local first = math.floor(now * 1000) % math.max(1, #found)
-    for i = 1, (is_left or #found < live) and #found or 0 do
-      local worker = found[(first + i) % #found + 1]
-      local length = redis.call('LLEN', '{facelift}:worker_queue:' .. worker)
-      if not chosen or length < shortest then chosen, shortest = worker, length end
-    end
+    if is_left or #found < live then chosen, shortest = choose_worker(found) end
     if chosen then
       redis.call('HSET', '{facelift}:job:' .. id, 'sent_to', chosen, 'queued_at', now_text)
     elseif job.sent_to then

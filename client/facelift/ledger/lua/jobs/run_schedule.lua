@@ -31,6 +31,11 @@ local function check_message(id, job)
   if job.sent_to then
     oldest_sent = oldest_sent_on('{facelift}:worker_queue:' .. job.sent_to)
     is_lost = not takes_jobs(job.sent_to)
+    if not is_lost and is_silent(job.sent_to) then
+      local found = able_workers(job)
+      local _, _, is_last_resort = choose_worker(found)
+      is_lost = not is_last_resort
+    end
   end
   -- A worker acquires it within 5 s.
   if is_lost or queued_at < oldest_sent and queued_at + 5 <= now then
