@@ -13,6 +13,7 @@ from PIL import Image
 from redis.exceptions import RedisError
 
 from facelift import LedgerUnavailable, UploadClient
+from facelift.asset import Asset
 from facelift.codes import JobState, OutcomeCode
 from facelift.ledger.connection import translated
 from facelift.ledger.keys import Keys
@@ -31,6 +32,7 @@ _NO_IMAGE = 0.06
 _CANCELLED = 0.04
 _SMALL, _LARGE = 40, 360  # pixels; as noise about 5 kB and 390 kB
 _SHARE_OF_LARGE = 0.4
+_SHARE_OF_ICONS = 0.25
 _BURST = 3
 _A_DEADLY_ONE_IN = 100
 PROBE = "probe.png"
@@ -49,6 +51,7 @@ class PlannedJob:
         sha256: of the image, which no other job has; None if there is no image.
         cancel: whether it is cancelled soon after.
         is_deadly: whether a worker that opens its image is killed.
+        asset: what the image becomes.
     """
 
     job_id: str
@@ -57,6 +60,12 @@ class PlannedJob:
     sha256: str | None
     cancel: bool = False
     is_deadly: bool = False
+    asset: Asset = Asset.PROFILE_PICTURE
+
+    @property
+    def target(self) -> str:
+        """What has an order of its own: the chatbot, or its icon."""
+        return target(self.chatbot_id, self.asset)
 
     @property
     def own_fault(self) -> str:
@@ -66,12 +75,18 @@ class PlannedJob:
         return "" if self.sha256 else OutcomeCode.IMAGE_NOT_FOUND
 
 
+def target(chatbot_id: str, asset: str) -> str:
+    """A chatbot as the history names it, or its icon."""
+    return f"{chatbot_id}/icon" if asset == Asset.ICON else chatbot_id
+
+
 def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[PlannedJob]:
     """Draw images for so many jobs, in bursts of several jobs of one chatbot."""
     (media / PROBE).write_bytes(_draw(_SMALL, rng))
     planned: list[PlannedJob] = []
     while len(planned) < jobs:
         chatbot_id = f"bot-{rng.randrange(chatbots)}"
+        asset = Asset.ICON if rng.random() < _SHARE_OF_ICONS else Asset.PROFILE_PICTURE
         for _ in range(rng.randint(1, _BURST)):
             number = len(planned)
             is_deadly = number % _A_DEADLY_ONE_IN == _A_DEADLY_ONE_IN // 10
@@ -89,6 +104,7 @@ def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[Planne
                     sha256,
                     cancel=rng.random() < _CANCELLED,
                     is_deadly=is_deadly,
+                    asset=asset,
                 )
             )
     return planned[:jobs]
@@ -162,7 +178,9 @@ class Producer:
         while not self._stopping.is_set():
             try:
                 with self._recorder.call("enqueue", job):
-                    self._client.enqueue(job.chatbot_id, job.image, job_id=job.job_id)
+                    self._client.enqueue(
+                        job.chatbot_id, job.image, asset=job.asset, job_id=job.job_id
+                    )
             except LedgerUnavailable:
                 self.retries += 1
                 time.sleep(0.1)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _HOST = "127.0.0.1"
 _READ = 2**20
 _CHATBOT = re.compile(rb'name="chatbotId"\r\n\r\n([^\r]+)\r\n')
+_ICON = b"/upload-chatbot-icon "
 # Bytes that the kernel buffers while the proxy reads nothing; and the size of a
 # packet, which bounds what the sender's kernel buffers meanwhile.
 _BUFFER, _SEGMENT = 16_384, 1_400
@@ -34,7 +35,7 @@ class Exchange:
 
     Attributes:
         sender: the worker that sends it.
-        chatbot_id: the image's chatbot.
+        chatbot_id: the image's chatbot, of an icon `<chatbot>/icon`.
         began: when its first bytes passed.
         ended: when the sender had an answer, or its connection was closed.
     """
@@ -199,7 +200,8 @@ class Proxy:
         if link.exchange is None and len(link.head) < _HEAD:
             link.head += data[:_HEAD]
             if named := _CHATBOT.search(link.head):
-                link.exchange = Exchange(self.sender, named[1].decode(), time.monotonic())
+                icon = "/icon" if _ICON in link.head else ""  # it has an order of its own
+                link.exchange = Exchange(self.sender, named[1].decode() + icon, time.monotonic())
                 self.exchanges.append(link.exchange)
 
     def _over(self, link: _Link) -> None:

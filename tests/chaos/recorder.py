@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from facelift import LedgerUnavailable
+from tests.chaos.load import target
 from tests.history.events import (
     Call,
     Event,
@@ -75,7 +76,7 @@ class Recorder:
                     began=self._at(began),
                     ended=self._at(time.monotonic()),
                     answer=answer.text,
-                    chatbot=job.chatbot_id,
+                    chatbot=job.target,
                     sha256=job.sha256,
                 )
             )
@@ -94,7 +95,7 @@ class Recorder:
             *(
                 Request(
                     number=each.number,
-                    chatbot=each.chatbot_id,
+                    chatbot=each.chatbot_id and target(each.chatbot_id, each.asset or ""),
                     sha256=each.sha256,
                     status=each.status,
                     began=self._at(each.headers_at),

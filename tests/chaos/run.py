@@ -149,7 +149,7 @@ def _read_jobs(redis: Redis, planned: Iterable[PlannedJob]) -> Iterator[Recorded
         if record:
             yield Recorded(
                 job=job.job_id,
-                chatbot=job.chatbot_id,
+                chatbot=job.target,
                 state=record["state"],
                 outcome=record.get("outcome", ""),
                 generation=int(record["generation"]),
