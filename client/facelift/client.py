@@ -175,7 +175,8 @@ class UploadClient:
             asset: `profile_picture` or `icon`: what the image becomes.
             metadata: a small map of text of your own, such as `{"user_id": "42"}`; it comes back
                 with the record, the stream of outcomes and the webhook.
-            job_id: an id of your own; safe to send again after an error.
+            job_id: an id of your own; safe to send again after an error. Beside an idempotency
+                key that is known, that key's job counts, whatever its id.
 
         Raises:
             InvalidJob: a field has a wrong value; nothing was enqueued.

@@ -237,7 +237,7 @@ class Cancellation(StrEnum):
     """What cancelling a job did."""
 
     CANCELLED = "cancelled"
-    """It is cancelled; its image will not be delivered."""
+    """It is cancelled, now or before; its image will not be delivered."""
     REQUESTED = "requested"
     """A worker runs it: its image may still be delivered, but no further attempt begins."""
     ENDED = "ended"

