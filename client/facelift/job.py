@@ -171,18 +171,21 @@ class UploadJob:
         action: Action | ActionName = Action.SET,
         metadata: Metadata | None = None,
     ) -> None:
-        what, how = check_action(action), check_fit(fit)
+        what = check_action(action)
+        if what is Action.SET:
+            if image is None:
+                raise InvalidJob("image", "is missing")
+            image = str(ImageRef.parse(image))
+        how = check_fit(fit)
         if what is Action.REMOVE:
             asked = None if how is Fit.STRICT else how.value
             check_removal(image=image, sha256=sha256, fit=asked, fit_focus=fit_focus)
-        elif image is None:
-            raise InvalidJob("image", "is missing")
         starts, ends = check_time("not_before", not_before), check_time("expires_at", expires_at)
         if starts and ends and ends <= starts:
             raise InvalidJob("expires_at", "must be later than not_before")
         checked = {
             "chatbot_id": check_chatbot_id(chatbot_id),
-            "image": None if image is None else str(ImageRef.parse(image)),
+            "image": image,
             "account": check_account(account),
             "idempotency_key": None
             if idempotency_key is None

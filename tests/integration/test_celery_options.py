@@ -77,6 +77,13 @@ CASES = (
     ),
     Case("`kwargs`", "the fields of the [job](../schema/job.json)", {}, recorded),
     Case(
+        "`kwargs` with `asset`, `action`",
+        '`"asset": "icon"` is for the icon; `"action": "remove"`, without `image`, takes the '
+        "image away",
+        {"kwargs": {"chatbot_id": "bot", "asset": "icon", "action": "remove"}},
+        lambda r: recorded(r, asset="icon", action="remove", image=None),
+    ),
+    Case(
         "`kwargs` with a `datetime`",
         "for `not_before` and `expires_at`, with a time zone",
         {"kwargs": FIELDS | {"not_before": LATER}},

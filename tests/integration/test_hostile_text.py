@@ -103,6 +103,7 @@ def commands(job: str, jobs: Path) -> Iterator[list[str]]:
     yield from (["doctor"], ["health"], ["top", "--once"], ["enqueue-many", str(jobs)])
     yield from (
         ["enqueue", "bot", "media:a.png"],
+        ["remove", "bot"],
         ["pause", "shop"],
         ["resume", "nobody"],
         ["resume", "--all"],
