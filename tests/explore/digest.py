@@ -59,7 +59,10 @@ _TAGS = KEYS.account_queue("")
 _MARKS = KEYS.unsettled("")
 _OF_ENDED = ("state", "outcome", "generation", "lease_token", "repeat_at")
 _JOB, _REPEAT = KEYS.job(""), KEYS.job("repeat-")
-_IGNORED_PREFIXES = (KEYS.suspect(""), KEYS.failures(""), KEYS.charged(""), KEYS.idle_flows(""))
+_IGNORED_PREFIXES = (
+    *(KEYS.suspect(""), KEYS.failures(""), KEYS.charged(""), KEYS.idle_flows("")),
+    KEYS.chatbot_jobs(""),  # as `jobs`
+)
 _MOST_KNOWN = 100_000
 _SENT = '"sent_at":'
 
