@@ -228,6 +228,16 @@ def test_fit_copies_what_can_be_sent_as_it_is() -> None:
     assert "Changed  nothing: it can be sent as it is" in result.stdout
 
 
+@pytest.mark.parametrize("command", ["check", "fit"])
+def test_what_fits_but_is_wider_than_fitted_images_may_be_is_reduced(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACELIFT_IMAGE_FIT_SIZE", "20")
+    how = ("--fit", "crop") if command == "check" else ()
+    assert "fitted: 48×48 → 20×20, " in facelift(command, *how, "good.png").stdout  # noqa: RUF001 - as written
+    assert "fitted" not in facelift("check", "good.png").stdout
+
+
 def test_fit_overwrites_only_when_forced() -> None:
     Path("out.png").write_bytes(b"precious")
     result = facelift("fit", "wide.png", "-o", "out.png")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from io import BytesIO
 from random import Random
 
@@ -240,6 +241,49 @@ def test_nothing_is_enlarged_and_what_is_huge_is_reduced() -> None:
     assert fit(suite_png(5000, 3, 0, 8, 0), LIMITS, Fit.PAD).side == 2048
     few = ImageLimits(pixel_limit=1000)
     assert fit(suite_png(200, 3, 0, 8, 0), few, Fit.PAD).side == 31
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("size", [(200, 90), (90, 200), (200, 200)])
+def test_an_image_wider_than_the_size_for_fitted_ones_is_reduced_to_it(
+    size: tuple[int, int], image_format: str, how: Fit
+) -> None:
+    made = fit(encode(draw(*size), image_format), replace(ALL_FORMATS, fit_size=64), how)
+    assert made.side == 64
+    assert made.fitted.startswith(f"fitted: {size[0]}×{size[1]} → 64×64, ")  # noqa: RUF001 - as written
+
+
+@pytest.mark.parametrize("how", Fit)
+def test_the_size_for_fitted_images_changes_no_strict_one_and_enlarges_none(how: Fit) -> None:
+    data = encode(draw(64, 64), "PNG")
+    size = 32 if how is Fit.STRICT else 64
+    assert fit(data, replace(LIMITS, fit_size=size), how).data is data
+    if how is not Fit.STRICT:
+        small = fit(encode(draw(40, 30), "PNG"), replace(LIMITS, fit_size=64), how)
+        assert small.side == (30 if how is Fit.CROP else 40)
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("size", [(653, 437), (437, 653)])
+def test_a_jpeg_that_is_decoded_reduced_shows_the_same(
+    size: tuple[int, int], orientation: int, how: Fit
+) -> None:
+    image = draw(40, 40).resize(size, Image.Resampling.NEAREST)
+    stored = encode(image, "JPEG", quality=95, exif=exif(orientation))
+    upright = ImageOps.exif_transpose(decode(stored)).convert("RGB")
+    limits = replace(only(ImageFormat.PNG), fit_size=64)
+    made = decode(fit(stored, limits, how), "RGB")
+    left, top = ((length - 437) // 2 for length in upright.size)
+    if how is Fit.CROP:
+        square = upright.crop((left, top, left + 437, top + 437))
+        expected = square.resize((64, 64), Image.Resampling.LANCZOS)
+    else:
+        small = tuple(64 * length // 653 for length in upright.size)
+        reduced = upright.resize(small, Image.Resampling.LANCZOS)
+        expected = ImageOps.pad(reduced, (64, 64), color="white")
+    assert distance(made, expected) < 0.5
 
 
 # Colours

@@ -355,12 +355,23 @@ def test_metrics_have_a_port_or_none(text: str, port: int | None) -> None:
         ("METRICS_HOST", "localhost", "an IP address, such as 127.0.0.1 or 0.0.0.0"),
         ("LOG_FORMAT", "logfmt", "text or json"),
         ("IMAGE_STRIP_METADATA", "gps", "true or false"),
+        *(
+            ("IMAGE_FIT_SIZE", text, "a whole number from 16 to 2048, or off")
+            for text in ("15", "2049", "0", "-64", "64.5", "nan", "1e3", "256px", "256x256", "٢٥٦")
+        ),
     ],
 )
 def test_invalid_choice_is_answered_with_what_would_be_valid(
     variable: str, text: str, right: str
 ) -> None:
     assert problems_with(**{variable: text}) == [f"FACELIFT_{variable} must be {right}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("16", 16), ("0256", 256), ("2048", 2048), ("OFF", None), ("", None)]
+)
+def test_fitted_images_have_a_largest_size_or_none(text: str, size: int | None) -> None:
+    assert loaded(IMAGE_FIT_SIZE=text).image_limits().fit_size == size
 
 
 @pytest.mark.parametrize(("text", "strips"), [("true", True), ("False", False), ("", False)])

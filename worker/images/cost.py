@@ -25,7 +25,7 @@ _LIBRARY = 30_000_000  # bytes of addresses, of one that is loaded only when it 
 _REDUCTIONS = (8, 4, 2)  # that a JPEG is decoded with
 
 LARGEST_SIDE = 2048
-"""Pixels of what is drawn; see `fit/drawing.py`."""
+"""Pixels of what is drawn. More is of no use to a profile picture, and costs time and memory."""
 
 _PER_DRAWN = 4  # bytes
 _COPIES = 4  # of what is drawn, while it gets a palette

@@ -12,18 +12,15 @@ from dataclasses import replace
 from facelift.asset import Asset
 from facelift.fit import CENTRE, Fit, Focus
 from facelift.job import DEFAULT_ACCOUNT
-from worker.errors import ImageRejected
-from worker.images.cost import cost_of, is_cheap_to_prove, pixels
+from worker.images.cost import LARGEST_SIDE, cost_of, is_cheap_to_prove, pixels
 from worker.images.decoder import Decoders
-from worker.images.fit import FITTABLE, read_limit
+from worker.images.fit import parse_to_fit, read_limit
 from worker.images.formats import ImageFormat
 from worker.images.line import Line, Proceed
 from worker.images.metadata import without_metadata
 from worker.images.validate import (
     ImageLimits,
     ValidImage,
-    parse_to_send,
-    parse_within,
     prove,
     too_large,
 )
@@ -111,18 +108,14 @@ class ImageJudge:
     def _judge(
         self, data: bytes, limits: ImageLimits, how: Fit, focus: Focus, proceed: Proceed
     ) -> ValidImage:
-        try:
-            layout, drawn = parse_to_send(data, limits), Fit.STRICT
-        except ImageRejected as rejected:
-            if how is Fit.STRICT or rejected.code not in FITTABLE:
-                raise
-            layout, drawn = parse_within(data, limits.before_fitting), how
-        if drawn is Fit.STRICT and is_cheap_to_prove(layout):
+        layout, draws = parse_to_fit(data, limits, how)
+        if not draws and is_cheap_to_prove(layout):
             is_heavy = layout.format is ImageFormat.PNG and pixels(layout) > _SMALL
             with self._proofs.turn(proceed, is_heavy=is_heavy):
                 prove(layout)
             return ValidImage(data, layout.format, layout.size[0])
-        cost = cost_of(layout, len(data), drawn)
+        largest = limits.fit_size or LARGEST_SIDE
+        cost = cost_of(layout, len(data), how if draws else Fit.STRICT, largest)
         return self._decoders.judge(data, limits, how, cost, proceed, focus=focus)
 
 

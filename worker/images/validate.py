@@ -28,6 +28,8 @@ class ImageLimits:
         formats: by content, never by name.
         fit_byte_limit: the same as `byte_limit`, for an image that may be fitted.
         fit_formats: what such an image may be besides.
+        fit_size: how wide in pixels such an image may be, else it is reduced to that; None for
+            as wide as what can be sent.
     """
 
     byte_limit: int = 1_000_000
@@ -35,6 +37,7 @@ class ImageLimits:
     formats: frozenset[ImageFormat] = frozenset({ImageFormat.PNG, ImageFormat.JPEG})
     fit_byte_limit: int = 20_000_000
     fit_formats: frozenset[ImageFormat] = frozenset(ImageFormat)
+    fit_size: int | None = None
 
     @property
     def before_fitting(self) -> "ImageLimits":

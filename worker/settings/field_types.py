@@ -15,8 +15,12 @@ from facelift.ledger.keys import Keys
 from facelift.ledger.urls import check_redis_url, split_url
 from facelift.units import Rate, parse_duration
 from worker.http import address_of, is_metadata
+from worker.images.cost import LARGEST_SIDE
 from worker.monitoring.logs import LogFormat
 from worker.settings.rates import OFF, read_rate
+
+SMALLEST_SIZE = 16
+"""Pixels that fitted images may be limited to."""
 
 FormatName = Literal["png", "jpeg", "webp", "gif"]
 FitFormatName = Literal["png", "jpeg", "webp", "gif", "avif", "heic"]
@@ -26,6 +30,7 @@ _STORE_URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
 _HOST = re.compile(r"[a-z0-9._:-]+")
 _SINGLE_LABEL = re.compile(r"[a-z][a-z0-9_-]*")  # a leading digit could be an address in disguise
 _PORT, _LAST_PORT = re.compile(r"[1-9][0-9]{0,4}"), 65_535
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _PRIVATE_DOMAINS = (".localhost", ".local", ".internal", ".svc")
 
 
@@ -110,6 +115,15 @@ def _fit_formats(value: object) -> object:
     return _formats(value, get_args(FitFormatName))
 
 
+def _fit_size(value: object) -> object:
+    text = str(value).lower()
+    if text == OFF:
+        return None
+    if not _NUMBER.fullmatch(text) or not SMALLEST_SIZE <= int(text) <= LARGEST_SIDE:
+        raise ValueError(f"must be a whole number from {SMALLEST_SIZE} to {LARGEST_SIDE}, or {OFF}")
+    return int(text)
+
+
 def _log_format(value: object) -> object:
     found = str(value).lower()
     if found not in (known := [form.value for form in LogFormat]):
@@ -160,6 +174,7 @@ AccountRates = dict[str, Rate | None]
 RateLimit = Annotated[Rate | None, BeforeValidator(_rate_limit)]
 Port = Annotated[int | None, BeforeValidator(_port)]
 Host = Annotated[str, AfterValidator(_host)]
+FitSize = Annotated[int | None, BeforeValidator(_fit_size)]
 Switch = Annotated[bool, BeforeValidator(read_switch)]
 LogForm = Annotated[LogFormat, BeforeValidator(_log_format)]
 ImageFormats = Annotated[tuple[FormatName, ...], BeforeValidator(_image_formats)]

@@ -15,16 +15,19 @@ from facelift.ledger.connection import DEFAULT_REDIS_URL
 from facelift.ledger.keys import DEFAULT_PREFIX
 from facelift.operations.settings import DEFAULT_DEADLINE, DEFAULT_WINDOW, DURATION_BOUNDS
 from facelift.units import Rate, show_duration
+from worker.images.cost import LARGEST_SIDE
 from worker.images.decoder import DecoderLimits, Decoders
 from worker.images.formats import ImageFormat
 from worker.images.judge import ImageJudge
 from worker.images.validate import ImageLimits
 from worker.settings.api_keys import AccountKeys
 from worker.settings.field_types import (
+    SMALLEST_SIZE,
     AccountRates,
     Duration,
     EndpointUrl,
     FitFormats,
+    FitSize,
     FormatName,
     Host,
     ImageFormats,
@@ -138,6 +141,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
     )
     icon_pixel_limit: int | None = _as_image("most pixels of an icon", 1_000_000_000)
     icon_formats: ImageFormats | None = _as_image("accepted formats of an icon")
+    image_fit_size: FitSize = _setting(
+        "off",
+        "widest that an image may be in pixels if its job allows fitting; a wider one is reduced "
+        f"to it; from {SMALLEST_SIZE} to {LARGEST_SIDE}, or off",
+    )
     image_strip_metadata: Switch = _setting(
         "false",
         "whether an image that is not fitted loses its metadata, such as the place in a photo; "
@@ -298,6 +306,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True
             formats=frozenset(map(ImageFormat, formats)),
             fit_byte_limit=self.image_fit_byte_limit,
             fit_formats=frozenset(map(ImageFormat, self.image_fit_formats)),
+            fit_size=self.image_fit_size,
         )
 
 

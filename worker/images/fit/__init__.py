@@ -5,48 +5,70 @@ for it under the limit. `validate` decides what may be sent, and also checks wha
 """
 
 from dataclasses import replace
+from math import isqrt
 
 from facelift.codes import OutcomeCode
 from facelift.fit import CENTRE, Fit, Focus
 from worker.errors import ImageRejected
+from worker.images.cost import LARGEST_SIDE
 from worker.images.fit.drawing import draw
 from worker.images.fit.encoding import Encoded, encode
 from worker.images.formats import ImageFormat, Layout, prove_rows
-from worker.images.validate import ImageLimits, ValidImage, parse_within, validate
+from worker.images.validate import (
+    ImageLimits,
+    ValidImage,
+    parse_to_send,
+    parse_within,
+    prove,
+    validate,
+)
 
-FITTABLE = {
+_FITTABLE = {
     OutcomeCode.IMAGE_TOO_LARGE,
     OutcomeCode.IMAGE_FORMAT_NOT_ALLOWED,
     OutcomeCode.IMAGE_ANIMATED,
     OutcomeCode.IMAGE_NOT_SQUARE,
-}
-"""Why an image is refused that fitting can mend."""
-
+}  # why an image is refused that fitting can mend
 _KB, _MB = 1_000, 1_000_000
 
 
 def fit(data: bytes, limits: ImageLimits, how: Fit, focus: Focus = CENTRE) -> ValidImage:
     """`data` as it is if it passes `validate`; else, unless `how` is strict, an image made of it.
 
-    What is made passes `validate` too. It has no metadata, is never larger than what is in `data`,
-    and never more than 2048 pixels wide. Of an animation it is the first frame. A crop keeps what
-    is around `focus`.
+    One is also made of what is wider than `limits.fit_size`. What is made passes `validate` too.
+    It has no metadata, is never larger than what is in `data`, and never more than 2048 pixels
+    wide. Of an animation it is the first frame. A crop keeps what is around `focus`.
 
     Raises:
         ImageRejected: it cannot be sent, and may not or cannot be changed so that it can.
         MemoryError: this machine lacks memory; the image is not at fault.
     """
-    try:
-        return validate(data, limits)
-    except ImageRejected as rejected:
-        if how is Fit.STRICT or rejected.code not in FITTABLE:
-            raise
-    layout = parse_within(data, limits.before_fitting)
+    layout, draws = parse_to_fit(data, limits, how)
+    if not draws:
+        prove(layout)
+        return ValidImage(data, layout.format, layout.size[0])
     if layout.format is ImageFormat.PNG:
         prove_rows(layout)  # Pillow accepts a PNG without its last rows
-    encoded = encode(draw(layout, how, limits.pixel_limit, focus), layout.format, limits)
+    largest = min(limits.fit_size or LARGEST_SIDE, isqrt(limits.pixel_limit))
+    encoded = encode(draw(layout, how, largest, focus), layout.format, limits)
     made = validate(encoded.data, limits)
     return replace(made, fitted=_describe(layout, len(data), encoded, made.side))
+
+
+def parse_to_fit(data: bytes, limits: ImageLimits, how: Fit) -> tuple[Layout, bool]:
+    """Check what is possible without decoding, and whether the image must be drawn anew.
+
+    Raises:
+        ImageRejected: as for `fit`.
+    """
+    try:
+        layout = parse_to_send(data, limits)
+    except ImageRejected as rejected:
+        if how is Fit.STRICT or rejected.code not in _FITTABLE:
+            raise
+        return parse_within(data, limits.before_fitting), True
+    widest = limits.fit_size if how is not Fit.STRICT else None
+    return layout, widest is not None and layout.size[0] > widest
 
 
 def read_limit(limits: ImageLimits, how: Fit) -> int:

@@ -1,19 +1,17 @@
 """Draw a file as a square image: decoded, upright, in sRGB, and no larger than is of use."""
 
 from io import BytesIO
-from math import ceil, floor, isqrt
+from math import ceil, floor
 
 from PIL import Image
 
 from facelift.fit import CENTRE, Fit, Focus
+from worker.images.cost import LARGEST_SIDE
 from worker.images.fit.colour import Conversion, colour_source, convert_by_profile
 from worker.images.fit.plain import Box, Plain
 from worker.images.formats import Layout
 from worker.images.openers import OPENERS
 from worker.images.validate import decoding
-
-# Pixels. More is of no use to a profile picture, and costs time and memory with each attempt.
-_LARGEST_SIDE = 2048
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,8 +27,10 @@ _SUPPORT = 3  # pixels of the result that a pixel of it draws upon, on each side
 _BAND = 1_000_000  # pixels that are converted at a time
 _WHITE, _CLEAR = "#ffffff", "#ffffff00"
 
+Region = tuple[float, float, float, float]
 
-def draw(layout: Layout, how: Fit, pixel_limit: int, focus: Focus = CENTRE) -> Image.Image:
+
+def draw(layout: Layout, how: Fit, largest: int, focus: Focus = CENTRE) -> Image.Image:
     """The image in a whole file as a square; of an animation, the first frame.
 
     Its mode is L, LA, RGB or RGBA, with the A only if something is transparent.
@@ -38,13 +38,12 @@ def draw(layout: Layout, how: Fit, pixel_limit: int, focus: Focus = CENTRE) -> I
     Args:
         layout: of the file.
         how: crop or pad.
-        pixel_limit: what the square may have at most.
+        largest: how wide the square may be.
         focus: what a crop keeps, in the upright image.
 
     Raises:
         ImageRejected: it cannot be decoded.
     """
-    largest = min(_LARGEST_SIDE, isqrt(pixel_limit))
     conversion, profile = colour_source(layout)
     with decoding(layout.format):
         image = _decode(layout, conversion, how, largest, focus)
@@ -59,41 +58,43 @@ def _decode(
 ) -> Image.Image:
     """The part of the image that is kept, reduced, in a mode of `Plain`."""
     with OPENERS[layout.format](BytesIO(b"".join(layout.drawn))) as opened:
-        opened.draft(None, _target(opened.size, how, largest))  # only a JPEG decodes reduced
+        size = opened.size
+        # Only a JPEG decodes reduced: to twice the target, so that the filter still has a say.
+        drafted = opened.draft(None, _target(size, how, min(2 * largest, LARGEST_SIDE)))
         opened.load()
-        target = _target(opened.size, how, largest)
-        kept = _kept(opened.size, how, _stored(focus, layout.orientation))
-        image = _reduce(Plain(opened, layout, conversion), kept, target)
+        scale = size[0] / drafted[1][2] if drafted else 1
+        left, top, right, bottom = _kept(size, how, _stored(focus, layout.orientation))
+        kept = (left / scale, top / scale, right / scale, bottom / scale)
+        image = _reduce(Plain(opened, layout, conversion), kept, _target(size, how, largest))
     image.info = {}  # or what is in it would be saved
     return _without_useless_alpha(image) if image.mode.endswith("A") else image
 
 
-def _reduce(whole: Plain, kept: Box, target: tuple[int, int]) -> Image.Image:
+def _reduce(whole: Plain, kept: Region, target: tuple[int, int]) -> Image.Image:
     """The part `kept` of the image, in the size `target`.
 
     Made of bands, so that only the image itself is in memory as a whole, in its own mode.
     """
     left, top, right, bottom = kept
-    width, height = right - left, bottom - top
-    scale = height / target[1]
+    first_column, last_column = floor(left), ceil(right)
+    scale = (bottom - top) / target[1]
     margin = ceil(_SUPPORT * scale) + 1  # what a row draws upon, above and below itself
-    rows = max(1, int(_BAND / max(1, width) / scale), int(margin / scale))
+    rows = max(1, int(_BAND / (right - left) / scale), int(margin / scale))
     made = None
     for first in range(0, target[1], rows):
         last = min(first + rows, target[1])
-        start, end = first * scale, last * scale
-        above, below = max(0, int(start) - margin), min(height, ceil(end) + margin)
-        band = whole.part((left, top + above, right, top + below))
-        part = _resize(band, (target[0], last - first), (0, start - above, width, end - above))
+        start, end = top + first * scale, top + last * scale
+        above, below = max(floor(top), int(start) - margin), min(ceil(bottom), ceil(end) + margin)
+        band = whole.part((first_column, above, last_column, below))
+        box = (left - first_column, start - above, right - first_column, end - above)
+        part = _resize(band, (target[0], last - first), box)
         made = made or Image.new(part.mode, target)
         made.paste(part, (0, first))
     assert made is not None  # noqa: S101 - a target has a row
     return made
 
 
-def _resize(
-    band: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]
-) -> Image.Image:
+def _resize(band: Image.Image, size: tuple[int, int], box: Region) -> Image.Image:
     if box == (0, 0, *size) and band.size == size:
         return band
     mode = band.mode
