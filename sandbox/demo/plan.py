@@ -1,11 +1,11 @@
-"""The demo's plan: which image goes to which chatbot, and what must come of it."""
+"""The demo's plan: what is done to which chatbot, and what must come of it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facelift import JobRecord, OutcomeCode
+from facelift import Action, Asset, JobRecord, OutcomeCode, UploadJob
 from sandbox.endpoint.process import EndpointProcess
 from sandbox.samples import Sample
 
@@ -24,15 +24,34 @@ RULES = (
 """The sandbox endpoint's rules, as its option `--fault` takes them."""
 
 
+_Place = tuple[str | None, str | None]  # a chatbot and an asset
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """An image for a chatbot, and what must come of it."""
+    """An image for a chatbot, or (None) the removal of one, and what must come of it."""
 
-    image: Sample
+    image: Sample | None
     chatbot_id: str
     outcome: OutcomeCode
     statuses: tuple[int | None, ...] = ()  # of the responses to its requests; None for none
     account: str = "default"
+    asset: Asset = Asset.PROFILE_PICTURE
+
+    @property
+    def job(self) -> UploadJob:
+        """What to enqueue; the images are in the store `media`."""
+        return UploadJob(
+            chatbot_id=self.chatbot_id,
+            image=f"media:{self.image.name}" if self.image else None,
+            account=self.account,
+            asset=self.asset,
+            action=Action.SET if self.image else Action.REMOVE,
+        )
+
+    def __str__(self) -> str:
+        what = self.image.name if self.image else "removal"
+        return f"{what} for {self.chatbot_id}"
 
 
 def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
@@ -54,6 +73,9 @@ def plan(samples: Sequence[Sample]) -> list[PlannedJob]:
         PlannedJob(good[5], "hotel", superseded),
         PlannedJob(good[0], "hotel", superseded),
         PlannedJob(good[1], "hotel", delivered, (200,)),
+        # An icon beside the picture, and a picture that is taken away.
+        PlannedJob(good[4], "bakery", delivered, (200,), asset=Asset.ICON),
+        PlannedJob(None, "tavern", OutcomeCode.REMOVED, (200,)),
         PlannedJob(good[2], UNKNOWN_CHATBOT, OutcomeCode.CHATBOT_NOT_FOUND, (404,)),
     ]
     rest = [
@@ -78,25 +100,31 @@ def deviations(
     for job, record in zip(jobs, records, strict=True):
         if record.outcome is not job.outcome:
             yield (
-                f"{job.image.name} for {job.chatbot_id} should have ended as {job.outcome}, "
+                f"{job} should have ended as {job.outcome}, "
                 f"but is {record.outcome or record.state}: {record.message}"
             )
-    planned: defaultdict[str | None, list[int | None]] = defaultdict(list)
-    received: defaultdict[str | None, list[int | None]] = defaultdict(list)
+    planned: defaultdict[_Place, list[int | None]] = defaultdict(list)
+    received: defaultdict[_Place, list[int | None]] = defaultdict(list)
     for job in jobs:
-        planned[job.chatbot_id] += job.statuses
+        planned[job.chatbot_id, job.asset] += job.statuses
     for arrival in endpoint.arrivals():
-        received[arrival.chatbot_id].append(arrival.status)
-    for chatbot_id in sorted(planned | received, key=str):
-        if planned[chatbot_id] != received[chatbot_id]:
+        received[arrival.chatbot_id, arrival.asset].append(arrival.status)
+    for place in sorted(planned | received, key=str):
+        if planned[place] != received[place]:
             yield (
-                f"the endpoint should have answered {planned[chatbot_id]} to {chatbot_id}, "
-                f"not {received[chatbot_id]}"
+                f"the endpoint should have answered {planned[place]} to {_named(*place)}, "
+                f"not {received[place]}"
             )
     if overlapped := endpoint.stats()["overlapped"]:
         yield f"{overlapped} uploads of a chatbot overlapped"
-    newest = {job.chatbot_id: job.image for job in jobs if job.outcome is OutcomeCode.DELIVERED}
-    for chatbot_id in dict.fromkeys(job.chatbot_id for job in jobs):
-        image = newest.get(chatbot_id)
-        if endpoint.image(chatbot_id) != (image and (images / image.name).read_bytes()):
-            yield f"{chatbot_id} should have {image.name if image else 'no image'}"
+    newest = {(job.chatbot_id, job.asset): job.image for job in jobs if job.outcome.is_success}
+    for job in {(each.chatbot_id, each.asset): each for each in jobs}.values():
+        image = newest.get((job.chatbot_id, job.asset))
+        found = endpoint.image(job.chatbot_id, job.asset.value)
+        if found != (image and (images / image.name).read_bytes()):
+            whose = _named(job.chatbot_id, job.asset)
+            yield f"{whose} should have {image.name if image else 'no image'}"
+
+
+def _named(chatbot_id: str | None, asset: str | None) -> str:
+    return f"the icon of {chatbot_id}" if asset == Asset.ICON else str(chatbot_id)

@@ -25,7 +25,7 @@ from sandbox.redis_server import RedisServer
 from sandbox.samples import write_samples
 
 _INTRODUCTION = """\
-Facelift puts new profile pictures onto chatbots. This is all of it, on this
+Facelift puts new profile pictures and icons onto chatbots. This is all of it, on this
 machine alone: a Redis, a worker, and a sandbox of Chatbase's endpoint, with
 faults on purpose; and half of the images are bad.
 """
@@ -116,10 +116,7 @@ def _play(
     endpoint = stack.enter_context(EndpointProcess(api_keys=list(_KEYS.values()), options=options))
     step(f"Enqueueing {len(jobs)} jobs, and starting a worker")
     # In this order, so that which image is the newest does not depend on timing.
-    ids = [
-        client.enqueue(each.chatbot_id, f"media:{each.image.name}", account=each.account).id
-        for each in jobs
-    ]
+    ids = [each.record.id for each in client.enqueue_many(each.job for each in jobs)]
     log = folder / "worker.log"
     worker = _start_worker(redis, endpoint, images, log)
     # Asked a second time, the worker gives up the uploads in flight.

@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.spinner import Spinner
 from rich.text import Text
 
-from facelift import JobRecord, JobState, WaitReason
+from facelift import Action, Asset, JobRecord, JobState, WaitReason
 from facelift.cli.draw.console import Paragraph, table
 from facelift.cli.draw.record import STATE_STYLES
 
@@ -131,11 +131,12 @@ def _padded(rows: Iterable[Sequence[str]]) -> list[list[str]]:
 
 def _columns(record: JobRecord) -> tuple[str, str, str]:
     """Image, chatbot and state."""
-    return (
-        (record.image or "").partition(":")[2],
-        record.chatbot_id,
-        record.state.ljust(_STATE_WIDTH),
-    )
+    image = record.image.partition(":")[2] if record.image else ""
+    if not image:
+        image = "no icon" if record.asset == Asset.ICON else "no picture"
+    elif record.asset == Asset.ICON:
+        image = f"icon {image}"
+    return image, record.chatbot_id, record.state.ljust(_STATE_WIDTH)
 
 
 def _kind(record: JobRecord) -> str:
@@ -161,6 +162,8 @@ def _attempts(record: JobRecord) -> str:
 
 def _why(record: JobRecord) -> str:
     """Why a job is in its state."""
+    if record.state is JobState.RUNNING and record.action == Action.REMOVE:
+        return "the worker removes it"
     if known := _WHY.get(record.wait_reason or record.state):
         return known
     if record.wait_reason and record.wait_until == record.expires_at:

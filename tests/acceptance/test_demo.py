@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 DEMO = [sys.executable, "-m", "facelift.cli", "demo"]
 OUTCOMES = {
-    OutcomeCode.DELIVERED: 7,
+    OutcomeCode.DELIVERED: 8,
+    OutcomeCode.REMOVED: 1,
     OutcomeCode.SUPERSEDED: 2,
     OutcomeCode.CHATBOT_NOT_FOUND: 1,
     OutcomeCode.IMAGE_NOT_SQUARE: 1,
@@ -159,7 +160,9 @@ def test_every_job_ends_as_it_should(show: Show) -> None:
     assert {code: count for code, count in found.items() if count} == OUTCOMES
     assert "3 (500, 500, 200)" in table
     assert "2 (401, 200)" in table
-    assert "All 18 jobs ended as they should" in table
+    assert re.search(r"icon sky.jpg +bakery +delivered +1 \(200\)", table)
+    assert re.search(r"no picture +tavern +removed +1 \(200\)", table)
+    assert "All 20 jobs ended as they should" in table
     assert "overlapping uploads: 0" in table
     assert show.left == []
 
@@ -314,10 +317,11 @@ def test_what_differs_from_the_plan_is_reported(
     records = [SimpleNamespace(outcome=each, message="") for each in case["outcomes"]]
     endpoint = SimpleNamespace(
         arrivals=lambda: [
-            SimpleNamespace(chatbot_id="bot", status=each) for each in case["answers"]
+            SimpleNamespace(chatbot_id="bot", asset="profile_picture", status=each)
+            for each in case["answers"]
         ],
         stats=lambda: {"overlapped": case["overlapped"]},
-        image=lambda _: case["image"],
+        image=lambda *_: case["image"],
     )
     found = deviations(
         PLAN, cast("list[JobRecord]", records), cast("EndpointProcess", endpoint), tmp_path
