@@ -51,8 +51,10 @@ def documented(
         code, message = _V2_ERRORS.get(status, (code, phrase.capitalize()))
         body: object = {"error": {"code": code, "message": message}}
     else:
-        confirmed = operation.message if operation and status == 200 else None  # noqa: PLR2004 - OK
-        body = {"message": confirmed or _MESSAGES.get(status, phrase.capitalize())}
+        message = _MESSAGES.get(status, phrase.capitalize())
+        if operation and status == 200:  # noqa: PLR2004 - HTTP's own number
+            message = operation.message or phrase
+        body = {"message": message}
     response = web.Response(
         status=status,
         reason=phrase,

@@ -67,7 +67,7 @@ def reason(endpoint: EndpointProcess) -> str:
     [
         (SET_PICTURE, "Chatbot Profile Picture uploaded successfully."),
         (SET_ICON, "Chatbot chat icon uploaded successfully."),
-        (REMOVE_PICTURE, "Ok"),
+        (REMOVE_PICTURE, "OK"),
         (REMOVE_ICON, "Chatbot icon deleted successfully."),
     ],
     ids=named,
