@@ -15,7 +15,7 @@ from redis import Redis
 from facelift.client import UploadClient
 from facelift.errors import FaceliftError, LedgerUnavailable
 from facelift.job import UploadJob
-from facelift.ledger.limits import limited
+from facelift.ledger.time_left import limited
 from sandbox.redis_server import RedisServer
 
 if TYPE_CHECKING:

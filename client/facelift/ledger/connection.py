@@ -12,7 +12,8 @@ from redis.backoff import EqualJitterBackoff
 from redis.retry import Retry
 
 from facelift.errors import FaceliftError, InvalidSettings, LedgerRefused, LedgerUnavailable
-from facelift.ledger.limits import LimitedPool, is_time_left, limiting
+from facelift.ledger.limits import LimitedPool, limiting
+from facelift.ledger.time_left import is_time_left
 from facelift.ledger.urls import check_redis_url
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"

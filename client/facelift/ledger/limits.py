@@ -5,44 +5,14 @@ steps and attempts. Here a call begins when it takes a connection from the pool.
 time then limits every step, and no attempt begins when none is left.
 """
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from queue import Empty, LifoQueue
 from typing import Any
 
 from redis import BlockingConnectionPool, exceptions
 
-
-class _Limits(threading.local):
-    """Of this thread, by the monotonic clock: when its call, and when its block has to end."""
-
-    call: float | None = None
-    block: float | None = None
-
-
-_limits = _Limits()
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Inside the block, have all of this thread's calls end within `seconds`.
-
-    It concerns the clients that have a limit of their own, and never prolongs that.
-    """
-    outer, end = _limits.block, time.monotonic() + seconds
-    _limits.block = end if outer is None else min(end, outer)
-    try:
-        yield
-    finally:
-        _limits.block = outer
-
-
-def is_time_left() -> bool:
-    """Whether this thread's call may go on."""
-    return _limits.call is None or time.monotonic() < _limits.call
+from facelift.ledger.time_left import LIMITS
 
 
 def seconds_left() -> float | None:
@@ -51,9 +21,9 @@ def seconds_left() -> float | None:
     Raises:
         redis.exceptions.TimeoutError: no time is left.
     """
-    if _limits.call is None:
+    if LIMITS.call is None:
         return None
-    left = _limits.call - time.monotonic()
+    left = LIMITS.call - time.monotonic()
     if left <= 0:
         raise exceptions.TimeoutError("no answer in time")
     return left
@@ -72,16 +42,16 @@ class LimitedPool(BlockingConnectionPool):
     def get_connection(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's
         """Begin a call; see `ConnectionPool`."""
         end = time.monotonic() + self._call_timeout
-        _limits.call = end if _limits.block is None else min(end, _limits.block)
+        LIMITS.call = end if LIMITS.block is None else min(end, LIMITS.block)
         try:
             return super().get_connection(*args, **options)  # type: ignore[no-untyped-call] # redis-py is partly untyped
         except BaseException:
-            _limits.call = None
+            LIMITS.call = None
             raise
 
     def release(self, connection: Any) -> None:  # noqa: ANN401 - redis-py's
         """End a call; see `ConnectionPool`."""
-        _limits.call = None
+        LIMITS.call = None
         super().release(connection)  # type: ignore[no-untyped-call] # redis-py is partly untyped
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from facelift.errors import FaceliftError, LedgerUnavailable
 from facelift.ledger.forks import forget_after_fork
-from facelift.ledger.limits import limited
+from facelift.ledger.time_left import limited
 from facelift.record import JobRecord
 
 _AT_ONCE = 500

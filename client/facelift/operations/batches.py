@@ -11,7 +11,7 @@ from facelift.batch import BatchStatus
 from facelift.checks import Duration, Id, check_limit, check_timeout
 from facelift.errors import FaceliftError
 from facelift.job import Priority, PriorityName, check_batch, check_priority
-from facelift.ledger.limits import limited
+from facelift.ledger.time_left import limited
 from facelift.operations.follow import Following, follow
 
 if TYPE_CHECKING:
