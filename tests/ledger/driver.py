@@ -190,6 +190,6 @@ class Ledger:
             for key in self.redis.keys(keys.base + "*")
             if not key.startswith((keys.job(""), keys.batch(""), keys.idempotency("")))
             and not key.startswith((keys.account(""), keys.account_keys(""), keys.lost_worker("")))
-            and not key.startswith((keys.chatbot_jobs(""), keys.unsettled("")))  # these expire
+            and not key.startswith(keys.chatbot_jobs(""))
             and key not in kept
         }

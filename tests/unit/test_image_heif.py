@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from struct import pack
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,12 +210,12 @@ def test_the_largest_part_counts_for_the_memory_that_is_expected() -> None:
     ],
 )
 def test_hostile_containers_are_refused_at_once(data: bytes) -> None:
-    began = perf_counter()
+    began = process_time()
     found = recognise(data)
     assert isinstance(found, ImageFormat)
     with pytest.raises(ImageRejected):
         parse(data, found)
-    assert perf_counter() - began < 3
+    assert process_time() - began < 3
 
 
 def test_boxes_in_boxes_without_end_are_not_followed() -> None:
