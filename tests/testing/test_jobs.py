@@ -68,7 +68,8 @@ def test_clients_have_their_own_ledger_again_afterwards(made_before: UploadClien
     own = made_before.ledger
     with FaceliftJobs() as jobs:
         made_inside = UploadClient(NOBODY)
-        assert made_before.ledger is made_inside.ledger is jobs.client.ledger
+        assert made_before.ledger is made_inside.ledger
+        assert made_before.enqueue("bot", "media:a.png") == jobs.client.find().records[0]
     assert made_before.ledger is own
     with pytest.raises(LedgerUnavailable):
         made_inside.status("job")

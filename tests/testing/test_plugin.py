@@ -52,7 +52,7 @@ def test_missing_extra_is_reported(tmp_path: Path) -> None:
 def test_page_on_testing_holds(tmp_path: Path) -> None:
     """Its blocks are a service and its tests, which pass without any server."""
     names = write_files("testing.md", tmp_path)
-    assert len(names) == 8
+    assert len(names) == 9
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     done = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr

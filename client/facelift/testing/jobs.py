@@ -4,7 +4,8 @@ import asyncio
 import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Self
 
 from facelift.asset import Action, ActionName, Asset, AssetName, check_action, check_asset
@@ -49,7 +50,7 @@ class FaceliftJobs:
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(override_ledger(self._ledger.store))
+        self._block.enter_context(override_ledger(self._ledger.clients))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +59,7 @@ class FaceliftJobs:
 
     @property
     def client(self) -> UploadClient:
-        """A client on this ledger, for the test itself."""
+        """A client on this ledger, for the test itself: Redis is always there for it."""
         return UploadClient(ledger=self._ledger.store)
 
     def register(self, *accounts: str) -> None:
@@ -182,12 +183,32 @@ class FaceliftJobs:
             record for record in self.enqueued if record.id in pending and record.state.is_terminal
         ]
 
-    def advance(self, seconds: float) -> None:
+    def unavailable(self) -> AbstractContextManager[None]:
+        """Inside the block, no client reaches Redis: every call raises `LedgerUnavailable`.
+
+        Nothing is recorded, and what was enqueued before stays. The test itself sees all jobs.
+        """
+        return self._ledger.faults.trouble(is_down=True)
+
+    def lost_answers(self) -> AbstractContextManager[None]:
+        """Inside the block, calls are carried out, and raise `LedgerUnavailable` all the same.
+
+        So it is when Redis or the network fails just after a job was recorded. Whoever enqueues
+        again, with the same `job_id` or `idempotency_key`, has one job.
+        """
+        return self._ledger.faults.trouble(loses_answers=True)
+
+    def slow(self, seconds: float) -> AbstractContextManager[None]:
+        """Inside the block, every answer of Redis takes clients so long, in real time."""
+        return self._ledger.faults.trouble(seconds=seconds)
+
+    def advance(self, seconds: float | timedelta) -> None:
         """Let time pass: scheduled jobs become due, deadlines pass. No attempt is made; see `run`.
 
         Raises:
             ValueError: `seconds` is negative.
         """
+        seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if seconds < 0:
             raise ValueError("time does not go back")
         with self._lock:

@@ -13,6 +13,7 @@ from facelift.ledger.notifications import Notifications
 from facelift.ledger.pool import BreakerPolicy, Registration
 from facelift.ledger.store import JobStore
 from facelift.record import JobRecord
+from facelift.testing.faults import Faults
 
 _AT_ONCE = 1_000
 
@@ -20,14 +21,24 @@ _AT_ONCE = 1_000
 class MemoryLedger:
     """A ledger in memory; it remembers all jobs.
 
-    Time passes as usual, plus what the clock was moved forward by. Clients work on `store`.
+    Time passes as usual, plus what the clock was moved forward by.
+
+    Attributes:
+        store: what workers and the test itself work on.
+        faults: what befalls the others.
+        clients: what clients work on; the same jobs, with the faults.
     """
 
     def __init__(self, notifications: Notifications) -> None:
-        self._redis: Any = FakeRedis(server=FakeServer(), decode_responses=True)
+        server = FakeServer()
+        self._redis: Any = FakeRedis(server=server, decode_responses=True)
         self._moved = 0.0
         self._seen: dict[str, JobRecord] = {}
         self.store = JobStore(self._redis, now=lambda: self.clock, notifications=notifications)
+        self.faults = Faults()
+        self.clients = JobStore(
+            self.faults.connect(server), now=lambda: self.clock, notifications=notifications
+        )
         self.register(DEFAULT_ACCOUNT)
 
     @property
@@ -81,4 +92,5 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Forget everything."""
+        self.clients.close()
         self._redis.close()
