@@ -79,7 +79,7 @@ class Producer:
             for job in self.planned:
                 while not self._stopping.is_set():
                     try:
-                        image = job.image.removeprefix("media:")
+                        image = str(job.image).removeprefix("media:")
                         app.send_task("upload", (job.chatbot_id, image), queue=QUEUE)
                         self.sent_at[job.job_id] = time.monotonic()
                         break
@@ -102,7 +102,7 @@ def main(seed: int, jobs: int, seconds: int) -> None:
         World(Path(folder), 3, COMMAND) as world,
         ExitStack() as stack,
     ):
-        drawn = plan_jobs(world.media, jobs, max(10, jobs // 8), rng)
+        drawn = plan_jobs(world.media, jobs, max(10, jobs // 8), rng, removes=False)
         planned = [job for job in drawn if job.sha256]
         until = time.monotonic() + seconds
         producer = Producer(planned, f"redis://127.0.0.1:{world.producers.port}/0", seconds)

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 from redis.exceptions import RedisError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _NO_IMAGE = 0.06
 _CANCELLED = 0.04
+_REMOVED = 0.15  # of the bursts end so, if their target had none before
 _SMALL, _LARGE = 40, 360  # pixels; as noise about 5 kB and 390 kB
 _SHARE_OF_LARGE = 0.4
 _SHARE_OF_ICONS = 0.25
@@ -47,8 +48,9 @@ class PlannedJob:
     Attributes:
         job_id: its id.
         chatbot_id: the image's chatbot.
-        image: its reference.
-        sha256: of the image, which no other job has; None if there is no image.
+        image: its reference; None for a removal.
+        sha256: of the image, which no other job has, or what stands for it in a removal; None if
+            there is no image where there should be one.
         cancel: whether it is cancelled soon after.
         is_deadly: whether a worker that opens its image is killed.
         asset: what the image becomes.
@@ -56,7 +58,7 @@ class PlannedJob:
 
     job_id: str
     chatbot_id: str
-    image: str
+    image: str | None
     sha256: str | None
     cancel: bool = False
     is_deadly: bool = False
@@ -80,10 +82,18 @@ def target(chatbot_id: str, asset: str) -> str:
     return f"{chatbot_id}/icon" if asset == Asset.ICON else chatbot_id
 
 
-def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[PlannedJob]:
-    """Draw images for so many jobs, in bursts of several jobs of one chatbot."""
+def removal_of(target: str) -> str:
+    """What stands for the image of a removal: each target has one at most."""
+    return f"removal of {target}"
+
+
+def plan_jobs(
+    media: Path, jobs: int, chatbots: int, rng: Random, *, removes: bool = True
+) -> list[PlannedJob]:
+    """Draw images for so many jobs, in bursts of several jobs of one chatbot, and remove some."""
     (media / PROBE).write_bytes(_draw(_SMALL, rng))
     planned: list[PlannedJob] = []
+    removed = set[str]()
     while len(planned) < jobs:
         chatbot_id = f"bot-{rng.randrange(chatbots)}"
         asset = Asset.ICON if rng.random() < _SHARE_OF_ICONS else Asset.PROFILE_PICTURE
@@ -107,6 +117,11 @@ def plan_jobs(media: Path, jobs: int, chatbots: int, rng: Random) -> list[Planne
                     asset=asset,
                 )
             )
+        named = target(chatbot_id, asset)
+        if removes and named not in removed and rng.random() < _REMOVED:
+            removed.add(named)
+            job_id = f"job-{len(planned)}"
+            planned.append(PlannedJob(job_id, chatbot_id, None, removal_of(named), asset=asset))
     return planned[:jobs]
 
 
@@ -178,9 +193,11 @@ class Producer:
         while not self._stopping.is_set():
             try:
                 with self._recorder.call("enqueue", job):
-                    self._client.enqueue(
-                        job.chatbot_id, job.image, asset=job.asset, job_id=job.job_id
-                    )
+                    what: Any = {"asset": job.asset, "job_id": job.job_id}
+                    if job.image is None:
+                        self._client.remove(job.chatbot_id, **what)
+                    else:
+                        self._client.enqueue(job.chatbot_id, job.image, **what)
             except LedgerUnavailable:
                 self.retries += 1
                 time.sleep(0.1)

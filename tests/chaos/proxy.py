@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _READ = 2**20
-_CHATBOT = re.compile(rb'name="chatbotId"\r\n\r\n([^\r]+)\r\n')
-_ICON = b"/upload-chatbot-icon "
+_CHATBOT = re.compile(rb'(?:name="chatbotId"\r\n\r\n|^DELETE \S+\?chatbotId=)([^\r ]+)[\r ]')
+_ICON = re.compile(rb"^\w+ \S+-chatbot-icon[ ?]")
 # Bytes that the kernel buffers while the proxy reads nothing; and the size of a
 # packet, which bounds what the sender's kernel buffers meanwhile.
 _BUFFER, _SEGMENT = 16_384, 1_400
@@ -200,7 +200,7 @@ class Proxy:
         if link.exchange is None and len(link.head) < _HEAD:
             link.head += data[:_HEAD]
             if named := _CHATBOT.search(link.head):
-                icon = "/icon" if _ICON in link.head else ""  # it has an order of its own
+                icon = "/icon" if _ICON.search(link.head) else ""  # it has an order of its own
                 link.exchange = Exchange(self.sender, named[1].decode() + icon, time.monotonic())
                 self.exchanges.append(link.exchange)
 

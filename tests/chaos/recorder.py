@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from facelift import LedgerUnavailable
-from tests.chaos.load import target
+from tests.chaos.load import removal_of, target
 from tests.history.events import (
     Call,
     Event,
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from tests.chaos.proxy import Exchange
     from tests.chaos.track import InjectedFault
     from tests.chaos.world import Freeze
+
+
+def _sent(arrival: Arrival) -> str | None:
+    """The hash of the image that a request sent, or what stands for it in a removal."""
+    if arrival.action == "remove" and arrival.chatbot_id:
+        return removal_of(target(arrival.chatbot_id, arrival.asset or ""))
+    return arrival.sha256
 
 
 @dataclass
@@ -96,7 +103,7 @@ class Recorder:
                 Request(
                     number=each.number,
                     chatbot=each.chatbot_id and target(each.chatbot_id, each.asset or ""),
-                    sha256=each.sha256,
+                    sha256=_sent(each),
                     status=each.status,
                     began=self._at(each.headers_at),
                     unix=round(each.arrived, 6),
