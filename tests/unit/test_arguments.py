@@ -161,7 +161,7 @@ def test_ids_may_be_uuids_everywhere(client: UploadClient) -> None:
     assert client.set_priority(job, "high") == "set"
     assert client.set_batch_priority(batch, "low") == 1
     assert client.cancel_batch(batch).cancelled == 1
-    assert client.cancel(job) == "ended"
+    assert client.cancel(job) == "cancelled"
     assert client.wait(job, 0).id == str(job)
     assert client.wait_batch(batch, 0) == client.batch(batch)
     again, third = uuid4(), uuid4()
